@@ -1,0 +1,152 @@
+# tsubo: one non-recursive Makefile. `make help` lists the targets.
+#
+# Services are found by themselves: every folder services/<name> with a service.c is in the build. Everything made
+# goes below build/. Variants (asan, tsan, fuzz) have their own object trees.
+
+CC      ?= gcc
+CLANG   ?= clang
+PYTHON  ?= python3
+BUILD   ?= build
+VARIANT ?=
+
+ifeq ($(VARIANT),asan)
+VFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
+OBJ := $(BUILD)/asan
+else ifeq ($(VARIANT),tsan)
+VFLAGS := -fsanitize=thread -O1
+OBJ := $(BUILD)/tsan
+else ifeq ($(VARIANT),fuzz)
+CC := $(CLANG)
+VFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -O1 -Wno-unknown-warning-option
+OBJ := $(BUILD)/fuzz
+else
+VFLAGS := -O2
+OBJ := $(BUILD)/obj
+endif
+ifeq ($(VARIANT),)
+BIN := $(BUILD)/tsubo
+else
+BIN := $(OBJ)/tsubo
+endif
+
+GEN := $(BUILD)/gen
+VERSION := $(shell cat VERSION)
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+        -Wpointer-arith -Wvla -Wformat=2 -Wundef
+CFLAGS += -std=gnu17 -g $(VFLAGS) $(WARN) -fstack-protector-strong -pthread
+CPPFLAGS += -D_GNU_SOURCE -DTSUBO_VERSION='"$(VERSION)"' -Isrc -I$(GEN)
+LDFLAGS += $(filter -fsanitize%,$(subst fuzzer-no-link$(,)address,address,$(VFLAGS))) -pthread -rdynamic
+LDLIBS += -luv -lrocksdb -lssl -lcrypto -lexpat -lyaml -lpcre2-8 -ldeflate -lisal -ldl -lm
+
+ROOMS    := base os store http wire auth telemetry svc gateway launcher
+SRC      := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS))))
+SERVICES := $(sort $(patsubst services/%/service.c,%,$(wildcard services/*/service.c)))
+MODELS   := $(sort $(patsubst services/%/model.json,%,$(wildcard services/*/model.json)))
+SVCSRC   := $(foreach s,$(SERVICES),$(wildcard services/$(s)/*.c))
+GENSRC   := $(foreach m,$(MODELS),$(GEN)/$(m).model.c) $(GEN)/services.c
+GENHDR   := $(foreach m,$(MODELS),$(GEN)/$(m).model.h)
+LIBOBJ   := $(SRC:%.c=$(OBJ)/%.o) $(SVCSRC:%.c=$(OBJ)/%.o) $(GENSRC:$(GEN)/%.c=$(OBJ)/gen/%.o)
+LIB      := $(OBJ)/libtsubo.a
+
+UNIT     := $(wildcard tests/unit/*/test_*.c) $(wildcard services/*/test/test_*.c)
+UNITBIN  := $(UNIT:%.c=$(OBJ)/%)
+FUZZ     := $(wildcard tests/fuzz/fuzz_*.c) $(wildcard services/*/test/fuzz_*.c)
+FUZZBIN  := $(FUZZ:%.c=$(OBJ)/%)
+
+.PHONY: all deps test-deps demo test unit asan tsan fuzz tidy bench coverage clean help lib gen runtimes
+.SECONDARY:
+
+all: $(BIN)
+
+help:
+	@sed -n 's/^#? //p' $(MAKEFILE_LIST)
+
+#? make            build build/tsubo
+#? make demo       install what is missing, build, deploy examples/serverless, drive it
+#? make test       install what tests need, run them all
+#? make asan       build and run the unit tests under the sanitizers
+#? make fuzz       a short run of every fuzzer
+#? make tidy       style, layering, clang-tidy, cppcheck
+#? make bench      side by side with what a user would pick instead
+#? make coverage   regenerate COVERAGE.md from the registry
+
+gen: $(GENHDR) $(GENSRC)
+lib: $(LIB)
+
+$(GEN)/%.model.h $(GEN)/%.model.c &: services/%/model.json tools/modelc $(wildcard services/*/records.json) $(wildcard services/*/codec.json)
+	@mkdir -p $(GEN)
+	$(PYTHON) tools/modelc $* $(GEN)
+
+$(GEN)/services.c: Makefile $(wildcard services/*/service.c)
+	@mkdir -p $(GEN)
+	@{ echo '/* Made by the Makefile from services/<name>/service.c; do not edit. */'; \
+	   echo '#include "svc/service.h"'; \
+	   $(foreach s,$(SERVICES),echo 'extern const struct service service_$(s);';) \
+	   echo 'const struct service *const services[] = {'; \
+	   $(foreach s,$(SERVICES),echo '	&service_$(s),';) \
+	   echo '	NULL'; echo '};'; \
+	   echo 'const size_t n_services = $(words $(SERVICES));'; } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(OBJ)/%.o: %.c | $(GENHDR)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OBJ)/gen/%.o: $(GEN)/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIBOBJ)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(BIN): $(OBJ)/src/main.o $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ)/src/main.o $(LIB) $(LDLIBS)
+
+# Unit tests: one cmocka program a file.
+$(OBJ)/%/: ; @mkdir -p $@
+$(UNITBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LDLIBS)
+units: $(UNITBIN)
+
+$(FUZZBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+fuzzers: $(FUZZBIN)
+
+asan:
+	+$(MAKE) VARIANT=asan units
+	tests/run unit
+
+fuzz:
+	+$(MAKE) VARIANT=fuzz fuzzers
+	tests/run fuzz
+
+tidy:
+	tests/run tidy
+
+deps:
+	tools/deps build
+test-deps:
+	tools/deps test
+
+test: test-deps
+	+$(MAKE) all
+	+$(MAKE) VARIANT=asan units all
+	+$(MAKE) VARIANT=fuzz fuzzers
+	tests/run all
+
+demo: deps
+	+$(MAKE) all
+	examples/serverless/demo
+
+bench: test-deps all
+	bench/run
+
+coverage: all
+	tools/coverage > COVERAGE.md
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(LIBOBJ:.o=.d) $(UNITBIN:=.d) $(FUZZBIN:=.d) $(OBJ)/src/main.d

@@ -1,0 +1,70 @@
+/* IAM policy evaluation: identity policies, resource policies, permissions boundaries, session policies.
+ *
+ * Source: "Policy evaluation logic" and "IAM JSON policy elements" (IAM User Guide). Pure: documents in, decision out. */
+#ifndef TSUBO_POLICY_H
+#define TSUBO_POLICY_H
+
+#include "base/json.h"
+
+struct policy; /* a parsed, checked document */
+
+enum policy_kind { POLICY_IDENTITY, POLICY_RESOURCE, POLICY_TRUST };
+/* Parse and check the grammar. NULL with IAM's message in *why (static or arena): MalformedPolicyDocument's text. */
+struct policy *policy_parse(struct arena *a, struct str document, enum policy_kind kind, struct str *why);
+
+/* Condition keys of a request. Multi-valued keys have several values. Names compare in any case. */
+struct condition_key { struct str name; const struct str *values; size_t n; };
+
+enum principal_type { PRINCIPAL_ROOT, PRINCIPAL_USER, PRINCIPAL_ASSUMED_ROLE, PRINCIPAL_FEDERATED, PRINCIPAL_SERVICE, PRINCIPAL_ANONYMOUS };
+
+/* Who asks. All strings live as long as the call. */
+struct principal {
+	enum principal_type type;
+	struct str account;   /* "000000000000"; absent for services and anonymous */
+	struct str arn;       /* arn:aws:iam::A:root, arn:aws:sts::A:assumed-role/R/S, ... */
+	struct str role_arn;  /* assumed roles: the role's */
+	struct str name;      /* user name; role name; "lambda.amazonaws.com" */
+	struct str user_id;   /* aws:userid: AIDA..., AROA...:session */
+	struct str access_key;
+	struct str session_name;
+	struct str source_arn, source_account; /* services: on whose behalf (aws:SourceArn) */
+	struct str session_policy;   /* document of the session, absent when none */
+	const struct param_tag { struct str key, value; } *tags; /* principal tags */
+	size_t n_tags;
+	int64_t token_issued_ms, token_expires_ms; /* sessions */
+	bool mfa;
+};
+
+struct policy_request {
+	const struct principal *who;
+	struct str action;     /* "sqs:SendMessage" */
+	struct str resource;   /* an ARN, or "*" */
+	struct str resource_account; /* absent: the principal's */
+	const struct condition_key *keys; /* beyond the global ones, which are made from who, now and the request */
+	size_t n_keys;
+};
+
+struct policy_set { struct policy *const *v; size_t n; };
+
+struct policy_input {
+	struct policy_set identity;  /* all attached to the user or role (and its groups) */
+	struct policy *boundary;     /* NULL: none */
+	struct policy *session;      /* NULL: none */
+	struct policy *resource;     /* the resource's own, NULL: none */
+};
+
+enum decision { DECISION_ALLOW, DECISION_IMPLICIT_DENY, DECISION_EXPLICIT_DENY };
+struct verdict {
+	enum decision decision;
+	const char *by; /* "identity-based policy", "resource-based policy", "permissions boundary", "session policy": AWS's words */
+};
+
+/* Root is allowed by identity; a resource policy's explicit deny still counts. A service principal is allowed only by
+ * a resource or trust policy. Cross-account needs both sides. */
+struct verdict policy_evaluate(struct arena *a, const struct policy_request *r, const struct policy_input *in);
+/* Does a trust policy let `who` do sts:AssumeRole (or another action) on the role? */
+struct verdict policy_evaluate_trust(struct arena *a, const struct policy *trust, const struct policy_request *r);
+/* AWS's sentence: "User: ARN is not authorized to perform: ACTION on resource: R because no identity-based policy allows the ACTION action". */
+struct str policy_denial(struct arena *a, const struct policy_request *r, struct verdict v);
+
+#endif

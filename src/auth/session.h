@@ -1,0 +1,17 @@
+/* Session credentials: the token carries everything, sealed with the server's key (AES-256-GCM), so no table is read
+ * to verify one. Access keys begin with ASIA. */
+#ifndef TSUBO_SESSION_H
+#define TSUBO_SESSION_H
+
+#include "auth/policy.h"
+
+/* The server's sealing key: made at first start, kept in the store by the caller. */
+void session_set_key(const unsigned char key[32]);
+
+struct session { struct str access_key, secret, token; int64_t expires_ms; };
+/* Credentials for a principal: strings in the arena. */
+struct session session_issue(struct arena *a, const struct principal *who, int64_t now_ms, int64_t expires_ms);
+/* Open a token. false: not ours or tampered with. Expiry is the caller's to check (token_expires_ms). */
+bool session_open(struct arena *a, struct str token, struct principal *who, struct str *secret);
+
+#endif

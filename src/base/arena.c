@@ -1,0 +1,217 @@
+/* Arenas: a chain of blocks, bump allocation, clean-ups run in reverse. See arena.h.
+ *
+ * Invariants: `block` is the newest block; its free space is [used, size). Only the newest allocation of the
+ * newest block can grow in place. Large requests get a block of their own behind the newest one. */
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct block {
+	struct block *next; /* older */
+	size_t size, used;
+	_Alignas(16) char data[];
+};
+
+struct cleanup {
+	struct cleanup *next;
+	void (*fn)(void *);
+	void *arg;
+};
+
+struct arena {
+	struct block *block, *first;
+	struct cleanup *cleanups;
+	size_t total;
+};
+
+enum { FIRST_BLOCK = 4096, MAX_BLOCK = 1 << 20, ALIGN = 16 };
+
+static struct block *block_new(size_t size)
+{
+	struct block *b = malloc(sizeof *b + size);
+	if (b == NULL)
+		die("out of memory (%zu bytes)", size);
+	b->next = NULL;
+	b->size = size;
+	b->used = 0;
+	return b;
+}
+
+struct arena *arena_new(size_t size_hint)
+{
+	size_t size = size_hint > 0 ? size_hint : FIRST_BLOCK;
+	struct arena *a = malloc(sizeof *a);
+	if (a == NULL)
+		die("out of memory");
+	a->block = a->first = block_new(size);
+	a->cleanups = NULL;
+	a->total = 0;
+	return a;
+}
+
+static void run_cleanups(struct arena *a)
+{
+	while (a->cleanups != NULL) {
+		struct cleanup *c = a->cleanups;
+		a->cleanups = c->next;
+		c->fn(c->arg);
+	}
+}
+
+static void free_blocks_except(struct arena *a, struct block *keep)
+{
+	struct block *b = a->block;
+	while (b != NULL) {
+		struct block *next = b->next;
+		if (b != keep)
+			free(b);
+		b = next;
+	}
+}
+
+void arena_free(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	run_cleanups(a);
+	free_blocks_except(a, NULL);
+	free(a);
+}
+
+void arena_reset(struct arena *a)
+{
+	run_cleanups(a);
+	free_blocks_except(a, a->first);
+	a->block = a->first;
+	a->first->next = NULL;
+	a->first->used = 0;
+	a->total = 0;
+}
+
+static void *take(struct arena *a, size_t size, size_t align)
+{
+	struct block *b = a->block;
+	size_t at = (b->used + align - 1) & ~(align - 1);
+	if (LIKELY(at <= b->size && size <= b->size - at)) {
+		b->used = at + size;
+		a->total += size;
+		return b->data + at;
+	}
+	if (size > (SIZE_MAX >> 2))
+		die("allocation of %zu bytes", size);
+	size_t next = b->size * 2 < MAX_BLOCK ? b->size * 2 : MAX_BLOCK;
+	struct block *fresh = block_new(size > next / 2 ? size : next);
+	if (size > next / 2) { /* a block of its own, behind the newest, which keeps its room */
+		fresh->next = b->next;
+		b->next = fresh;
+	} else {
+		fresh->next = b;
+		a->block = fresh;
+	}
+	fresh->used = size;
+	a->total += size;
+	return fresh->data;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	void *p = take(a, size, ALIGN);
+	memset(p, 0, size);
+	return p;
+}
+
+char *arena_bytes(struct arena *a, size_t size) { return take(a, size, 1); }
+
+void *arena_alloc_array(struct arena *a, size_t size, size_t n)
+{
+	size_t bytes;
+	if (__builtin_mul_overflow(size, n, &bytes))
+		die("allocation of %zu elements of %zu bytes", n, size);
+	return arena_alloc(a, bytes);
+}
+
+void *arena_grow(struct arena *a, void *old, size_t size, size_t old_n, size_t new_n)
+{
+	ASSERT(new_n >= old_n);
+	size_t old_bytes = size * old_n, new_bytes;
+	if (__builtin_mul_overflow(size, new_n, &new_bytes))
+		die("allocation of %zu elements of %zu bytes", new_n, size);
+	struct block *b = a->block;
+	char *at = old;
+	if (at != NULL && at >= b->data && at + old_bytes == b->data + b->used &&
+	    new_bytes - old_bytes <= b->size - b->used) {
+		memset(at + old_bytes, 0, new_bytes - old_bytes);
+		b->used += new_bytes - old_bytes;
+		a->total += new_bytes - old_bytes;
+		return old;
+	}
+	char *fresh = take(a, new_bytes, ALIGN);
+	if (old_bytes > 0)
+		memcpy(fresh, old, old_bytes);
+	memset(fresh + old_bytes, 0, new_bytes - old_bytes);
+	return fresh;
+}
+
+struct str arena_dup(struct arena *a, struct str s)
+{
+	if (s.p == NULL)
+		return s;
+	char *p = arena_bytes(a, s.n + 1);
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
+	return str_of(p, s.n);
+}
+
+const char *arena_cstr(struct arena *a, struct str s)
+{
+	return s.p == NULL ? "" : arena_dup(a, s).p;
+}
+
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+	va_list again;
+	va_copy(again, ap);
+	int n = vsnprintf(NULL, 0, fmt, ap);
+	ASSERT(n >= 0);
+	char *p = arena_bytes(a, (size_t)n + 1);
+	vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	return str_of(p, (size_t)n);
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct str s = arena_vprintf(a, fmt, ap);
+	va_end(ap);
+	return s;
+}
+
+struct str arena_concat(struct arena *a, const struct str *parts, size_t n)
+{
+	size_t total = 0;
+	for (size_t i = 0; i < n; i++)
+		total += parts[i].n;
+	char *p = arena_bytes(a, total + 1), *at = p;
+	for (size_t i = 0; i < n; i++) {
+		if (parts[i].n > 0)
+			memcpy(at, parts[i].p, parts[i].n);
+		at += parts[i].n;
+	}
+	*at = '\0';
+	return str_of(p, total);
+}
+
+void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg)
+{
+	struct cleanup *c = arena_new_of(a, struct cleanup);
+	c->fn = fn;
+	c->arg = arg;
+	c->next = a->cleanups;
+	a->cleanups = c;
+}
+
+size_t arena_used(const struct arena *a) { return a->total; }

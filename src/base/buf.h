@@ -1,0 +1,45 @@
+/* A growing byte buffer with a maximum.
+ *
+ * Past the maximum nothing more is stored and `overflow` stays set: check it once, at the end. The bytes
+ * belong to the arena given at start, or to the heap (then buf_free). */
+#ifndef TSUBO_BUF_H
+#define TSUBO_BUF_H
+
+#include "base/arena.h"
+
+struct buf {
+	char *p;
+	size_t n, cap, max;
+	struct arena *arena; /* NULL: heap */
+	bool overflow;
+};
+
+/* An empty buffer of at most max bytes (0: no bound but memory; only for output of known size). */
+void buf_init(struct buf *b, struct arena *arena, size_t max);
+/* Free a heap buffer's bytes and make it empty; on an arena's only makes it empty. */
+void buf_free(struct buf *b);
+static inline void buf_clear(struct buf *b) { b->n = 0; b->overflow = false; }
+/* Make room for n more bytes: false (and overflow) when the maximum forbids it. */
+bool buf_reserve(struct buf *b, size_t n);
+bool buf_put_slow(struct buf *b, const void *p, size_t n);
+static inline void buf_put(struct buf *b, const void *p, size_t n)
+{
+	if (LIKELY(n <= b->cap - b->n)) {
+		if (n > 0)
+			memcpy(b->p + b->n, p, n);
+		b->n += n;
+	} else {
+		(void)buf_put_slow(b, p, n);
+	}
+}
+static inline void buf_putc(struct buf *b, char c) { buf_put(b, &c, 1); }
+static inline void buf_str(struct buf *b, struct str s) { buf_put(b, s.p, s.n); }
+#define buf_lit(b, lit) buf_put((b), (lit), sizeof(lit) - 1)
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void buf_u64(struct buf *b, uint64_t v);
+void buf_i64(struct buf *b, int64_t v);
+/* Drop n bytes from the front. */
+void buf_consume(struct buf *b, size_t n);
+static inline struct str buf_view(const struct buf *b) { return (struct str){b->p != NULL ? b->p : "", b->n}; }
+
+#endif

@@ -1,0 +1,69 @@
+/* Text encodings and digests: base64 (RFC 4648), hex, percent-encoding (RFC 3986), CRCs, SHA and MD5.
+ *
+ * Decoders refuse what is not canonical where AWS does; results are in the arena. Absent means refused. */
+#ifndef TSUBO_ENC_H
+#define TSUBO_ENC_H
+
+#include "base/buf.h"
+
+void base64_write(struct buf *b, struct str bytes);
+struct str base64_encode(struct arena *a, struct str bytes);
+/* Standard alphabet, padding needed; white space refused. Absent when malformed. */
+struct str base64_decode(struct arena *a, struct str text);
+struct str base64url_encode(struct arena *a, struct str bytes); /* no padding */
+struct str base64url_decode(struct arena *a, struct str text);
+
+void hex_write(struct buf *b, struct str bytes); /* lower case */
+struct str hex_encode(struct arena *a, struct str bytes);
+struct str hex_decode(struct arena *a, struct str text);
+
+/* Percent-encode all but unreserved characters (A-Z a-z 0-9 - . _ ~); keep_slash leaves '/' too. Upper-case hex. */
+void uri_write(struct buf *b, struct str s, bool keep_slash);
+struct str uri_encode(struct arena *a, struct str s, bool keep_slash);
+/* Percent-decode; plus_is_space for form bodies and query strings. Absent on a bad escape. */
+struct str uri_decode(struct arena *a, struct str s, bool plus_is_space);
+
+/* One name=value of a query string or form, decoded. */
+struct param {
+	struct str name, value;
+	bool has_value; /* there was a '=' */
+};
+struct params {
+	struct param *v;
+	size_t n;
+};
+/* Split and decode "a=1&b&c=%20"; false on a bad escape or over max pairs. */
+bool params_parse(struct arena *a, struct str query, size_t max, struct params *out);
+/* The first value by exact name; absent when it is not there. */
+struct str params_get(const struct params *p, struct str name);
+
+struct sha256 { unsigned char b[32]; };
+struct sha256 sha256(struct str s);
+struct sha256 hmac_sha256(struct str key, struct str s);
+struct str sha256_hex(struct arena *a, struct str s);
+struct md5 { unsigned char b[16]; };
+struct md5 md5(struct str s);
+struct str md5_hex(struct arena *a, struct str s);
+struct sha1 { unsigned char b[20]; };
+struct sha1 sha1(struct str s);
+uint32_t crc32_ieee(uint32_t crc, struct str s);   /* start with 0; libdeflate */
+uint32_t crc32c(uint32_t crc, struct str s);       /* Castagnoli; start with 0; ISA-L */
+uint64_t crc64nvme(uint64_t crc, struct str s);    /* start with 0 */
+
+/* A digest fed in pieces; EVP underneath, fetched once. */
+enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
+struct digest;
+struct digest *digest_new(enum digest_kind kind);
+void digest_add(struct digest *d, struct str s);
+/* Writes the result (16, 20, 32, 64 bytes), frees d, returns the length. */
+size_t digest_end(struct digest *d, unsigned char out[64]);
+void digest_drop(struct digest *d);
+
+/* n bytes of cryptographic randomness through os/random's table are in os/os.h; here only text forms. */
+/* Equal without revealing where they differ. */
+bool secret_eq(struct str a, struct str b);
+bool utf8_valid(struct str s);
+/* Number of Unicode code points of valid UTF-8. */
+size_t utf8_length(struct str s);
+
+#endif

@@ -1,0 +1,18 @@
+/* TLS with a local certificate authority made at first start (OpenSSL 3).
+ *
+ * data/tls/ holds ca.pem, ca.key (mode 600), server.pem, server.key. The server certificate names localhost,
+ * *.localhost, 127.0.0.1, ::1 and the AWS-like names under the configured base name; it is made again when it is
+ * near its end. Making keys blocks for ~100 ms: start it on a worker, lazily (listening does not wait for it). */
+#ifndef TSUBO_TLS_H
+#define TSUBO_TLS_H
+
+#include "base/arena.h"
+
+struct http_tls;
+/* Load or make. NULL with heap text in *why. */
+struct http_tls *tls_open(const char *dir, const char *base_name, char **why);
+void tls_close(struct http_tls *t);
+/* The CA certificate in PEM. */
+struct str tls_ca_pem(struct http_tls *t, struct arena *a);
+
+#endif

@@ -1,0 +1,76 @@
+/* The store: ordered keys, snapshots, and groups of transactions with one sync each. This header is the whole API.
+ *
+ * RocksDB stands behind it. One thread writes (the group functions); any thread reads through a snapshot.
+ * Keys and values are bytes; order is the order of unsigned bytes. What store_group_commit has returned true
+ * for is on disk through kill -9 and power loss. Files below the data directory:
+ *   FORMAT   the format version, text; another version is refused with a message
+ *   db/      RocksDB
+ *   blobs/   bodies too large for the database, see blob.h
+ *   LOCK     held by the running process */
+#ifndef TSUBO_STORE_H
+#define TSUBO_STORE_H
+
+#include "base/arena.h"
+
+enum { STORE_FORMAT = 1 };
+
+struct store;
+struct txn;
+
+struct store_options {
+	size_t cache_bytes; /* block cache; 0: 8 MiB */
+	bool no_sync;       /* benchmarks only: do not wait for the disk */
+};
+
+/* Open or create. NULL with a message for the user in *why (heap text, free it): locked by another process,
+ * unknown format, disk error. */
+struct store *store_open(const char *dir, const struct store_options *opt, char **why);
+void store_close(struct store *s);
+const char *store_dir(const struct store *s);
+
+/* A reader on a snapshot of what is committed now. Any thread; ends with txn_end. */
+struct txn *store_read(struct store *s);
+
+/* Writing: one thread only. A group holds transactions that commit together:
+ *   store_group_begin; for each call: t = store_group_txn; handler; txn_keep(t) or txn_drop(t); store_group_commit. */
+void store_group_begin(struct store *s);
+/* A transaction that sees what is committed and what the group's kept transactions wrote. */
+struct txn *store_group_txn(struct store *s);
+void txn_keep(struct txn *t); /* its writes go with the group; t is gone */
+void txn_drop(struct txn *t); /* its writes vanish; t is gone */
+/* Write the group and sync, once. true with nothing written when the group is empty. false: the disk refused
+ * (full, broken); nothing of the group is visible, the store can be used again. */
+bool store_group_commit(struct store *s);
+/* Sequence number of the last commit, and the one a transaction's snapshot stands on (its own group's number for writers). */
+uint64_t store_sequence(const struct store *s);
+uint64_t txn_sequence(const struct txn *t);
+
+/* Nested save points of a writer's transaction: an invoked call that fails takes back its own writes only. */
+void txn_save(struct txn *t);
+void txn_restore(struct txn *t); /* back to the newest save point, which is gone */
+void txn_release(struct txn *t); /* forget the newest save point, keep its writes */
+
+void txn_end(struct txn *t); /* for readers */
+bool txn_writable(const struct txn *t);
+bool txn_wrote(const struct txn *t); /* has it put or deleted anything? */
+
+/* The value copied into the arena; false when there is none. */
+bool txn_get(struct txn *t, struct str key, struct arena *a, struct str *value);
+bool txn_has(struct txn *t, struct str key);
+/* Writers only (an ASSERT). Key 1..65,535 bytes; value at most 64 MiB. */
+void txn_put(struct txn *t, struct str key, struct str value);
+void txn_del(struct txn *t, struct str key);
+
+/* Keys in [from, to) in order, or from the end when reverse. `to` absent: no upper bound. The views of a step are
+ * valid until the next step. A writer's scan sees its own writes made before scan_open; to delete while
+ * scanning is allowed (the deleted key is not seen again). */
+struct scan;
+struct scan *scan_open(struct txn *t, struct str from, struct str to, bool reverse);
+bool scan_next(struct scan *s, struct str *key, struct str *value);
+void scan_close(struct scan *s); /* also done when the txn ends */
+/* Approximate bytes on disk of a range. */
+uint64_t store_range_bytes(struct store *s, struct str from, struct str to);
+/* A durable copy by hard links into a new directory; false with errno-like text in *why. */
+bool store_checkpoint(struct store *s, const char *dir, char **why);
+
+#endif
