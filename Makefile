@@ -74,7 +74,8 @@ help:
 gen: $(GENHDR) $(GENSRC)
 lib: $(LIB)
 
-$(GEN)/%.model.h $(GEN)/%.model.c &: services/%/model.json tools/modelc $(wildcard services/*/records.json) $(wildcard services/*/codec.json)
+.SECONDEXPANSION:
+$(GEN)/%.model.h $(GEN)/%.model.c &: services/%/model.json tools/modelc $$(wildcard services/$$*/records.json services/$$*/codec.json)
 	@mkdir -p $(GEN)
 	$(PYTHON) tools/modelc $* $(GEN)
 

@@ -20,6 +20,9 @@
  * A list's items are contiguous elements of the C type of the member shape; structures lie in lists by value:
  * `const struct sqs_Entry *e = in->Entries.v` indexes 0..n-1. LIST_AT below says it in one word. A map's entries are
  * contiguous `struct { struct str key; <value type> value; }`, named `struct <svc>_<Map>_entry`.
+ * A member that is an event stream is a struct body * too: a handler puts framed messages into it
+ * (eventstream_message). A member with jsonvalue is a struct str of JSON text.
+ *
  * An override in the service's `codec.json` may turn any shape into a document (dynamodb's AttributeValue). */
 #ifndef TSUBO_MODEL_H
 #define TSUBO_MODEL_H
