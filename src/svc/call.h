@@ -153,6 +153,8 @@ struct invoked {
 struct invoked invoke(struct call *c, const char *service, const char *op, const struct json *in, const struct invoke_options *o);
 /* The principal of a service, acting on behalf of a resource (aws:SourceArn), in the arena. */
 const struct principal *service_principal(struct call *c, const char *principal, struct str source_arn);
+/* A role's principal (without session) and trust policy, through iam's hook. false: no such role. */
+bool role_lookup(struct call *c, struct str role_arn, struct principal *role, struct str *trust);
 /* The principal of a role's session as a service assumes it (checks the trust policy). NULL: not trusted, c fails unless quiet. */
 const struct principal *assume_role(struct call *c, struct str role_arn, const char *service_principal_name, struct str session_name, bool quiet);
 
@@ -184,6 +186,9 @@ void loop_timer_cancel(struct loop_timer *t); /* NULL is allowed */
 void worker_run(void (*work)(void *arg), void (*done)(void *arg), void *arg);
 struct uv_loop_s *service_loop(void);
 struct store *service_store(void);
+/* The API server of the main listener: http_listen_fd() on it gives a sandbox its own door to the API. */
+struct http_server;
+struct http_server *service_http(void);
 /* What the command line said, for services: the port of the main listener, the data directory, the runtimes' directory. */
 struct service_config { int port; const char *data_dir; const char *runtime_dir; const char *region; const char *account; };
 const struct service_config *service_config(void);

@@ -1,0 +1,243 @@
+/* What a handler does through its call: fail, store, notify, wait, start things after the commit.
+ *
+ * Runs on the thread that executes the task. Everything made here belongs to the run (t->run) and vanishes with it,
+ * but for await slots, which live through reruns. */
+#include "svc/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct task *task_of(struct call *c)
+{
+	ASSERT(c != NULL && c->state != NULL);
+	struct task *t = (struct task *)c->state;
+	CHECK_MAGIC(t, (unsigned)TASK_MAGIC);
+	return t;
+}
+
+/* ---- failing ---- */
+
+static void set_error(struct call *c, int status, struct str code, const char *fmt, va_list ap)
+{
+	c->failed = true;
+	c->error = (struct wire_error){.code = code, .status = status, .sender = status < 500,
+		.message = arena_vprintf(c->arena, fmt, ap)};
+}
+
+void *call_fail(struct call *c, const struct shape *error, const char *fmt, ...)
+{
+	ASSERT(error->is_error);
+	void *detail = arena_alloc(c->arena, error->size);
+	const struct member *message = shape_member(error, S("message"));
+	if (message == NULL)
+		message = shape_member(error, S("Message"));
+	if (c->failed)
+		return detail;
+	va_list ap;
+	va_start(ap, fmt);
+	set_error(c, error->http_status > 0 ? error->http_status : 400,
+		str_c(error->error_code != NULL ? error->error_code : error->name), fmt, ap);
+	va_end(ap);
+	if (message != NULL && message->shape->type == SHAPE_STRING)
+		*(struct str *)((char *)detail + message->offset) = c->error.message;
+	c->error.shape = error;
+	c->error.detail = detail;
+	if (error->fault)
+		c->error.sender = false;
+	return detail;
+}
+
+void call_fail_code(struct call *c, int status, const char *code, const char *fmt, ...)
+{
+	if (c->failed)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	set_error(c, status, str_c(code), fmt, ap);
+	va_end(ap);
+}
+
+void call_fail_as(struct call *c, const struct wire_error *e)
+{
+	if (c->failed)
+		return;
+	c->failed = true;
+	c->error = *e;
+}
+
+void call_unsupported(struct call *c, const char *fmt, ...)
+{
+	if (c->failed)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	set_error(c, 501, S("NotImplemented"), fmt, ap);
+	va_end(ap);
+}
+
+void call_keep_writes(struct call *c) { task_of(c)->keep_writes = true; }
+
+/* ---- the store ---- */
+
+struct key *call_key(struct call *c, const char *table)
+{
+	struct key *k = arena_new_of(c->arena, struct key);
+	*k = key_new(c->arena);
+	key_str(k, str_c(c->service->name));
+	key_str(k, c->account);
+	key_str(k, c->service->global ? S("") : c->region);
+	return key_str(k, str_c(table));
+}
+
+void *record_decode(struct call *c, const struct shape *shape, struct str value)
+{
+	void *v = typed_from_cbor(c->arena, shape, value);
+	ASSERT(v != NULL);
+	return v;
+}
+
+void *call_get(struct call *c, const struct key *k, const struct shape *shape)
+{
+	struct str value;
+	if (!txn_get(c->txn, key_bytes(k), c->arena, &value))
+		return NULL;
+	return record_decode(c, shape, value);
+}
+
+void call_put(struct call *c, const struct key *k, const struct shape *shape, const void *v)
+{
+	ASSERT(txn_writable(c->txn));
+	txn_put(c->txn, key_bytes(k), typed_to_cbor(c->arena, shape, v));
+}
+
+void call_del(struct call *c, const struct key *k)
+{
+	ASSERT(txn_writable(c->txn));
+	txn_del(c->txn, key_bytes(k));
+}
+
+struct scan *call_scan(struct call *c, const struct key *prefix, struct str start_after, bool reverse)
+{
+	struct str from = key_bytes(prefix), to = key_after(c->arena, from);
+	if (str_present(start_after)) {
+		if (reverse)
+			to = start_after;
+		else
+			from = arena_join(c->arena, start_after, str_of("", 1)); /* the next possible key */
+	}
+	return scan_open(c->txn, from, to, reverse);
+}
+
+uint64_t call_serial(struct call *c, const char *name)
+{
+	ASSERT(txn_writable(c->txn));
+	struct key k = key_new(c->arena);
+	key_str(key_str(key_str(&k, S("_serial")), str_c(c->service->name)), str_c(name));
+	struct str value;
+	uint64_t n = 0;
+	if (txn_get(c->txn, key_bytes(&k), c->arena, &value)) {
+		ASSERT(value.n == sizeof n);
+		memcpy(&n, value.p, sizeof n);
+	}
+	n++;
+	txn_put(c->txn, key_bytes(&k), str_of((const char *)&n, sizeof n));
+	return n;
+}
+
+/* ---- waiting and telling ---- */
+
+static void topic_push(struct task *t, struct task_topic **v, size_t *n, size_t *cap, struct task_topic topic)
+{
+	if (*n == *cap) {
+		size_t more = *cap > 0 ? *cap * 2 : 4;
+		*v = arena_grow(t->run, *v, sizeof **v, *cap, more);
+		*cap = more;
+	}
+	(*v)[(*n)++] = topic;
+}
+
+static void mark_parked(struct call *c)
+{
+	for (struct call *at = c; at != NULL; at = at->parent)
+		at->parked = true;
+}
+
+void call_wait(struct call *c, struct str topic, int64_t deadline_ms)
+{
+	struct task *t = task_of(c);
+	ASSERT(t->mode != OP_PURE);
+	topic_push(t, &t->waits, &t->n_waits, &t->cap_waits,
+		(struct task_topic){arena_dup(t->run, topic), deadline_ms});
+	mark_parked(c);
+}
+
+void call_notify(struct call *c, struct str topic)
+{
+	struct task *t = task_of(c);
+	for (size_t i = 0; i < t->n_notifies; i++)
+		if (str_eq(t->notifies[i].name, topic))
+			return;
+	topic_push(t, &t->notifies, &t->n_notifies, &t->cap_notifies, (struct task_topic){arena_dup(t->run, topic), 0});
+}
+
+const struct answer *call_await(struct call *c, void (*start)(struct ticket t, void *arg), const void *arg, size_t size,
+                                int64_t deadline_ms)
+{
+	struct task *t = task_of(c);
+	size_t i = t->await_cursor++;
+	if (i == t->n_slots) {
+		if (t->n_slots == t->cap_slots) {
+			size_t more = t->cap_slots > 0 ? t->cap_slots * 2 : 4;
+			t->slots = arena_grow(t->keep, t->slots, sizeof *t->slots, t->cap_slots, more);
+			t->cap_slots = more;
+		}
+		void *copy = arena_alloc(t->keep, size);
+		if (size > 0)
+			memcpy(copy, arg, size);
+		t->slots[t->n_slots++] = (struct await_slot){.start = start, .arg = copy, .deadline_ms = deadline_ms};
+		mark_parked(c);
+		return NULL;
+	}
+	struct await_slot *s = &t->slots[i];
+	if (!s->answered && c->now_ms >= s->deadline_ms) {
+		s->answered = true;
+		s->answer = (struct answer){.ok = false, .error_code = S("Timeout"), .error_message = S("no answer in time")};
+	}
+	if (s->answered)
+		return &s->answer;
+	mark_parked(c);
+	return NULL;
+}
+
+struct arena *call_keep(struct call *c) { return task_of(c)->keep; }
+
+void *call_effect(struct call *c, void (*fn)(void *block), size_t size)
+{
+	struct task *t = task_of(c);
+	struct task_effect *e = calloc(1, sizeof *e + size);
+	if (e == NULL)
+		die("out of memory");
+	e->fn = fn;
+	*t->effects_tail = e;
+	t->effects_tail = &e->next;
+	return e->block;
+}
+
+/* ---- answers of raw routes ---- */
+
+void call_reply(struct call *c, int status, const struct param *headers, size_t n, struct str body)
+{
+	ASSERT(status >= 200 && status < 600);
+	struct wire_response *w = c->out;
+	ASSERT(w != NULL && c->protocol == PROTO_RAW);
+	w->status = status;
+	for (size_t i = 0; i < n; i++)
+		wire_add_header(c->arena, w, arena_dup(c->arena, headers[i].name), arena_dup(c->arena, headers[i].value));
+	w->body = body;
+}
+
+void call_header(struct call *c, const char *name, struct str value)
+{
+	struct task *t = task_of(c);
+	wire_add_header(c->arena, &t->extra, str_c(name), arena_dup(c->arena, value));
+}

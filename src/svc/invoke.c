@@ -1,0 +1,96 @@
+/* One service calls another's operation: the same door that clients use, in the same transaction.
+ *
+ * The invoked call has its own save point: when it fails, its writes, effects and notifications are taken back and the
+ * invoking call goes on. */
+#include "svc/task.h"
+
+#include <stdlib.h>
+
+enum { DEPTH_MAX = 16 };
+
+/* How far a task's lists had come before an invoke. */
+struct mark { struct task_effect **effects_tail; size_t n_notifies, n_waits; bool jobs_changed; };
+
+static void take_back(struct task *t, const struct mark *m)
+{
+	struct task_effect *e = *m->effects_tail;
+	*m->effects_tail = NULL;
+	t->effects_tail = m->effects_tail;
+	while (e != NULL) {
+		struct task_effect *next = e->next;
+		free(e);
+		e = next;
+	}
+	t->n_notifies = m->n_notifies;
+	t->jobs_changed = m->jobs_changed;
+}
+
+static struct invoked refused(struct call *c, int status, const char *code, struct str message)
+{
+	(void)c;
+	return (struct invoked){.error = {.code = str_c(code), .message = message, .status = status, .sender = status < 500}};
+}
+
+static void run_checked(struct call *sub)
+{
+	if (sub->op->access != NULL)
+		sub->op->access(sub);
+	else if (sub->op->mode != OP_PURE)
+		authorize(sub, NULL, S("*"), NULL);
+	if (!sub->failed && !sub->parked)
+		sub->op->run(sub);
+}
+
+static struct invoked run_nested(struct call *c, struct call *sub)
+{
+	struct task *t = (struct task *)c->state;
+	struct mark m = {t->effects_tail, t->n_notifies, t->n_waits, t->jobs_changed};
+	bool writer = c->txn != NULL && txn_writable(c->txn);
+	ASSERT(writer || sub->op->mode != OP_WRITE);
+	if (writer)
+		txn_save(c->txn);
+	t->depth++;
+	run_checked(sub);
+	t->depth--;
+	if (sub->failed || sub->parked) {
+		if (writer)
+			txn_restore(c->txn);
+		take_back(t, &m);
+		return (struct invoked){.parked = sub->parked && !sub->failed, .error = sub->error};
+	}
+	if (writer)
+		txn_release(c->txn);
+	const struct shape *output = sub->op->model->output;
+	return (struct invoked){.ok = true, .typed_out = sub->out,
+		.out = output != NULL ? typed_to_json(c->arena, output, sub->out) : json_new_object(c->arena)};
+}
+
+struct invoked invoke(struct call *c, const char *service, const char *op_name, const struct json *in,
+                      const struct invoke_options *o)
+{
+	struct task *t = (struct task *)c->state;
+	if (t->depth >= DEPTH_MAX)
+		return refused(c, 500, "InternalFailure", S("calls between services are nested too deeply"));
+	const struct service *s = service_find(str_c(service));
+	const struct op *op = s != NULL ? service_op(s, str_c(op_name)) : NULL;
+	if (op == NULL)
+		return refused(c, 501, "NotImplemented", arena_printf(c->arena, "tsubo does not implement %s %s", service, op_name));
+	struct call sub = {.magic = c->magic, .arena = c->arena, .service = s, .op = op, .txn = c->txn,
+		.who = o != NULL && o->who != NULL ? o->who : c->who,
+		.account = o != NULL && str_present(o->account) ? o->account : c->account,
+		.region = o != NULL && str_present(o->region) ? o->region : c->region,
+		.request_id = c->request_id, .now_ms = c->now_ms, .started_ms = c->started_ms, .tls = c->tls,
+		.endpoint = c->endpoint, .source_ip = c->source_ip, .user_agent = c->user_agent, .trace_header = c->trace_header,
+		.protocol = s->model->protocol, .parent = c, .state = c->state};
+	struct str why = STR_NONE;
+	const struct shape *input = op->model->input;
+	sub.in = input != NULL ? typed_from_json(c->arena, input, in, true, &why) : (const void *)"";
+	if (sub.in == NULL)
+		return refused(c, 400, "ValidationException", why);
+	struct wire_error invalid = {0};
+	if (input != NULL && !wire_validate(c->arena, op->model, sub.in, sub.protocol, &invalid))
+		return (struct invoked){.error = invalid};
+	if (op->model->output != NULL)
+		sub.out = arena_alloc(c->arena, op->model->output->size);
+	return run_nested(c, &sub);
+}

@@ -1,0 +1,18 @@
+/* Finding services and operations; arenas of constants only, safe from any thread. */
+#include "svc/service.h"
+
+const struct service *service_find(struct str name)
+{
+	for (size_t i = 0; i < n_services; i++)
+		if (str_eq(str_c(services[i]->name), name))
+			return services[i];
+	return NULL;
+}
+
+const struct op *service_op(const struct service *s, struct str op_name)
+{
+	for (size_t i = 0; i < s->n_ops; i++)
+		if (str_eq(str_c(s->ops[i].model->name), op_name))
+			return &s->ops[i];
+	return NULL;
+}
