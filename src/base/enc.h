@@ -8,7 +8,8 @@
 
 void base64_write(struct buf *b, struct str bytes);
 struct str base64_encode(struct arena *a, struct str bytes);
-/* Standard alphabet, padding needed; white space refused. Absent when malformed. */
+/* Standard alphabet, padding needed; white space refused. Absent when malformed. Bits left over are ignored, as Java's
+ * decoder does (base64url_decode refuses them, RFC 7515). */
 struct str base64_decode(struct arena *a, struct str text);
 struct str base64url_encode(struct arena *a, struct str bytes); /* no padding */
 struct str base64url_decode(struct arena *a, struct str text);
@@ -50,7 +51,7 @@ uint32_t crc32_ieee(uint32_t crc, struct str s);   /* start with 0; libdeflate *
 uint32_t crc32c(uint32_t crc, struct str s);       /* Castagnoli; start with 0; ISA-L */
 uint64_t crc64nvme(uint64_t crc, struct str s);    /* start with 0 */
 
-/* A digest fed in pieces; EVP underneath, fetched once. */
+/* A digest fed in pieces. */
 enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
 struct digest;
 struct digest *digest_new(enum digest_kind kind);
