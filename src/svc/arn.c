@@ -1,0 +1,32 @@
+/* Amazon Resource Names: see arn.h. The resource is all that follows the fifth colon, colons included. */
+#include "svc/arn.h"
+
+bool arn_parse(struct str text, struct arn *out)
+{
+	struct str rest = text;
+	if (!str_eq(str_cut(&rest, ':'), S("arn")) || !str_present(rest))
+		return false;
+	struct str *const parts[] = {&out->partition, &out->service, &out->region, &out->account};
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		*parts[i] = str_cut(&rest, ':');
+		if (!str_present(rest))
+			return false;
+	}
+	out->resource = rest;
+	return out->partition.n > 0 && out->service.n > 0 && out->resource.n > 0;
+}
+
+/* https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html: China and GovCloud are partitions of their own. */
+static struct str partition_of(struct str region)
+{
+	if (str_starts(region, S("cn-")))
+		return S("aws-cn");
+	return str_starts(region, S("us-gov-")) ? S("aws-us-gov") : S("aws");
+}
+
+struct str arn_make(struct arena *a, const char *service, struct str region, struct str account, struct str resource)
+{
+	ASSERT(service != NULL && service[0] != '\0');
+	return arena_join(a, S("arn:"), partition_of(region), S(":"), str_c(service), S(":"), region, S(":"), account, S(":"),
+	                  resource);
+}

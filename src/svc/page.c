@@ -1,0 +1,40 @@
+/* Page tokens: see page.h. A token is base64url(check, position); the check is the first 8 bytes of SHA-256 over a label
+ * and the position. It tells our tokens from other text and survives a restart. It is no permission: whoever goes on from
+ * a position scans within the caller's own key range only. */
+#include "svc/page.h"
+#include "base/enc.h"
+
+enum { CHECK_SIZE = 8, TOKEN_MAX = 8192 };
+
+static void check_of(struct arena *a, struct str position, unsigned char out[CHECK_SIZE])
+{
+	struct sha256 d = sha256(arena_join(a, S("tsubo page 1:"), position));
+	memcpy(out, d.b, CHECK_SIZE);
+}
+
+struct str page_token(struct arena *a, struct str position)
+{
+	ASSERT(str_present(position));
+	unsigned char check[CHECK_SIZE];
+	check_of(a, position, check);
+	return base64url_encode(a, arena_join(a, str_of((const char *)check, CHECK_SIZE), position));
+}
+
+bool page_position(struct arena *a, struct str token, struct str *position)
+{
+	*position = STR_NONE;
+	if (!str_present(token))
+		return true;
+	if (token.n > TOKEN_MAX)
+		return false;
+	struct str body = base64url_decode(a, token);
+	if (body.n < CHECK_SIZE)
+		return false;
+	struct str at = str_slice(body, CHECK_SIZE, body.n);
+	unsigned char check[CHECK_SIZE];
+	check_of(a, at, check);
+	if (!str_eq(str_slice(body, 0, CHECK_SIZE), str_of((const char *)check, CHECK_SIZE)))
+		return false;
+	*position = at;
+	return true;
+}
