@@ -29,9 +29,10 @@ struct principal {
 	struct str session_name;
 	struct str source_arn, source_account; /* services: on whose behalf (aws:SourceArn) */
 	struct str session_policy;   /* document of the session, absent when none */
-	const struct param_tag { struct str key, value; } *tags; /* principal tags */
+	struct str source_identity;  /* aws:SourceIdentity of the session, absent when none */
+	const struct param_tag { struct str key, value; bool transitive; /* goes on into sessions of sessions */ } *tags;
 	size_t n_tags;
-	int64_t token_issued_ms, token_expires_ms; /* sessions */
+	int64_t token_issued_ms, token_expires_ms; /* sessions; 0: long-term credentials */
 	bool mfa;
 };
 

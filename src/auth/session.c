@@ -26,7 +26,7 @@ void session_set_key(const unsigned char key[32])
 
 /* ---- the principal as CBOR: a fixed array; null for absent strings ---- */
 
-enum { FIELDS = 17 };
+enum { FIELDS = 18 };
 
 static void put_text(struct buf *b, struct str s)
 {
@@ -42,7 +42,7 @@ static void principal_write(struct buf *b, const struct principal *who, struct s
 	cbor_uint(b, (uint64_t)who->type);
 	const struct str texts[] = {
 		secret, who->account, who->arn, who->role_arn, who->name, who->user_id, who->access_key, who->session_name,
-		who->source_arn, who->source_account, who->session_policy,
+		who->source_arn, who->source_account, who->session_policy, who->source_identity,
 	};
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		put_text(b, texts[i]);
@@ -50,10 +50,11 @@ static void principal_write(struct buf *b, const struct principal *who, struct s
 	cbor_int(b, who->token_expires_ms);
 	cbor_bool(b, who->mfa);
 	cbor_uint(b, who->n_tags);
-	cbor_array(b, 2 * who->n_tags);
+	cbor_array(b, 3 * who->n_tags);
 	for (size_t i = 0; i < who->n_tags; i++) {
 		put_text(b, who->tags[i].key);
 		put_text(b, who->tags[i].value);
+		cbor_bool(b, who->tags[i].transitive);
 	}
 }
 
@@ -71,6 +72,13 @@ static bool read_int(struct cbor_reader *r, int64_t *out)
 	return i.type == CBOR_UINT || i.type == CBOR_NINT;
 }
 
+static bool read_bool(struct cbor_reader *r, bool *out)
+{
+	struct cbor_item i = cbor_next(r);
+	*out = i.type == CBOR_TRUE;
+	return i.type == CBOR_TRUE || i.type == CBOR_FALSE;
+}
+
 /* The bytes were sealed by principal_write, but perhaps by an older build: read with care all the same. */
 static bool principal_read(struct arena *a, struct str cbor, struct principal *who, struct str *secret)
 {
@@ -83,23 +91,21 @@ static bool principal_read(struct arena *a, struct str cbor, struct principal *w
 	who->type = (enum principal_type)type;
 	struct str *texts[] = {
 		secret, &who->account, &who->arn, &who->role_arn, &who->name, &who->user_id, &who->access_key, &who->session_name,
-		&who->source_arn, &who->source_account, &who->session_policy,
+		&who->source_arn, &who->source_account, &who->session_policy, &who->source_identity,
 	};
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		if (!read_text(&r, texts[i]))
 			return false;
 	if (!read_int(&r, &who->token_issued_ms) || !read_int(&r, &who->token_expires_ms))
 		return false;
-	struct cbor_item mfa = cbor_next(&r);
-	if ((mfa.type != CBOR_TRUE && mfa.type != CBOR_FALSE) || !read_int(&r, &n_tags) || n_tags < 0 || n_tags > TAGS_MAX)
+	if (!read_bool(&r, &who->mfa) || !read_int(&r, &n_tags) || n_tags < 0 || n_tags > TAGS_MAX)
 		return false;
-	who->mfa = mfa.type == CBOR_TRUE;
 	head = cbor_next(&r);
-	if (head.type != CBOR_ARRAY || head.u != 2 * (uint64_t)n_tags)
+	if (head.type != CBOR_ARRAY || head.u != 3 * (uint64_t)n_tags)
 		return false;
 	struct param_tag *tags = arena_array(a, struct param_tag, (size_t)n_tags);
 	for (int64_t i = 0; i < n_tags; i++)
-		if (!read_text(&r, &tags[i].key) || !read_text(&r, &tags[i].value))
+		if (!read_text(&r, &tags[i].key) || !read_text(&r, &tags[i].value) || !read_bool(&r, &tags[i].transitive))
 			return false;
 	who->tags = tags;
 	who->n_tags = (size_t)n_tags;
