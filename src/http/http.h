@@ -43,7 +43,9 @@ struct http_request {
 	struct str peer;     /* the client's address, text */
 	bool tls;
 	bool has_body;
-	int64_t content_length; /* -1: chunked */
+	int64_t content_length; /* -1: chunked; 0: no body */
+	struct http_header *trailers; /* of a chunked body, from on_end on */
+	size_t n_trailers;
 	bool expects_continue;
 	bool complete;       /* the body has been received to the end */
 	bool answered;       /* a response has been started */
@@ -56,9 +58,13 @@ struct http_request {
 /* First header of that name, any case; absent when there is none. */
 struct str http_header(const struct http_request *r, struct str name);
 
-/* Told by the server, on the loop. on_request comes first; then on_body (a piece, valid in the call only) any
- * number of times and on_end; on_gone instead of the rest when the client went away (also after on_end, while no
- * response is complete): do not touch the request after it returns. */
+/* Told by the server, on the loop, never from inside one of the functions below. on_request comes first; when
+ * http_read_body was called on_body (a piece, valid in the call only) any number of times and on_end (also for a
+ * request without a body); on_gone instead of the rest when the client went away (also after on_end): do not touch
+ * the request after it returns. http_answer, http_end, http_send_file and http_cut are the handler's last word:
+ * nothing is told after them, and the request may be touched only until the handler returns to the loop. What must
+ * happen when the answer is sent or lost belongs into arena_defer. A client that closes its sending side early gets
+ * what is answered within a second or so; after that it counts as gone. */
 struct http_handler {
 	void (*on_request)(struct http_request *r);
 	void (*on_body)(struct http_request *r, struct str piece);
@@ -72,8 +78,9 @@ void http_read_body(struct http_request *r);
 void http_pause_body(struct http_request *r);
 void http_resume_body(struct http_request *r);
 
-/* Answer at once: status, headers (Content-Length, Date, Connection are ours to add) and the whole body, copied
- * before return unless it lives in r->arena (body_in_arena). Not reading the request's body to its end first is
+/* Answer at once: status, headers (Content-Length, Transfer-Encoding and Connection are ours to add: given ones are
+ * dropped; so is Date, but a given one is kept) and the whole body, copied before return. Control bytes in header
+ * values become spaces. Not reading the request's body to its end first is
  * allowed: the rest is drained up to a bound, or the connection closes. HEAD and 204/304 send no body. */
 void http_answer(struct http_request *r, int status, const struct http_header *headers, size_t n, struct str body);
 
@@ -101,7 +108,8 @@ int http_listen(struct http_server *s, const char *host, int port, struct http_t
 struct http_listener;
 struct http_listener *http_listen_fd(struct http_server *s, int fd, const void *listener_user);
 void http_listener_close(struct http_listener *l);
-/* Stop listening, let running answers finish for grace_ms, close the rest; then done(arg). */
+/* Stop listening, let running answers finish for grace_ms, close the rest; then free the server and call done(arg)
+ * (NULL: nobody). */
 void http_server_stop(struct http_server *s, int64_t grace_ms, void (*done)(void *arg), void *arg);
 size_t http_server_connections(const struct http_server *s);
 

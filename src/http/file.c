@@ -1,0 +1,110 @@
+/* A file as an answer's body: blocks are read on the worker pool, one at a time, and written while the client takes
+ * them.
+ *
+ * What always holds: a read under way owns the block and the descriptor; when the connection goes away meanwhile
+ * `conn` is NULL and the completion frees everything. */
+#include "http/conn.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { FILE_BLOCK = 256 * 1024 };
+
+struct file_send {
+	uv_work_t work;
+	struct http_conn *conn;
+	int fd;
+	bool reading;
+	int64_t at, left;
+	ssize_t got;
+	char *block;
+	size_t block_bytes;
+};
+
+static void file_free(struct file_send *f)
+{
+	close(f->fd);
+	free(f->block);
+	free(f);
+}
+
+static void read_block(uv_work_t *w)
+{
+	struct file_send *f = w->data;
+	size_t want = f->left < (int64_t)f->block_bytes ? (size_t)f->left : f->block_bytes;
+	do
+		f->got = os.pread(f->fd, f->block, want, f->at);
+	while (f->got < 0 && errno == EINTR);
+}
+
+static void block_read(uv_work_t *w, int status);
+
+static void next_block(struct file_send *f)
+{
+	ASSERT(!f->reading && f->left > 0);
+	f->reading = true;
+	if (uv_queue_work(f->conn->server->loop, &f->work, read_block, block_read) != 0)
+		die("cannot queue work");
+}
+
+static void drained(struct http_request *r) { next_block(r->conn->file); }
+
+static void block_read(uv_work_t *w, int status)
+{
+	struct file_send *f = w->data;
+	struct http_conn *c = f->conn;
+	f->reading = false;
+	if (c == NULL) {
+		file_free(f);
+		return;
+	}
+	struct http_request *r = c->r;
+	CHECK_MAGIC(r, REQUEST_MAGIC);
+	ASSERT(c->file == f);
+	if (status != 0 || f->got <= 0) { /* shorter than announced, or unreadable */
+		http_cut(r);
+		return;
+	}
+	bool more = http_write(r, str_of(f->block, (size_t)f->got));
+	f->at += f->got;
+	f->left -= f->got;
+	if (f->left == 0)
+		http_end(r);
+	else if (more)
+		next_block(f);
+}
+
+void http_send_file(struct http_request *r, int fd, int64_t offset, int64_t length)
+{
+	struct http_conn *c = r->conn;
+	CHECK_MAGIC(r, REQUEST_MAGIC);
+	CHECK_MAGIC(c, CONN_MAGIC);
+	ASSERT(fd >= 0 && offset >= 0 && length >= 0);
+	ASSERT(c->begun && !c->released && c->file == NULL);
+	if (length == 0 || c->bodyless) {
+		close(fd);
+		http_end(r);
+		return;
+	}
+	struct file_send *f = calloc(1, sizeof *f);
+	size_t block_bytes = length < FILE_BLOCK ? (size_t)length : FILE_BLOCK;
+	char *block = malloc(block_bytes);
+	if (f == NULL || block == NULL)
+		die("out of memory");
+	*f = (struct file_send){.conn = c, .fd = fd, .at = offset, .left = length, .block = block, .block_bytes = block_bytes};
+	f->work.data = f;
+	c->file = f;
+	c->released = true;
+	http_on_drain(r, drained);
+	next_block(f);
+}
+
+void file_abandon(struct file_send *f)
+{
+	if (f->reading)
+		f->conn = NULL;
+	else
+		file_free(f);
+}
