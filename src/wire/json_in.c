@@ -1,0 +1,523 @@
+/* JSON text straight into typed values, without a tree between: the hot path of most requests.
+ *
+ * The text is checked to be UTF-8 once; after that strings without an escape are views into it, so the request's
+ * body must outlive the input. Unknown members are passed over, nulls are absent, the last of two equal members wins.
+ * Texts of errors are those of AWS's front ends ("NUMBER_VALUE cannot be converted to String").
+ * Depth is bounded by WIRE_DEPTH_MAX for typed values and JSON_DEPTH_MAX for what is passed over. */
+#include "base/enc.h"
+#include "base/time.h"
+#include "wire/codec.h"
+
+#include <math.h>
+
+struct jin {
+	const char *p, *end, *start;
+	struct arena *a;
+	struct wire_error *err;
+	bool rest;
+	int depth;
+};
+
+static bool bad_text(struct jin *j)
+{
+	return wire_fail(j->err, "SerializationException", 400,
+	                 arena_printf(j->a, "Could not parse request body into json: unexpected %s at offset %zu",
+	                              j->p >= j->end ? "end of text" : "character", (size_t)(j->p - j->start)));
+}
+
+static bool bad_type(struct jin *j, struct str message)
+{
+	return wire_fail(j->err, "SerializationException", 400, message);
+}
+
+static inline void space(struct jin *j)
+{
+	while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\r' || *j->p == '\t'))
+		j->p++;
+}
+
+/* The next byte after white space, 0 at the end. */
+static inline char peek(struct jin *j)
+{
+	space(j);
+	return j->p < j->end ? *j->p : '\0';
+}
+
+static bool hex4(struct jin *j, uint32_t *out)
+{
+	if (j->end - j->p < 4)
+		return false;
+	uint32_t v = 0;
+	for (int i = 0; i < 4; i++) {
+		char c = *j->p++;
+		uint32_t d;
+		if (c >= '0' && c <= '9')
+			d = (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			d = (uint32_t)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			d = (uint32_t)(c - 'A' + 10);
+		else
+			return false;
+		v = v * 16 + d;
+	}
+	*out = v;
+	return true;
+}
+
+static char *put_utf8(char *o, uint32_t c)
+{
+	if (c < 0x80) {
+		*o++ = (char)c;
+	} else if (c < 0x800) {
+		*o++ = (char)(0xc0 | c >> 6);
+		*o++ = (char)(0x80 | (c & 0x3f));
+	} else if (c < 0x10000) {
+		*o++ = (char)(0xe0 | c >> 12);
+		*o++ = (char)(0x80 | (c >> 6 & 0x3f));
+		*o++ = (char)(0x80 | (c & 0x3f));
+	} else {
+		*o++ = (char)(0xf0 | c >> 18);
+		*o++ = (char)(0x80 | (c >> 12 & 0x3f));
+		*o++ = (char)(0x80 | (c >> 6 & 0x3f));
+		*o++ = (char)(0x80 | (c & 0x3f));
+	}
+	return o;
+}
+
+/* After "\u": one code point, of two escapes when it is a pair. A lone surrogate has no UTF-8: U+FFFD stands for it. */
+static bool unicode_escape(struct jin *j, char **o)
+{
+	uint32_t c, low;
+	if (!hex4(j, &c))
+		return false;
+	if (c >= 0xd800 && c < 0xdc00 && j->end - j->p >= 6 && j->p[0] == '\\' && j->p[1] == 'u') {
+		const char *back = j->p;
+		j->p += 2;
+		if (!hex4(j, &low))
+			return false;
+		if (low >= 0xdc00 && low < 0xe000)
+			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+		else
+			j->p = back;
+	}
+	if (c >= 0xd800 && c < 0xe000)
+		c = 0xfffd;
+	*o = put_utf8(*o, c);
+	return true;
+}
+
+/* At the opening quote, `len` bytes before the closing one, with escapes: unescape into the arena. */
+static bool unescape(struct jin *j, const char *from, const char *close, struct str *out)
+{
+	static const char map[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
+	char *text = arena_bytes(j->a, (size_t)(close - from) + 1), *o = text;
+	j->p = from;
+	while (j->p < close) {
+		char c = *j->p++;
+		if (c != '\\') {
+			*o++ = c;
+			continue;
+		}
+		c = *j->p++;
+		if (c == 'u') {
+			if (!unicode_escape(j, &o))
+				return false;
+			continue;
+		}
+		const char *m = map;
+		while (*m != '\0' && *m != c)
+			m += 2;
+		if (*m == '\0')
+			return false;
+		*o++ = m[1];
+	}
+	ASSERT(o <= text + (close - from));
+	j->p = close + 1;
+	*out = str_of(text, (size_t)(o - text));
+	return true;
+}
+
+static bool string(struct jin *j, struct str *out)
+{
+	ASSERT(*j->p == '"');
+	const char *from = ++j->p, *p = from;
+	bool escapes = false;
+	for (;; p++) {
+		if (p >= j->end || (unsigned char)*p < 0x20) {
+			j->p = p;
+			return bad_text(j);
+		}
+		if (*p == '"')
+			break;
+		if (*p == '\\') {
+			escapes = true;
+			if (++p >= j->end) {
+				j->p = p;
+				return bad_text(j);
+			}
+		}
+	}
+	if (escapes)
+		return unescape(j, from, p, out) || bad_text(j);
+	*out = str_of(from, (size_t)(p - from));
+	j->p = p + 1;
+	return true;
+}
+
+static bool digits(struct jin *j)
+{
+	const char *from = j->p;
+	while (j->p < j->end && *j->p >= '0' && *j->p <= '9')
+		j->p++;
+	return j->p > from;
+}
+
+static bool number(struct jin *j, struct str *out)
+{
+	const char *from = j->p;
+	if (*j->p == '-')
+		j->p++;
+	if (j->p < j->end && *j->p == '0')
+		j->p++;
+	else if (!digits(j))
+		return bad_text(j);
+	if (j->p < j->end && *j->p == '.') {
+		j->p++;
+		if (!digits(j))
+			return bad_text(j);
+	}
+	if (j->p < j->end && (*j->p == 'e' || *j->p == 'E')) {
+		j->p++;
+		if (j->p < j->end && (*j->p == '+' || *j->p == '-'))
+			j->p++;
+		if (!digits(j))
+			return bad_text(j);
+	}
+	*out = str_of(from, (size_t)(j->p - from));
+	return true;
+}
+
+static bool word(struct jin *j, struct str w)
+{
+	if ((size_t)(j->end - j->p) < w.n || memcmp(j->p, w.p, w.n) != 0)
+		return bad_text(j);
+	j->p += w.n;
+	return true;
+}
+
+/* Pass over one scalar. */
+static bool skip_scalar(struct jin *j, char c)
+{
+	struct str ignored;
+	switch (c) {
+	case '"': return string(j, &ignored);
+	case 't': return word(j, S("true"));
+	case 'f': return word(j, S("false"));
+	case 'n': return word(j, S("null"));
+	default: return (c == '-' || (c >= '0' && c <= '9')) ? number(j, &ignored) : bad_text(j);
+	}
+}
+
+/* Step to what follows a value or an opening bracket: true with *more when there is another element. */
+static bool step(struct jin *j, char close, bool first, bool *more)
+{
+	char c = peek(j);
+	if (c == close) {
+		j->p++;
+		*more = false;
+		return true;
+	}
+	if (!first) {
+		if (c != ',')
+			return bad_text(j);
+		j->p++;
+		space(j);
+	}
+	*more = true;
+	return true;
+}
+
+static bool key(struct jin *j, struct str *out)
+{
+	if (peek(j) != '"' || !string(j, out))
+		return bad_text(j);
+	if (peek(j) != ':')
+		return bad_text(j);
+	j->p++;
+	return true;
+}
+
+static bool skip(struct jin *j, int depth)
+{
+	char c = peek(j);
+	if (c != '{' && c != '[')
+		return skip_scalar(j, c);
+	if (depth >= JSON_DEPTH_MAX)
+		return bad_text(j);
+	char close = c == '{' ? '}' : ']';
+	j->p++;
+	for (bool first = true, more;; first = false) {
+		struct str ignored;
+		if (!step(j, close, first, &more))
+			return false;
+		if (!more)
+			return true;
+		if ((close == '}' && !key(j, &ignored)) || !skip(j, depth + 1))
+			return false;
+	}
+}
+
+static struct str token_name(char c)
+{
+	switch (c) {
+	case '"': return S("STRING_VALUE");
+	case 't': return S("TRUE_VALUE");
+	case 'f': return S("FALSE_VALUE");
+	default: return S("NUMBER_VALUE");
+	}
+}
+
+/* A value of another type than the model's. */
+static bool wrong_type(struct jin *j, char c, const char *wanted)
+{
+	if (c == '{')
+		return bad_type(j, S("Start of structure or map found where not expected."));
+	if (c == '[')
+		return bad_type(j, S("Start of list found where not expected"));
+	if (c != '"' && c != 't' && c != 'f' && c != '-' && (c < '0' || c > '9'))
+		return bad_text(j);
+	return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to %s", STR_ARG(token_name(c)), wanted));
+}
+
+static bool document(struct jin *j, struct json **out)
+{
+	const char *from = j->p;
+	if (!skip(j, 0))
+		return false;
+	*out = json_parse(j->a, str_of(from, (size_t)(j->p - from)), NULL);
+	return *out != NULL || bad_text(j);
+}
+
+static bool integer(struct jin *j, const struct shape *s, struct opt_i64 *out)
+{
+	struct str text;
+	double d;
+	if (!number(j, &text))
+		return false;
+	if (!str_to_i64(text, &out->v)) {
+		/* 1e3 and 5.0 are whole; a fraction is cut off, as AWS's front ends do. */
+		if (!str_to_f64(text, &d) || fabs(d) >= 9223372036854775808.0)
+			return bad_type(j, arena_printf(j->a, "Value out of range: %.*s", STR_ARG(text)));
+		out->v = (int64_t)d;
+	}
+	if (!int_in_range(s, out->v))
+		return bad_type(j, arena_printf(j->a, "Value out of range: %.*s", STR_ARG(text)));
+	out->set = true;
+	return true;
+}
+
+static bool timestamp(struct jin *j, const struct member *m, char c, struct opt_time *out)
+{
+	struct str text;
+	double d;
+	out->set = true;
+	if (c == '"') {
+		if (!string(j, &text))
+			return false;
+		return scalar_from_text(j->a, m->shape, member_time_format(m, TIME_ISO8601), text, out) ||
+		       bad_type(j, S("STRING_VALUE cannot be converted to Date"));
+	}
+	if (c != '-' && (c < '0' || c > '9'))
+		return wrong_type(j, c, "Date");
+	if (!number(j, &text))
+		return false;
+	if (!str_to_f64(text, &d) || !(fabs(d) < 1e13))
+		return bad_type(j, S("NUMBER_VALUE cannot be converted to Date"));
+	out->ms = (int64_t)llround(d * 1000.0);
+	return true;
+}
+
+static bool text_value(struct jin *j, const struct shape *s, char c, struct str *out)
+{
+	if (c != '"')
+		return wrong_type(j, c, s->type == SHAPE_BLOB ? "ByteBuffer" : "String");
+	struct str text;
+	if (!string(j, &text))
+		return false;
+	if (s->type != SHAPE_BLOB) {
+		*out = text;
+		return true;
+	}
+	*out = base64_decode(j->a, text);
+	return out->p != NULL || bad_type(j, S("Invalid base64 data"));
+}
+
+static bool scalar(struct jin *j, const struct member *m, char c, void *v)
+{
+	const struct shape *s = m->shape;
+	bool is_number = c == '-' || (c >= '0' && c <= '9');
+	struct str text;
+	switch (s->type) {
+	case SHAPE_STRING:
+	case SHAPE_BLOB:
+		return text_value(j, s, c, v);
+	case SHAPE_BOOL:
+		if (c != 't' && c != 'f')
+			return wrong_type(j, c, "Boolean");
+		*(struct opt_bool *)v = SOME_BOOL(c == 't');
+		return word(j, c == 't' ? S("true") : S("false"));
+	case SHAPE_INT:
+		if (!is_number)
+			return wrong_type(j, c, s->bits == 64 ? "Long" : "Integer");
+		return integer(j, s, v);
+	case SHAPE_BIG:
+		return is_number ? number(j, v) : wrong_type(j, c, "BigDecimal");
+	case SHAPE_FLOAT:
+		if (!is_number && c != '"')
+			return wrong_type(j, c, "Double");
+		if (is_number ? !number(j, &text) : !string(j, &text))
+			return false;
+		if (!f64_from_text(text, &((struct opt_f64 *)v)->v))
+			return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to Double", STR_ARG(token_name(c))));
+		((struct opt_f64 *)v)->set = true;
+		return true;
+	default:
+		ASSERT(s->type == SHAPE_TIME);
+		return timestamp(j, m, c, v);
+	}
+}
+
+static bool value(struct jin *j, const struct member *m, void *v);
+
+/* The member of that name. `hint` is the place in model order after the last one found: clients mostly keep it. */
+static const struct member *find_member(const struct jin *j, const struct shape *s, struct str name, uint16_t *hint)
+{
+	if (*hint < s->n_members) {
+		const struct member *m = &s->members[s->order[*hint]];
+		const char *n = j->rest ? m->wire_name : m->name;
+		if (strncmp(n, name.p, name.n) == 0 && n[name.n] == '\0') {
+			++*hint;
+			return m;
+		}
+	}
+	return j->rest ? shape_member_wire(s, name) : shape_member(s, name);
+}
+
+static bool structure(struct jin *j, const struct shape *s, bool top, void *v)
+{
+	uint16_t hint = 0;
+	if (*j->p != '{')
+		return wrong_type(j, *j->p, "Structure");
+	j->p++;
+	for (bool first = true, more;; first = false) {
+		struct str name;
+		if (!step(j, '}', first, &more))
+			return false;
+		if (!more)
+			return true;
+		if (!key(j, &name))
+			return false;
+		const struct member *m = find_member(j, s, name, &hint);
+		bool known = m != NULL && !m->streaming && !(top && j->rest && (m->location != LOC_BODY || m->payload));
+		if (peek(j) == 'n') {
+			if (!word(j, S("null")))
+				return false;
+		} else if (known ? !value(j, m, member_put(j->a, m, v)) : !skip(j, 0)) {
+			return false;
+		}
+	}
+}
+
+static bool list(struct jin *j, const struct shape *s, struct list *l)
+{
+	uint32_t cap = 0;
+	size_t size = value_size(s->item->shape);
+	if (*j->p != '[')
+		return *j->p == '{' ? wrong_type(j, '{', "") : bad_type(j, S("Expected list or null"));
+	j->p++;
+	*l = (struct list){.set = true};
+	for (bool first = true, more;; first = false) {
+		if (!step(j, ']', first, &more))
+			return false;
+		if (!more)
+			return true;
+		if (peek(j) == 'n')
+			return bad_type(j, S("Null element found in a list"));
+		if (!value(j, s->item, list_push(j->a, l, &cap, size)))
+			return false;
+	}
+}
+
+static void *map_slot(struct jin *j, const struct shape *s, struct map_of *map, uint32_t *cap, struct str name)
+{
+	/* Small maps only: two equal keys are a client's oddity, not worth a hash. The last one wins. */
+	for (uint32_t i = 0; i < map->n && map->n <= 64; i++)
+		if (str_eq(map_key_at(s, map, i), name)) {
+			void *v = (char *)map->v + (size_t)i * s->size + s->value_offset;
+			memset(v, 0, s->size - s->value_offset);
+			return v;
+		}
+	return map_push(j->a, s, map, cap, name);
+}
+
+static bool map(struct jin *j, const struct shape *s, struct map_of *m)
+{
+	uint32_t cap = 0;
+	if (*j->p != '{')
+		return *j->p == '[' ? wrong_type(j, '[', "") : bad_type(j, S("Expected map or null"));
+	j->p++;
+	*m = (struct map_of){.set = true};
+	for (bool first = true, more;; first = false) {
+		struct str name;
+		if (!step(j, '}', first, &more))
+			return false;
+		if (!more)
+			return true;
+		if (!key(j, &name))
+			return false;
+		if (peek(j) == 'n')
+			return bad_type(j, S("Null value found in a map"));
+		if (!value(j, s->item, map_slot(j, s, m, &cap, name)))
+			return false;
+	}
+}
+
+static bool value(struct jin *j, const struct member *m, void *v)
+{
+	const struct shape *s = m->shape;
+	char c = peek(j);
+	if (s->type == SHAPE_DOCUMENT)
+		return document(j, v);
+	if (s->type != SHAPE_STRUCT && s->type != SHAPE_UNION && s->type != SHAPE_LIST && s->type != SHAPE_MAP)
+		return scalar(j, m, c, v);
+	if (c == '\0')
+		return bad_text(j);
+	if (++j->depth > WIRE_DEPTH_MAX)
+		return bad_type(j, S("The request is nested too deeply"));
+	bool ok = s->type == SHAPE_LIST  ? list(j, s, v)
+	          : s->type == SHAPE_MAP ? map(j, s, v)
+	                                 : structure(j, s, false, v);
+	j->depth--;
+	return ok;
+}
+
+bool json_decode(struct arena *a, const struct shape *s, struct str text, bool rest, void *v, struct wire_error *err)
+{
+	struct jin j = {.p = text.p, .start = text.p, .end = text.p + text.n, .a = a, .err = err, .rest = rest};
+	ASSERT(text.p != NULL && v != NULL);
+	if (!utf8_valid(text))
+		return bad_text(&j);
+	bool ok;
+	peek(&j);
+	if (shape_is_struct(s)) {
+		ok = j.p < j.end ? structure(&j, s, rest, v) : bad_text(&j);
+	} else {
+		const struct member root = {.name = s->name, .wire_name = s->name, .shape = s};
+		ok = value(&j, &root, v);
+	}
+	if (!ok)
+		return false;
+	space(&j);
+	return j.p == j.end || bad_text(&j);
+}

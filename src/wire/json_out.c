@@ -1,0 +1,119 @@
+/* Typed values into JSON text: members in the model's order, absent ones left out.
+ *
+ * Timestamps are epoch seconds unless the model says otherwise, blobs base64, documents as they are. */
+#include "wire/codec.h"
+
+static void value(struct buf *b, struct arena *a, const struct member *m, const void *v, bool rest);
+
+static void structure(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest, bool top)
+{
+	char comma = '{';
+	for (uint16_t i = 0; i < s->n_members; i++) {
+		const struct member *m = &s->members[s->order[i]];
+		if (m->streaming || (top && rest && (m->location != LOC_BODY || m->payload)))
+			continue;
+		const void *field = member_get(m, v);
+		if (field == NULL)
+			continue;
+		buf_putc(b, comma);
+		buf_putc(b, '"');
+		buf_str(b, str_c(rest ? m->wire_name : m->name));
+		buf_lit(b, "\":");
+		value(b, a, m, field, rest);
+		comma = ',';
+	}
+	if (comma == '{')
+		buf_putc(b, '{');
+	buf_putc(b, '}');
+}
+
+static void list(struct buf *b, struct arena *a, const struct shape *s, const struct list *l, bool rest)
+{
+	size_t size = value_size(s->item->shape);
+	buf_putc(b, '[');
+	for (uint32_t i = 0; i < l->n; i++) {
+		const void *v = list_at(l, size, i);
+		if (i > 0)
+			buf_putc(b, ',');
+		if (value_present(s->item->shape, v))
+			value(b, a, s->item, v, rest);
+		else
+			buf_lit(b, "null");
+	}
+	buf_putc(b, ']');
+}
+
+static void map(struct buf *b, struct arena *a, const struct shape *s, const struct map_of *m, bool rest)
+{
+	buf_putc(b, '{');
+	for (uint32_t i = 0; i < m->n; i++) {
+		const void *v = map_value_at(s, m, i);
+		if (i > 0)
+			buf_putc(b, ',');
+		json_write_str(b, map_key_at(s, m, i));
+		buf_putc(b, ':');
+		if (value_present(s->item->shape, v))
+			value(b, a, s->item, v, rest);
+		else
+			buf_lit(b, "null");
+	}
+	buf_putc(b, '}');
+}
+
+static void number(struct buf *b, const struct shape *s, const void *v)
+{
+	struct jw w;
+	jw_init(&w, b);
+	if (s->type == SHAPE_INT)
+		buf_i64(b, ((const struct opt_i64 *)v)->v);
+	else
+		jw_f64(&w, ((const struct opt_f64 *)v)->v);
+}
+
+static void timestamp(struct buf *b, struct arena *a, const struct member *m, const void *v)
+{
+	int fmt = member_time_format(m, TIME_EPOCH);
+	struct str text = scalar_to_text(a, m->shape, fmt, v);
+	if (fmt == TIME_EPOCH)
+		buf_str(b, text);
+	else
+		json_write_str(b, text);
+}
+
+static void value(struct buf *b, struct arena *a, const struct member *m, const void *v, bool rest)
+{
+	const struct shape *s = m->shape;
+	switch (s->type) {
+	case SHAPE_STRUCT:
+	case SHAPE_UNION: structure(b, a, s, v, rest, false); break;
+	case SHAPE_LIST: list(b, a, s, v, rest); break;
+	case SHAPE_MAP: map(b, a, s, v, rest); break;
+	case SHAPE_STRING: json_write_str(b, *(const struct str *)v); break;
+	case SHAPE_BLOB:
+		buf_putc(b, '"');
+		base64_write(b, *(const struct str *)v);
+		buf_putc(b, '"');
+		break;
+	case SHAPE_BIG: buf_str(b, *(const struct str *)v); break;
+	case SHAPE_BOOL:
+		if (((const struct opt_bool *)v)->v)
+			buf_lit(b, "true");
+		else
+			buf_lit(b, "false");
+		break;
+	case SHAPE_INT:
+	case SHAPE_FLOAT: number(b, s, v); break;
+	case SHAPE_TIME: timestamp(b, a, m, v); break;
+	case SHAPE_DOCUMENT: json_write(b, *(struct json *const *)v); break;
+	}
+}
+
+void json_encode(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest)
+{
+	if (shape_is_struct(s)) {
+		structure(b, a, s, v, rest, rest);
+		return;
+	}
+	const struct member root = {.name = s->name, .wire_name = s->name, .shape = s};
+	value(b, a, &root, v, rest);
+}

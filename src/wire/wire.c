@@ -1,0 +1,115 @@
+/* The door of the wire room: which codec an operation's request and answer go through.
+ *
+ * Envelopes of the protocols that have one body and no bindings (JSON 1.0 and 1.1, CBOR) are here; REST is in rest_*.c,
+ * query and EC2 in query_*.c, errors in error.c. */
+#include "wire/codec.h"
+
+struct str wire_header(const struct wire_request *r, struct str name)
+{
+	for (size_t i = 0; i < r->n_headers; i++)
+		if (str_eq_nocase(r->headers[i].name, name))
+			return r->headers[i].value;
+	return STR_NONE;
+}
+
+void wire_add_header(struct arena *a, struct wire_response *r, struct str name, struct str value)
+{
+	ASSERT(name.n > 0 && r->n_headers <= r->cap_headers);
+	if (r->n_headers == r->cap_headers) {
+		size_t cap = r->cap_headers == 0 ? 8 : r->cap_headers * 2;
+		r->headers = arena_grow(a, r->headers, sizeof(r->headers[0]), r->cap_headers, cap);
+		r->cap_headers = cap;
+	}
+	r->headers[r->n_headers++] = (struct param){.name = name, .value = value, .has_value = true};
+}
+
+static bool decode_json(struct arena *a, const struct shape *s, const struct wire_request *r, void *in, struct wire_error *err)
+{
+	/* Some clients send nothing where the input has no members. */
+	if (str_empty(str_trim(r->body)))
+		return true;
+	return json_decode(a, s, r->body, false, in, err);
+}
+
+static bool decode_form(struct arena *a, const struct shape *s, const struct wire_request *r, bool ec2, void *in,
+                        struct wire_error *err)
+{
+	enum { FIELDS_MAX = 100000 };
+	struct params form = {0};
+	/* GET requests carry the same fields in the query string. */
+	struct str text = str_empty(r->body) ? r->raw_query : r->body;
+	if (text.n > 0 && !params_parse(a, text, FIELDS_MAX, &form))
+		return wire_fail(err, "MalformedQueryString", 400, S("Malformed query string"));
+	return query_decode(a, s, &form, ec2, in, err);
+}
+
+void *wire_decode(struct arena *a, const struct model_op *op, const struct wire_request *r, struct wire_error *err)
+{
+	static const char nothing[1];
+	ASSERT(op != NULL && r != NULL && err != NULL);
+	if (op->input == NULL)
+		return arena_alloc(a, sizeof(nothing));
+	ASSERT(shape_is_struct(op->input));
+	void *in = arena_alloc(a, op->input->size);
+	bool ok = true;
+	switch (r->protocol) {
+	case PROTO_JSON_1_0:
+	case PROTO_JSON_1_1: ok = decode_json(a, op->input, r, in, err); break;
+	case PROTO_CBOR: ok = str_empty(r->body) || cbor_decode(a, op->input, r->body, in, err); break;
+	case PROTO_QUERY:
+	case PROTO_EC2: ok = decode_form(a, op->input, r, r->protocol == PROTO_EC2, in, err); break;
+	case PROTO_REST_JSON:
+	case PROTO_REST_XML: ok = rest_decode(a, op, r, r->protocol, in, err); break;
+	case PROTO_NONE:
+	case PROTO_RAW: ASSERT(!"a protocol of the model"); break;
+	}
+	return ok ? in : NULL;
+}
+
+static void encode_json(struct arena *a, const struct model_op *op, const void *output, enum protocol p, struct wire_response *out)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	wire_add_header(a, out, S("Content-Type"), p == PROTO_JSON_1_0 ? S("application/x-amz-json-1.0") : S("application/x-amz-json-1.1"));
+	if (op->output == NULL)
+		return;
+	json_encode(&b, a, op->output, output, false);
+	out->body = buf_view(&b);
+}
+
+static void encode_cbor(struct arena *a, const struct model_op *op, const void *output, struct wire_response *out)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	wire_add_header(a, out, S("smithy-protocol"), S("rpc-v2-cbor"));
+	if (op->output == NULL)
+		return;
+	wire_add_header(a, out, S("Content-Type"), S("application/cbor"));
+	cbor_encode(&b, op->output, output);
+	out->body = buf_view(&b);
+}
+
+void wire_encode(struct arena *a, const struct model_op *op, const void *output, enum protocol p, struct str request_id,
+                 struct wire_response *out)
+{
+	ASSERT(op != NULL && out != NULL && (op->output == NULL || output != NULL));
+	*out = (struct wire_response){.status = op->http_status != 0 ? op->http_status : WIRE_STATUS_DEFAULT, .body = S("")};
+	bool s3 = op->model->s3_signer;
+	wire_add_header(a, out, s3 ? S("x-amz-request-id") : S("x-amzn-RequestId"), request_id);
+	switch (p) {
+	case PROTO_JSON_1_0:
+	case PROTO_JSON_1_1: encode_json(a, op, output, p, out); break;
+	case PROTO_CBOR: encode_cbor(a, op, output, out); break;
+	case PROTO_QUERY:
+	case PROTO_EC2: query_encode(a, op, output, p == PROTO_EC2, request_id, out); break;
+	case PROTO_REST_JSON:
+	case PROTO_REST_XML:
+		if (s3)
+			wire_add_header(a, out, S("x-amz-id-2"), sha256_hex(a, request_id));
+		rest_encode(a, op, output, p, out);
+		break;
+	case PROTO_NONE:
+	case PROTO_RAW: ASSERT(!"a protocol of the model"); break;
+	}
+	ASSERT(out->status >= 100 && out->status <= 599);
+}
