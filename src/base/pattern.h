@@ -10,7 +10,7 @@ const struct pattern *pattern_get(struct str regex);
 /* Does the pattern match somewhere / the whole of s? A match over its limits is no match. */
 bool pattern_search(const struct pattern *p, struct str s);
 bool pattern_matches(const struct pattern *p, struct str s);
-/* '*' any run, '?' one byte; linear time. IAM's StringLike and ARNs use it. */
+/* '*' any run, '?' one byte. IAM's StringLike and ARNs use it. At worst the product of the lengths, never exponential. */
 bool glob_match(struct str glob, struct str s);
 
 #endif
