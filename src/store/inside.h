@@ -1,0 +1,130 @@
+/* What the files of store/ share; nobody else includes it.
+ *
+ * A view is a committed state: a RocksDB snapshot and the number of the group it ends with. The writer makes one after
+ * every commit, before the next group may change anything, and readers take references to the newest: a reader
+ * therefore costs one short lock, and never sees a group before it is acknowledged. Live views form a list from
+ * newest to oldest, so "can anyone still see this?" has an answer.
+ *
+ * Keys that begin with 0x00 belong to the store itself (tuple keys begin with a tag above it):
+ *   00 'a'              number of the newest group in the database, 8 bytes big-endian
+ *   00 'b' <32 digits>  claims on a blob, 8 bytes big-endian
+ * Lock order: `lock` alone, or blob_lock then `lock`. */
+#ifndef TSUBO_STORE_INSIDE_H
+#define TSUBO_STORE_INSIDE_H
+
+#include "store/blob.h"
+#include "store/overlay.h"
+#include "store/store.h"
+#include "store/wal.h"
+
+#include <pthread.h>
+#include <rocksdb/c.h>
+#include <stdatomic.h>
+
+enum { STORE_MAGIC = 0x73746f31, TXN_MAGIC = 0x74786e31, SCAN_MAGIC = 0x7363616e };
+enum { KEY_BYTES_MAX = 65535, VALUE_BYTES_MAX = 64 << 20, SAVES_MAX = 64 };
+#define APPLIED_KEY ((struct str){"\0a", 2})
+#define BLOB_KEY_PREFIX ((struct str){"\0b", 2})
+
+struct view {
+	struct view *newer, *older; /* the list; `older` also links free ones */
+	const rocksdb_snapshot_t *snapshot;
+	rocksdb_readoptions_t *read;
+	uint64_t sequence;
+	unsigned refs;
+};
+
+struct scan {
+	unsigned magic;
+	struct scan *next; /* in its transaction: open ones, or spare ones */
+	struct txn *txn;
+	rocksdb_readoptions_t *read;
+	char *bounds; /* from, then to: RocksDB keeps pointers to them */
+	size_t bounds_cap;
+	struct str from, to;
+	bool reverse, step; /* step: the base stands on a key that was given out */
+	rocksdb_iterator_t *base;
+	const struct node *over;
+	uint64_t stamp;
+};
+
+struct txn {
+	unsigned magic;
+	struct store *store;
+	struct txn *next; /* free list */
+	struct view *view; /* NULL: a writer's */
+	rocksdb_readoptions_t *read; /* the view's, or the writer's */
+	struct scan *scans, *spare;
+	size_t start; /* overlay mark */
+	size_t saves[SAVES_MAX];
+	int n_saves;
+};
+
+struct store {
+	unsigned magic;
+	char *dir;
+	int lock_fd;
+	bool no_sync;
+
+	rocksdb_t *db;
+	rocksdb_options_t *options;
+	rocksdb_cache_t *cache;
+	rocksdb_writeoptions_t *write;
+	rocksdb_readoptions_t *read_newest, *read_persisted;
+	struct wal *wal;
+
+	/* the writer's */
+	struct overlay group;
+	bool in_group, txn_open;
+	struct txn writer;
+	rocksdb_writebatch_t *batch;
+
+	pthread_mutex_t lock; /* the fields below */
+	struct view *newest, *oldest, *free_views;
+	struct txn *free_txns;
+	size_t n_free_txns;
+	_Atomic uint64_t sequence;
+
+	pthread_mutex_t blob_lock; /* held while blob files are removed, and while they are linked by a checkpoint */
+	struct released *released; /* under `lock` */
+};
+
+/* rocks.c: the database behind. */
+bool rocks_open(struct store *s, size_t cache_bytes, char **why);
+void rocks_close(struct store *s);
+/* Apply a group (a write batch) to the database's memory; the log has it on disk. */
+bool rocks_apply(struct store *s, rocksdb_writebatch_t *batch, char **why);
+/* The number under APPLIED_KEY: as it is now, or as it is on disk. */
+uint64_t rocks_applied(struct store *s, bool on_disk);
+/* Everything in memory to disk, and wait. */
+bool rocks_flush(struct store *s);
+
+/* view.c: see above. */
+void view_publish(struct store *s, uint64_t sequence);
+void views_free(struct store *s);
+uint64_t view_oldest_sequence(struct store *s);
+
+/* scan.c */
+void scans_close(struct txn *t);
+void scans_free(struct txn *t);
+
+/* txn.c */
+void txn_reset(struct txn *t);
+void put_be64(char out[8], uint64_t v);
+uint64_t get_be64(const char *p);
+/* As txn_put, for the store's own keys. */
+void txn_write(struct txn *t, struct str key, struct str value, bool deleted);
+
+/* blob.c: the group dropped the last claim on a blob; called with the claim's key after the commit. */
+void blob_note_released(struct store *s, struct str key, uint64_t sequence);
+void blob_free_released(struct store *s);
+bool blob_link_all(struct store *s, const char *dir, char **why);
+
+/* dir.c: directories and small files, made durable. */
+bool dir_make(const char *path); /* with its parents; errno */
+/* Format and lock of a data directory. */
+bool dir_prepare(struct store *s, char **why);
+bool dir_write_format(const char *dir, char **why);
+PRINTF_LIKE(2, 3) bool fail_with(char **why, const char *fmt, ...); /* returns false */
+
+#endif

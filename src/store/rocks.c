@@ -1,0 +1,172 @@
+/* RocksDB, tuned to be small and to start fast. Only this file, view.c, scan.c and txn.c call it.
+ *
+ * Its own log is off: wal.c has the groups that are only in its memory. Every group carries its number under
+ * APPLIED_KEY, and memory goes to disk in order and whole, so that number on disk tells which groups are safe. */
+#include "store/inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	CACHE_BYTES = 8 << 20,
+	MEMTABLE_BYTES = 8 << 20,
+	BLOCK_BYTES = 16 << 10,
+	BLOOM_BITS = 10,
+	OPEN_FILES = 512,
+	LOG_ERROR = 3, /* rocksdb's InfoLogLevel */
+	PERSISTED_TIER = 2, /* rocksdb's ReadTier */
+};
+
+/* Takes the message that a call of RocksDB left. true when there is none. */
+static bool no_error(char *error, char **why)
+{
+	if (error == NULL)
+		return true;
+	if (why != NULL)
+		fail_with(why, "%s", error);
+	rocksdb_free(error);
+	return false;
+}
+
+static void set_table_options(struct store *s, size_t cache_bytes)
+{
+	s->cache = rocksdb_cache_create_lru(cache_bytes > 0 ? cache_bytes : CACHE_BYTES);
+	rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
+	rocksdb_block_based_options_set_block_size(t, BLOCK_BYTES);
+	rocksdb_block_based_options_set_block_cache(t, s->cache);
+	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+	rocksdb_block_based_options_set_format_version(t, 5);
+	rocksdb_block_based_options_set_data_block_index_type(t, rocksdb_block_based_table_data_block_index_type_binary_search_and_hash);
+	rocksdb_options_set_block_based_table_factory(s->options, t);
+	rocksdb_block_based_options_destroy(t);
+}
+
+static void set_options(struct store *s, size_t cache_bytes)
+{
+	rocksdb_options_t *o = s->options = rocksdb_options_create();
+	set_table_options(s, cache_bytes);
+	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_compression(o, rocksdb_no_compression);
+
+	/* one writer: no locking inside a memtable, no waiting in a write queue */
+	rocksdb_options_set_allow_concurrent_memtable_write(o, 0);
+	rocksdb_options_set_enable_write_thread_adaptive_yield(o, 0);
+	rocksdb_options_set_write_buffer_size(o, MEMTABLE_BYTES);
+	rocksdb_options_set_max_write_buffer_number(o, 4);
+	rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, 0.05);
+	rocksdb_options_set_memtable_whole_key_filtering(o, 1);
+
+	/* a burst may run ahead of compaction: slow down late */
+	rocksdb_options_set_level0_slowdown_writes_trigger(o, 40);
+	rocksdb_options_set_level0_stop_writes_trigger(o, 80);
+	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+	rocksdb_options_set_max_background_jobs(o, 2);
+	rocksdb_options_set_bytes_per_sync(o, 1 << 20); /* a little at a time, or the log's sync waits for it all */
+
+	/* opening reads and writes as little as it can */
+	rocksdb_options_set_max_open_files(o, OPEN_FILES);
+	rocksdb_options_set_max_file_opening_threads(o, 1);
+	rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
+	rocksdb_options_set_skip_checking_sst_file_sizes_on_db_open(o, 1);
+	rocksdb_options_set_stats_dump_period_sec(o, 0);
+	rocksdb_options_set_stats_persist_period_sec(o, 0);
+	rocksdb_options_set_info_log_level(o, LOG_ERROR);
+	rocksdb_options_set_keep_log_file_num(o, 2);
+	rocksdb_options_set_max_manifest_file_size(o, 1 << 20);
+	rocksdb_options_set_manifest_preallocation_size(o, 64 << 10);
+}
+
+bool rocks_open(struct store *s, size_t cache_bytes, char **why)
+{
+	set_options(s, cache_bytes);
+	s->write = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_disable_WAL(s->write, 1);
+	rocksdb_writeoptions_set_memtable_insert_hint_per_batch(s->write, 1); /* groups come sorted */
+	s->read_newest = rocksdb_readoptions_create();
+	s->read_persisted = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_read_tier(s->read_persisted, PERSISTED_TIER);
+
+	char *path, *error = NULL;
+	if (asprintf(&path, "%s/db", s->dir) < 0)
+		die("out of memory");
+	s->db = rocksdb_open(s->options, path, &error);
+	free(path);
+	return no_error(error, why);
+}
+
+void rocks_close(struct store *s)
+{
+	if (s->db != NULL)
+		rocksdb_close(s->db);
+	rocksdb_readoptions_destroy(s->read_persisted);
+	rocksdb_readoptions_destroy(s->read_newest);
+	rocksdb_writeoptions_destroy(s->write);
+	rocksdb_options_destroy(s->options);
+	rocksdb_cache_destroy(s->cache);
+	s->db = NULL;
+}
+
+bool rocks_apply(struct store *s, rocksdb_writebatch_t *batch, char **why)
+{
+	char *error = NULL;
+	rocksdb_write(s->db, s->write, batch, &error);
+	return no_error(error, why);
+}
+
+uint64_t rocks_applied(struct store *s, bool on_disk)
+{
+	char *error = NULL;
+	size_t n = 0;
+	char *value = rocksdb_get(s->db, on_disk ? s->read_persisted : s->read_newest, APPLIED_KEY.p, APPLIED_KEY.n, &n, &error);
+	if (error != NULL)
+		die("the store cannot be read: %s", error);
+	ASSERT(value == NULL || n == 8);
+	uint64_t applied = value != NULL ? get_be64(value) : 0;
+	free(value);
+	return applied;
+}
+
+bool rocks_flush(struct store *s)
+{
+	char *error = NULL;
+	rocksdb_flushoptions_t *o = rocksdb_flushoptions_create();
+	rocksdb_flushoptions_set_wait(o, 1);
+	rocksdb_flush(s->db, o, &error);
+	rocksdb_flushoptions_destroy(o);
+	return no_error(error, NULL);
+}
+
+uint64_t store_range_bytes(struct store *s, struct str from, struct str to)
+{
+	CHECK_MAGIC(s, STORE_MAGIC);
+	char last[KEY_BYTES_MAX];
+	if (!str_present(to)) {
+		memset(last, 0xff, sizeof last);
+		to = str_of(last, sizeof last);
+	}
+	char *error = NULL;
+	uint64_t bytes = 0;
+	rocksdb_approximate_sizes(s->db, 1, &from.p, &from.n, &to.p, &to.n, &bytes, &error);
+	return no_error(error, NULL) ? bytes : 0;
+}
+
+bool store_checkpoint(struct store *s, const char *dir, char **why)
+{
+	CHECK_MAGIC(s, STORE_MAGIC);
+	*why = NULL;
+	char *path, *error = NULL;
+	if (!dir_make(dir))
+		return fail_with(why, "%s: %m", dir);
+	if (asprintf(&path, "%s/db", dir) < 0)
+		die("out of memory");
+	pthread_mutex_lock(&s->blob_lock); /* no blob that the copy claims goes before it is linked */
+	rocksdb_checkpoint_t *c = rocksdb_checkpoint_object_create(s->db, &error);
+	if (error == NULL)
+		rocksdb_checkpoint_create(c, path, 0, &error);
+	if (c != NULL)
+		rocksdb_checkpoint_object_destroy(c);
+	bool ok = no_error(error, why) && blob_link_all(s, dir, why) && dir_write_format(dir, why);
+	pthread_mutex_unlock(&s->blob_lock);
+	free(path);
+	return ok;
+}

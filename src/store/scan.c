@@ -1,0 +1,207 @@
+/* Scans: RocksDB's iterator, and for a writer the group's writes laid over it.
+ *
+ * Invariants: both cursors stand on the next key to give, except that with `step` the base stands on a key that was
+ * given out (its bytes are the caller's until the next call). The overlay's cursor never meets freed memory: nodes live
+ * as long as the group. */
+#include "store/inside.h"
+
+#include <stdlib.h>
+
+static struct scan *scan_take(struct txn *t)
+{
+	struct scan *s = t->spare;
+	if (s != NULL) {
+		t->spare = s->next;
+	} else {
+		s = calloc(1, sizeof *s);
+		if (s == NULL)
+			die("out of memory");
+		s->read = rocksdb_readoptions_create();
+		s->txn = t;
+	}
+	s->magic = SCAN_MAGIC;
+	s->next = t->scans;
+	t->scans = s;
+	return s;
+}
+
+static void keep_bounds(struct scan *s, struct str from, struct str to)
+{
+	if (s->bounds_cap < from.n + to.n) {
+		free(s->bounds);
+		s->bounds_cap = from.n + to.n + 128;
+		s->bounds = malloc(s->bounds_cap);
+		if (s->bounds == NULL)
+			die("out of memory");
+	}
+	ASSERT(from.n > 0);
+	memcpy(s->bounds, from.p, from.n);
+	if (to.n > 0)
+		memcpy(s->bounds + from.n, to.p, to.n);
+	s->from = str_of(s->bounds, from.n);
+	s->to = str_present(to) ? str_of(s->bounds + from.n, to.n) : STR_NONE;
+}
+
+static void open_base(struct scan *s)
+{
+	rocksdb_readoptions_set_snapshot(s->read, s->txn->view != NULL ? s->txn->view->snapshot : NULL);
+	rocksdb_readoptions_set_iterate_lower_bound(s->read, s->from.p, s->from.n);
+	rocksdb_readoptions_set_iterate_upper_bound(s->read, s->to.p, s->to.n);
+	s->base = rocksdb_create_iterator(s->txn->store->db, s->read);
+	if (s->reverse)
+		rocksdb_iter_seek_to_last(s->base); /* the last below the upper bound */
+	else
+		rocksdb_iter_seek(s->base, s->from.p, s->from.n);
+}
+
+static void open_over(struct scan *s)
+{
+	s->over = NULL;
+	if (s->txn->view != NULL)
+		return;
+	const struct overlay *o = &s->txn->store->group;
+	s->stamp = o->stamp;
+	s->over = s->reverse ? overlay_before(o, s->to) : overlay_at_least(o, s->from);
+}
+
+struct scan *scan_open(struct txn *t, struct str from, struct str to, bool reverse)
+{
+	CHECK_MAGIC(t, TXN_MAGIC);
+	/* The store's own keys are below every key of its users. */
+	if (from.n == 0 || from.p[0] == '\0')
+		from = S("\x01");
+	if (str_present(to) && str_cmp(to, from) < 0)
+		to = from;
+	struct scan *s = scan_take(t);
+	keep_bounds(s, from, to);
+	s->reverse = reverse;
+	s->step = false;
+	open_base(s);
+	open_over(s);
+	return s;
+}
+
+/* The base's next key: absent at its end. */
+static struct str base_key(struct scan *s)
+{
+	if (s->step) {
+		s->step = false;
+		(s->reverse ? rocksdb_iter_prev : rocksdb_iter_next)(s->base);
+	}
+	if (UNLIKELY(!rocksdb_iter_valid(s->base))) {
+		char *error = NULL;
+		rocksdb_iter_get_error(s->base, &error);
+		if (error != NULL) /* an end that is none would be a wrong answer */
+			die("the store cannot be read: %s", error);
+		return STR_NONE;
+	}
+	size_t n;
+	const char *p = rocksdb_iter_key(s->base, &n);
+	return str_of(p, n);
+}
+
+static struct str base_value(const struct scan *s)
+{
+	size_t n;
+	const char *p = rocksdb_iter_value(s->base, &n);
+	return str_of(p, n);
+}
+
+/* Is the overlay's cursor inside the bounds? */
+static bool over_inside(const struct scan *s)
+{
+	if (s->over == NULL)
+		return false;
+	if (s->reverse)
+		return str_cmp(s->over->key, s->from) >= 0;
+	return !str_present(s->to) || str_cmp(s->over->key, s->to) < 0;
+}
+
+static void over_step(struct scan *s)
+{
+	s->over = s->reverse ? overlay_prev(&s->txn->store->group, s->over) : overlay_next(s->over);
+}
+
+/* The overlay's cursor may have passed where a key that was deleted after the scan began now lies. */
+static bool deleted_since(const struct scan *s, struct str key)
+{
+	const struct overlay *o = &s->txn->store->group;
+	if (LIKELY(s->txn->view != NULL || o->stamp == s->stamp))
+		return false;
+	const struct version *v = overlay_find(o, key);
+	return v != NULL && v->deleted;
+}
+
+bool scan_next(struct scan *s, struct str *key, struct str *value)
+{
+	CHECK_MAGIC(s, SCAN_MAGIC);
+	for (;;) {
+		struct str base = base_key(s);
+		bool have_over = over_inside(s);
+		int order = !have_over ? -1 : !str_present(base) ? 1 : str_cmp(base, s->over->key);
+		if (s->reverse && have_over && str_present(base))
+			order = -order;
+		if (!str_present(base) && !have_over)
+			return false;
+		if (order < 0) {
+			s->step = true;
+			if (deleted_since(s, base))
+				continue;
+			*key = base;
+			*value = base_value(s);
+			return true;
+		}
+		const struct node *n = s->over;
+		const struct version *v = overlay_as_of(n, s->stamp);
+		over_step(s);
+		if (v == NULL)
+			continue; /* nothing over it: an equal base key comes next */
+		if (order == 0)
+			s->step = true; /* covered */
+		if (v->deleted)
+			continue;
+		*key = n->key;
+		*value = v->value;
+		return true;
+	}
+}
+
+static void close_one(struct scan *s)
+{
+	rocksdb_iter_destroy(s->base);
+	s->base = NULL;
+	s->over = NULL;
+	s->magic = 0;
+}
+
+void scan_close(struct scan *s)
+{
+	CHECK_MAGIC(s, SCAN_MAGIC);
+	struct scan **at = &s->txn->scans;
+	while (*at != s) {
+		ASSERT(*at != NULL);
+		at = &(*at)->next;
+	}
+	*at = s->next;
+	close_one(s);
+	s->next = s->txn->spare;
+	s->txn->spare = s;
+}
+
+void scans_close(struct txn *t)
+{
+	while (t->scans != NULL)
+		scan_close(t->scans);
+}
+
+void scans_free(struct txn *t)
+{
+	ASSERT(t->scans == NULL);
+	while (t->spare != NULL) {
+		struct scan *s = t->spare;
+		t->spare = s->next;
+		rocksdb_readoptions_destroy(s->read);
+		free(s->bounds);
+		free(s);
+	}
+}
