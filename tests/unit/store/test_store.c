@@ -1,0 +1,474 @@
+/* The store's contract: order, snapshots, groups, save points, scans over both layers, reopening. */
+#include "store_test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+static void a_commit_is_seen_and_survives_reopening(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	assert_string_equal(store_dir(s), test_dir);
+	assert_int_equal(store_sequence(s), 0);
+	assert_true(put_one(s, "a", "1"));
+	assert_int_equal(store_sequence(s), 1);
+	assert_string_equal(get_one(s, "a"), "1");
+	assert_string_equal(get_one(s, "b"), "-");
+	s = reopen(s);
+	assert_int_equal(store_sequence(s), 1);
+	assert_string_equal(get_one(s, "a"), "1");
+	assert_true(put_one(s, "a", NULL));
+	s = reopen(s);
+	assert_string_equal(get_one(s, "a"), "-");
+	assert_int_equal(store_sequence(s), 2);
+	store_close(s);
+}
+
+static void any_bytes_are_keys_and_values(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	struct arena *a = arena_new(0);
+	size_t big = 20 << 20;
+	char *bytes = arena_bytes(a, big);
+	for (size_t i = 0; i < big; i++)
+		bytes[i] = (char)(i * 2654435761u >> 13);
+	memset(bytes, 0xff, 1);
+	struct str longest = str_of(bytes, 65535), value = str_of(bytes, big);
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	txn_put(t, longest, value); /* larger than a log segment */
+	txn_put(t, S("\x02\0\xff"), S("\0"));
+	txn_put(t, S("empty"), S(""));
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	assert_true(put_one(s, "after", "x"));
+	for (int i = 0; i < 2; i++, s = reopen(s)) {
+		struct str v;
+		t = store_read(s);
+		assert_true(txn_get(t, longest, a, &v));
+		assert_true(str_eq(v, value));
+		assert_true(txn_get(t, S("\x02\0\xff"), a, &v));
+		assert_true(str_eq(v, S("\0")));
+		assert_true(txn_get(t, S("empty"), a, &v));
+		assert_int_equal(v.n, 0);
+		assert_true(txn_has(t, S("after")));
+		txn_end(t);
+	}
+	store_close(s);
+	arena_free(a);
+}
+
+static void a_reader_keeps_its_snapshot(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	assert_true(put_one(s, "a", "1"));
+	struct txn *r = store_read(s);
+	assert_false(txn_writable(r));
+	store_group_begin(s);
+	struct txn *w = store_group_txn(s);
+	assert_true(txn_writable(w));
+	assert_int_equal(txn_sequence(w), 2);
+	txn_put(w, S("a"), S("2"));
+	txn_put(w, S("b"), S("2"));
+	assert_string_equal(get_in(r, "a"), "1");
+	txn_keep(w);
+	struct txn *between = store_read(s);
+	assert_true(store_group_commit(s));
+	assert_string_equal(get_in(r, "a"), "1");
+	assert_string_equal(get_in(between, "b"), "-");
+	assert_string_equal(scan_all(r, S("a"), STR_NONE, false), "a=1");
+	assert_int_equal(txn_sequence(r), 1);
+	txn_end(r);
+	txn_end(between);
+	assert_string_equal(get_one(s, "a"), "2");
+	store_close(s);
+}
+
+static void a_group_holds_kept_transactions_only(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	assert_false(txn_wrote(t));
+	txn_put(t, S("a"), S("1"));
+	assert_true(txn_wrote(t));
+	txn_keep(t);
+	t = store_group_txn(s);
+	assert_false(txn_wrote(t));
+	assert_string_equal(get_in(t, "a"), "1");
+	txn_put(t, S("a"), S("2"));
+	txn_put(t, S("b"), S("2"));
+	txn_drop(t);
+	t = store_group_txn(s);
+	assert_string_equal(get_in(t, "a"), "1");
+	assert_string_equal(get_in(t, "b"), "-");
+	txn_keep(t);
+	assert_string_equal(get_one(s, "a"), "-");
+	assert_true(store_group_commit(s));
+	assert_string_equal(get_one(s, "a"), "1");
+	assert_string_equal(get_one(s, "b"), "-");
+
+	store_group_begin(s);
+	t = store_group_txn(s);
+	txn_put(t, S("c"), S("3"));
+	txn_drop(t);
+	assert_true(store_group_commit(s)); /* nothing left: nothing written */
+	assert_int_equal(store_sequence(s), 1);
+	store_close(s);
+}
+
+static void save_points_nest(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	assert_true(put_one(s, "old", "0"));
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	txn_put(t, S("a"), S("1"));
+	txn_save(t);
+	txn_put(t, S("a"), S("2"));
+	txn_del(t, S("old"));
+	txn_save(t);
+	txn_put(t, S("b"), S("2"));
+	txn_release(t);
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "a=2 b=2");
+	txn_restore(t);
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "a=1 old=0");
+	txn_save(t);
+	txn_put(t, S("c"), S("3"));
+	txn_release(t);
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	struct txn *r = store_read(s);
+	assert_string_equal(scan_all(r, S("a"), STR_NONE, false), "a=1 c=3 old=0");
+	txn_end(r);
+	store_close(s);
+}
+
+static void scans_merge_both_layers_in_both_directions(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	assert_true(put_one(s, "b", "1") && put_one(s, "d", "1") && put_one(s, "f", "1"));
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	txn_put(t, S("a"), S("2"));
+	txn_put(t, S("d"), S("2"));
+	txn_put(t, S("e"), S("2"));
+	txn_put(t, S("g"), S("2"));
+	txn_del(t, S("f"));
+	txn_del(t, S("x"));
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "a=2 b=1 d=2 e=2 g=2");
+	assert_string_equal(scan_all(t, S(""), STR_NONE, true), "g=2 e=2 d=2 b=1 a=2");
+	assert_string_equal(scan_all(t, S("b"), S("e"), false), "b=1 d=2");
+	assert_string_equal(scan_all(t, S("b"), S("e"), true), "d=2 b=1");
+	assert_string_equal(scan_all(t, S("bb"), S("c"), false), "");
+	assert_string_equal(scan_all(t, S("d"), S("d"), true), "");
+	assert_string_equal(scan_all(t, S("d"), S("a"), false), "");
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	struct txn *r = store_read(s);
+	assert_string_equal(scan_all(r, S(""), STR_NONE, true), "g=2 e=2 d=2 b=1 a=2");
+	txn_end(r);
+	store_close(s);
+}
+
+static void a_scan_sees_writes_before_it_but_no_deleted_key_again(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	for (char k[] = "a"; k[0] <= 'h'; k[0]++)
+		assert_true(put_one(s, k, "1"));
+	for (int reverse = 0; reverse < 2; reverse++) {
+		store_group_begin(s);
+		struct txn *t = store_group_txn(s);
+		txn_put(t, S("cc"), S("2"));
+		struct scan *scan = scan_open(t, S("a"), STR_NONE, reverse);
+		char seen[64] = "";
+		struct str k, v;
+		while (scan_next(scan, &k, &v)) {
+			strncat(seen, k.p, k.n);
+			strncat(seen, " ", 2);
+			struct arena *a = arena_new(0);
+			txn_del(t, arena_dup(a, k));
+			txn_put(t, arena_join(a, k, S("x")), S("new")); /* ahead of a forward scan: must not be met */
+			txn_put(t, S("e"), S("changed"));
+			txn_del(t, S("f")); /* ahead, whichever the direction, for most of the way */
+			arena_free(a);
+		}
+		assert_string_equal(seen, reverse ? "h g e d cc c b a " : "a b c cc d e g h ");
+		assert_string_equal(get_in(t, "ax"), "new");
+		txn_drop(t);
+		assert_true(store_group_commit(s));
+	}
+	store_close(s);
+}
+
+/* The reference: 64 keys in an array; the store must agree after each random step. */
+struct model { int v[64]; };
+
+static void compare(struct txn *t, const struct model *m, uint64_t random)
+{
+	char from[8], to[8];
+	unsigned lo = (unsigned)random % 64, hi = (unsigned)(random >> 8) % 65;
+	(void)snprintf(from, sizeof from, "k%02u", lo);
+	(void)snprintf(to, sizeof to, "k%02u", hi);
+	bool reverse = random & (1 << 20);
+	struct scan *s = scan_open(t, str_c(from), str_c(to), reverse);
+	struct str k, v;
+	for (unsigned i = 0; i < 64; i++) {
+		unsigned at = reverse ? 63 - i : i;
+		if (at < lo || at >= hi || m->v[at] == 0)
+			continue;
+		char want_key[8], want[16];
+		(void)snprintf(want_key, sizeof want_key, "k%02u", at);
+		(void)snprintf(want, sizeof want, "%d", m->v[at]);
+		assert_true(scan_next(s, &k, &v));
+		assert_true(str_eq(k, str_c(want_key)));
+		assert_true(str_eq(v, str_c(want)));
+	}
+	assert_false(scan_next(s, &k, &v));
+	scan_close(s);
+	char one[8];
+	(void)snprintf(one, sizeof one, "k%02u", lo);
+	assert_int_equal(txn_has(t, str_c(one)), m->v[lo] != 0);
+}
+
+static void it_agrees_with_a_model_under_random_steps(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	struct model committed = {0}, group = {0}, saved[8];
+	uint64_t seed = 88172645463325252u;
+	int value = 0;
+	for (int round = 0; round < 150; round++) {
+		store_group_begin(s);
+		group = committed;
+		for (int n = 0; n < 4; n++) {
+			struct txn *t = store_group_txn(s);
+			struct model at_start = group;
+			int depth = 0;
+			for (int step = 0; step < 24; step++) {
+				seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+				unsigned at = (unsigned)(seed >> 40) % 64;
+				char key[8], text[16];
+				(void)snprintf(key, sizeof key, "k%02u", at);
+				(void)snprintf(text, sizeof text, "%d", ++value);
+				switch (seed % 8) {
+				case 0: case 1: case 2: txn_put(t, str_c(key), str_c(text)); group.v[at] = value; break;
+				case 3: txn_del(t, str_c(key)); group.v[at] = 0; break;
+				case 4: if (depth < 8) { txn_save(t); saved[depth++] = group; } break;
+				case 5: if (depth > 0) { txn_restore(t); group = saved[--depth]; } break;
+				case 6: if (depth > 0) { txn_release(t); depth--; } break;
+				default: compare(t, &group, seed >> 8); break;
+				}
+			}
+			for (; depth > 0; depth--)
+				txn_release(t);
+			if (seed & 1024) {
+				txn_keep(t);
+			} else {
+				txn_drop(t);
+				group = at_start;
+			}
+		}
+		assert_true(store_group_commit(s));
+		committed = group;
+		struct txn *r = store_read(s);
+		compare(r, &committed, seed >> 5);
+		txn_end(r);
+		if (round % 40 == 39)
+			s = reopen(s);
+	}
+	store_close(s);
+}
+
+static void more_than_the_log_holds_is_still_all_there(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	char value[4000];
+	memset(value, 'v', sizeof value);
+	for (int g = 0; g < 120; g++) { /* 48 MB: three turns of the segments */
+		store_group_begin(s);
+		struct txn *t = store_group_txn(s);
+		for (int i = 0; i < 100; i++) {
+			char key[16];
+			(void)snprintf(key, sizeof key, "%04d-%03d", g, i);
+			txn_put(t, str_c(key), str_of(value, sizeof value));
+		}
+		txn_keep(t);
+		assert_true(store_group_commit(s));
+	}
+	s = reopen(s);
+	assert_int_equal(store_sequence(s), 120);
+	struct txn *t = store_read(s);
+	struct scan *scan = scan_open(t, S(""), STR_NONE, false);
+	int n = 0;
+	for (struct str k, v; scan_next(scan, &k, &v); n++)
+		assert_int_equal(v.n, sizeof value);
+	assert_int_equal(n, 12000);
+	txn_end(t); /* closes the scan */
+	assert_true(store_range_bytes(s, S("0"), STR_NONE) > 40 << 20);
+	assert_true(store_range_bytes(s, S("0000"), S("0012")) < 8 << 20);
+	store_close(s);
+}
+
+static atomic_bool stop;
+
+/* Both keys are always written together. */
+static void *reader(void *arg)
+{
+	struct store *s = arg;
+	size_t rounds = 0;
+	while (!atomic_load(&stop) || rounds == 0) {
+		struct txn *t = store_read(s);
+		char a[256];
+		(void)snprintf(a, sizeof a, "%.255s", "-");
+		struct arena *arena = arena_new(0);
+		struct str x = S("-"), y = S("-");
+		(void)txn_get(t, S("x"), arena, &x);
+		(void)txn_get(t, S("y"), arena, &y);
+		bool same = str_eq(x, y);
+		struct scan *scan = scan_open(t, S("x"), STR_NONE, rounds & 1);
+		struct str k, v;
+		while (scan_next(scan, &k, &v))
+			same = same && str_eq(v, x);
+		arena_free(arena);
+		txn_end(t);
+		if (!same)
+			return NULL;
+		rounds++;
+	}
+	return arg;
+}
+
+static void readers_on_threads_see_whole_groups(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	pthread_t threads[4];
+	atomic_store(&stop, false);
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, reader, s), 0);
+	for (int i = 0; i < 500; i++) {
+		char text[16];
+		(void)snprintf(text, sizeof text, "%d", i);
+		store_group_begin(s);
+		struct txn *t = store_group_txn(s);
+		txn_put(t, S("x"), str_c(text));
+		txn_put(t, S("y"), str_c(text));
+		txn_keep(t);
+		assert_true(store_group_commit(s));
+	}
+	atomic_store(&stop, true);
+	for (size_t i = 0; i < COUNT_OF(threads); i++) {
+		void *result;
+		pthread_join(threads[i], &result);
+		assert_ptr_equal(result, s);
+	}
+	store_close(s);
+}
+
+static void a_second_open_is_refused_with_the_process(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	char *why, want[160];
+	assert_null(store_open(test_dir, NULL, &why));
+	(void)snprintf(want, sizeof want, "%s is in use by another tsubo (process %d)", test_dir, (int)getpid());
+	assert_string_equal(why, want);
+	free(why);
+	store_close(s);
+	store_close(must_open());
+}
+
+static void write_file(const char *name, const char *text)
+{
+	char path[128];
+	(void)snprintf(path, sizeof path, "%s/%s", test_dir, name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void an_unknown_format_is_refused(void **state)
+{
+	(void)state;
+	store_close(must_open());
+	char *why;
+	write_file("FORMAT", "tsubo store 2\n");
+	assert_null(store_open(test_dir, NULL, &why));
+	assert_non_null(strstr(why, "has format 2; this tsubo reads format 1"));
+	free(why);
+	write_file("FORMAT", "hello\n");
+	assert_null(store_open(test_dir, NULL, &why));
+	assert_non_null(strstr(why, "is not a format file of tsubo"));
+	free(why);
+	char path[128];
+	(void)snprintf(path, sizeof path, "%s/FORMAT", test_dir);
+	assert_int_equal(unlink(path), 0);
+	assert_null(store_open(test_dir, NULL, &why));
+	assert_non_null(strstr(why, "no FORMAT file"));
+	free(why);
+	assert_null(store_open("/proc/nowhere/deep", NULL, &why));
+	assert_non_null(strstr(why, "/proc/nowhere/deep: "));
+	free(why);
+}
+
+static void a_checkpoint_is_a_store_of_its_own(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	assert_true(put_one(s, "a", "1"));
+	struct blob_id id;
+	struct blob_writer *w = blob_create(s);
+	assert_true(blob_write(w, S("body")) && blob_seal(w, &id));
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	blob_claim(t, id);
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	char copy[96], *why;
+	(void)snprintf(copy, sizeof copy, "%s/copy", test_dir);
+	assert_true(store_checkpoint(s, copy, &why));
+	assert_true(put_one(s, "a", "2"));
+	struct store *c = store_open(copy, NULL, &why);
+	assert_non_null(c);
+	assert_string_equal(get_one(c, "a"), "1");
+	assert_int_equal(blob_sweep_orphans(c), 0);
+	int fd = blob_open(c, id);
+	assert_true(fd >= 0);
+	close(fd);
+	store_close(c);
+	assert_false(store_checkpoint(s, copy, &why)); /* there already */
+	free(why);
+	store_close(s);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fresh_dir, drop_dir)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_commit_is_seen_and_survives_reopening),
+		TEST(any_bytes_are_keys_and_values),
+		TEST(a_reader_keeps_its_snapshot),
+		TEST(a_group_holds_kept_transactions_only),
+		TEST(save_points_nest),
+		TEST(scans_merge_both_layers_in_both_directions),
+		TEST(a_scan_sees_writes_before_it_but_no_deleted_key_again),
+		TEST(it_agrees_with_a_model_under_random_steps),
+		TEST(more_than_the_log_holds_is_still_all_there),
+		TEST(readers_on_threads_see_whole_groups),
+		TEST(a_second_open_is_refused_with_the_process),
+		TEST(an_unknown_format_is_refused),
+		TEST(a_checkpoint_is_a_store_of_its_own),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
