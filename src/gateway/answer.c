@@ -1,0 +1,64 @@
+/* The way out: errors of the early stages in the caller's protocol, the answer to the socket, the record to the log. */
+#include "gateway/request.h"
+
+#include "os/os.h"
+#include "telemetry/log.h"
+
+enum { HEADERS_MAX = 512 };
+
+enum next stage_encode(struct request *r)
+{
+	if (r->response.status != 0)
+		return NEXT; /* the run has encoded its own */
+	ASSERT(r->failed && r->error.status != 0);
+	enum protocol p = r->protocol == PROTO_RAW ? PROTO_REST_JSON : r->protocol;
+	wire_encode_error(r->arena, r->service != NULL ? r->service->model : NULL, r->model_op, &r->error, p, r->query_mode,
+		r->wire.raw_path, r->request_id, &r->response);
+	return NEXT;
+}
+
+enum next stage_answer(struct request *r)
+{
+	struct http_request *h = r->http;
+	const struct wire_response *w = &r->response;
+	if (h == NULL)
+		return NEXT;
+	ASSERT(w->status >= 200 && w->n_headers < HEADERS_MAX);
+	struct http_header headers[HEADERS_MAX];
+	for (size_t i = 0; i < w->n_headers; i++)
+		headers[i] = (struct http_header){w->headers[i].name, w->headers[i].value};
+	r->http = NULL;
+	h->user = NULL;
+	if (w->stream != NULL && w->stream->blob[0] != '\0') {
+		struct blob_id id;
+		memcpy(id.hex, w->stream->blob, sizeof id.hex);
+		int fd = blob_open(service_store(), id);
+		if (fd < 0) {
+			http_answer(h, 500, NULL, 0, S(""));
+			return NEXT;
+		}
+		http_begin(h, w->status, headers, w->n_headers, w->stream->length);
+		http_send_file(h, fd, w->stream->offset, w->stream->length);
+		return NEXT;
+	}
+	http_answer(h, w->status, headers, w->n_headers, w->stream != NULL ? w->stream->bytes : w->body);
+	return NEXT;
+}
+
+enum next stage_record(struct request *r)
+{
+	struct call_record record = {
+		.request_id = r->request_id,
+		.service = str_c(r->service != NULL ? r->service->name : "-"),
+		.op = str_c(r->model_op != NULL ? r->model_op->name : r->raw ? "raw" : "-"),
+		.account = r->who.account, .region = r->region, .principal_arn = r->who.arn,
+		.error_code = r->failed ? r->error.code : STR_NONE,
+		.status = r->response.status,
+		.start_ms = r->started_ms,
+		.took_us = os.monotonic_us() - r->started_us,
+		.bytes_in = r->bytes_in, .bytes_out = r->response.body.n,
+		.decision = r->failed && r->error.status == 403 ? "deny" : r->who.type == PRINCIPAL_ROOT ? "root" : "allow",
+	};
+	log_call(&record);
+	return NEXT;
+}

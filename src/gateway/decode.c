@@ -1,0 +1,22 @@
+/* Bytes to typed input, and the model's constraints. */
+#include "gateway/request.h"
+
+enum next stage_decode(struct request *r)
+{
+	if (r->raw)
+		return NEXT;
+	if (r->streams)
+		r->wire.stream = &r->stream;
+	struct call *c = &r->task.call;
+	void *in = wire_decode(r->arena, r->model_op, &r->wire, &r->error);
+	if (in == NULL) {
+		r->failed = true;
+		return FAIL;
+	}
+	if (r->model_op->input != NULL && !wire_validate(r->arena, r->model_op, in, r->protocol, &r->error)) {
+		r->failed = true;
+		return FAIL;
+	}
+	c->in = in;
+	return NEXT;
+}

@@ -1,0 +1,161 @@
+/* Who asks: the signature's access key is looked up, the session token opened, the signature verified.
+ *
+ * The secret never leaves this file's hands but to sig_verify. Where the client declares its body's hash the
+ * signature is verified before the body is read; otherwise stage_verify does it after. */
+#include "auth/session.h"
+#include "gateway/request.h"
+#include "os/os.h"
+
+static bool is_json(const struct request *r)
+{
+	return r->protocol == PROTO_JSON_1_0 || r->protocol == PROTO_JSON_1_1 || r->protocol == PROTO_CBOR;
+}
+
+static bool is_rest_json(const struct request *r) { return r->protocol == PROTO_REST_JSON || r->protocol == PROTO_RAW; }
+static bool is_s3(const struct request *r) { return r->service != NULL && r->service->model != NULL && r->service->model->s3_signer; }
+
+/* One mistake, three vocabularies: query and REST-XML, JSON, S3. */
+static enum next refuse(struct request *r, const char *xml, const char *json, const char *s3, const char *message)
+{
+	if (is_s3(r))
+		return request_fail(r, 403, s3, "%s", message);
+	if (is_json(r) || is_rest_json(r))
+		return request_fail(r, is_json(r) ? 400 : 403, json, "%s", message);
+	return request_fail(r, 403, xml, "%s", message);
+}
+
+static enum next unknown_key(struct request *r)
+{
+	return refuse(r, "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId",
+		is_s3(r) ? "The AWS Access Key Id you provided does not exist in our records."
+		         : "The security token included in the request is invalid.");
+}
+
+static bool long_term(struct request *r)
+{
+	for (size_t i = 0; i < n_services; i++)
+		if (services[i]->secret_of != NULL)
+			return services[i]->secret_of(r->claim.access_key, r->arena, &r->who, &r->secret);
+	return false;
+}
+
+static enum next lookup(struct request *r)
+{
+	if (!str_present(r->claim.session_token) || r->claim.session_token.n == 0) {
+		if (!long_term(r))
+			return unknown_key(r);
+		r->who.access_key = r->claim.access_key;
+		return NEXT;
+	}
+	if (!session_open(r->arena, r->claim.session_token, &r->who, &r->secret) ||
+	    !str_eq(r->who.access_key, r->claim.access_key))
+		return is_s3(r) ? request_fail(r, 400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+		                : unknown_key(r);
+	if (r->who.token_expires_ms <= clock_now_ms()) {
+		if (is_s3(r))
+			return request_fail(r, 400, "ExpiredToken", "The provided token has expired.");
+		return refuse(r, "ExpiredToken", "ExpiredTokenException", "ExpiredToken",
+			"The security token included in the request is expired");
+	}
+	return NEXT;
+}
+
+static enum next check_signature(struct request *r, struct str body_hash)
+{
+	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
+	struct sig_error e = {0};
+	if (sig_verify(r->arena, &s, &r->claim, r->secret, body_hash, os.wall_ms(), &r->chunks, &e))
+		return NEXT;
+	const char *code = e.code;
+	int status = e.status;
+	if (!is_s3(r) && (is_json(r) || is_rest_json(r))) {
+		if (strcmp(code, "SignatureDoesNotMatch") == 0)
+			code = "InvalidSignatureException";
+		else if (strcmp(code, "IncompleteSignature") == 0)
+			code = "IncompleteSignatureException";
+		status = is_json(r) ? 400 : 403;
+	}
+	r->error = (struct wire_error){.code = str_c(code), .message = e.message, .status = status, .sender = true};
+	r->failed = true;
+	return FAIL;
+}
+
+static enum next unsigned_request(struct request *r)
+{
+	bool open = r->raw || is_s3(r) || (r->model_op != NULL && r->model_op->no_auth) || r->model_op == NULL;
+	r->who = (struct principal){.type = PRINCIPAL_ANONYMOUS, .arn = S("anonymous"), .name = S("anonymous")};
+	if (open)
+		return NEXT; /* an operation named by the body only is looked at again in stage_verify */
+	return refuse(r, "MissingAuthenticationToken", is_json(r) ? "MissingAuthenticationTokenException" : "MissingAuthenticationTokenException",
+		"AccessDenied", is_json(r) || is_rest_json(r) ? "Missing Authentication Token" : "Request is missing Authentication Token");
+}
+
+enum next stage_identify(struct request *r)
+{
+	if (r->claim.kind == SIG_NONE)
+		return unsigned_request(r);
+	enum next known = lookup(r);
+	if (known == FAIL)
+		return FAIL;
+	bool declared = str_present(r->claim.payload_hash) && r->claim.payload_hash.n > 0;
+	if (!declared && r->claim.kind == SIG_V4_HEADER) {
+		r->signature_pending = true;
+		return NEXT;
+	}
+	return check_signature(r, STR_NONE);
+}
+
+static bool declared_hash_is_hex(const struct request *r)
+{
+	return r->claim.kind == SIG_V4_HEADER && r->claim.payload_hash.n == 64;
+}
+
+static void hash_body(void *arg)
+{
+	struct request *r = arg;
+	r->body_sha256_hex = sha256_hex(r->arena, r->wire.body);
+}
+
+static enum next judge(struct request *r)
+{
+	if (r->signature_pending)
+		return check_signature(r, r->body_sha256_hex);
+	if (!str_eq_nocase(r->body_sha256_hex, r->claim.payload_hash))
+		return is_s3(r) ? request_fail(r, 400, "XAmzContentSHA256Mismatch",
+			"The provided 'x-amz-content-sha256' header does not match what was computed.")
+			: refuse(r, "SignatureDoesNotMatch", "InvalidSignatureException", "",
+			"The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
+			"signing method. Consult the service documentation for details.");
+	return NEXT;
+}
+
+static void hashed(void *arg)
+{
+	struct request *r = arg;
+	r->running = false;
+	judge(r);
+	request_go_on(r);
+}
+
+enum next stage_verify(struct request *r)
+{
+	enum { HASH_HERE_MAX = 32 << 10 };
+	if (r->claim.kind == SIG_NONE) {
+		if (!r->raw && !is_s3(r) && !(r->model_op != NULL && r->model_op->no_auth))
+			return refuse(r, "MissingAuthenticationToken", "MissingAuthenticationTokenException", "AccessDenied",
+				"Request is missing Authentication Token");
+		return NEXT;
+	}
+	if (!r->signature_pending && !declared_hash_is_hex(r))
+		return NEXT;
+	if (r->streams && r->spool != NULL) /* hashed while it came in */
+		r->body_sha256_hex = hex_encode(r->arena, r->stream.sha256);
+	else if (r->wire.body.n <= HASH_HERE_MAX)
+		hash_body(r);
+	else { /* large: not on the loop */
+		r->running = true;
+		worker_run(hash_body, hashed, r);
+		return LATER;
+	}
+	return judge(r);
+}

@@ -1,0 +1,70 @@
+/* The body: bounded, into memory; streaming payloads through the spool, which keeps small ones in memory and writes
+ * large ones to a blob. Nothing is read before the stages before have agreed, so a refused upload is not sent. */
+#include "gateway/request.h"
+#include "gateway/spool.h"
+
+static size_t limit_of(const struct request *r)
+{
+	return r->service != NULL && r->service->body_max > 0 ? r->service->body_max : BODY_MAX;
+}
+
+enum next stage_receive(struct request *r)
+{
+	struct http_request *h = r->http;
+	if (h == NULL)
+		return LEFT;
+	r->wire.body = S("");
+	if (r->streams)
+		return spool_start(r);
+	if (!h->has_body)
+		return NEXT;
+	r->body_max = limit_of(r);
+	if (h->content_length > (int64_t)r->body_max)
+		return request_fail(r, 413, "RequestEntityTooLarge", "The request body is larger than %zu bytes", r->body_max);
+	buf_init(&r->body, NULL, r->body_max);
+	if (h->content_length > 0 && !buf_reserve(&r->body, (size_t)h->content_length < 65536 ? (size_t)h->content_length : 65536))
+		return FAIL;
+	r->receiving = true;
+	http_read_body(h);
+	if (r->body_done) { /* it was there already */
+		r->receiving = false;
+		return r->failed ? FAIL : NEXT;
+	}
+	r->body_max = 0; /* from here on the end goes on by itself */
+	return LATER;
+}
+
+void receive_piece(struct request *r, struct str piece)
+{
+	if (r->spool != NULL) {
+		spool_piece(r, piece);
+		return;
+	}
+	r->bytes_in += piece.n;
+	buf_str(&r->body, piece);
+}
+
+void receive_end(struct request *r)
+{
+	if (r->spool != NULL) {
+		spool_end(r);
+		return;
+	}
+	bool at_once = r->body_max != 0;
+	r->body_done = true;
+	r->wire.body = buf_view(&r->body);
+	if (r->body.overflow)
+		request_fail(r, 413, "RequestEntityTooLarge", "The request body is too large");
+	if (at_once)
+		return;
+	r->receiving = false;
+	request_go_on(r);
+}
+
+void receive_gone(struct request *r)
+{
+	r->receiving = false;
+	if (r->spool != NULL && !spool_gone(r))
+		return; /* it frees the request when its worker comes back */
+	request_free(r);
+}

@@ -1,0 +1,90 @@
+/* One request on its way through the gateway. Loop thread, but for the part of `task` that the executor owns.
+ *
+ * Everything of a request lives in its own arena, copied from the connection's: the client may go away while the
+ * executor still reads it. `http` is NULL from then on. */
+#ifndef TSUBO_REQUEST_H
+#define TSUBO_REQUEST_H
+
+#include "auth/sigv4.h"
+#include "gateway/gateway.h"
+#include "svc/task.h"
+
+enum next {
+	NEXT,  /* go on with the next stage */
+	LATER, /* something will call request_go_on */
+	FAIL,  /* r->error is set: go to encode */
+	LEFT   /* the request is gone or answered elsewhere: touch nothing */
+};
+
+enum { REQUEST_MAGIC = 0x4e900001, BODY_MAX = 16 << 20, STREAM_INLINE = 128 << 10 };
+
+struct spool;
+
+struct request {
+	unsigned magic;
+	struct http_request *http;   /* NULL once the client has gone */
+	struct arena *arena;
+	size_t stage;
+	bool answered_early;
+	struct wire_request wire;
+	/* route */
+	const struct service *service;
+	const struct model_op *model_op;
+	const struct op *op;
+	enum protocol protocol;
+	bool raw, query_mode, streams;
+	struct str bucket_host;      /* S3: the bucket named by the host; absent: none */
+	/* identify */
+	struct sig_claim claim;
+	struct sig_chunks chunks;
+	struct principal who;
+	struct str secret;
+	bool signature_pending;      /* needs the body's hash */
+	struct str region;
+	struct str request_id;
+	/* receive */
+	bool receiving, body_done;
+	struct buf body;
+	size_t body_max;
+	struct body stream;
+	struct spool *spool;
+	struct str body_sha256_hex;  /* absent until computed */
+	/* run and answer */
+	bool running;
+	struct task task;
+	bool failed;
+	struct wire_error error;
+	struct wire_response response;
+	int64_t started_us, started_ms;
+	size_t bytes_in;
+};
+
+/* The stages, in order; request.c lists them. */
+enum next stage_admit(struct request *r);
+enum next stage_route(struct request *r);
+enum next stage_identify(struct request *r);
+enum next stage_receive(struct request *r);
+enum next stage_select(struct request *r);
+enum next stage_verify(struct request *r);
+enum next stage_decode(struct request *r);
+enum next stage_run(struct request *r);
+enum next stage_encode(struct request *r);
+enum next stage_answer(struct request *r);
+enum next stage_record(struct request *r);
+
+/* A LATER stage has finished well, or has failed (r->failed set by request_fail). */
+void request_go_on(struct request *r);
+/* Set the error (message formatted into the arena); returns FAIL. */
+enum next request_fail(struct request *r, int status, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* Free it and its task. */
+void request_free(struct request *r);
+/* The administrative path /_tsubo/...: answers and returns true. */
+bool admin_handles(struct request *r);
+enum next admin_answer(struct request *r);
+
+/* Body pieces from the connection. */
+void receive_piece(struct request *r, struct str piece);
+void receive_end(struct request *r);
+void receive_gone(struct request *r);
+
+#endif

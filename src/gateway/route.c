@@ -1,0 +1,279 @@
+/* Which service, which protocol, which operation: from the head where it tells, from the body where only that does.
+ *
+ * Order: credential scope; X-Amz-Target; rpcv2Cbor path; Action and Version; host; path; S3 last. A signing name is
+ * shared by few services (dynamodb and its streams, API Gateway v1 and v2, SES v1 and v2): the target prefix, the
+ * Version or the path decides between them. */
+#include "gateway/request.h"
+
+/* ---- candidates ---- */
+
+static bool speaks(const struct service *s, enum protocol p) { return (s->model->protocols & (1u << p)) != 0; }
+
+static struct str header(struct request *r, const char *name) { return wire_header(&r->wire, str_c(name)); }
+
+/* The prefix before the last dot and the name after it. */
+static void split_target(struct str target, struct str *prefix, struct str *op)
+{
+	ptrdiff_t dot = str_rfind(target, '.');
+	*prefix = dot < 0 ? S("") : str_slice(target, 0, (size_t)dot);
+	*op = dot < 0 ? target : str_slice(target, (size_t)dot + 1, target.n);
+}
+
+/* CloudTrail's prefix differs between SDKs: what ends in the other's prefix is the same. */
+static bool target_is(const struct service *s, struct str prefix)
+{
+	if (s->model == NULL || s->model->target_prefix == NULL)
+		return false;
+	struct str own = str_c(s->model->target_prefix);
+	return str_eq(own, prefix) || (own.n > prefix.n && prefix.n > 0 && str_ends(own, prefix) && own.p[own.n - prefix.n - 1] == '.');
+}
+
+static const struct service *by_target(struct str prefix)
+{
+	for (size_t i = 0; i < n_services; i++)
+		if (target_is(services[i], prefix))
+			return services[i];
+	return NULL;
+}
+
+static const struct service *by_version(struct str version, struct str action)
+{
+	for (size_t i = 0; i < n_services; i++)
+		if (services[i]->model != NULL && (speaks(services[i], PROTO_QUERY) || speaks(services[i], PROTO_EC2)) &&
+		    str_eq(str_c(services[i]->model->api_version), version) &&
+		    (!str_present(action) || model_op_find(services[i]->model, action) != NULL))
+			return services[i];
+	return NULL;
+}
+
+static bool rest(const struct service *s) { return speaks(s, PROTO_REST_JSON) || speaks(s, PROTO_REST_XML); }
+
+/* Among services of one signing name: by target, else by REST path, else the first. */
+static const struct service *by_signing_name(struct request *r, struct str name, struct str target_prefix)
+{
+	const struct service *first = NULL, *match = NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < n_services; i++) {
+		const struct service *s = services[i];
+		if (s->model == NULL || !str_eq(str_c(s->model->signing_name), name))
+			continue;
+		n++;
+		if (first == NULL)
+			first = s;
+		if (str_present(target_prefix) && target_is(s, target_prefix))
+			return s;
+		if (match == NULL && rest(s) && wire_match_rest(s->model, &r->wire) != NULL)
+			match = s;
+	}
+	return n > 1 && match != NULL ? match : first;
+}
+
+static const struct service *by_host(struct request *r)
+{
+	struct str host = r->wire.host, label = str_cut(&host, '.');
+	for (size_t i = 0; i < n_services && str_present(host); i++)
+		if (services[i]->model != NULL && str_eq(str_c(services[i]->model->endpoint_prefix), label))
+			return services[i];
+	return NULL;
+}
+
+/* /<account>/<queue> is SQS's; any other path of REST services that fits; the rest is S3's. */
+static const struct service *by_path(struct request *r)
+{
+	const struct service *s3 = NULL;
+	for (size_t i = 0; i < n_services; i++) {
+		const struct service *s = services[i];
+		if (s->model == NULL || !rest(s))
+			continue;
+		if (s->model->s3_signer) {
+			s3 = s;
+			continue;
+		}
+		if (wire_match_rest(s->model, &r->wire) != NULL)
+			return s;
+	}
+	return s3;
+}
+
+/* ---- S3's host names ---- */
+
+/* "bucket.s3.us-east-1.amazonaws.com", "bucket.s3.localhost", "bucket.localhost": the bucket; absent when none. */
+static struct str bucket_of_host(struct str host)
+{
+	ptrdiff_t colon = str_rfind(host, ':');
+	if (colon >= 0)
+		host = str_slice(host, 0, (size_t)colon);
+	if (str_ends(host, S(".localhost")) && !str_starts(host, S("s3."))) {
+		struct str name = str_slice(host, 0, host.n - (sizeof ".localhost" - 1));
+		if (str_ends(name, S(".s3")))
+			name = str_slice(name, 0, name.n - 3);
+		return str_eq(name, S("s3")) ? STR_NONE : name;
+	}
+	ptrdiff_t at = str_find_str(host, S(".s3."));
+	if (at < 0)
+		at = str_find_str(host, S(".s3-"));
+	return at > 0 ? str_slice(host, 0, (size_t)at) : STR_NONE;
+}
+
+static void put_bucket_in_path(struct request *r)
+{
+	r->bucket_host = bucket_of_host(r->wire.host);
+	if (!str_present(r->bucket_host))
+		return;
+	r->wire.path_params_base = arena_join(r->arena, S("/"), r->bucket_host, r->wire.raw_path);
+}
+
+/* ---- the stage ---- */
+
+static bool is_form(struct request *r)
+{
+	return str_starts_nocase(header(r, "content-type"), S("application/x-www-form-urlencoded"));
+}
+
+static enum protocol protocol_of(struct request *r, const struct service *s, struct str target)
+{
+	const struct model *m = s->model;
+	struct str cbor = header(r, "smithy-protocol");
+	if (str_eq(cbor, S("rpc-v2-cbor")) && speaks(s, PROTO_CBOR))
+		return PROTO_CBOR;
+	if (str_present(target)) {
+		bool one_one = str_starts_nocase(header(r, "content-type"), S("application/x-amz-json-1.1"));
+		if (speaks(s, PROTO_JSON_1_0) && speaks(s, PROTO_JSON_1_1))
+			return one_one ? PROTO_JSON_1_1 : PROTO_JSON_1_0;
+		if (speaks(s, PROTO_JSON_1_0))
+			return PROTO_JSON_1_0;
+		if (speaks(s, PROTO_JSON_1_1))
+			return PROTO_JSON_1_1;
+	}
+	bool action = str_present(params_get(&r->wire.query, S("Action")));
+	if (speaks(s, PROTO_EC2) && (is_form(r) || action))
+		return PROTO_EC2;
+	if (speaks(s, PROTO_QUERY) && (is_form(r) || action || m->protocol == PROTO_QUERY || m->query_compatible))
+		return PROTO_QUERY;
+	return m->protocol;
+}
+
+static const struct service *find_service(struct request *r, struct str target_prefix)
+{
+	const struct service *s = NULL;
+	if (str_present(r->claim.service) && r->claim.service.n > 0)
+		s = by_signing_name(r, r->claim.service, target_prefix);
+	if (s == NULL && str_present(target_prefix))
+		s = by_target(target_prefix);
+	if (s == NULL && str_present(params_get(&r->wire.query, S("Version"))))
+		s = by_version(params_get(&r->wire.query, S("Version")), params_get(&r->wire.query, S("Action")));
+	if (s == NULL && r->claim.kind != SIG_V4_HEADER && r->claim.kind != SIG_V4_QUERY) {
+		s = by_host(r);
+		if (s == NULL && !is_form(r))
+			s = by_path(r);
+	}
+	return s;
+}
+
+static enum next no_service(struct request *r, struct str target)
+{
+	struct str name = r->claim.service;
+	if (str_present(target)) {
+		bool one_one = str_starts_nocase(header(r, "content-type"), S("application/x-amz-json-1.1"));
+		r->protocol = one_one ? PROTO_JSON_1_1 : PROTO_JSON_1_0;
+	} else if (is_form(r)) {
+		r->protocol = PROTO_QUERY;
+	}
+	if (str_present(name) && name.n > 0)
+		return request_fail(r, 501, "NotImplemented", "tsubo does not implement the service '%.*s'", STR_ARG(name));
+	return request_fail(r, 404, "UnknownService", "No service of tsubo answers to this request");
+}
+
+static enum next parse_claim(struct request *r)
+{
+	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
+	struct sig_error e = {0};
+	if (sig_parse(r->arena, &s, &r->claim, &e))
+		return NEXT;
+	r->error = (struct wire_error){.code = str_c(e.code), .message = e.message, .status = e.status, .sender = true};
+	r->failed = true;
+	return FAIL;
+}
+
+/* The operation, where the head names it. */
+static void find_operation(struct request *r, struct str target_op)
+{
+	const struct model *m = r->service->model;
+	switch (r->protocol) {
+	case PROTO_JSON_1_0: case PROTO_JSON_1_1:
+		r->model_op = model_op_find(m, target_op);
+		break;
+	case PROTO_CBOR: {
+		ptrdiff_t slash = str_rfind(r->wire.raw_path, '/');
+		r->model_op = model_op_find(m, str_slice(r->wire.raw_path, (size_t)(slash + 1), r->wire.raw_path.n));
+		break;
+	}
+	case PROTO_REST_JSON: case PROTO_REST_XML:
+		r->model_op = wire_match_rest(m, &r->wire);
+		break;
+	default:
+		break;
+	}
+}
+
+enum next stage_route(struct request *r)
+{
+	enum next claim = parse_claim(r);
+	if (r->raw)
+		return claim;
+	struct str target = header(r, "x-amz-target"), prefix = STR_NONE, name = STR_NONE;
+	if (str_present(target))
+		split_target(target, &prefix, &name);
+	const struct service *s = find_service(r, prefix);
+	if (s == NULL)
+		return claim == FAIL ? FAIL : no_service(r, target);
+	r->service = s;
+	r->protocol = r->wire.protocol = protocol_of(r, s, target);
+	r->query_mode = str_eq_nocase(header(r, "x-amzn-query-mode"), S("true"));
+	if (s->model->s3_signer)
+		put_bucket_in_path(r);
+	if (claim == FAIL)
+		return FAIL;
+	if (str_present(r->claim.region) && r->claim.region.n > 0)
+		r->region = r->claim.region;
+	find_operation(r, name);
+	bool by_head = r->protocol != PROTO_QUERY && r->protocol != PROTO_EC2;
+	if (by_head && r->model_op == NULL) {
+		if (r->protocol == PROTO_REST_JSON || r->protocol == PROTO_REST_XML)
+			return request_fail(r, r->protocol == PROTO_REST_XML ? 405 : 404,
+				r->protocol == PROTO_REST_XML ? "MethodNotAllowed" : "UnknownOperationException",
+				r->protocol == PROTO_REST_XML ? "The specified method is not allowed against this resource." :
+				"The requested operation does not exist");
+		return request_fail(r, 400, "UnknownOperationException", "The operation %.*s does not exist", STR_ARG(name));
+	}
+	if (r->model_op != NULL && r->model_op->input != NULL && r->model_op->input->payload != NULL)
+		r->streams = r->model_op->input->payload->streaming;
+	return NEXT;
+}
+
+/* Where only the body names the operation: Action and Version of a form. */
+enum next stage_select(struct request *r)
+{
+	if (!r->raw && r->model_op == NULL) {
+		struct params form = {0};
+		if (!params_parse(r->arena, r->wire.body, 20000, &form))
+			return request_fail(r, 400, "MalformedQueryString", "The request body is not a well-formed form");
+		struct str action = params_get(&form, S("Action"));
+		if (!str_present(action))
+			action = params_get(&r->wire.query, S("Action"));
+		if (!str_present(action))
+			return request_fail(r, 400, "MissingAction", "The request is missing an action");
+		r->model_op = model_op_find(r->service->model, action);
+		if (r->model_op == NULL) {
+			struct str version = params_get(&form, S("Version"));
+			return request_fail(r, 400, "InvalidAction", "Could not find operation %.*s for version %.*s", STR_ARG(action),
+				STR_ARG(str_present(version) ? version : S("NO_VERSION_SPECIFIED")));
+		}
+	}
+	if (r->raw)
+		return NEXT;
+	r->op = service_op(r->service, str_c(r->model_op->name));
+	if (r->op == NULL)
+		return request_fail(r, 501, "NotImplemented", "tsubo does not implement %s %s", r->service->name, r->model_op->name);
+	return NEXT;
+}

@@ -1,0 +1,103 @@
+/* The one choke point that runs every client's call: authorize, handler, encode, commit; then back to the stages.
+ *
+ * run_prepare and run_encode are on the executor's thread; they read the request and write only what belongs to the
+ * run (the task's arena, r->response). */
+#include "gateway/request.h"
+
+#include "svc/arn.h"
+
+static void run_prepare(struct task *t)
+{
+	struct request *r = t->user;
+	struct call *c = &t->call;
+	if (r->raw || (r->model_op->no_auth && r->claim.kind == SIG_NONE))
+		return;
+	if (r->op->access != NULL)
+		r->op->access(c);
+	else if (r->op->mode != OP_PURE)
+		authorize(c, NULL, S("*"), NULL);
+}
+
+static void merge_headers(struct arena *a, struct wire_response *to, const struct wire_response *from)
+{
+	for (size_t i = 0; i < from->n_headers; i++)
+		wire_add_header(a, to, from->headers[i].name, from->headers[i].value);
+}
+
+static void run_encode(struct task *t)
+{
+	struct request *r = t->user;
+	struct call *c = &t->call;
+	r->response = (struct wire_response){0};
+	if (r->raw && !c->failed) {
+		r->response = t->raw;
+		ASSERT(r->response.status != 0);
+		return;
+	}
+	if (c->failed)
+		wire_encode_error(c->arena, r->raw ? NULL : r->service->model, r->model_op, &c->error,
+			r->raw ? PROTO_REST_JSON : r->protocol, r->query_mode, r->wire.raw_path, r->request_id, &r->response);
+	else
+		wire_encode(c->arena, r->model_op, c->out, r->protocol, r->request_id, &r->response);
+	merge_headers(c->arena, &r->response, &t->extra);
+}
+
+static void run_done(struct task *t)
+{
+	struct request *r = t->user;
+	CHECK_MAGIC(r, (unsigned)REQUEST_MAGIC);
+	r->running = false;
+	if (t->call.failed) {
+		r->failed = true;
+		r->error = t->call.error;
+	}
+	if (r->op->mode == OP_PURE)
+		return; /* stage_run is still on the stack */
+	request_go_on(r);
+}
+
+static struct str header(const struct request *r, const char *name) { return wire_header(&r->wire, str_c(name)); }
+
+/* The address without its port. */
+static struct str address_of(struct str peer)
+{
+	ptrdiff_t colon = str_rfind(peer, ':');
+	return colon > 0 ? str_slice(peer, 0, (size_t)colon) : peer;
+}
+
+enum next stage_run(struct request *r)
+{
+	if (r->http == NULL) { /* nobody waits */
+		request_free(r);
+		return LEFT;
+	}
+	struct task *t = &r->task;
+	const void *in = t->call.in;
+	task_init(t, r->arena);
+	t->mode = r->op->mode;
+	t->handler = r->op->run;
+	t->prepare = run_prepare;
+	t->encode = run_encode;
+	t->done = run_done;
+	t->user = r;
+	struct call *c = &t->call;
+	c->in = in;
+	c->service = r->service;
+	c->op = r->op;
+	c->who = &r->who;
+	c->account = str_present(r->who.account) && r->who.account.n > 0 ? r->who.account : str_c(service_config()->account);
+	c->region = r->region;
+	c->request_id = r->request_id;
+	c->http = &r->wire;
+	c->tls = r->http->tls;
+	c->endpoint = arena_join(r->arena, c->tls ? S("https://") : S("http://"), r->wire.host);
+	c->source_ip = arena_dup(r->arena, address_of(r->http->peer));
+	c->user_agent = header(r, "user-agent");
+	c->trace_header = header(r, "x-amzn-trace-id");
+	c->protocol = r->protocol;
+	r->running = true;
+	task_start(t);
+	if (r->op->mode == OP_PURE)
+		return NEXT;
+	return LATER;
+}
