@@ -40,7 +40,7 @@ LDFLAGS += $(filter -fsanitize%,$(subst fuzzer-no-link$(,)address,address,$(VFLA
 LDLIBS += -luv -lrocksdb -lssl -lcrypto -lexpat -lyaml -lpcre2-8 -ldeflate -lisal -ldl -lm
 
 ROOMS    := base os store http wire auth telemetry svc gateway launcher
-SRC      := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS))))
+SRC      := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/cli.c
 SERVICES := $(sort $(patsubst services/%/service.c,%,$(wildcard services/*/service.c)))
 MODELS   := $(sort $(patsubst services/%/model.json,%,$(wildcard services/*/model.json)))
 SVCSRC   := $(foreach s,$(SERVICES),$(wildcard services/$(s)/*.c))

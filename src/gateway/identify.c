@@ -132,7 +132,7 @@ static enum next judge(struct request *r)
 static void hashed(void *arg)
 {
 	struct request *r = arg;
-	r->running = false;
+	r->hashing = false;
 	judge(r);
 	request_go_on(r);
 }
@@ -153,7 +153,7 @@ enum next stage_verify(struct request *r)
 	else if (r->wire.body.n <= HASH_HERE_MAX)
 		hash_body(r);
 	else { /* large: not on the loop */
-		r->running = true;
+		r->hashing = true;
 		worker_run(hash_body, hashed, r);
 		return LATER;
 	}

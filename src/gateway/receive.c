@@ -24,14 +24,13 @@ enum next stage_receive(struct request *r)
 	buf_init(&r->body, NULL, r->body_max);
 	if (h->content_length > 0 && !buf_reserve(&r->body, (size_t)h->content_length < 65536 ? (size_t)h->content_length : 65536))
 		return FAIL;
-	r->receiving = true;
+	r->receiving = r->reading_now = true;
 	http_read_body(h);
-	if (r->body_done) { /* it was there already */
-		r->receiving = false;
-		return r->failed ? FAIL : NEXT;
-	}
-	r->body_max = 0; /* from here on the end goes on by itself */
-	return LATER;
+	r->reading_now = false;
+	if (!r->body_done)
+		return LATER;
+	r->receiving = false; /* it was there already */
+	return r->failed ? FAIL : NEXT;
 }
 
 void receive_piece(struct request *r, struct str piece)
@@ -50,12 +49,11 @@ void receive_end(struct request *r)
 		spool_end(r);
 		return;
 	}
-	bool at_once = r->body_max != 0;
 	r->body_done = true;
 	r->wire.body = buf_view(&r->body);
 	if (r->body.overflow)
 		request_fail(r, 413, "RequestEntityTooLarge", "The request body is too large");
-	if (at_once)
+	if (r->reading_now)
 		return;
 	r->receiving = false;
 	request_go_on(r);

@@ -43,7 +43,8 @@ struct request {
 	struct str region;
 	struct str request_id;
 	/* receive */
-	bool receiving, body_done;
+	bool receiving, reading_now, body_done; /* reading_now: stage_receive is on the stack */
+	bool hashing;                /* a worker reads the body */
 	struct buf body;
 	size_t body_max;
 	struct body stream;

@@ -53,6 +53,11 @@ static void run_done(struct task *t)
 	}
 	if (r->op->mode == OP_PURE)
 		return; /* stage_run is still on the stack */
+	if (r->response.status == 0) { /* parked when its client left: there is no answer and nobody to have it */
+		ASSERT(r->http == NULL);
+		request_free(r);
+		return;
+	}
 	request_go_on(r);
 }
 

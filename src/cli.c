@@ -1,0 +1,304 @@
+/* The command line: parsing, help, and the commands that ask a running server over HTTP.
+ *
+ * Every mistake is one line on standard error with exit code 2; a server that does not answer is exit code 3. */
+#include "cli.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char help[] =
+"tsubo: the AWS cloud on one machine\n"
+"\n"
+"usage: tsubo <command> [options]\n"
+"\n"
+"  up        run the server (stop it with Ctrl-C or `tsubo stop`)\n"
+"  status    what a running server says of itself, as JSON\n"
+"  clock     show the service clock, or turn it: tsubo clock +30s (ms s m h d w)\n"
+"  env       print the variables that point AWS clients here: eval \"$(tsubo env)\"\n"
+"  ca        print the certificate of the local authority, for clients that use https\n"
+"  reset     forget everything; a running server starts anew\n"
+"  stop      stop a running server\n"
+"  version   print the version\n"
+"\n"
+"options\n"
+"  --port N        port to listen on or to ask (4566)\n"
+"  --host ADDRESS  address to listen on (127.0.0.1)\n"
+"  --data DIR      where everything is kept (./.tsubo)\n"
+"  --region NAME   region of requests that name none (us-east-1)\n"
+"  --log FORMAT    text or json (text on a terminal)\n"
+"  --log-level L   debug, info, warn or error (info)\n"
+"  --no-tls        do not answer https on the port\n"
+"  --help          this text\n"
+"\n"
+"first steps\n"
+"  tsubo up &\n"
+"  eval \"$(tsubo env)\"\n"
+"  aws sqs create-queue --queue-name hello --endpoint-url $AWS_ENDPOINT_URL\n"
+"\n"
+"exit codes: 0 done; 1 failed, the reason is on standard error; 2 wrong usage; 3 no server answers\n";
+
+static const struct { const char *name; enum cli_command command; } commands[] = {
+	{"up", CLI_UP}, {"status", CLI_STATUS}, {"clock", CLI_CLOCK}, {"env", CLI_ENV}, {"ca", CLI_CA}, {"reset", CLI_RESET},
+	{"stop", CLI_STOP}, {"version", CLI_VERSION}, {"help", CLI_HELP},
+};
+
+static enum cli_command usage(const char *fmt, const char *what)
+{
+	fputs("tsubo: ", stderr);
+	fprintf(stderr, "%s%s; see tsubo --help\n", fmt, what);
+	return CLI_USAGE;
+}
+
+static bool to_level(const char *text, enum log_level *level)
+{
+	static const char *const names[] = {"debug", "info", "warn", "error"};
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcmp(names[i], text) == 0) {
+			*level = (enum log_level)i;
+			return true;
+		}
+	return false;
+}
+
+enum { OPT_PORT = 256, OPT_HOST, OPT_DATA, OPT_REGION, OPT_LOG, OPT_LOG_LEVEL, OPT_NO_TLS, OPT_RUNTIMES, OPT_BASE_NAME, OPT_VERSION };
+
+static const struct option long_options[] = {
+	{"port", required_argument, NULL, OPT_PORT}, {"host", required_argument, NULL, OPT_HOST},
+	{"data", required_argument, NULL, OPT_DATA}, {"region", required_argument, NULL, OPT_REGION},
+	{"log", required_argument, NULL, OPT_LOG}, {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+	{"no-tls", no_argument, NULL, OPT_NO_TLS}, {"runtimes", required_argument, NULL, OPT_RUNTIMES},
+	{"base-name", required_argument, NULL, OPT_BASE_NAME}, {"version", no_argument, NULL, OPT_VERSION},
+	{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
+};
+
+/* CLI_UP: go on; anything else ends the parsing with it. */
+static enum cli_command take_option(int opt, struct cli_options *o)
+{
+	int64_t port;
+	switch (opt) {
+	case OPT_PORT:
+		if (!str_to_i64(str_c(optarg), &port) || port < 0 || port > 65535)
+			return usage("not a port: ", optarg);
+		o->port = (int)port;
+		return CLI_UP;
+	case OPT_HOST: o->host = optarg; return CLI_UP;
+	case OPT_DATA: o->data_dir = optarg; o->data_given = true; return CLI_UP;
+	case OPT_REGION: o->region = optarg; return CLI_UP;
+	case OPT_RUNTIMES: o->runtime_dir = optarg; return CLI_UP;
+	case OPT_BASE_NAME: o->base_name = optarg; return CLI_UP;
+	case OPT_NO_TLS: o->tls = false; return CLI_UP;
+	case OPT_LOG:
+		if (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0)
+			return usage("--log takes text or json, not ", optarg);
+		o->log_json = strcmp(optarg, "json") == 0;
+		return CLI_UP;
+	case OPT_LOG_LEVEL:
+		return to_level(optarg, &o->log_level) ? CLI_UP : usage("--log-level takes debug, info, warn or error, not ", optarg);
+	case OPT_VERSION: return CLI_VERSION;
+	case 'h': return CLI_HELP;
+	default: return usage("wrong option", "");
+	}
+}
+
+/* Beside the binary: <dir of the binary>/runtimes. */
+static const char *default_runtimes(void)
+{
+	static char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "/runtimes");
+	if (n <= 0)
+		return "build/runtimes";
+	path[n] = '\0';
+	char *slash = strrchr(path, '/');
+	ASSERT(slash != NULL);
+	memcpy(slash, "/runtimes", sizeof "/runtimes");
+	return path;
+}
+
+enum cli_command cli_parse(int argc, char **argv, struct cli_options *o)
+{
+	*o = (struct cli_options){.host = "127.0.0.1", .data_dir = ".tsubo", .port = 4566, .region = "us-east-1", .tls = true,
+		.base_name = "localhost", .log_level = LOG_INFO, .log_json = isatty(STDERR_FILENO) == 0};
+	o->runtime_dir = default_runtimes();
+	opterr = 1;
+	int opt;
+	while ((opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		enum cli_command end = take_option(opt, o);
+		if (end != CLI_UP)
+			return end;
+	}
+	if (optind >= argc)
+		return CLI_HELP;
+	const char *name = argv[optind++];
+	enum cli_command command = CLI_USAGE;
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			command = commands[i].command;
+	if (command == CLI_USAGE)
+		return usage("no such command: ", name);
+	if (command == CLI_CLOCK && optind < argc)
+		o->span = argv[optind++];
+	if (optind < argc)
+		return usage("too many arguments: ", argv[optind]);
+	return command;
+}
+
+/* ---- asking a server ---- */
+
+static int connect_to(const char *host, int port)
+{
+	char service[8];
+	snprintf(service, sizeof service, "%d", port);
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+	if (getaddrinfo(host, service, &hints, &list) != 0)
+		return -1;
+	int fd = -1;
+	for (struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next) {
+		fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, ai->ai_addr, ai->ai_addrlen) != 0) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(list);
+	return fd;
+}
+
+/* The body of the answer in the arena; absent when there is no server. *status gets its code. */
+static struct str ask(struct arena *a, const struct cli_options *o, const char *method, const char *path, int *status)
+{
+	const char *host = strcmp(o->host, "0.0.0.0") == 0 ? "127.0.0.1" : o->host;
+	int fd = connect_to(host, o->port);
+	if (fd < 0)
+		return STR_NONE;
+	struct str q = arena_printf(a, "%s %s HTTP/1.1\r\nHost: localhost\r\nX-Tsubo: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+		method, path);
+	struct buf b;
+	buf_init(&b, a, 1 << 20);
+	if (write(fd, q.p, q.n) == (ssize_t)q.n) {
+		char piece[4096];
+		ssize_t n;
+		while ((n = read(fd, piece, sizeof piece)) > 0)
+			buf_put(&b, piece, (size_t)n);
+	}
+	close(fd);
+	struct str answer = buf_view(&b);
+	int64_t code = 0;
+	ptrdiff_t end = str_find_str(answer, S("\r\n\r\n"));
+	if (end < 0 || !str_to_i64(str_slice(answer, 9, 12), &code))
+		return STR_NONE;
+	*status = (int)code;
+	return str_slice(answer, (size_t)end + 4, answer.n);
+}
+
+static int no_server(const struct cli_options *o)
+{
+	fprintf(stderr, "tsubo: no server answers on port %d; start one with tsubo up\n", o->port);
+	return 3;
+}
+
+static int ask_and_print(const struct cli_options *o, const char *method, const char *path)
+{
+	struct arena *a = arena_new(0);
+	int status = 0;
+	struct str body = ask(a, o, method, path, &status);
+	int code = 0;
+	if (!str_present(body)) {
+		code = no_server(o);
+	} else if (status != 200) {
+		struct str message = json_get_str(json_parse(a, body, NULL), "message");
+		fprintf(stderr, "tsubo: %.*s\n", STR_ARG(str_present(message) ? message : body));
+		code = 1;
+	} else {
+		printf("%.*s%s", STR_ARG(body), str_ends(body, S("\n")) ? "" : "\n");
+	}
+	arena_free(a);
+	return code;
+}
+
+static int turn_clock(const struct cli_options *o)
+{
+	char path[128];
+	for (const char *p = o->span; *p != '\0'; p++)
+		if (strchr("+-0123456789abcdefghijklmnopqrstuvwxyz", *p) == NULL || p - o->span > 60) {
+			fprintf(stderr, "tsubo: a time span is like +30s, +5m, +2h, +1d\n");
+			return 2;
+		}
+	snprintf(path, sizeof path, "/_tsubo/clock?turn=%s%s", o->span[0] == '+' ? "%2B" : "", o->span[0] == '+' ? o->span + 1 : o->span);
+	return ask_and_print(o, "POST", path);
+}
+
+static int print_env(const struct cli_options *o)
+{
+	printf("export AWS_ENDPOINT_URL=http://localhost:%d\n"
+	       "export AWS_ACCESS_KEY_ID=test\n"
+	       "export AWS_SECRET_ACCESS_KEY=test\n"
+	       "export AWS_DEFAULT_REGION=%s\n"
+	       "export AWS_REGION=%s\n", o->port, o->region, o->region);
+	return 0;
+}
+
+bool cli_wipe(const char *data_dir)
+{
+	/* only what is ours, by name: a wrong --data must not cost anything else */
+	static const char *const ours[] = {"db", "blobs", "lambda", "FORMAT", "LOCK"};
+	for (size_t i = 0; i < COUNT_OF(ours); i++) {
+		char path[4096];
+		snprintf(path, sizeof path, "%s/%s", data_dir, ours[i]);
+		struct stat st;
+		if (lstat(path, &st) != 0)
+			continue;
+		pid_t pid = fork();
+		if (pid == 0) {
+			execlp("rm", "rm", "-rf", "--", path, (char *)NULL);
+			_exit(127);
+		}
+		int status = 0;
+		if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0) {
+			fprintf(stderr, "tsubo: cannot remove %s\n", path);
+			return false;
+		}
+	}
+	return true;
+}
+
+static int reset(const struct cli_options *o)
+{
+	struct arena *a = arena_new(0);
+	int status = 0;
+	struct str body = ask(a, o, "POST", "/_tsubo/reset", &status);
+	bool running = str_present(body);
+	arena_free(a);
+	if (running)
+		return status == 200 ? 0 : 1;
+	char mark[4096];
+	snprintf(mark, sizeof mark, "%s/FORMAT", o->data_dir);
+	if (access(mark, F_OK) != 0) {
+		fprintf(stderr, "tsubo: no server answers on port %d, and %s holds no data of tsubo's\n", o->port, o->data_dir);
+		return 3;
+	}
+	return cli_wipe(o->data_dir) ? 0 : 1;
+}
+
+int cli_run(enum cli_command command, const struct cli_options *o)
+{
+	switch (command) {
+	case CLI_STATUS: return ask_and_print(o, "GET", "/_tsubo/status");
+	case CLI_CLOCK: return o->span != NULL ? turn_clock(o) : ask_and_print(o, "GET", "/_tsubo/clock");
+	case CLI_ENV: return print_env(o);
+	case CLI_CA: return ask_and_print(o, "GET", "/_tsubo/ca");
+	case CLI_RESET: return reset(o);
+	case CLI_STOP: return ask_and_print(o, "POST", "/_tsubo/stop");
+	case CLI_VERSION: puts("tsubo " TSUBO_VERSION); return 0;
+	case CLI_HELP: fputs(help, stdout); return 0;
+	default: return 2;
+	}
+}
