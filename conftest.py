@@ -1,0 +1,154 @@
+"""Fixtures for tests through real clients against the real binary.
+
+`tsubo` is a running server of the session; `client("sqs")` a boto3 client of it with root keys; `fresh_tsubo` a server
+of one test's own, which can be killed and started again on the same data.
+"""
+import json
+import os
+import signal
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+import boto3
+import botocore.config
+import pytest
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+BINARY = os.environ.get("TSUBO_BINARY", os.path.join(ROOT, "build/tsubo"))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    def __init__(self, data=None, args=()):
+        self.own_data = data is None
+        self.data = data or tempfile.mkdtemp(prefix="tsubo-test-")
+        self.port = free_port()
+        self.args = list(args)
+        self.log = open(os.path.join(self.data + ".log"), "ab")
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://localhost:{self.port}"
+
+    def start(self):
+        self.process = subprocess.Popen([BINARY, "up", "--port", str(self.port), "--data", self.data, "--log", "json", *self.args],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 20
+        while True:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"tsubo ended with {self.process.returncode}: {self.log_text()[-2000:]}")
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 0.2):
+                    return self
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise RuntimeError("tsubo does not answer: " + self.log_text()[-2000:])
+                time.sleep(0.005)
+
+    def kill(self):
+        """kill -9: nothing is said, nothing is flushed."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                return self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise RuntimeError("tsubo did not stop in 10 s: " + self.log_text()[-2000:])
+        return self.process.returncode if self.process else None
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            self.log.close()
+            if self.own_data:
+                shutil.rmtree(self.data, ignore_errors=True)
+                os.unlink(self.data + ".log")
+
+    def log_text(self):
+        with open(self.data + ".log", errors="replace") as f:
+            return f.read()
+
+    def admin(self, path, method="GET"):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_tsubo/{path}", method=method, headers={"X-Tsubo": "1"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def turn_clock(self, span):
+        """Turn the service clock: "+30s", "+1d"."""
+        return self.admin("clock?turn=" + span.replace("+", "%2B"), "POST")
+
+    def session(self, key="test", secret="test", token=None, region="us-east-1"):
+        return boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, region_name=region)
+
+    def client(self, service, key="test", secret="test", token=None, region="us-east-1", **config):
+        config.setdefault("retries", {"max_attempts": 1, "mode": "standard"})
+        config.setdefault("inject_host_prefix", False)
+        config.setdefault("read_timeout", 70)
+        return self.session(key, secret, token, region).client(service, endpoint_url=self.url,
+                                                               config=botocore.config.Config(**config))
+
+
+@pytest.fixture(scope="session")
+def tsubo():
+    server = Server().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def fresh_tsubo():
+    server = Server().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def client(tsubo):
+    return tsubo.client
+
+
+@pytest.fixture
+def name(request):
+    """A name no other test uses."""
+    return "t-" + os.urandom(6).hex()
+
+
+def eventually(check, timeout=15, interval=0.05):
+    """The first true answer of check(); fails when there is none in time. For what AWS, too, does a little later."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            answer = check()
+            if answer:
+                return answer
+            error = None
+        except AssertionError as e:
+            error = e
+        if time.monotonic() > deadline:
+            raise error or AssertionError("did not happen in time")
+        time.sleep(interval)
+
+
+@pytest.fixture(name="eventually")
+def eventually_fixture():
+    return eventually
