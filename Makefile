@@ -8,6 +8,7 @@ CLANG   ?= clang
 PYTHON  ?= python3
 BUILD   ?= build
 VARIANT ?=
+Q       := $(if $(V),,@)
 
 ifeq ($(VARIANT),asan)
 VFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
@@ -92,27 +93,29 @@ $(GEN)/services.c: Makefile $(wildcard services/*/service.c)
 
 $(OBJ)/%.o: %.c | $(GENHDR)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OBJ)/gen/%.o: $(GEN)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(LIBOBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
 $(BIN): $(OBJ)/src/main.o $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ)/src/main.o $(LIB) $(LDLIBS)
+	@echo '  LD $@'
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ)/src/main.o $(LIB) $(LDLIBS)
 
 # Unit tests: one cmocka program a file.
 $(OBJ)/%/: ; @mkdir -p $@
 $(UNITBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LDLIBS)
+	@echo '  LD $@'
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LDLIBS)
 units: $(UNITBIN)
 
 $(FUZZBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 fuzzers: $(FUZZBIN)
 
 asan:
