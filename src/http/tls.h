@@ -2,7 +2,8 @@
  *
  * data/tls/ holds ca.pem, ca.key (mode 600), server.pem, server.key. The server certificate names localhost,
  * *.localhost, 127.0.0.1, ::1 and the AWS-like names under the configured base name; it is made again when it is
- * near its end. Making keys blocks for ~100 ms: start it on a worker, lazily (listening does not wait for it). */
+ * near its end. Other names below localhost and the base name get a certificate of their own when a client asks for
+ * them (SNI). Opening takes a few milliseconds, making included (EC P-256 keys). */
 #ifndef TSUBO_TLS_H
 #define TSUBO_TLS_H
 
