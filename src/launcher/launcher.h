@@ -59,6 +59,7 @@ struct process_events {
 struct process *process_start(const struct launch *l, const struct process_events *ev, void *user);
 void *process_user(struct process *p);
 pid_t process_pid(struct process *p);
+const char *process_failed_step(struct process *p); /* in on_started with an error: what could not be done; else "" */
 void process_freeze(struct process *p); /* cgroup freezer, or SIGSTOP to all of it */
 void process_thaw(struct process *p);
 void process_kill(struct process *p);   /* SIGKILL to all of it; on_exit follows */
