@@ -1,0 +1,282 @@
+/* The item codec: how items lie in the store.
+ *
+ *   item   = 0x01 map            (the byte is the format's version)
+ *   map    = count, then for each member in order of name: length name value
+ *   value  = tag, then  S, N, B: length bytes    BOOL: 0 or 1    NULL: nothing
+ *                       SS, NS, BS: count, then length bytes for each      L: count, then values      M: map
+ * Counts and lengths are LEB128. Tags are enum av_type. Numbers are canonical text, so that the way out is a copy.
+ * Members and sets are sorted, so equal items have equal bytes. Sources of trust: the decoder takes any bytes
+ * (it is fuzzed) and bounds its depth and every length. */
+#include "value.h"
+
+#include "base/enc.h"
+
+enum { VERSION = 1, DEPTH_MAX = ITEM_DEPTH_MAX + 2 };
+
+static void put_varint(struct buf *b, uint64_t v)
+{
+	while (v >= 0x80) {
+		buf_putc(b, (char)(v | 0x80));
+		v >>= 7;
+	}
+	buf_putc(b, (char)v);
+}
+
+static void put_str(struct buf *b, struct str s)
+{
+	put_varint(b, s.n);
+	buf_str(b, s);
+}
+
+static void put_map(struct buf *b, const struct av *m);
+
+static void put_value(struct buf *b, const struct av *v)
+{
+	buf_putc(b, (char)v->type);
+	switch ((enum av_type)v->type) {
+	case AV_S: case AV_N: case AV_B:
+		put_str(b, v->s);
+		return;
+	case AV_BOOL:
+		buf_putc(b, v->truth);
+		return;
+	case AV_NULL:
+		return;
+	case AV_SS: case AV_NS: case AV_BS:
+		put_varint(b, v->n);
+		for (uint32_t i = 0; i < v->n; i++)
+			put_str(b, v->items[i].s);
+		return;
+	case AV_L:
+		put_varint(b, v->n);
+		for (uint32_t i = 0; i < v->n; i++)
+			put_value(b, &v->items[i]);
+		return;
+	case AV_M:
+		put_map(b, v);
+		return;
+	case AV_NONE:
+		break;
+	}
+	ASSERT(v->type != AV_NONE);
+}
+
+static void put_map(struct buf *b, const struct av *m)
+{
+	put_varint(b, m->n);
+	for (uint32_t i = 0; i < m->n; i++) {
+		ASSERT(i == 0 || str_cmp(m->members[i - 1].name, m->members[i].name) < 0);
+		put_str(b, m->members[i].name);
+		put_value(b, &m->members[i].value);
+	}
+}
+
+void item_encode(struct buf *b, const struct av *item)
+{
+	ASSERT(item->type == AV_M);
+	buf_putc(b, VERSION);
+	put_map(b, item);
+}
+
+struct reader {
+	const unsigned char *p, *end;
+	struct arena *arena;
+};
+
+static bool take_varint(struct reader *r, uint64_t *v)
+{
+	*v = 0;
+	for (int shift = 0; shift < 35 && r->p < r->end; shift += 7) {
+		unsigned char c = *r->p++;
+		*v |= (uint64_t)(c & 0x7f) << shift;
+		if (c < 0x80)
+			return true;
+	}
+	return false;
+}
+
+static bool take_str(struct reader *r, struct str *s)
+{
+	uint64_t n;
+	if (!take_varint(r, &n) || n > (uint64_t)(r->end - r->p))
+		return false;
+	*s = str_of((const char *)r->p, (size_t)n);
+	r->p += n;
+	return true;
+}
+
+/* A count of things that take at least one byte each. */
+static bool take_count(struct reader *r, uint32_t *n)
+{
+	uint64_t v;
+	if (!take_varint(r, &v) || v > (uint64_t)(r->end - r->p))
+		return false;
+	*n = (uint32_t)v;
+	return true;
+}
+
+static bool take_map(struct reader *r, int depth, struct av *out);
+
+static bool take_value(struct reader *r, int depth, struct av *out)
+{
+	if (r->p == r->end || depth > DEPTH_MAX)
+		return false;
+	*out = (struct av){.type = *r->p++};
+	switch (out->type) {
+	case AV_S: case AV_N: case AV_B:
+		return take_str(r, &out->s);
+	case AV_BOOL:
+		if (r->p == r->end)
+			return false;
+		out->truth = *r->p++ != 0;
+		return true;
+	case AV_NULL:
+		return true;
+	case AV_SS: case AV_NS: case AV_BS:
+		if (!take_count(r, &out->n))
+			return false;
+		out->items = arena_array(r->arena, struct av, out->n);
+		for (uint32_t i = 0; i < out->n; i++) {
+			out->items[i].type = (uint8_t)av_element_type(out->type);
+			if (!take_str(r, &out->items[i].s))
+				return false;
+		}
+		return true;
+	case AV_L:
+		if (!take_count(r, &out->n))
+			return false;
+		out->items = arena_array(r->arena, struct av, out->n);
+		for (uint32_t i = 0; i < out->n; i++)
+			if (!take_value(r, depth + 1, &out->items[i]))
+				return false;
+		return true;
+	case AV_M:
+		return take_map(r, depth + 1, out);
+	default:
+		return false;
+	}
+}
+
+static bool take_map(struct reader *r, int depth, struct av *out)
+{
+	*out = (struct av){.type = AV_M};
+	if (!take_count(r, &out->n))
+		return false;
+	out->members = arena_array(r->arena, struct av_member, out->n);
+	for (uint32_t i = 0; i < out->n; i++) {
+		struct av_member *m = &out->members[i];
+		if (!take_str(r, &m->name) || (i > 0 && str_cmp(m[-1].name, m->name) >= 0) || !take_value(r, depth, &m->value))
+			return false;
+	}
+	return true;
+}
+
+bool item_decode(struct arena *a, struct str bytes, struct av *out)
+{
+	struct reader r = {(const unsigned char *)bytes.p, (const unsigned char *)bytes.p + bytes.n, a};
+	if (bytes.n == 0 || *r.p++ != VERSION)
+		return false;
+	return take_map(&r, 0, out) && r.p == r.end;
+}
+
+static bool emit_map(struct reader *r, int depth, struct buf *b);
+
+static bool emit_string(struct reader *r, enum av_type type, struct buf *b)
+{
+	struct str s;
+	if (!take_str(r, &s))
+		return false;
+	if (type == AV_S) {
+		json_write_str(b, s);
+		return true;
+	}
+	buf_putc(b, '"');
+	if (type == AV_B)
+		base64_write(b, s);
+	else
+		buf_str(b, s);
+	buf_putc(b, '"');
+	return true;
+}
+
+static bool emit_value(struct reader *r, int depth, struct buf *b);
+
+static bool emit_array(struct reader *r, enum av_type type, int depth, struct buf *b)
+{
+	uint32_t n;
+	if (!take_count(r, &n))
+		return false;
+	buf_putc(b, '[');
+	for (uint32_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_putc(b, ',');
+		if (type == AV_L ? !emit_value(r, depth + 1, b) : !emit_string(r, av_element_type(type), b))
+			return false;
+	}
+	buf_putc(b, ']');
+	return true;
+}
+
+static bool emit_typed(struct reader *r, enum av_type type, int depth, struct buf *b)
+{
+	switch (type) {
+	case AV_S: case AV_N: case AV_B:
+		return emit_string(r, type, b);
+	case AV_BOOL:
+		if (r->p == r->end)
+			return false;
+		buf_str(b, *r->p++ != 0 ? S("true") : S("false"));
+		return true;
+	case AV_NULL:
+		buf_lit(b, "true");
+		return true;
+	case AV_SS: case AV_NS: case AV_BS: case AV_L:
+		return emit_array(r, type, depth, b);
+	case AV_M:
+		return emit_map(r, depth + 1, b);
+	default:
+		return false;
+	}
+}
+
+static bool emit_value(struct reader *r, int depth, struct buf *b)
+{
+	if (r->p == r->end || depth > DEPTH_MAX || *r->p == AV_NONE || *r->p > AV_M)
+		return false;
+	enum av_type type = (enum av_type)*r->p++;
+	buf_lit(b, "{\"");
+	buf_str(b, str_c(av_type_name(type)));
+	buf_lit(b, "\":");
+	bool ok = emit_typed(r, type, depth, b);
+	buf_putc(b, '}');
+	return ok;
+}
+
+static bool emit_map(struct reader *r, int depth, struct buf *b)
+{
+	uint32_t n;
+	if (!take_count(r, &n))
+		return false;
+	buf_putc(b, '{');
+	for (uint32_t i = 0; i < n; i++) {
+		struct str name;
+		if (!take_str(r, &name))
+			return false;
+		if (i > 0)
+			buf_putc(b, ',');
+		json_write_str(b, name);
+		buf_putc(b, ':');
+		if (!emit_value(r, depth, b))
+			return false;
+	}
+	buf_putc(b, '}');
+	return true;
+}
+
+bool item_bytes_write_json(struct buf *b, struct str bytes)
+{
+	struct reader r = {(const unsigned char *)bytes.p, (const unsigned char *)bytes.p + bytes.n, NULL};
+	if (bytes.n == 0 || *r.p++ != VERSION)
+		return false;
+	return emit_map(&r, 0, b) && r.p == r.end;
+}
