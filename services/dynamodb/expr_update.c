@@ -151,8 +151,8 @@ static bool evaluate_append(const struct expr *e, const struct av *item, struct 
 	if (y.type != AV_L)
 		return wrong_type(f);
 	*out = (struct av){.type = AV_L, .n = x.n + y.n, .items = arena_array(f->arena, struct av, (size_t)x.n + y.n)};
-	memcpy(out->items, x.items, x.n * sizeof *x.items);
-	memcpy(out->items + x.n, y.items, y.n * sizeof *y.items);
+	for (uint32_t i = 0; i < out->n; i++)
+		out->items[i] = i < x.n ? x.items[i] : y.items[i - x.n];
 	return true;
 }
 

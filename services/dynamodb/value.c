@@ -109,8 +109,10 @@ struct av *av_set(struct arena *a, struct av *m, struct str name, const struct a
 	uint32_t at = member_place(m, name, &found);
 	if (!found) {
 		struct av_member *fresh = arena_array(a, struct av_member, m->n + 1);
-		memcpy(fresh, m->members, at * sizeof *fresh);
-		memcpy(fresh + at + 1, m->members + at, (m->n - at) * sizeof *fresh);
+		if (m->n > 0) {
+			memcpy(fresh, m->members, at * sizeof *fresh);
+			memcpy(fresh + at + 1, m->members + at, (m->n - at) * sizeof *fresh);
+		}
 		m->members = fresh;
 		m->n++;
 		fresh[at].name = name;
