@@ -1,0 +1,60 @@
+/* Answers of the query and EC2 protocols.
+ *
+ * query: <OpResponse xmlns><OpResult>...</OpResult><ResponseMetadata><RequestId/></ResponseMetadata></OpResponse>.
+ * ec2: no result element, and <requestId> first. Source: awsQuery and ec2Query in the Smithy specification. */
+#include "base/xml.h"
+#include "wire/codec.h"
+
+static void open_root(struct buf *b, const struct model_op *op)
+{
+	buf_putc(b, '<');
+	buf_str(b, str_c(op->name));
+	buf_lit(b, "Response");
+	if (op->model->xml_namespace != NULL) {
+		buf_lit(b, " xmlns=\"");
+		xml_write_attr(b, str_c(op->model->xml_namespace));
+		buf_putc(b, '"');
+	}
+	buf_putc(b, '>');
+}
+
+static void ec2_body(struct buf *b, struct arena *a, const struct model_op *op, const void *output, struct str request_id)
+{
+	xml_leaf(b, S("requestId"), request_id);
+	if (op->output != NULL)
+		xml_encode_members(b, a, op->output, output, false);
+}
+
+static void query_body(struct buf *b, struct arena *a, const struct model_op *op, const void *output, struct str request_id)
+{
+	struct str wrapper = str_c(op->result_wrapper);
+	if (op->output != NULL) {
+		if (wrapper.p != NULL)
+			xml_open(b, wrapper);
+		xml_encode_members(b, a, op->output, output, false);
+		if (wrapper.p != NULL)
+			xml_close(b, wrapper);
+	}
+	buf_lit(b, "<ResponseMetadata>");
+	xml_leaf(b, S("RequestId"), request_id);
+	buf_lit(b, "</ResponseMetadata>");
+}
+
+void query_encode(struct arena *a, const struct model_op *op, const void *output, bool ec2, struct str request_id,
+                  struct wire_response *out)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	wire_add_header(a, out, S("Content-Type"), ec2 ? S("text/xml;charset=UTF-8") : S("text/xml"));
+	if (ec2)
+		buf_lit(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+	open_root(&b, op);
+	if (ec2)
+		ec2_body(&b, a, op, output, request_id);
+	else
+		query_body(&b, a, op, output, request_id);
+	buf_lit(&b, "</");
+	buf_str(&b, str_c(op->name));
+	buf_lit(&b, "Response>");
+	out->body = buf_view(&b);
+}

@@ -1,0 +1,263 @@
+/* REST requests into typed values: labels, query string, headers and body, as the model binds them.
+ *
+ * Source: Smithy's HTTP bindings; restJson1 and restXml. What does not fit its type is the client's mistake. */
+#include "base/xml.h"
+#include "wire/rest.h"
+
+struct rin {
+	struct arena *a;
+	const struct model_op *op;
+	const struct wire_request *r;
+	struct wire_error *err;
+	bool xml;
+};
+
+static bool bad_value(struct rin *x, const struct member *m)
+{
+	const char *code = x->op->model->s3_signer ? "InvalidArgument" : "SerializationException";
+	return wire_fail(x->err, code, 400, arena_printf(x->a, "Invalid value for %s", m->wire_name));
+}
+
+static bool scalar(struct rin *x, const struct member *m, int fmt, struct str text, void *v)
+{
+	return scalar_from_text(x->a, m->shape, fmt, text.p != NULL ? text : S(""), v) || bad_value(x, m);
+}
+
+static bool labels_in(struct rin *x, void *v)
+{
+	struct rest_labels labels;
+	struct str path = x->r->path_params_base.p != NULL ? x->r->path_params_base : x->r->raw_path;
+	if (!rest_match_path(x->op->http_uri, path, &labels))
+		return wire_fail(x->err, "UnknownOperationException", 404, S(""));
+	for (size_t i = 0; i < x->op->input->n_members; i++) {
+		const struct member *m = &x->op->input->members[i];
+		for (size_t k = 0; m->location == LOC_URI && k < labels.n; k++) {
+			if (!str_eq(labels.v[k].name, str_c(m->wire_name)))
+				continue;
+			struct str text = uri_decode(x->a, labels.v[k].raw, false);
+			if (text.p == NULL || !utf8_valid(text))
+				return wire_fail(x->err, x->xml ? "InvalidURI" : "SerializationException", 400, S("Couldn't parse the specified URI."));
+			if (!scalar(x, m, member_time_format(m, TIME_ISO8601), text, member_put(x->a, m, v)))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool query_list(struct rin *x, const struct member *m, struct list *l)
+{
+	const struct shape *s = m->shape;
+	uint32_t cap = 0;
+	for (size_t i = 0; i < x->r->query.n; i++)
+		if (str_eq(x->r->query.v[i].name, str_c(m->wire_name)) &&
+		    !scalar(x, s->item, member_time_format(s->item, TIME_ISO8601), x->r->query.v[i].value,
+		            list_push(x->a, l, &cap, value_size(s->item->shape))))
+			return false;
+	return true;
+}
+
+static bool is_bound(const struct shape *s, const struct model_op *op, struct str name)
+{
+	for (size_t i = 0; i < s->n_members; i++)
+		if (s->members[i].location == LOC_QUERY && s->members[i].shape->type != SHAPE_MAP &&
+		    str_eq(str_c(s->members[i].wire_name), name))
+			return true;
+	return rest_is_literal_query(op->http_uri, name);
+}
+
+/* A map takes the pairs that no other member is bound to. */
+static bool query_map(struct rin *x, const struct shape *s, struct map_of *m)
+{
+	uint32_t cap = 0;
+	for (size_t i = 0; i < x->r->query.n; i++) {
+		const struct param *p = &x->r->query.v[i];
+		void *v = NULL;
+		uint32_t list_cap = 0;
+		if (is_bound(x->op->input, x->op, p->name))
+			continue;
+		for (uint32_t k = 0; k < m->n && v == NULL; k++)
+			if (str_eq(map_key_at(s, m, k), p->name))
+				v = (char *)m->v + (size_t)k * s->size + s->value_offset;
+		if (v == NULL)
+			v = map_push(x->a, s, m, &cap, p->name);
+		const struct member *item = s->item;
+		if (s->item->shape->type == SHAPE_LIST) {
+			/* Lists grow by one; its capacity is what list_push would have made it. */
+			struct list *l = v;
+			item = s->item->shape->item;
+			for (list_cap = l->n == 0 ? 0 : 4; list_cap < l->n;)
+				list_cap *= 2;
+			v = list_push(x->a, l, &list_cap, value_size(item->shape));
+		}
+		if (!scalar(x, item, member_time_format(item, TIME_ISO8601), p->value, v))
+			return false;
+	}
+	return true;
+}
+
+static bool query_in(struct rin *x, const struct member *m, void *v)
+{
+	if (m->shape->type == SHAPE_MAP)
+		return query_map(x, m->shape, member_put(x->a, m, v));
+	if (m->shape->type == SHAPE_LIST)
+		return query_list(x, m, member_put(x->a, m, v));
+	for (size_t i = 0; i < x->r->query.n; i++)
+		if (str_eq(x->r->query.v[i].name, str_c(m->wire_name)))
+			return scalar(x, m, member_time_format(m, TIME_ISO8601), x->r->query.v[i].value, member_put(x->a, m, v));
+	return true;
+}
+
+/* One element of a comma-separated header: quoted strings keep their commas, HTTP dates have one inside. */
+static struct str header_item(struct arena *a, struct str *rest, bool http_date)
+{
+	*rest = str_trim(*rest);
+	if (rest->n == 0 || rest->p[0] != '"') {
+		size_t end = 0, commas = http_date ? 2 : 1;
+		while (end < rest->n && (rest->p[end] != ',' || --commas > 0))
+			end++;
+		struct str item = str_trim(str_slice(*rest, 0, end));
+		*rest = end < rest->n ? str_slice(*rest, end + 1, rest->n) : STR_NONE;
+		return item;
+	}
+	char *text = arena_bytes(a, rest->n), *o = text;
+	size_t i = 1;
+	for (; i < rest->n && rest->p[i] != '"'; i++) {
+		if (rest->p[i] == '\\' && i + 1 < rest->n)
+			i++;
+		*o++ = rest->p[i];
+	}
+	while (i < rest->n && rest->p[i] != ',')
+		i++;
+	*rest = i < rest->n ? str_slice(*rest, i + 1, rest->n) : STR_NONE;
+	return str_of(text, (size_t)(o - text));
+}
+
+static bool header_list(struct rin *x, const struct member *m, struct str value, struct list *l)
+{
+	const struct shape *s = m->shape;
+	int fmt = member_time_format(s->item, TIME_RFC822);
+	uint32_t cap = 0;
+	l->set = true;
+	for (struct str rest = str_trim(value); rest.n > 0;) {
+		struct str item = header_item(x->a, &rest, s->item->shape->type == SHAPE_TIME && fmt == TIME_RFC822);
+		if (!scalar(x, s->item, fmt, item, list_push(x->a, l, &cap, value_size(s->item->shape))))
+			return false;
+	}
+	return true;
+}
+
+static bool header_in(struct rin *x, const struct member *m, void *v)
+{
+	struct str value = wire_header(x->r, str_c(m->wire_name));
+	if (value.p == NULL)
+		return true;
+	void *field = member_put(x->a, m, v);
+	if (m->shape->type == SHAPE_LIST)
+		return header_list(x, m, value, field);
+	if (m->json_value) {
+		struct str json = base64_decode(x->a, value);
+		*(struct str *)field = json;
+		return json.p != NULL || bad_value(x, m);
+	}
+	if (value.n == 0 && m->shape->type != SHAPE_STRING)
+		return true;
+	return scalar(x, m, member_time_format(m, TIME_RFC822), value, field);
+}
+
+static struct str lower(struct arena *a, struct str s)
+{
+	char *p = arena_bytes(a, s.n);
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 32) : s.p[i];
+	return str_of(p, s.n);
+}
+
+/* Headers by prefix. S3's metadata keys are lower-case, whatever the client wrote. */
+static bool headers_in(struct rin *x, const struct member *m, void *v)
+{
+	const struct shape *s = m->shape;
+	struct str prefix = strcmp(m->wire_name, m->name) == 0 ? S("") : str_c(m->wire_name);
+	struct map_of *map = member_put(x->a, m, v);
+	uint32_t cap = 0;
+	for (size_t i = 0; i < x->r->n_headers; i++) {
+		const struct param *h = &x->r->headers[i];
+		if (!str_starts_nocase(h->name, prefix))
+			continue;
+		struct str key = str_slice(h->name, prefix.n, h->name.n);
+		if (x->op->model->s3_signer)
+			key = lower(x->a, key);
+		if (!scalar(x, s->item, TIME_RFC822, h->value, map_push(x->a, s, map, &cap, key)))
+			return false;
+	}
+	return true;
+}
+
+static bool bindings_in(struct rin *x, void *v)
+{
+	const struct shape *s = x->op->input;
+	for (size_t i = 0; i < s->n_members; i++) {
+		const struct member *m = &s->members[i];
+		bool ok = true;
+		if (m->location == LOC_QUERY)
+			ok = query_in(x, m, v);
+		else if (m->location == LOC_HEADER)
+			ok = header_in(x, m, v);
+		else if (m->location == LOC_HEADERS)
+			ok = headers_in(x, m, v);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool xml_body_in(struct rin *x, const struct shape *s, bool rest, void *v)
+{
+	const char *why = NULL;
+	const struct xml *root = xml_parse(x->a, x->r->body, &why);
+	if (root == NULL)
+		return wire_fail(x->err, "MalformedXML", 400,
+		                 S("The XML you provided was not well-formed or did not validate against our published schema"));
+	return xml_decode(x->a, s, root, rest, v, x->err);
+}
+
+static bool payload_in(struct rin *x, const struct member *m, void *v)
+{
+	if (m->streaming) {
+		*member_stream(m, v) = x->r->stream;
+		return true;
+	}
+	if (x->r->body.n == 0)
+		return true;
+	void *field = member_put(x->a, m, v);
+	if (m->shape->type == SHAPE_BLOB || m->shape->type == SHAPE_STRING) {
+		*(struct str *)field = x->r->body;
+		return m->shape->type == SHAPE_BLOB || utf8_valid(x->r->body) || bad_value(x, m);
+	}
+	if (!x->xml)
+		return json_decode(x->a, m->shape, x->r->body, true, field, x->err);
+	return xml_body_in(x, m->shape, false, field);
+}
+
+static bool has_body_members(const struct shape *s)
+{
+	for (size_t i = 0; i < s->n_members; i++)
+		if (s->members[i].location == LOC_BODY)
+			return true;
+	return false;
+}
+
+bool rest_decode(struct arena *a, const struct model_op *op, const struct wire_request *r, enum protocol p, void *v,
+                 struct wire_error *err)
+{
+	struct rin x = {.a = a, .op = op, .r = r, .err = err, .xml = p == PROTO_REST_XML};
+	ASSERT(op->input != NULL && v != NULL);
+	if (!labels_in(&x, v) || !bindings_in(&x, v))
+		return false;
+	if (op->input->payload != NULL)
+		return payload_in(&x, op->input->payload, v);
+	if (str_trim(r->body).n == 0 || !has_body_members(op->input))
+		return true;
+	if (x.xml)
+		return xml_body_in(&x, op->input, true, v);
+	return json_decode(a, op->input, r->body, true, v, err);
+}

@@ -1,0 +1,240 @@
+/* Typed values to and from XML, for rest-xml bodies, query's and EC2's answers, and errors.
+ *
+ * Names are wire names. A flattened list or map has its elements beside its siblings. Unknown elements are passed over.
+ * Source: Smithy's XML binding traits. */
+#include "base/xml.h"
+#include "wire/codec.h"
+
+struct xin {
+	struct arena *a;
+	struct wire_error *err;
+	int depth;
+};
+
+static bool value_in(struct xin *x, const struct member *m, const struct xml *e, void *v);
+
+static bool malformed(struct xin *x)
+{
+	return wire_fail(x->err, "MalformedXML", 400,
+	                 S("The XML you provided was not well-formed or did not validate against our published schema"));
+}
+
+/* Attributes of the element that are members. */
+static bool attributes_in(struct xin *x, const struct shape *s, const struct xml *e, void *v)
+{
+	for (size_t i = 0; i < s->n_members; i++) {
+		const struct member *m = &s->members[i];
+		struct str text = m->xml_attribute ? xml_attr(e, str_c(m->wire_name)) : STR_NONE;
+		if (text.p != NULL && !scalar_from_text(x->a, m->shape, member_time_format(m, TIME_ISO8601), text, member_put(x->a, m, v)))
+			return malformed(x);
+	}
+	return true;
+}
+
+static bool list_item(struct xin *x, const struct shape *s, const struct xml *e, struct list *l, uint32_t *cap)
+{
+	return value_in(x, s->item, e, list_push(x->a, l, cap, value_size(s->item->shape)));
+}
+
+static bool map_entry(struct xin *x, const struct shape *s, const struct xml *e, struct map_of *m, uint32_t *cap)
+{
+	struct str key = xml_child_text(e, str_c(s->key->wire_name));
+	const struct xml *v = xml_child(e, str_c(s->item->wire_name));
+	if (key.p == NULL)
+		return malformed(x);
+	void *slot = map_push(x->a, s, m, cap, key);
+	return v == NULL || value_in(x, s->item, v, slot);
+}
+
+/* All siblings from `e` on that belong to a flattened list or map. */
+static bool flattened_in(struct xin *x, const struct member *m, const struct xml *e, void *v)
+{
+	struct str name = e->name;
+	uint32_t cap = 0;
+	if (value_present(m->shape, v))
+		return true; /* gathered with its first element */
+	for (; e != NULL; e = e->next) {
+		if (!str_eq(e->name, name))
+			continue;
+		bool ok = m->shape->type == SHAPE_LIST ? list_item(x, m->shape, e, v, &cap) : map_entry(x, m->shape, e, v, &cap);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool structure_in(struct xin *x, const struct shape *s, const struct xml *e, bool rest, void *v)
+{
+	if (e->attrs != NULL && !attributes_in(x, s, e, v))
+		return false;
+	for (const struct xml *c = e->children; c != NULL; c = c->next) {
+		const struct member *m = shape_member_wire(s, c->name);
+		if (m == NULL || m->streaming || m->xml_attribute || (rest && (m->location != LOC_BODY || m->payload)))
+			continue;
+		void *field = member_put(x->a, m, v);
+		bool flat = m->flattened && (m->shape->type == SHAPE_LIST || m->shape->type == SHAPE_MAP);
+		if (flat ? !flattened_in(x, m, c, field) : !value_in(x, m, c, field))
+			return false;
+	}
+	return true;
+}
+
+static bool list_in(struct xin *x, const struct shape *s, const struct xml *e, struct list *l)
+{
+	uint32_t cap = 0;
+	*l = (struct list){.set = true};
+	for (const struct xml *c = e->children; c != NULL; c = c->next)
+		if (str_eq(c->name, str_c(s->item->wire_name)) && !list_item(x, s, c, l, &cap))
+			return false;
+	return true;
+}
+
+static bool map_in(struct xin *x, const struct shape *s, const struct xml *e, struct map_of *m)
+{
+	uint32_t cap = 0;
+	*m = (struct map_of){.set = true};
+	for (const struct xml *c = e->children; c != NULL; c = c->next)
+		if (str_eq(c->name, S("entry")) && !map_entry(x, s, c, m, &cap))
+			return false;
+	return true;
+}
+
+static bool scalar_in(struct xin *x, const struct member *m, const struct xml *e, void *v)
+{
+	struct str text = e->text.p != NULL ? e->text : S("");
+	if (m->shape->type != SHAPE_STRING)
+		text = str_trim(text);
+	if (text.n == 0 && m->shape->type != SHAPE_STRING && m->shape->type != SHAPE_BLOB)
+		return true; /* an empty element is an absent value */
+	return scalar_from_text(x->a, m->shape, member_time_format(m, TIME_ISO8601), text, v) || malformed(x);
+}
+
+static bool value_in(struct xin *x, const struct member *m, const struct xml *e, void *v)
+{
+	bool ok = true;
+	if (++x->depth > WIRE_DEPTH_MAX)
+		return malformed(x);
+	switch (m->shape->type) {
+	case SHAPE_STRUCT:
+	case SHAPE_UNION: ok = structure_in(x, m->shape, e, false, v); break;
+	case SHAPE_LIST: ok = list_in(x, m->shape, e, v); break;
+	case SHAPE_MAP: ok = map_in(x, m->shape, e, v); break;
+	case SHAPE_DOCUMENT: break; /* XML has no documents */
+	default: ok = scalar_in(x, m, e, v); break;
+	}
+	x->depth--;
+	return ok;
+}
+
+bool xml_decode(struct arena *a, const struct shape *s, const struct xml *e, bool rest, void *v, struct wire_error *err)
+{
+	struct xin x = {.a = a, .err = err};
+	ASSERT(shape_is_struct(s) && e != NULL && v != NULL);
+	return structure_in(&x, s, e, rest, v);
+}
+
+/* ---- out ---- */
+
+static void attribute_out(struct buf *b, struct str name, struct str value)
+{
+	buf_putc(b, ' ');
+	buf_str(b, name);
+	buf_lit(b, "=\"");
+	xml_write_attr(b, value);
+	buf_putc(b, '"');
+}
+
+static void attributes_out(struct buf *b, struct arena *a, const struct shape *s, const void *v)
+{
+	for (size_t i = 0; i < s->n_members; i++) {
+		const struct member *m = &s->members[i];
+		const void *field = m->xml_attribute ? member_get(m, v) : NULL;
+		if (field != NULL)
+			attribute_out(b, str_c(m->wire_name), scalar_to_text(a, m->shape, member_time_format(m, TIME_ISO8601), field));
+	}
+}
+
+static void open_element(struct buf *b, struct arena *a, const struct member *m, struct str name, const void *v)
+{
+	buf_putc(b, '<');
+	buf_str(b, name);
+	if (m->xml_namespace != NULL)
+		attribute_out(b, m->xml_prefix != NULL ? arena_join(a, S("xmlns:"), str_c(m->xml_prefix)) : S("xmlns"),
+		              str_c(m->xml_namespace));
+	if (shape_is_struct(m->shape))
+		attributes_out(b, a, m->shape, v);
+	buf_putc(b, '>');
+}
+
+static void entry_out(struct buf *b, struct arena *a, const struct shape *s, const struct map_of *m, uint32_t i)
+{
+	struct str key = map_key_at(s, m, i);
+	const void *v = map_value_at(s, m, i);
+	xml_encode_value(b, a, s->key, str_c(s->key->wire_name), &key);
+	if (value_present(s->item->shape, v))
+		xml_encode_value(b, a, s->item, str_c(s->item->wire_name), v);
+}
+
+static void list_out(struct buf *b, struct arena *a, const struct shape *s, struct str name, const struct list *l)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		const void *v = list_at(l, value_size(s->item->shape), i);
+		if (value_present(s->item->shape, v))
+			xml_encode_value(b, a, s->item, name, v);
+	}
+}
+
+void xml_encode_value(struct buf *b, struct arena *a, const struct member *m, struct str name, const void *v)
+{
+	const struct shape *s = m->shape;
+	open_element(b, a, m, name, v);
+	switch (s->type) {
+	case SHAPE_STRUCT:
+	case SHAPE_UNION: xml_encode_members(b, a, s, v, false); break;
+	case SHAPE_LIST: list_out(b, a, s, str_c(s->item->wire_name), v); break;
+	case SHAPE_MAP: {
+		const struct map_of *map = v;
+		for (uint32_t i = 0; i < map->n; i++) {
+			buf_lit(b, "<entry>");
+			entry_out(b, a, s, map, i);
+			buf_lit(b, "</entry>");
+		}
+		break;
+	}
+	case SHAPE_DOCUMENT: break;
+	default: xml_write_text(b, scalar_to_text(a, s, member_time_format(m, TIME_ISO8601), v)); break;
+	}
+	xml_close(b, name);
+}
+
+static void flattened_out(struct buf *b, struct arena *a, const struct member *m, const void *v)
+{
+	struct str name = str_c(m->wire_name);
+	if (m->shape->type == SHAPE_LIST) {
+		list_out(b, a, m->shape, name, v);
+		return;
+	}
+	const struct map_of *map = v;
+	for (uint32_t i = 0; i < map->n; i++) {
+		open_element(b, a, m, name, v);
+		entry_out(b, a, m->shape, map, i);
+		xml_close(b, name);
+	}
+}
+
+void xml_encode_members(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest)
+{
+	ASSERT(shape_is_struct(s) && v != NULL);
+	for (uint16_t i = 0; i < s->n_members; i++) {
+		const struct member *m = &s->members[s->order[i]];
+		if (m->streaming || m->xml_attribute || (rest && (m->location != LOC_BODY || m->payload)))
+			continue;
+		const void *field = member_get(m, v);
+		if (field == NULL)
+			continue;
+		if (m->flattened && (m->shape->type == SHAPE_LIST || m->shape->type == SHAPE_MAP))
+			flattened_out(b, a, m, field);
+		else
+			xml_encode_value(b, a, m, str_c(m->wire_name), field);
+	}
+}
