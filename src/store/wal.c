@@ -265,7 +265,8 @@ static bool find_segments(struct wal *w)
 		ok = s != NULL && read_head(s);
 	}
 	closedir(d);
-	qsort(w->seg, w->n_seg, sizeof *w->seg, by_first);
+	if (w->n_seg > 0)
+		qsort(w->seg, w->n_seg, sizeof *w->seg, by_first);
 	return ok;
 }
 

@@ -297,7 +297,7 @@ static void more_than_the_log_holds_is_still_all_there(void **state)
 		store_group_begin(s);
 		struct txn *t = store_group_txn(s);
 		for (int i = 0; i < 100; i++) {
-			char key[16];
+			char key[32];
 			(void)snprintf(key, sizeof key, "%04d-%03d", g, i);
 			txn_put(t, str_c(key), str_of(value, sizeof value));
 		}
