@@ -118,6 +118,12 @@ $(FUZZBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 fuzzers: $(FUZZBIN)
 
+# Small programs that measure one part: bench/<x>.c.
+BENCHBIN := $(patsubst %.c,$(OBJ)/%,$(wildcard bench/*.c))
+$(BENCHBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+benches: $(BENCHBIN)
+
 asan:
 	+$(MAKE) VARIANT=asan units
 	tests/run unit
