@@ -482,7 +482,9 @@ static void first_byte(struct http_conn *c, const uv_buf_t *b, ssize_t n)
 	if (c->tls_ctx == NULL || b->base[0] != 0x16) /* a TLS handshake record */
 		return;
 	c->tls = session_new(c->tls_ctx);
-	session_feed(c->tls, str_of(b->base, (size_t)n));
+	c->broken = c->tls == NULL;
+	if (!c->broken)
+		session_feed(c->tls, str_of(b->base, (size_t)n));
 }
 
 static void note_eof(struct http_conn *c, ssize_t err)

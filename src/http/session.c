@@ -17,10 +17,13 @@ struct session {
 
 struct session *session_new(struct http_tls *t)
 {
+	SSL_CTX *ctx = tls_ctx(t);
+	if (ctx == NULL)
+		return NULL;
 	struct session *s = calloc(1, sizeof *s);
 	if (s == NULL)
 		die("out of memory");
-	s->ssl = SSL_new(tls_ctx(t));
+	s->ssl = SSL_new(ctx);
 	s->in = BIO_new(BIO_s_mem());
 	s->out = BIO_new(BIO_s_mem());
 	if (s->ssl == NULL || s->in == NULL || s->out == NULL)

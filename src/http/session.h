@@ -11,6 +11,7 @@
 
 struct session;
 
+/* NULL when the certificates cannot be loaded. */
 struct session *session_new(struct http_tls *t);
 void session_free(struct session *s);
 /* Bytes that came from the peer. */

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { TLS_MAGIC = 0x544c5331, MINTED_MAX = 512, PEM_MAX = 64 * 1024, NAME_MAX_BYTES = 253 };
 
@@ -30,13 +31,10 @@ struct http_tls {
 	EVP_PKEY *ca_key, *key;
 	X509 *ca, *cert;
 	struct map minted; /* name to X509 */
+	uv_mutex_t lock;   /* held while loading; what is loaded does not change */
+	bool loaded;
+	const char *bad; /* why loading failed; it is not tried again */
 };
-
-struct ssl_ctx_st *tls_ctx(struct http_tls *t)
-{
-	CHECK_MAGIC(t, TLS_MAGIC);
-	return t->ctx;
-}
 
 /* --- files --- */
 
@@ -239,10 +237,36 @@ static const char *keep_pem(struct http_tls *t)
 	return NULL;
 }
 
+/* Keys and certificates from the files, made where they are missing, broken or old; then the context. 5 to 10 ms, most
+ * of it OpenSSL's: so not before it is needed. */
+static const char *load(struct http_tls *t)
+{
+	uv_mutex_lock(&t->lock);
+	if (!t->loaded) {
+		t->bad = open_authority(t);
+		t->bad = t->bad != NULL ? t->bad : open_server_cert(t);
+		t->bad = t->bad != NULL ? t->bad : open_context(t);
+		t->bad = t->bad != NULL ? t->bad : keep_pem(t);
+		t->loaded = true;
+		ERR_clear_error();
+	}
+	uv_mutex_unlock(&t->lock);
+	return t->bad;
+}
+
+static bool files_there(struct http_tls *t)
+{
+	static const char *const names[] = {"ca.key", "ca.pem", "server.key", "server.pem"};
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (access(path_of(t, names[i]), R_OK) != 0)
+			return false;
+	return true;
+}
+
 struct http_tls *tls_open(const char *dir, const char *base_name, char **why)
 {
 	struct http_tls *t = calloc(1, sizeof *t);
-	if (t == NULL)
+	if (t == NULL || uv_mutex_init(&t->lock) != 0)
 		die("out of memory");
 	t->magic = TLS_MAGIC;
 	t->arena = arena_new(0);
@@ -253,17 +277,26 @@ struct http_tls *tls_open(const char *dir, const char *base_name, char **why)
 	errno = 0;
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		bad = "cannot make the directory";
-	bad = bad != NULL ? bad : open_authority(t);
-	bad = bad != NULL ? bad : open_server_cert(t);
-	bad = bad != NULL ? bad : open_context(t);
-	bad = bad != NULL ? bad : keep_pem(t);
-	ERR_clear_error();
+	else if (!files_there(t))
+		bad = load(t);
 	if (bad == NULL)
 		return t;
 	if (asprintf(why, "%s in %s%s%s", bad, dir, errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "") < 0)
 		die("out of memory");
 	tls_close(t);
 	return NULL;
+}
+
+bool tls_warm(struct http_tls *t)
+{
+	CHECK_MAGIC(t, TLS_MAGIC);
+	return load(t) == NULL;
+}
+
+struct ssl_ctx_st *tls_ctx(struct http_tls *t)
+{
+	CHECK_MAGIC(t, TLS_MAGIC);
+	return load(t) == NULL ? t->ctx : NULL;
 }
 
 void tls_close(struct http_tls *t)
@@ -282,6 +315,7 @@ void tls_close(struct http_tls *t)
 	EVP_PKEY_free(t->key);
 	EVP_PKEY_free(t->ca_key);
 	arena_free(t->arena);
+	uv_mutex_destroy(&t->lock);
 	t->magic = 0;
 	free(t);
 }
@@ -289,5 +323,5 @@ void tls_close(struct http_tls *t)
 struct str tls_ca_pem(struct http_tls *t, struct arena *a)
 {
 	CHECK_MAGIC(t, TLS_MAGIC);
-	return arena_dup(a, t->ca_pem);
+	return load(t) == NULL ? arena_dup(a, t->ca_pem) : STR_NONE;
 }
