@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include "base/json.h"
+#include "svc/service.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -27,6 +28,7 @@ static const char help[] =
 "  ca        print the certificate of the local authority, for clients that use https\n"
 "  reset     forget everything; a running server starts anew\n"
 "  stop      stop a running server\n"
+"  coverage  print every operation and resource type that is there, as JSON\n"
 "  version   print the version\n"
 "\n"
 "options\n"
@@ -48,7 +50,7 @@ static const char help[] =
 
 static const struct { const char *name; enum cli_command command; } commands[] = {
 	{"up", CLI_UP}, {"status", CLI_STATUS}, {"clock", CLI_CLOCK}, {"env", CLI_ENV}, {"ca", CLI_CA}, {"reset", CLI_RESET},
-	{"stop", CLI_STOP}, {"version", CLI_VERSION}, {"help", CLI_HELP},
+	{"stop", CLI_STOP}, {"version", CLI_VERSION}, {"coverage", CLI_COVERAGE}, {"help", CLI_HELP},
 };
 
 static enum cli_command usage(const char *fmt, const char *what)
@@ -246,6 +248,35 @@ static int print_env(const struct cli_options *o)
 	return 0;
 }
 
+static void add_service(struct arena *a, struct json *list, const struct service *s)
+{
+	struct json *j = json_new_object(a), *there = json_new_array(a), *missing = json_new_array(a), *types = json_new_array(a);
+	json_set_str(a, j, "name", str_c(s->name));
+	json_set_i64(a, j, "of", s->model != NULL ? s->model->n_ops : 0);
+	for (size_t i = 0; s->model != NULL && i < s->model->n_ops; i++) {
+		struct str name = str_c(s->model->ops[i].name);
+		json_push(a, service_op(s, name) != NULL ? there : missing, json_new_str(a, name));
+	}
+	for (size_t i = 0; i < s->n_cfn_types; i++)
+		json_push(a, types, json_new_str(a, str_c(s->cfn_types[i].name)));
+	json_set(a, j, S("operations"), there);
+	json_set(a, j, S("missing"), missing);
+	json_set(a, j, S("types"), types);
+	json_push(a, list, j);
+}
+
+static int print_coverage(void)
+{
+	struct arena *a = arena_new(0);
+	struct json *list = json_new_array(a);
+	for (size_t i = 0; i < n_services; i++)
+		add_service(a, list, services[i]);
+	struct str text = json_text_pretty(a, list);
+	printf("%.*s\n", STR_ARG(text));
+	arena_free(a);
+	return 0;
+}
+
 bool cli_wipe(const char *data_dir)
 {
 	/* only what is ours, by name: a wrong --data must not cost anything else */
@@ -297,6 +328,7 @@ int cli_run(enum cli_command command, const struct cli_options *o)
 	case CLI_CA: return ask_and_print(o, "GET", "/_tsubo/ca");
 	case CLI_RESET: return reset(o);
 	case CLI_STOP: return ask_and_print(o, "POST", "/_tsubo/stop");
+	case CLI_COVERAGE: return print_coverage();
 	case CLI_VERSION: puts("tsubo " TSUBO_VERSION); return 0;
 	case CLI_HELP: fputs(help, stdout); return 0;
 	default: return 2;

@@ -4,7 +4,7 @@
 
 #include "telemetry/log.h"
 
-enum cli_command { CLI_UP, CLI_STATUS, CLI_CLOCK, CLI_ENV, CLI_CA, CLI_RESET, CLI_STOP, CLI_VERSION, CLI_HELP, CLI_USAGE };
+enum cli_command { CLI_UP, CLI_STATUS, CLI_CLOCK, CLI_ENV, CLI_CA, CLI_RESET, CLI_STOP, CLI_VERSION, CLI_COVERAGE, CLI_HELP, CLI_USAGE };
 
 struct cli_options {
 	const char *host, *data_dir, *runtime_dir, *region, *base_name;
