@@ -15,7 +15,8 @@ struct policy *policy_parse(struct arena *a, struct str document, enum policy_ki
 /* Condition keys of a request. Multi-valued keys have several values. Names compare in any case. */
 struct condition_key { struct str name; const struct str *values; size_t n; };
 
-enum principal_type { PRINCIPAL_ROOT, PRINCIPAL_USER, PRINCIPAL_ASSUMED_ROLE, PRINCIPAL_FEDERATED, PRINCIPAL_SERVICE, PRINCIPAL_ANONYMOUS };
+/* Nobody comes first: a zeroed principal is nobody. */
+enum principal_type { PRINCIPAL_ANONYMOUS, PRINCIPAL_ROOT, PRINCIPAL_USER, PRINCIPAL_ASSUMED_ROLE, PRINCIPAL_FEDERATED, PRINCIPAL_SERVICE };
 
 /* Who asks. All strings live as long as the call. */
 struct principal {

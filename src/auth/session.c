@@ -86,7 +86,7 @@ static bool principal_read(struct arena *a, struct str cbor, struct principal *w
 	struct cbor_item head = cbor_next(&r);
 	int64_t type = 0, n_tags = 0;
 	*who = (struct principal){0};
-	if (head.type != CBOR_ARRAY || head.u != FIELDS || !read_int(&r, &type) || type < PRINCIPAL_ROOT || type > PRINCIPAL_ANONYMOUS)
+	if (head.type != CBOR_ARRAY || head.u != FIELDS || !read_int(&r, &type) || type <= PRINCIPAL_ANONYMOUS || type > PRINCIPAL_SERVICE)
 		return false;
 	who->type = (enum principal_type)type;
 	struct str *texts[] = {

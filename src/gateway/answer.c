@@ -57,7 +57,7 @@ enum next stage_record(struct request *r)
 		.start_ms = r->started_ms,
 		.took_us = os.monotonic_us() - r->started_us,
 		.bytes_in = r->bytes_in, .bytes_out = r->response.body.n,
-		.decision = r->failed && r->error.status == 403 ? "deny" : r->who.type == PRINCIPAL_ROOT ? "root" : "allow",
+		.decision = r->who.type == PRINCIPAL_ROOT ? "root" : r->failed && r->error.status == 403 ? "deny" : "allow",
 	};
 	log_call(&record);
 	return NEXT;
