@@ -6,6 +6,7 @@
 #include "http/conn.h"
 #include "os/os.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -205,6 +206,7 @@ static void on_connection(uv_stream_t *stream, int status)
 struct http_server *http_server_new(uv_loop_t *loop, const struct http_handler *h, const struct http_limits *limits)
 {
 	ASSERT(h->on_request != NULL);
+	signal(SIGPIPE, SIG_IGN); /* writing to a client that is gone is an error, not the program's end */
 	struct http_server *s = must_alloc(sizeof *s);
 	s->magic = SERVER_MAGIC;
 	s->loop = loop;
