@@ -59,9 +59,14 @@ static void on_start(void *user, const char *name, const char **pairs)
 		stop(r, "more than 1,000,000 elements");
 		return;
 	}
+	struct str local = local_name(str_c(name));
+	if (local.n == 0) {
+		stop(r, "an element without a local name");
+		return;
+	}
 	r->nodes++;
 	struct xml *x = arena_new_of(r->arena, struct xml);
-	x->name = arena_dup(r->arena, local_name(str_c(name)));
+	x->name = arena_dup(r->arena, local);
 	x->attrs = attrs_of(r, pairs);
 	if (r->depth == 0) {
 		ASSERT(r->root == NULL);
