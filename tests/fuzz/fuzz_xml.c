@@ -3,11 +3,12 @@
 
 static void write_xml(struct buf *b, const struct xml *x)
 {
-	xml_open(b, x->name);
+	struct str name = arena_join(b->arena, S("x:"), x->name); /* what follows a colon need not be able to begin a name */
+	xml_open(b, name);
 	xml_write_text(b, x->text);
 	for (const struct xml *c = x->children; c != NULL; c = c->next)
 		write_xml(b, c);
-	xml_close(b, x->name);
+	xml_close(b, name);
 }
 
 static void same(const struct xml *x, const struct xml *y)
