@@ -40,7 +40,7 @@ struct fixture {
 	int port;
 	struct seen seen;
 	struct http_request *held; /* loop thread only */
-	char file[64];
+	char file[128];
 };
 
 static struct fixture fx;
@@ -249,7 +249,7 @@ static void stop(void)
 }
 
 /* Wait until a counter has reached n. */
-static void until(atomic_int *counter, int n)
+static UNUSED void until(atomic_int *counter, int n)
 {
 	for (int i = 0; i < WAIT_S * 1000 && atomic_load(counter) < n; i++)
 		poll(NULL, 0, 1);
