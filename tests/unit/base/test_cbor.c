@@ -74,8 +74,8 @@ static void strings(void **state UNUSED)
 	assert_str(first("5f42010243030405ff").s, S("\1\2\3\4\5"));
 	assert_str(first("7f657374726561646d696e67ff").s, S("streaming"));
 	assert_str(first("7fff").s, S(""));
-	static const char *const bad[] = {"61", "61ff", "7f4161ff", "7f7f6161ffff", "7f6161", "5f", "7bffffffffffffffff", "5a0000ffff00", "1c", "3e", "58",
-	                                  "7f61c361bcff"};
+	static const char *const bad[] = {"61", "61ff", "7f4161ff", "7f7f6161ffff", "7f6161", "5f", "7bffffffffffffffff", "5a0000ffff00", "1c", "3e",
+	                                  "58", "7f61c361bcff"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		if (first(bad[i]).type != CBOR_ERROR)
 			fail_msg("accepted %s", bad[i]);
@@ -120,13 +120,13 @@ static bool skips(const char *hex)
 
 static void skipping(void **state UNUSED)
 {
-	static const char *const good[] = {"9f018202039f0405ffff", "bf61610161629f0203ffff", "83018202039f0405ff", "a26161016162820203", "c074323031332d30332d"
-	                                   "32315432303a30343a30305a", "80", "a0", "9fff", "bfff"};
+	static const char *const good[] = {"9f018202039f0405ffff", "bf61610161629f0203ffff", "83018202039f0405ff", "a26161016162820203",
+	                                   "c074323031332d30332d32315432303a30343a30305a", "80", "a0", "9fff", "bfff"};
 	for (size_t i = 0; i < COUNT_OF(good); i++)
 		if (!skips(good[i]))
 			fail_msg("refused %s", good[i]);
-	static const char *const bad[] = {"81", "8101ff", "9f01", "bf01ff", "a1ff01", "82ff01", "c1", "c1ff", "9bffffffffffffffff", "bbffffffffffffffff01", "ff",
-	                                  "bf01"};
+	static const char *const bad[] = {"81", "8101ff", "9f01", "bf01ff", "a1ff01", "82ff01", "c1", "c1ff", "9bffffffffffffffff", "bbffffffffffffffff01",
+	                                  "ff", "bf01"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		if (skips(bad[i]))
 			fail_msg("accepted %s", bad[i]);

@@ -13,8 +13,8 @@ static int sign(int v) { return (v > 0) - (v < 0); }
 
 static void strings_keep_their_order(void **state UNUSED)
 {
-	const struct str some[] = {S(""), S("\0"), S("\0\0"), S("\0a"), S("\0\xff"), S("\1"), S("a"), S("a\0"), S("a\0b"), S("a\1"), S("aa"), S("ab"), S("b"),
-	                           S("\xff"), S("\xff\xff")};
+	const struct str some[] = {S(""), S("\0"), S("\0\0"), S("\0a"), S("\0\xff"), S("\1"), S("a"), S("a\0"), S("a\0b"), S("a\1"), S("aa"), S("ab"),
+	                           S("b"), S("\xff"), S("\xff\xff")};
 	for (size_t i = 0; i < COUNT_OF(some); i++)
 		for (size_t k = 0; k < COUNT_OF(some); k++) {
 			assert_int_equal(sign(str_cmp(some[i], some[k])), sign((int)i - (int)k));
