@@ -125,8 +125,8 @@ static void skipping(void **state UNUSED)
 	for (size_t i = 0; i < COUNT_OF(good); i++)
 		if (!skips(good[i]))
 			fail_msg("refused %s", good[i]);
-	static const char *const bad[] = {"81", "8101ff", "9f01", "bf01ff", "a1ff01", "82ff01", "c1", "c1ff", "9bffffffffffffffff", "bbffffffffffffffff01",
-	                                  "ff", "bf01"};
+	static const char *const bad[] = {"81", "8101ff", "9f01", "bf01ff", "a1ff01", "82ff01", "c1", "c1ff", "9bffffffffffffffff",
+	                                  "bbffffffffffffffff01", "ff", "bf01"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		if (skips(bad[i]))
 			fail_msg("accepted %s", bad[i]);
