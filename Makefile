@@ -55,6 +55,12 @@ UNITBIN  := $(UNIT:%.c=$(OBJ)/%)
 FUZZ     := $(wildcard tests/fuzz/fuzz_*.c) $(wildcard services/*/test/fuzz_*.c)
 FUZZBIN  := $(FUZZ:%.c=$(OBJ)/%)
 
+# The published protocol suites, when they are there, become tables for tests/unit/wire/test_protocols.
+SUITES   := $(or $(TSUBO_SUITES),$(wildcard ../shared/suites))
+SUITEJSON := $(wildcard $(SUITES)/protocols/input/*.json $(SUITES)/protocols/output/*.json)
+SUITEGEN := $(GEN)/$(if $(SUITEJSON),suites,nosuites)/index.c
+SUITEOBJ := $(SUITEGEN:$(GEN)/%.c=$(OBJ)/gen/%.o)
+
 .PHONY: all deps test-deps demo test unit asan tsan fuzz tidy bench coverage clean help lib gen runtimes
 .SECONDARY:
 
@@ -113,6 +119,12 @@ $(UNITBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
 	@echo '  LD $@'
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LDLIBS)
 units: $(UNITBIN)
+
+$(SUITEGEN): $(SUITEJSON) tools/modelc
+	@mkdir -p $(@D)
+	$(PYTHON) tools/modelc --suites $(@D) '$(SUITES)/protocols' $(SUITEJSON)
+$(OBJ)/tests/unit/wire/test_protocols: $(SUITEOBJ)
+$(OBJ)/tests/unit/wire/test_protocols: LDLIBS := $(SUITEOBJ) $(LDLIBS)
 
 $(FUZZBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)

@@ -60,6 +60,12 @@ static inline const void *map_value_at(const struct shape *s, const struct map_o
 	return (const char *)m->v + (size_t)i * s->size + s->value_offset;
 }
 
+/* Answers have no URI and no query string: members bound there go into the body. */
+static inline bool in_answer_body(const struct member *m)
+{
+	return m->location == LOC_BODY || m->location == LOC_URI || m->location == LOC_QUERY;
+}
+
 /* Fill *err; the codecs' "return false". */
 bool wire_fail(struct wire_error *err, const char *code, int status, struct str message);
 /* A whole number in the range of the shape's bits. */
@@ -91,6 +97,8 @@ bool query_decode(struct arena *a, const struct shape *s, const struct params *f
 /* XML below an element. rest: only body members count. */
 struct xml;
 bool xml_decode(struct arena *a, const struct shape *s, const struct xml *x, bool rest, void *v, struct wire_error *err);
+/* The members that are attributes, to be written into a start tag. */
+void xml_encode_attributes(struct buf *b, struct arena *a, const struct shape *s, const void *v);
 /* Writes the members of a structure (children only). */
 void xml_encode_members(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest);
 /* One element `name` with the value in it; m gives traits (namespace, flattening is not looked at). */

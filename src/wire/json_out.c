@@ -10,7 +10,7 @@ static void structure(struct buf *b, struct arena *a, const struct shape *s, con
 	char comma = '{';
 	for (uint16_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[s->order[i]];
-		if (m->streaming || (top && rest && (m->location != LOC_BODY || m->payload)))
+		if (m->streaming || (top && rest && (!in_answer_body(m) || m->payload)))
 			continue;
 		const void *field = member_get(m, v);
 		if (field == NULL)

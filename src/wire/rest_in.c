@@ -176,7 +176,7 @@ static struct str lower(struct arena *a, struct str s)
 static bool headers_in(struct rin *x, const struct member *m, void *v)
 {
 	const struct shape *s = m->shape;
-	struct str prefix = strcmp(m->wire_name, m->name) == 0 ? S("") : str_c(m->wire_name);
+	struct str prefix = str_c(m->wire_name);
 	struct map_of *map = member_put(x->a, m, v);
 	uint32_t cap = 0;
 	for (size_t i = 0; i < x->r->n_headers; i++) {

@@ -58,7 +58,7 @@ int rest_encode_headers(struct arena *a, const struct shape *s, const void *v, s
 	int status = 0;
 	for (uint16_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[s->order[i]];
-		const void *field = m->location == LOC_BODY || m->streaming ? NULL : member_get(m, v);
+		const void *field = in_answer_body(m) || m->streaming ? NULL : member_get(m, v);
 		if (field == NULL)
 			continue;
 		if (m->location == LOC_STATUS) {
@@ -69,7 +69,7 @@ int rest_encode_headers(struct arena *a, const struct shape *s, const void *v, s
 				wire_add_header(a, out, str_c(m->wire_name), header_safe(a, text));
 		} else if (m->location == LOC_HEADERS) {
 			const struct map_of *map = field;
-			struct str prefix = strcmp(m->wire_name, m->name) == 0 ? S("") : str_c(m->wire_name);
+			struct str prefix = str_c(m->wire_name);
 			for (uint32_t k = 0; k < map->n; k++)
 				wire_add_header(a, out, arena_join(a, prefix, header_safe(a, map_key_at(m->shape, map, k))),
 				                header_safe(a, *(const struct str *)map_value_at(m->shape, map, k)));
@@ -92,20 +92,18 @@ static void content_type(struct arena *a, struct wire_response *out, struct str 
 		wire_add_header(a, out, S("Content-Type"), value);
 }
 
-static void xml_root(struct buf *b, struct str name, const char *ns, const char *prefix)
+static void xml_root(struct buf *b, struct arena *a, const struct model_op *op, struct str name, const void *v)
 {
+	const struct shape *s = op->output;
+	const char *ns = s->xml_namespace != NULL ? s->xml_namespace : op->model->xml_namespace;
 	buf_lit(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<");
 	buf_str(b, name);
 	if (ns != NULL) {
-		buf_lit(b, " xmlns");
-		if (prefix != NULL) {
-			buf_putc(b, ':');
-			buf_str(b, str_c(prefix));
-		}
-		buf_lit(b, "=\"");
+		buf_lit(b, " xmlns=\"");
 		xml_write_attr(b, str_c(ns));
 		buf_putc(b, '"');
 	}
+	xml_encode_attributes(b, a, s, v);
 	buf_putc(b, '>');
 }
 
@@ -129,7 +127,7 @@ static const struct member *only_body_member(const struct shape *s, size_t *n)
 	const struct member *found = NULL;
 	*n = 0;
 	for (size_t i = 0; i < s->n_members; i++)
-		if (s->members[i].location == LOC_BODY && !s->members[i].streaming) {
+		if (in_answer_body(&s->members[i]) && !s->members[i].streaming) {
 			found = &s->members[i];
 			++*n;
 		}
@@ -141,11 +139,10 @@ static void xml_document(struct buf *b, struct arena *a, const struct model_op *
 	const struct shape *s = op->output;
 	size_t n;
 	const struct member *m = only_body_member(s, &n);
-	const char *ns = s->xml_namespace != NULL ? s->xml_namespace : op->model->xml_namespace;
 	struct str name = str_c(s->xml_name != NULL ? s->xml_name : s->name);
 	if (n == 0)
 		return;
-	xml_root(b, name, ns, NULL);
+	xml_root(b, a, op, name, v);
 	/* A root that has its only member's name is that member: GetBucketLocation's <LocationConstraint>. */
 	if (n == 1 && s->xml_name != NULL && strcmp(s->xml_name, m->wire_name) == 0 && m->shape->type == SHAPE_STRING) {
 		const void *text = member_get(m, v);
@@ -170,7 +167,7 @@ static void payload_out(struct arena *a, const struct model_op *op, const void *
 	const void *field = member_get(m, v);
 	if (field == NULL) {
 		/* An absent structure in JSON is an empty document; everything else is an empty body. */
-		if (!xml && shape_is_struct(m->shape)) {
+		if (!xml && m->shape->type == SHAPE_STRUCT) {
 			content_type(a, out, S("application/json"));
 			out->body = S("{}");
 		}

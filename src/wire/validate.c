@@ -295,7 +295,8 @@ static void check_value(struct check *c, const struct shape *s, const void *v)
 {
 	if (s->no_constraints)
 		return;
-	ASSERT(++c->depth <= WIRE_DEPTH_MAX + 1); /* decode bounds it */
+	c->depth++;
+	ASSERT(c->depth <= WIRE_DEPTH_MAX + 1); /* decode bounds it */
 	struct failures f = own_failures(c, s, v);
 	for (size_t i = 0; i < f.n; i++)
 		report(c, s, v, f.v[i]);

@@ -144,7 +144,7 @@ static void attribute_out(struct buf *b, struct str name, struct str value)
 	buf_putc(b, '"');
 }
 
-static void attributes_out(struct buf *b, struct arena *a, const struct shape *s, const void *v)
+void xml_encode_attributes(struct buf *b, struct arena *a, const struct shape *s, const void *v)
 {
 	for (size_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[i];
@@ -162,7 +162,7 @@ static void open_element(struct buf *b, struct arena *a, const struct member *m,
 		attribute_out(b, m->xml_prefix != NULL ? arena_join(a, S("xmlns:"), str_c(m->xml_prefix)) : S("xmlns"),
 		              str_c(m->xml_namespace));
 	if (shape_is_struct(m->shape))
-		attributes_out(b, a, m->shape, v);
+		xml_encode_attributes(b, a, m->shape, v);
 	buf_putc(b, '>');
 }
 
@@ -227,7 +227,7 @@ void xml_encode_members(struct buf *b, struct arena *a, const struct shape *s, c
 	ASSERT(shape_is_struct(s) && v != NULL);
 	for (uint16_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[s->order[i]];
-		if (m->streaming || m->xml_attribute || (rest && (m->location != LOC_BODY || m->payload)))
+		if (m->streaming || m->xml_attribute || (rest && (!in_answer_body(m) || m->payload)))
 			continue;
 		const void *field = member_get(m, v);
 		if (field == NULL)
