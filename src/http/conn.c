@@ -1,4 +1,4 @@
-/* One connection: reading, the state machine, handlers, time limits, closing. See conn.h for what always holds.
+/* One connection: the state machine, handlers, time limits, closing. See conn.h for what always holds.
  *
  * Read conn_run first: it steps until nothing more can be done now, then settles (sends what was gathered, decides
  * whether to read on). Every callback of the loop ends in it. */
@@ -8,111 +8,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-static int64_t now_ms(const struct http_conn *c) { return (int64_t)uv_now(c->server->loop); }
-
-/* --- input buffers --- */
-
-static void memory_put(struct http_conn *c, char *p, size_t cap)
-{
-	if (p == NULL)
-		return;
-	if (cap == BLOCK_BYTES)
-		block_put(c->server, p);
-	else
-		free(p);
-}
-
-static void in_release(struct http_conn *c)
-{
-	if (!c->in.borrowed && c->in.p != c->pinned)
-		memory_put(c, c->in.p, c->in.cap);
-	c->in = (struct span){0};
-	c->scanned = 0;
-}
-
-static char *memory_get(struct http_conn *c, size_t *cap)
-{
-	if (*cap <= BLOCK_BYTES) {
-		*cap = BLOCK_BYTES;
-		return block_get(c->server);
-	}
-	char *p = malloc(*cap);
-	if (p == NULL)
-		die("out of memory (%zu bytes)", *cap);
-	return p;
-}
-
-/* Move what is left of `in` into memory of its own with room for `cap` bytes. */
-static void in_move(struct http_conn *c, size_t cap)
-{
-	size_t n = c->in.end - c->in.at, scanned = c->scanned;
-	ASSERT(n <= cap);
-	char *p = memory_get(c, &cap);
-	memcpy(p, c->in.p + c->in.at, n);
-	in_release(c);
-	c->in = (struct span){.p = p, .end = n, .cap = cap};
-	c->scanned = scanned;
-}
-
-static void in_own(struct http_conn *c)
-{
-	if (c->in.borrowed)
-		in_move(c, c->in.end - c->in.at);
-}
-
-/* Room to read a head (or what follows a request) into; 0 when there is none. */
-static size_t in_room(struct http_conn *c)
-{
-	size_t most = c->server->limits.head_bytes + 1;
-	if (c->in.p == NULL)
-		return BLOCK_BYTES;
-	if (c->in.end < c->in.cap)
-		return c->in.cap - c->in.end;
-	if (c->state == CONN_HEAD && c->in.p != c->pinned && c->in.end - c->in.at < most)
-		return 1;
-	return 0;
-}
-
-static void in_prepare(struct http_conn *c)
-{
-	size_t most = c->server->limits.head_bytes + 1;
-	if (c->in.p == NULL) {
-		c->in.cap = BLOCK_BYTES;
-		c->in.p = block_get(c->server);
-	}
-	if (c->in.end < c->in.cap)
-		return;
-	size_t n = c->in.end - c->in.at, want = n * 2 < most ? n * 2 : most;
-	in_move(c, want > BLOCK_BYTES ? want : BLOCK_BYTES);
-	ASSERT(c->in.end < c->in.cap);
-}
-
-static bool in_empty(const struct http_conn *c) { return c->in.at == c->in.end; }
-
 /* --- the body --- */
-
-static bool body_flows(const struct http_conn *c)
-{
-	return c->state == CONN_REQUEST && c->body_wanted && !c->body_paused && !c->r->complete;
-}
-
-static bool wants_scratch(const struct http_conn *c)
-{
-	return c->state == CONN_DRAIN || c->state == CONN_LINGER || (body_flows(c) && in_empty(c));
-}
-
-static bool wants_bytes(struct http_conn *c)
-{
-	if (c->eof || c->broken)
-		return false;
-	if (c->state == CONN_DRAIN || c->state == CONN_LINGER)
-		return true;
-	if (c->state == CONN_FLUSH)
-		return false;
-	if (body_flows(c))
-		return in_empty(c);
-	return in_room(c) > 0;
-}
 
 /* Decode one piece from `in`. false: malformed, *why said. Sets *done at the body's end. */
 static int body_next(struct http_conn *c, struct str *piece, bool *done, const char **why)
@@ -416,118 +312,6 @@ static bool step(struct http_conn *c)
 	return false;
 }
 
-/* --- reading --- */
-
-static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *b)
-{
-	struct http_conn *c = h->data;
-	(void)hint;
-	if (c->tls != NULL) {
-		*b = uv_buf_init(c->server->sealed, SCRATCH_BYTES);
-	} else if (wants_scratch(c)) {
-		*b = uv_buf_init(c->server->scratch, SCRATCH_BYTES);
-	} else {
-		in_prepare(c);
-		*b = uv_buf_init(c->in.p + c->in.end, (unsigned)(c->in.cap - c->in.end));
-	}
-}
-
-/* n plain bytes have been put at p: into `in`, or into the scratch. */
-static void take(struct http_conn *c, char *p, size_t n)
-{
-	if (p == c->server->scratch) {
-		ASSERT(in_empty(c));
-		in_release(c);
-		c->in = (struct span){.p = p, .end = n, .cap = SCRATCH_BYTES, .borrowed = true};
-		c->since_ms = now_ms(c);
-	} else {
-		ASSERT(p == c->in.p + c->in.end && n <= c->in.cap - c->in.end);
-		if (c->state == CONN_HEAD && in_empty(c))
-			c->since_ms = now_ms(c);
-		c->in.end += n;
-	}
-}
-
-/* Open sealed bytes as far as there is a use for them. */
-static void pump_session(struct http_conn *c)
-{
-	while (c->state != CONN_CLOSED && wants_bytes(c)) {
-		char *p = c->server->scratch;
-		size_t room = SCRATCH_BYTES;
-		if (!wants_scratch(c)) {
-			in_prepare(c);
-			p = c->in.p + c->in.end;
-			room = c->in.cap - c->in.end;
-		}
-		ssize_t n = session_read(c->tls, p, room);
-		if (n > 0)
-			take(c, p, (size_t)n);
-		if (n == -2) {
-			c->eof = true;
-			c->since_ms = now_ms(c);
-		}
-		if (n == -1) {
-			out_flush(c); /* the alert that says why */
-			c->broken = true;
-		}
-		conn_run(c);
-		if (n <= 0)
-			return;
-	}
-}
-
-static void first_byte(struct http_conn *c, const uv_buf_t *b, ssize_t n)
-{
-	c->first_byte_seen = true;
-	if (c->tls_ctx == NULL || b->base[0] != 0x16) /* a TLS handshake record */
-		return;
-	c->tls = session_new(c->tls_ctx);
-	c->broken = c->tls == NULL;
-	if (!c->broken)
-		session_feed(c->tls, str_of(b->base, (size_t)n));
-}
-
-static void note_eof(struct http_conn *c, ssize_t err)
-{
-	if (err != UV_EOF)
-		c->broken = true;
-	c->eof = true;
-	c->since_ms = now_ms(c);
-	conn_run(c);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
-{
-	struct http_conn *c = stream->data;
-	CHECK_MAGIC(c, CONN_MAGIC);
-	if (c->state == CONN_CLOSED)
-		return;
-	if (n == 0) { /* nothing there after all */
-		if (in_empty(c) && c->in.p != c->pinned)
-			in_release(c);
-		return;
-	}
-	if (n < 0) {
-		note_eof(c, n);
-		return;
-	}
-	if (UNLIKELY(!c->first_byte_seen)) {
-		first_byte(c, b, n);
-		if (c->tls != NULL) {
-			in_release(c);
-			pump_session(c);
-			return;
-		}
-	}
-	if (c->tls != NULL) {
-		session_feed(c->tls, str_of(b->base, (size_t)n));
-		pump_session(c);
-		return;
-	}
-	take(c, b->base, (size_t)n);
-	conn_run(c);
-}
-
 /* --- running and settling --- */
 
 static void unkick(struct http_conn *c)
@@ -556,6 +340,18 @@ void conn_kick(struct http_conn *c)
 	c->server->ready = c;
 }
 
+/* What holds whenever the connection rests. */
+static void check(const struct http_conn *c)
+{
+	ASSERT((c->r != NULL) == (c->state == CONN_REQUEST));
+	ASSERT((c->arena != NULL) == (c->r != NULL));
+	ASSERT(c->pinned == NULL || c->r != NULL);
+	ASSERT(c->in.at <= c->in.end && c->in.end <= c->in.cap && !c->in.borrowed);
+	ASSERT(c->scanned <= c->in.end - c->in.at);
+	ASSERT(c->cork == NULL || c->broken);
+	ASSERT(c->file == NULL || c->released);
+}
+
 static void settle(struct http_conn *c)
 {
 	if (!c->broken)
@@ -564,26 +360,8 @@ static void settle(struct http_conn *c)
 		conn_close(c);
 		return;
 	}
-	if (c->in.borrowed) {
-		if (in_empty(c))
-			in_release(c);
-		else
-			in_own(c);
-	}
-	bool want = wants_bytes(c);
-	if (want == c->reading)
-		return;
-	c->reading = want;
-	if (!want) {
-		uv_read_stop((uv_stream_t *)&c->tcp);
-		return;
-	}
-	if (c->state != CONN_HEAD)
-		c->since_ms = now_ms(c);
-	if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0)
-		c->broken = true;
-	if (c->broken || c->tls != NULL)
-		conn_kick(c); /* the session may hold bytes that were not wanted before */
+	input_settle(c);
+	check(c);
 }
 
 void conn_run(struct http_conn *c)
@@ -596,13 +374,6 @@ void conn_run(struct http_conn *c)
 		;
 	c->running = false;
 	settle(c);
-}
-
-void conn_wake(struct http_conn *c)
-{
-	conn_run(c);
-	if (c->tls != NULL && c->state != CONN_CLOSED)
-		pump_session(c);
 }
 
 void conn_start(struct http_conn *c)

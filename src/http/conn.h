@@ -1,4 +1,4 @@
-/* Inside the HTTP server: what server.c, conn.c, out.c, answer.c, file.c and session.c share. Nobody else includes it.
+/* Inside the HTTP server: what its files (server, conn, input, out, answer, file, session) share. Nobody else includes it.
  *
  * What always holds:
  * - A connection has at most one request, `r`, from the end of its head until its answer is handed to the kernel.
@@ -139,8 +139,6 @@ void server_conn_closed(struct http_conn *c);
 void conn_start(struct http_conn *c);
 /* Do all that can be done now. Not from inside itself. */
 void conn_run(struct http_conn *c);
-/* As conn_run, then open what the TLS session holds. Called for those that were kicked. */
-void conn_wake(struct http_conn *c);
 /* Have conn_wake called before the loop sleeps. */
 void conn_kick(struct http_conn *c);
 /* Close at once; a handler still at work is told on_gone. Not from inside conn_run. */
@@ -149,6 +147,22 @@ void conn_close(struct http_conn *c);
 void conn_sweep(struct http_conn *c, int64_t now_ms);
 /* The server is stopping: close if idle, else after the running answer. */
 void conn_wind_down(struct http_conn *c);
+
+/* input.c: bytes from the socket */
+static inline bool in_empty(const struct http_conn *c) { return c->in.at == c->in.end; }
+static inline int64_t now_ms(const struct http_conn *c) { return (int64_t)uv_now(c->server->loop); }
+/* Give up what is in `in`, and its memory unless a request's head lies there. */
+void in_release(struct http_conn *c);
+/* If `in` is the scratch: move what is left of it to memory of the connection's own. */
+void in_own(struct http_conn *c);
+/* Give back a buffer of that capacity; NULL is allowed. */
+void memory_put(struct http_conn *c, char *p, size_t cap);
+/* The handler wants body bytes now. */
+bool body_flows(const struct http_conn *c);
+/* After a run: keep what is left of the scratch, read on or stop. */
+void input_settle(struct http_conn *c);
+/* As conn_run, then open what the TLS session holds. Called for those that were kicked. */
+void conn_wake(struct http_conn *c);
 
 /* out.c: bytes to the socket. All may set c->broken. */
 /* Room for n (at most BLOCK_BYTES) bytes of output that is gathered; say with cork_n += how many were used. */
