@@ -125,7 +125,7 @@ static void xml_error(struct arena *a, struct buf *b, const struct wire_error *e
 	if (with_type)
 		xml_leaf(b, S("Type"), e->sender ? S("Sender") : S("Receiver"));
 	xml_leaf(b, S("Code"), query_code(e));
-	xml_leaf(b, message_name(e, false).p[0] == 'm' && e->shape != NULL && with_type ? S("message") : S("Message"), message_of(e));
+	xml_leaf(b, S("Message"), message_of(e));
 	const void *detail = rest_of_detail(a, e);
 	if (detail != NULL)
 		xml_encode_members(b, a, e->shape, detail, true);

@@ -4,6 +4,8 @@
  * query and EC2 in query_*.c, errors in error.c. */
 #include "wire/codec.h"
 
+#include <libdeflate.h>
+
 struct str wire_header(const struct wire_request *r, struct str name)
 {
 	for (size_t i = 0; i < r->n_headers; i++)
@@ -43,15 +45,50 @@ static bool decode_form(struct arena *a, const struct shape *s, const struct wir
 	return query_decode(a, s, &form, ec2, in, err);
 }
 
+/* Clients compress large bodies of CloudWatch and others ("Content-Encoding: gzip"). S3 keeps its encodings as they are:
+ * there they belong to the object. false: malformed, or over INFLATED_MAX. */
+static bool inflate_body(struct arena *a, const struct wire_request *r, struct str *body)
+{
+	enum { INFLATED_MAX = 16 << 20 };
+	size_t cap = r->body.n * 4 + 4096, n = 0;
+	struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+	enum libdeflate_result res = LIBDEFLATE_INSUFFICIENT_SPACE;
+	char *p = NULL;
+	if (d == NULL)
+		die("out of memory");
+	while (res == LIBDEFLATE_INSUFFICIENT_SPACE && cap <= 4 * (size_t)INFLATED_MAX) {
+		cap = cap < INFLATED_MAX ? cap : INFLATED_MAX;
+		p = arena_bytes(a, cap);
+		res = libdeflate_gzip_decompress(d, r->body.p, r->body.n, p, cap, &n);
+		cap = cap == INFLATED_MAX ? SIZE_MAX : cap * 4;
+	}
+	libdeflate_free_decompressor(d);
+	*body = str_of(p, n);
+	return res == LIBDEFLATE_SUCCESS;
+}
+
+static bool is_gzip(const struct model_op *op, const struct wire_request *r)
+{
+	return !op->model->s3_signer && r->body.n > 0 && r->stream == NULL &&
+	       str_ends(wire_header(r, S("Content-Encoding")), S("gzip"));
+}
+
 void *wire_decode(struct arena *a, const struct model_op *op, const struct wire_request *r, struct wire_error *err)
 {
-	static const char nothing[1];
 	ASSERT(op != NULL && r != NULL && err != NULL);
 	if (op->input == NULL)
-		return arena_alloc(a, sizeof(nothing));
+		return arena_alloc(a, 1);
 	ASSERT(shape_is_struct(op->input));
 	void *in = arena_alloc(a, op->input->size);
 	bool ok = true;
+	struct wire_request inflated = *r;
+	if (is_gzip(op, r)) {
+		if (!inflate_body(a, r, &inflated.body)) {
+			wire_fail(err, "SerializationException", 400, S("The request's gzip body is malformed or too large"));
+			return NULL;
+		}
+		r = &inflated;
+	}
 	switch (r->protocol) {
 	case PROTO_JSON_1_0:
 	case PROTO_JSON_1_1: ok = decode_json(a, op->input, r, in, err); break;
