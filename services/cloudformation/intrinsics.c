@@ -336,6 +336,8 @@ static struct json *fn_split(struct intrinsics *x, const struct json *arg)
 	struct json *list = json_new_array(x->a);
 	if (!str_present(s))
 		return NULL;
+	if (str_find_str(s, S(CFN_LATER)) >= 0)
+		return text(x, S(CFN_LATER)); /* its parts are not known either */
 	for (;;) {
 		ptrdiff_t at = str_find_str(s, sep);
 		if (at < 0 || list->n >= TEMPLATE_MEMBERS_MAX)
@@ -364,12 +366,8 @@ static struct json *fn_select(struct intrinsics *x, const struct json *arg)
 		return list;
 	if (list->type != JSON_ARRAY)
 		return intrinsics_fail(x, "Template error: Fn::Select requires a list argument with two elements: an integer index and a list");
-	if (i < 0 || i >= (int64_t)list->n) {
-		/* a list split from a text that is not known yet has one item only */
-		if (list->n == 1 && str_find_str(intrinsics_scalar(&list->items[0]), S(CFN_LATER)) >= 0)
-			return text(x, S(CFN_LATER));
+	if (i < 0 || i >= (int64_t)list->n)
 		return intrinsics_fail(x, "Template error: Fn::Select cannot select nonexistent value at index %lld", (long long)i);
-	}
 	return json_at(list, (size_t)i);
 }
 

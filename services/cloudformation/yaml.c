@@ -167,7 +167,7 @@ static struct str function_of_tag(struct arena *a, struct str tag)
 		return STR_NONE;
 	struct str name = str_slice(tag, 1, tag.n);
 	if (str_eq(name, S("Ref")) || str_eq(name, S("Condition")))
-		return name;
+		return arena_dup(a, name);
 	if (one_of(name, functions))
 		return arena_join(a, S("Fn::"), name);
 	return STR_NONE;
