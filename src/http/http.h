@@ -93,7 +93,7 @@ void http_on_drain(struct http_request *r, void (*fn)(struct http_request *r));
 void http_end(struct http_request *r);
 void http_cut(struct http_request *r);
 /* Send bytes [offset, offset+length) of a file (closed when done) as the body of a begun answer, then end it.
- * Reads happen on the worker pool. */
+ * What is not in the kernel's memory is read on the worker pool. Shorter than announced: the connection breaks. */
 void http_send_file(struct http_request *r, int fd, int64_t offset, int64_t length);
 
 struct http_server;

@@ -1,6 +1,8 @@
 /* The HTTP server as a client sees it: bytes said and heard on a socket (RFC 9110, 9112). */
 #include "http_test.h"
 
+#include "os/os.h"
+
 /* The group's state is the path of a file of BIG bytes: lines of seven digits, counting from 0. */
 static void plain(void **state)
 {
@@ -399,6 +401,36 @@ static void files(void **state)
 	stop();
 }
 
+static atomic_int reads;
+
+static ssize_t counting_pread(int fd, void *p, size_t n, off_t at)
+{
+	atomic_fetch_add(&reads, 1);
+	return pread(fd, p, n, at);
+}
+
+static ssize_t failing_pread(int fd, void *p, size_t n, off_t at)
+{
+	errno = EIO;
+	return at > 1 << 20 ? -1 : pread(fd, p, n, at);
+}
+
+static void files_that_are_not_in_memory(void **state)
+{
+	os.pread = counting_pread; /* every read is seen, so the worker pool does them all */
+	files(state);
+	assert_true(atomic_load(&reads) > 100);
+	os.pread = failing_pread;
+	plain(state);
+	int c = dial();
+	say(c, "GET /file HTTP/1.1\r\nHost: a\r\n\r\n");
+	struct heard h = hear(c);
+	assert_true(h.cut && h.body_n > 1 << 20 && h.body_n < 4 << 20);
+	close(c);
+	stop();
+	os.pread = pread;
+}
+
 /* --- clients that go away, or dawdle --- */
 
 static void a_client_gone_in_the_middle_of_a_body(void **state)
@@ -612,6 +644,7 @@ int main(void)
 		cmocka_unit_test(a_large_body_is_received_in_pieces),
 		cmocka_unit_test(a_paused_body_holds_the_client_back),
 		cmocka_unit_test(files),
+		cmocka_unit_test(files_that_are_not_in_memory),
 		cmocka_unit_test(a_client_gone_in_the_middle_of_a_body),
 		cmocka_unit_test(a_client_gone_while_it_is_waited_for),
 		cmocka_unit_test(a_client_that_ends_sending_still_gets_its_answer),
