@@ -1,0 +1,108 @@
+/* What the files of the iam service share. Only services/iam/ includes this.
+ *
+ * Users, roles, groups, instance profiles and the root user are one record, an Entity, in a table of their kind; what
+ * can be done to all of them (policies, tags, boundaries) is written once. */
+#ifndef TSUBO_IAM_H
+#define TSUBO_IAM_H
+
+#include "iam.model.h"
+#include "svc/service.h"
+
+enum kind { KIND_USER, KIND_ROLE, KIND_GROUP, KIND_PROFILE, KIND_ROOT };
+
+/* ---- entities (entity.c) ---- */
+
+/* NULL with NoSuchEntity in AWS's words. */
+struct iam_Entity *entity_get(struct call *c, enum kind kind, struct str name);
+/* NULL without failing. */
+struct iam_Entity *entity_find(struct call *c, enum kind kind, struct str name);
+void entity_put(struct call *c, enum kind kind, const struct iam_Entity *e);
+void entity_del(struct call *c, enum kind kind, struct str name);
+/* A new one with name, path, id, date and tags; NULL: EntityAlreadyExists or bad tags. */
+struct iam_Entity *entity_new(struct call *c, enum kind kind, struct str name, struct str path, struct list tags);
+struct str entity_arn(struct call *c, enum kind kind, const struct iam_Entity *e);
+struct key *entity_table(struct call *c, enum kind kind);
+const char *kind_word(enum kind kind); /* "role" */
+struct str made_id(struct arena *a, const char *prefix);
+
+void fail_no_such(struct call *c, enum kind kind, struct str name);
+/* IAM answers documents percent-encoded. */
+struct str document_out(struct call *c, struct str document);
+/* MalformedPolicyDocument when it does not parse. */
+bool document_ok(struct call *c, struct str document, enum policy_kind kind);
+/* Characters without white space outside of strings: what IAM's size quotas count. */
+size_t document_size(struct str document);
+
+/* The boundary names a policy that is there, or none: else fails. */
+bool boundary_ok(struct call *c, struct str arn);
+void role_out(struct call *c, const struct iam_Entity *e, struct iam_Role *out);
+/* iam_AttachedPolicy of an entity, below a path. */
+struct list attached_out(struct call *c, const struct iam_Entity *e, struct str path_prefix);
+
+/* ---- lists ---- */
+
+void texts_add(struct arena *a, struct list *l, struct str s);
+bool texts_remove(struct list *l, struct str s);
+bool texts_have(const struct list *l, struct str s);
+
+/* Where a page starts and how long it is. */
+struct page { struct str after; size_t start, max; };
+/* false: the marker is not ours. Numbered pages, for what is a list in one record. */
+bool page_open(struct call *c, struct str marker, struct opt_i64 max_items, struct page *p);
+/* Cut items [start, start + max) out of n; sets what the output says. */
+struct list page_cut(struct call *c, struct page p, struct list all, size_t item_size, struct opt_bool *truncated, struct str *marker);
+
+/* Entities of a kind, in order of names, below a path; visit returns false when the page is full. */
+typedef void (*visit_fn)(struct call *c, const struct iam_Entity *e, void *arg);
+bool entity_page(struct call *c, enum kind kind, struct str path_prefix, struct str marker, struct opt_i64 max_items,
+                 visit_fn visit, void *arg, struct opt_bool *truncated, struct str *next_marker);
+void entity_each(struct call *c, enum kind kind, visit_fn visit, void *arg);
+
+/* ---- tags ---- */
+
+bool tags_merge(struct call *c, struct list *into, struct list tags, const char *word);
+void tags_remove(struct list *from, struct list keys);
+
+/* ---- managed policies (managed.c, ops_policy.c) ---- */
+
+struct aws_policy { struct str arn, name, path, id, version, document; int64_t created_ms, updated_ms; };
+/* Those of AWS, from managed.json; sorted by ARN. Any thread. */
+const struct aws_policy *aws_policies(size_t *n);
+const struct aws_policy *aws_policy_find(struct str arn);
+/* The account's own by ARN; NULL without failing. */
+struct iam_Managed *managed_find(struct call *c, struct str arn);
+/* The default version's document of either; absent when there is none. */
+struct str managed_document(struct call *c, struct str arn);
+struct str managed_arn(struct call *c, const struct iam_Managed *m);
+
+/* ---- access keys (keys.c) ---- */
+
+void keys_start(void);
+void keys_stop(void);
+bool keys_secret_of(struct str access_key, struct arena *a, struct principal *who, struct str *secret);
+/* The user's keys (or name, path, tags) change with this call: after the commit the table is told. */
+void keys_changed(struct call *c, enum kind kind, struct str name);
+/* The user a call is about: as named, or the caller. NULL: failed. *kind is KIND_USER or KIND_ROOT. */
+struct iam_Entity *user_or_caller(struct call *c, struct str name, enum kind *kind);
+
+/* ---- policies of a principal (resolve.c) ---- */
+
+void resolve_policies(struct call *c, const struct principal *who, struct policy_input *in);
+bool resolve_role(struct call *c, struct str role_arn, struct principal *role, struct str *trust);
+/* All documents that apply to a user, role or group by ARN; for simulation. false: NoSuchEntity. */
+struct documents { struct str *v, *names; size_t n; struct str boundary; };
+bool resolve_documents(struct call *c, struct str arn, struct documents *d);
+
+/* The entity or policy an operation is about, and its condition keys (access.c). */
+void access_iam(struct call *c);
+
+/* ---- operations ---- */
+
+#define IAM_OPERATION(name, mode) void op_##name(struct call *c);
+#include "operations.h"
+#undef IAM_OPERATION
+
+extern const struct cfn_type iam_cfn_types[];
+extern const size_t n_iam_cfn_types;
+
+#endif

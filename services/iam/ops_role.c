@@ -1,0 +1,244 @@
+/* Roles: create, read, change, delete, and those linked to a service.
+ *
+ * Source: IAM API Reference; messages as the API gives them. */
+#include "iam.h"
+
+#include "svc/page.h"
+
+enum { TRUST_MAX = 2048, SESSION_DEFAULT_S = 3600 };
+
+static struct iam_AttachedPermissionsBoundary *boundary_out(struct call *c, struct str arn)
+{
+	if (!str_present(arn))
+		return NULL;
+	struct iam_AttachedPermissionsBoundary *b = arena_new_of(c->arena, struct iam_AttachedPermissionsBoundary);
+	b->PermissionsBoundaryType = S("Policy");
+	b->PermissionsBoundaryArn = arn;
+	return b;
+}
+
+void role_out(struct call *c, const struct iam_Entity *e, struct iam_Role *out)
+{
+	*out = (struct iam_Role){
+		.Path = e->Path, .RoleName = e->Name, .RoleId = e->Id, .Arn = entity_arn(c, KIND_ROLE, e), .CreateDate = e->Created,
+		.AssumeRolePolicyDocument = document_out(c, e->Trust), .Description = e->Description,
+		.MaxSessionDuration = e->MaxSession, .PermissionsBoundary = boundary_out(c, e->Boundary),
+	};
+	if (e->Labels.n > 0)
+		out->Tags = e->Labels;
+}
+
+static struct iam_Role *role_answer(struct call *c, const struct iam_Entity *e)
+{
+	struct iam_Role *r = arena_new_of(c->arena, struct iam_Role);
+	role_out(c, e, r);
+	r->RoleLastUsed = arena_new_of(c->arena, struct iam_RoleLastUsed);
+	return r;
+}
+
+static bool trust_ok(struct call *c, struct str document)
+{
+	if (document_size(document) > TRUST_MAX) {
+		call_fail(c, &iam_err_LimitExceededException, "Cannot exceed quota for ACLSizePerRole: %d", TRUST_MAX);
+		return false;
+	}
+	return document_ok(c, document, POLICY_TRUST);
+}
+
+/* A role of a service under /aws-service-role/ is changed by that service's API only. */
+static bool changeable(struct call *c, const struct iam_Entity *e)
+{
+	if (!str_present(e->LinkedService))
+		return true;
+	call_fail(c, &iam_err_UnmodifiableEntityException,
+		"Cannot perform the operation on the protected role '%.*s' - this role is only modifiable by AWS", STR_ARG(e->Name));
+	return false;
+}
+
+bool boundary_ok(struct call *c, struct str arn)
+{
+	if (!str_present(arn) || str_present(managed_document(c, arn)))
+		return true;
+	call_fail(c, &iam_err_NoSuchEntityException, "Scope ARN: %.*s does not exist or is not attachable.", STR_ARG(arn));
+	return false;
+}
+
+void op_CreateRole(struct call *c)
+{
+	const struct iam_CreateRoleRequest *in = c->in;
+	struct iam_CreateRoleResponse *out = c->out;
+	struct iam_Entity *e = entity_new(c, KIND_ROLE, in->RoleName, in->Path, in->Tags);
+	if (e == NULL || !trust_ok(c, in->AssumeRolePolicyDocument) || !boundary_ok(c, in->PermissionsBoundary))
+		return;
+	e->Trust = in->AssumeRolePolicyDocument;
+	e->Description = in->Description;
+	e->MaxSession = SOME_I64(in->MaxSessionDuration.set ? in->MaxSessionDuration.v : SESSION_DEFAULT_S);
+	e->Boundary = in->PermissionsBoundary;
+	entity_put(c, KIND_ROLE, e);
+	out->Role = arena_new_of(c->arena, struct iam_Role);
+	role_out(c, e, out->Role);
+}
+
+void op_GetRole(struct call *c)
+{
+	const struct iam_GetRoleRequest *in = c->in;
+	struct iam_GetRoleResponse *out = c->out;
+	const struct iam_Entity *e = entity_get(c, KIND_ROLE, in->RoleName);
+	if (e != NULL)
+		out->Role = role_answer(c, e);
+}
+
+struct in_profile { struct str role; bool found; };
+
+static void look_in_profile(struct call *c, const struct iam_Entity *e, void *arg)
+{
+	struct in_profile *p = arg;
+	(void)c;
+	p->found |= texts_have(&e->Roles, p->role);
+}
+
+void op_DeleteRole(struct call *c)
+{
+	const struct iam_DeleteRoleRequest *in = c->in;
+	const struct iam_Entity *e = entity_get(c, KIND_ROLE, in->RoleName);
+	if (e == NULL || !changeable(c, e))
+		return;
+	struct in_profile p = {e->Name, false};
+	entity_each(c, KIND_PROFILE, look_in_profile, &p);
+	if (p.found)
+		call_fail(c, &iam_err_DeleteConflictException, "Cannot delete entity, must remove roles from instance profile first.");
+	else if (e->Attached.n > 0)
+		call_fail(c, &iam_err_DeleteConflictException, "Cannot delete entity, must detach all policies first.");
+	else if (e->Inline.n > 0)
+		call_fail(c, &iam_err_DeleteConflictException, "Cannot delete entity, must delete policies first.");
+	else
+		entity_del(c, KIND_ROLE, in->RoleName);
+}
+
+static void list_role(struct call *c, const struct iam_Entity *e, void *arg)
+{
+	struct list *l = arg;
+	l->v = arena_grow(c->arena, l->v, sizeof(struct iam_Role), l->n, l->n + 1);
+	role_out(c, e, (struct iam_Role *)l->v + l->n);
+	((struct iam_Role *)l->v)[l->n].Tags = (struct list){0}; /* ListRoles does not tell them */
+	l->n++;
+}
+
+void op_ListRoles(struct call *c)
+{
+	const struct iam_ListRolesRequest *in = c->in;
+	struct iam_ListRolesResponse *out = c->out;
+	out->Roles = LIST_OF(c->arena, struct iam_Role, 0);
+	entity_page(c, KIND_ROLE, in->PathPrefix, in->Marker, in->MaxItems, list_role, &out->Roles, &out->IsTruncated, &out->Marker);
+}
+
+void op_UpdateRole(struct call *c)
+{
+	const struct iam_UpdateRoleRequest *in = c->in;
+	struct iam_Entity *e = entity_get(c, KIND_ROLE, in->RoleName);
+	if (e == NULL || !changeable(c, e))
+		return;
+	if (str_present(in->Description))
+		e->Description = in->Description;
+	if (in->MaxSessionDuration.set)
+		e->MaxSession = in->MaxSessionDuration;
+	entity_put(c, KIND_ROLE, e);
+}
+
+void op_UpdateRoleDescription(struct call *c)
+{
+	const struct iam_UpdateRoleDescriptionRequest *in = c->in;
+	struct iam_UpdateRoleDescriptionResponse *out = c->out;
+	struct iam_Entity *e = entity_get(c, KIND_ROLE, in->RoleName);
+	if (e == NULL)
+		return;
+	e->Description = in->Description;
+	entity_put(c, KIND_ROLE, e);
+	out->Role = role_answer(c, e);
+}
+
+void op_UpdateAssumeRolePolicy(struct call *c)
+{
+	const struct iam_UpdateAssumeRolePolicyRequest *in = c->in;
+	struct iam_Entity *e = entity_get(c, KIND_ROLE, in->RoleName);
+	if (e == NULL || !changeable(c, e) || !trust_ok(c, in->PolicyDocument))
+		return;
+	e->Trust = in->PolicyDocument;
+	entity_put(c, KIND_ROLE, e);
+}
+
+/* ---- service-linked roles ---- */
+
+/* Names and policies as "AWS services that work with IAM" links to; others get a name made from the service's. */
+static const struct { const char *service, *name, *policy; } linked[] = {
+	{"ecs.amazonaws.com", "AWSServiceRoleForECS", "AmazonECSServiceRolePolicy"},
+	{"elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing", "AWSElasticLoadBalancingServiceRolePolicy"},
+	{"autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy"},
+	{"rds.amazonaws.com", "AWSServiceRoleForRDS", "AmazonRDSServiceRolePolicy"},
+	{"elasticache.amazonaws.com", "AWSServiceRoleForElastiCache", "ElastiCacheServiceRolePolicy"},
+	{"ops.apigateway.amazonaws.com", "AWSServiceRoleForAPIGateway", "APIGatewayServiceRolePolicy"},
+	{"replication.dynamodb.amazonaws.com", "AWSServiceRoleForDynamoDBReplication", "DynamoDBReplicationServiceRolePolicy"},
+	{"dynamodb.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable", "AWSApplicationAutoscalingDynamoDBTablePolicy"},
+	{"ecs.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_ECSService", "AWSApplicationAutoscalingECSServicePolicy"},
+	{"events.amazonaws.com", "AWSServiceRoleForCloudWatchEvents", "CloudWatchEventsServiceRolePolicy"},
+};
+
+void op_CreateServiceLinkedRole(struct call *c)
+{
+	const struct iam_CreateServiceLinkedRoleRequest *in = c->in;
+	struct iam_CreateServiceLinkedRoleResponse *out = c->out;
+	size_t i = 0;
+	while (i < COUNT_OF(linked) && !str_eq(str_c(linked[i].service), in->AWSServiceName))
+		i++;
+	if (i == COUNT_OF(linked)) {
+		call_unsupported(c, "CreateServiceLinkedRole for %.*s", STR_ARG(in->AWSServiceName));
+		return;
+	}
+	struct str name = str_c(linked[i].name);
+	if (str_present(in->CustomSuffix))
+		name = arena_join(c->arena, name, S("_"), in->CustomSuffix);
+	if (entity_find(c, KIND_ROLE, name) != NULL) {
+		call_fail(c, &iam_err_InvalidInputException,
+			"Service role name %.*s has been taken in this account, please try a different suffix.", STR_ARG(name));
+		return;
+	}
+	struct str path = arena_join(c->arena, S("/aws-service-role/"), in->AWSServiceName, S("/"));
+	struct iam_Entity *e = entity_new(c, KIND_ROLE, name, path, (struct list){0});
+	ASSERT(e != NULL);
+	e->Trust = arena_printf(c->arena, "{\"Version\": \"2012-10-17\", \"Statement\": [{\"Action\": [\"sts:AssumeRole\"], \"Effect\": \"Allow\", "
+		"\"Principal\": {\"Service\": [\"%.*s\"]}}]}", STR_ARG(in->AWSServiceName));
+	e->Description = in->Description;
+	e->MaxSession = SOME_I64(SESSION_DEFAULT_S);
+	e->LinkedService = in->AWSServiceName;
+	texts_add(c->arena, &e->Attached, arena_printf(c->arena, "arn:aws:iam::aws:policy/aws-service-role/%s", linked[i].policy));
+	entity_put(c, KIND_ROLE, e);
+	out->Role = arena_new_of(c->arena, struct iam_Role);
+	role_out(c, e, out->Role);
+}
+
+/* Deleted at once: nothing here uses a service-linked role for longer than a call. The task's id tells what was done. */
+void op_DeleteServiceLinkedRole(struct call *c)
+{
+	const struct iam_DeleteServiceLinkedRoleRequest *in = c->in;
+	struct iam_DeleteServiceLinkedRoleResponse *out = c->out;
+	const struct iam_Entity *e = entity_get(c, KIND_ROLE, in->RoleName);
+	if (e == NULL)
+		return;
+	if (!str_present(e->LinkedService)) {
+		call_fail(c, &iam_err_InvalidInputException, "%.*s is not a service-linked role.", STR_ARG(in->RoleName));
+		return;
+	}
+	entity_del(c, KIND_ROLE, in->RoleName);
+	out->DeletionTaskId = arena_printf(c->arena, "task/aws-service-role/%.*s/%.*s/%.*s", STR_ARG(e->LinkedService), STR_ARG(e->Name), STR_ARG(c->request_id));
+}
+
+void op_GetServiceLinkedRoleDeletionStatus(struct call *c)
+{
+	const struct iam_GetServiceLinkedRoleDeletionStatusRequest *in = c->in;
+	struct iam_GetServiceLinkedRoleDeletionStatusResponse *out = c->out;
+	if (!str_starts(in->DeletionTaskId, S("task/aws-service-role/"))) {
+		call_fail(c, &iam_err_NoSuchEntityException, "Deletion task %.*s cannot be found.", STR_ARG(in->DeletionTaskId));
+		return;
+	}
+	out->Status = S("SUCCEEDED");
+}

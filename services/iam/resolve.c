@@ -1,0 +1,145 @@
+/* The policies of a principal: attached, inline, of its groups, its boundary and its session; and roles for those who
+ * assume them. Reads only. */
+#include "iam.h"
+
+#include "svc/arn.h"
+
+enum { POLICIES_MAX = 512 };
+
+struct gather { struct call *c; struct documents *d; size_t cap; };
+
+static void add(struct gather *g, struct str name, struct str document)
+{
+	struct documents *d = g->d;
+	if (!str_present(document) || d->n == POLICIES_MAX)
+		return;
+	if (d->n == g->cap) {
+		size_t more = g->cap > 0 ? g->cap * 2 : 8;
+		d->v = arena_grow(g->c->arena, d->v, sizeof *d->v, g->cap, more);
+		d->names = arena_grow(g->c->arena, d->names, sizeof *d->names, g->cap, more);
+		g->cap = more;
+	}
+	d->names[d->n] = name;
+	d->v[d->n++] = document;
+}
+
+static void add_entity(struct gather *g, const struct iam_Entity *e)
+{
+	for (uint32_t i = 0; i < e->Inline.n; i++) {
+		const struct iam_Documents_entry *d = (const struct iam_Documents_entry *)e->Inline.v + i;
+		add(g, d->key, d->value);
+	}
+	for (uint32_t i = 0; i < e->Attached.n; i++) {
+		struct str arn = *LIST_AT(e->Attached, struct str, i), name = arn;
+		ptrdiff_t slash = str_rfind(arn, '/');
+		if (slash >= 0)
+			name = str_slice(arn, (size_t)slash + 1, arn.n);
+		add(g, name, managed_document(g->c, arn));
+	}
+}
+
+static void add_groups(struct gather *g, const struct iam_Entity *user)
+{
+	for (uint32_t i = 0; i < user->Groups.n; i++) {
+		const struct iam_Entity *group = entity_find(g->c, KIND_GROUP, *LIST_AT(user->Groups, struct str, i));
+		if (group != NULL)
+			add_entity(g, group);
+	}
+}
+
+static struct policy *parsed(struct call *c, struct str document)
+{
+	struct str why;
+	return str_present(document) && document.n > 0 ? policy_parse(c->arena, document, POLICY_IDENTITY, &why) : NULL;
+}
+
+/* A boundary or session policy that is gone or does not parse allows nothing, as an empty one. */
+static struct policy *parsed_or_nothing(struct call *c, struct str document)
+{
+	struct policy *p = parsed(c, document);
+	return p != NULL ? p : parsed(c, S("{\"Version\":\"2012-10-17\",\"Statement\":[]}"));
+}
+
+/* IAM answers for the caller's own account, whatever account the call works in. */
+static const struct iam_Entity *entity_of(struct call *c, const struct principal *who, enum kind kind)
+{
+	struct call here = *c;
+	here.service = service_find(S("iam"));
+	here.account = who->account;
+	return entity_find(&here, kind, who->name);
+}
+
+void resolve_policies(struct call *c, const struct principal *who, struct policy_input *in)
+{
+	struct documents d = {0};
+	struct call here = *c;
+	here.service = service_find(S("iam"));
+	here.account = who->account;
+	struct gather g = {&here, &d, 0};
+	bool role = who->type == PRINCIPAL_ASSUMED_ROLE;
+	const struct iam_Entity *e = entity_of(c, who, role ? KIND_ROLE : KIND_USER);
+	if (e != NULL) {
+		add_entity(&g, e);
+		if (!role)
+			add_groups(&g, e);
+		if (str_present(e->Boundary))
+			in->boundary = parsed_or_nothing(c, managed_document(&here, e->Boundary));
+	}
+	if (str_present(who->session_policy))
+		in->session = parsed_or_nothing(c, who->session_policy);
+	struct policy **v = arena_array(c->arena, struct policy *, d.n);
+	size_t n = 0;
+	for (size_t i = 0; i < d.n; i++) {
+		struct policy *p = parsed(c, d.v[i]);
+		if (p != NULL)
+			v[n++] = p;
+	}
+	in->identity = (struct policy_set){v, n};
+}
+
+bool resolve_role(struct call *c, struct str role_arn, struct principal *role, struct str *trust)
+{
+	struct arn arn;
+	if (!arn_parse(role_arn, &arn) || !str_eq(arn.service, S("iam")) || !str_starts(arn.resource, S("role/")))
+		return false;
+	struct principal who = {.account = arn.account, .name = str_slice(arn.resource, (size_t)str_rfind(arn.resource, '/') + 1, arn.resource.n)};
+	const struct iam_Entity *e = entity_of(c, &who, KIND_ROLE);
+	struct call here = *c;
+	here.account = arn.account;
+	if (e == NULL || !str_eq(entity_arn(&here, KIND_ROLE, e), role_arn))
+		return false;
+	struct param_tag *tags = arena_array(c->arena, struct param_tag, e->Labels.n);
+	for (uint32_t i = 0; i < e->Labels.n; i++) {
+		const struct iam_Tag *t = LIST_AT(e->Labels, struct iam_Tag, i);
+		tags[i] = (struct param_tag){t->Key, t->Value, false};
+	}
+	*role = (struct principal){.type = PRINCIPAL_ASSUMED_ROLE, .account = arena_dup(c->arena, arn.account), .name = e->Name,
+		.role_arn = arena_dup(c->arena, role_arn), .user_id = e->Id, .tags = tags, .n_tags = e->Labels.n};
+	*trust = e->Trust;
+	return true;
+}
+
+bool resolve_documents(struct call *c, struct str source, struct documents *d)
+{
+	struct arn arn;
+	*d = (struct documents){0};
+	struct gather g = {c, d, 0};
+	static const struct { struct str word; enum kind kind; } words[] = {
+		{STR_INIT("user/"), KIND_USER}, {STR_INIT("role/"), KIND_ROLE}, {STR_INIT("group/"), KIND_GROUP},
+	};
+	for (size_t i = 0; arn_parse(source, &arn) && i < COUNT_OF(words); i++) {
+		if (!str_starts(arn.resource, words[i].word))
+			continue;
+		struct str name = str_slice(arn.resource, (size_t)str_rfind(arn.resource, '/') + 1, arn.resource.n);
+		const struct iam_Entity *e = entity_get(c, words[i].kind, name);
+		if (e == NULL)
+			return false;
+		add_entity(&g, e);
+		if (words[i].kind == KIND_USER)
+			add_groups(&g, e);
+		d->boundary = str_present(e->Boundary) ? managed_document(c, e->Boundary) : STR_NONE;
+		return true;
+	}
+	call_fail(c, &iam_err_InvalidInputException, "Invalid Entity Arn: %.*s does not clearly define entity type and name.", STR_ARG(source));
+	return false;
+}

@@ -1,0 +1,24 @@
+/* AWS Identity and Access Management: the rows of the service. What it answers for other services (policies of a
+ * principal, roles, secrets of access keys) is in resolve.c and keys.c. */
+#include "iam.h"
+
+static const struct op ops[] = {
+#define IAM_OPERATION(name, how) {.model = &iam_op_##name, .run = op_##name, .mode = how, .access = access_iam},
+#include "operations.h"
+#undef IAM_OPERATION
+};
+
+const struct service service_iam = {
+	.name = "iam",
+	.model = &iam_model,
+	.iam_prefix = "iam",
+	.principal = "iam.amazonaws.com",
+	.global = true,
+	.ops = ops,
+	.n_ops = COUNT_OF(ops),
+	.start = keys_start,
+	.stop = keys_stop,
+	.policies = resolve_policies,
+	.secret_of = keys_secret_of,
+	.role_of = resolve_role,
+};
