@@ -40,6 +40,7 @@ struct fixture {
 	int port;
 	struct seen seen;
 	struct http_request *held; /* loop thread only */
+	struct http_listener *extra; /* on extra_fd; closed by a poke while nothing is held */
 	char file[128];
 };
 
@@ -103,8 +104,9 @@ static void on_request(struct http_request *r)
 	if (path_is(r, "/hello")) {
 		answer_text(r, 200, S("hello"));
 	} else if (path_is(r, "/target")) {
+		const char *user = r->listener_user;
 		answer_text(r, 200, arena_printf(r->arena, "%.*s %.*s %.*s %s", STR_ARG(r->host), STR_ARG(r->raw_path),
-		                                 STR_ARG(r->raw_query), r->tls ? "tls" : "plain"));
+		                                 STR_ARG(r->raw_query), user != NULL ? user : r->tls ? "tls" : "plain"));
 	} else if (path_is(r, "/refuse")) {
 		answer_text(r, 403, S("no"));
 	} else if (path_is(r, "/none")) {
@@ -192,8 +194,12 @@ static void on_poke(uv_async_t *a)
 	struct http_request *r = fx.held;
 	fx.held = NULL;
 	atomic_fetch_add(&fx.seen.pokes, 1);
-	if (r == NULL)
+	if (r == NULL) {
+		if (fx.extra != NULL)
+			http_listener_close(fx.extra);
+		fx.extra = NULL;
 		return;
+	}
 	if (path_is(r, "/hold"))
 		answer_text(r, 200, S("held"));
 	else
@@ -211,6 +217,7 @@ static void on_done(void *arg)
 }
 
 static int64_t stop_grace_ms;
+static int extra_fd = -1; /* a listening socket for the next start, which takes it */
 
 static void on_stop(uv_async_t *a)
 {
@@ -237,6 +244,9 @@ static void start(const struct http_limits *limits, struct http_tls *tls)
 	fx.server = http_server_new(&fx.loop, &test_handler, limits);
 	fx.port = http_listen(fx.server, "127.0.0.1", 0, tls, NULL);
 	assert_true(fx.port > 0);
+	if (extra_fd >= 0)
+		fx.extra = http_listen_fd(fx.server, extra_fd, "extra");
+	extra_fd = -1;
 	assert_int_equal(pthread_create(&fx.thread, NULL, serve, NULL), 0);
 }
 

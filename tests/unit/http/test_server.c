@@ -572,6 +572,39 @@ static void more_connections_than_allowed(void **state)
 	stop();
 }
 
+static void a_socket_made_elsewhere(void **state)
+{
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	socklen_t n = sizeof a;
+	extra_fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(extra_fd, (struct sockaddr *)&a, n) != 0) /* no IPv6 here */
+		skip();
+	assert_int_equal(listen(extra_fd, 10), 0);
+	getsockname(extra_fd, (struct sockaddr *)&a, &n);
+	plain(state);
+	int c = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(c, (struct sockaddr *)&a, n), 0);
+	say(c, "GET /target HTTP/1.1\r\nHost: a\r\n\r\n");
+	hear_text(c, 200, "a /target  extra");
+	uv_async_send(&fx.poke);
+	until(&fx.seen.pokes, 1);
+	say(c, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"); /* what is connected stays */
+	hear_text(c, 200, "hello");
+	close(c);
+	c = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int refused = 0;
+	for (int i = 0; i < 1000 && refused == 0; i++) { /* the descriptor is closed a moment after the poke */
+		refused = connect(c, (struct sockaddr *)&a, n);
+		if (refused == 0) {
+			close(c);
+			c = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		}
+	}
+	assert_int_equal(refused, -1);
+	close(c);
+	stop();
+}
+
 /* --- stopping --- */
 
 static void stopping_lets_answers_finish(void **state)
@@ -652,6 +685,7 @@ int main(void)
 		cmocka_unit_test(a_head_that_drips_does_not_live_longer),
 		cmocka_unit_test(waiting_for_the_handler_has_no_limit),
 		cmocka_unit_test(more_connections_than_allowed),
+		cmocka_unit_test(a_socket_made_elsewhere),
 		cmocka_unit_test(stopping_lets_answers_finish),
 		cmocka_unit_test(stopping_does_not_wait_forever),
 	};
