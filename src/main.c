@@ -104,8 +104,6 @@ static bool open_store(void)
 
 static bool open_port(void)
 {
-	static const struct gateway_admin no_admin;
-	(void)no_admin;
 	app.server = http_server_new(app.loop, &gateway_handler, &http_default_limits);
 	service_http_set(app.server);
 	int port = http_listen(app.server, app.opt.host, app.opt.port, app.tls, NULL);
@@ -114,7 +112,30 @@ static bool open_port(void)
 		return false;
 	}
 	app.opt.port = port;
+	if (strcmp(app.opt.host, "127.0.0.1") == 0) /* "localhost" is both: no matter when there is no IPv6 */
+		http_listen(app.server, "::1", port, app.tls, NULL);
 	return true;
+}
+
+static void open_tls(void)
+{
+	char dir[4096], *why = NULL;
+	snprintf(dir, sizeof dir, "%s/tls", app.opt.data_dir);
+	app.tls = tls_open(dir, app.opt.base_name, &why);
+	if (app.tls == NULL)
+		log_warn("no TLS: %s", why != NULL ? why : "?");
+	free(why);
+}
+
+/* What need not keep the first call waiting. */
+static void after_start(void *unused)
+{
+	(void)unused;
+	size_t n = blob_sweep_orphans(app.store);
+	if (n > 0)
+		log_info("removed %zu bodies that no record named", n);
+	if (app.tls != NULL)
+		tls_warm(app.tls);
 }
 
 static void services_start(void)
@@ -140,14 +161,6 @@ static void banner(int64_t started_us)
 			(double)(os.monotonic_us() - started_us) / 1000.0, app.opt.data_dir,
 			launcher_sandboxed() ? "" : "functions run without a sandbox: ", launcher_sandboxed() ? "" : launcher_limits(),
 			launcher_sandboxed() ? "" : "\n");
-}
-
-static void sweep_orphans(void *unused)
-{
-	(void)unused;
-	size_t n = blob_sweep_orphans(app.store);
-	if (n > 0)
-		log_info("removed %zu bodies that no record named", n);
 }
 
 static void configure(void)
@@ -183,13 +196,8 @@ static int serve(void)
 	launcher_attach(app.loop);
 	const struct gateway_admin admin = {.started_us = started_us, .reset = on_reset, .stop = stop_server, .ca = ca_pem};
 	gateway_init(&admin);
-	if (app.opt.tls) {
-		char *why = NULL;
-		app.tls = tls_open(app.opt.data_dir, app.opt.base_name, &why);
-		if (app.tls == NULL)
-			log_warn("no TLS: %s", why != NULL ? why : "?");
-		free(why);
-	}
+	if (app.opt.tls)
+		open_tls();
 	executor_start(app.loop, app.store, 2);
 	services_start();
 	if (!open_port())
@@ -200,7 +208,7 @@ static int serve(void)
 	uv_signal_start(&app.sigint, on_signal, SIGINT);
 	uv_signal_start(&app.sigterm, on_signal, SIGTERM);
 	banner(started_us);
-	worker_run(sweep_orphans, NULL, NULL);
+	worker_run(after_start, NULL, NULL);
 	uv_run(app.loop, UV_RUN_DEFAULT);
 	services_stop();
 	executor_stop();
