@@ -1,0 +1,320 @@
+/* Typed values: to and from JSON trees and CBOR, copies; JSON requests into structures and their errors; answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cloudwatch.model.h"
+#include "dynamodb.model.h"
+#include "lambda.model.h"
+#include "s3.model.h"
+#include "sqs.model.h"
+#include "wire/codec.h"
+
+static struct arena *a;
+
+static int setup(void **state)
+{
+	(void)state;
+	a = arena_new(0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_free(a);
+	return 0;
+}
+
+#define assert_str(s, lit) assert_memory_equal_str((s), S(lit))
+static void assert_memory_equal_str(struct str got, struct str want)
+{
+	if (!str_eq(got, want))
+		fail_msg("got  %.*s\nwant %.*s", STR_ARG(got), STR_ARG(want));
+}
+
+static const char batch[] =
+	"{\"QueueUrl\":\"u\",\"Entries\":[{\"Id\":\"1\",\"MessageBody\":\"a\\u00e9\\n\",\"DelaySeconds\":5,"
+	"\"MessageAttributes\":{\"k\":{\"DataType\":\"Binary\",\"BinaryValue\":\"AAEC\"}}},{\"Id\":\"2\",\"MessageBody\":\"b\"}]}";
+
+static void *decode_json(const struct model_op *op, const char *body, struct wire_error *err)
+{
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .body = str_c(body), .protocol = op->model->protocol};
+	return wire_decode(a, op, &r, err);
+}
+
+static void json_request(void **state)
+{
+	(void)state;
+	struct wire_error err;
+	struct sqs_SendMessageBatchRequest *in = decode_json(&sqs_op_SendMessageBatch, batch, &err);
+	assert_non_null(in);
+	assert_str(in->QueueUrl, "u");
+	assert_int_equal(in->Entries.n, 2);
+	struct sqs_SendMessageBatchRequestEntry *e = LIST_AT(in->Entries, struct sqs_SendMessageBatchRequestEntry, 0);
+	assert_str(e->MessageBody, "a\xc3\xa9\n");
+	assert_true(e->DelaySeconds.set && e->DelaySeconds.v == 5);
+	struct sqs_MessageBodyAttributeMap_entry *attr = e->MessageAttributes.v;
+	assert_int_equal(e->MessageAttributes.n, 1);
+	assert_str(attr->key, "k");
+	assert_int_equal(attr->value.BinaryValue.n, 3);
+	assert_memory_equal(attr->value.BinaryValue.p, "\0\1\2", 3);
+	e = LIST_AT(in->Entries, struct sqs_SendMessageBatchRequestEntry, 1);
+	assert_false(e->DelaySeconds.set || e->MessageAttributes.set);
+}
+
+static void round_trips(void **state)
+{
+	(void)state;
+	struct wire_error err;
+	struct str why = STR_NONE;
+	const struct shape *s = &sqs_shape_SendMessageBatchRequest;
+	void *in = decode_json(&sqs_op_SendMessageBatch, batch, &err);
+	struct json *tree = typed_to_json(a, s, in);
+	struct str text = json_text(a, tree);
+	void *again = typed_from_json(a, s, tree, true, &why);
+	assert_non_null(again);
+	assert_memory_equal_str(json_text(a, typed_to_json(a, s, again)), text);
+	void *read = typed_from_cbor(a, s, typed_to_cbor(a, s, in));
+	assert_non_null(read);
+	assert_memory_equal_str(json_text(a, typed_to_json(a, s, read)), text);
+	struct arena *other = arena_new(0);
+	void *copy = typed_copy(other, s, in);
+	assert_memory_equal_str(json_text(a, typed_to_json(a, s, copy)), text);
+	arena_free(other);
+}
+
+static void documents_keep_numbers(void **state)
+{
+	(void)state;
+	struct wire_error err;
+	const char *body = "{\"TableName\":\"t\",\"Item\":{\"n\":{\"N\":\"12345678901234567890123456789012345678\"},"
+	                   "\"raw\":1.23456789012345678901234567890}}";
+	struct dynamodb_PutItemInput *in = decode_json(&dynamodb_op_PutItem, body, &err);
+	assert_non_null(in);
+	struct str cbor = typed_to_cbor(a, &dynamodb_shape_PutItemInput, in);
+	struct json *j = typed_to_json(a, &dynamodb_shape_PutItemInput, typed_from_cbor(a, &dynamodb_shape_PutItemInput, cbor));
+	assert_str(json_path(j, "Item.raw")->text, "1.23456789012345678901234567890");
+	assert_str(json_path(j, "Item.n.N")->text, "12345678901234567890123456789012345678");
+}
+
+static void strict_trees(void **state)
+{
+	(void)state;
+	struct str why = STR_NONE;
+	struct json *j = json_parse(a, S("{\"QueueName\":\"q\",\"Nope\":1}"), NULL);
+	assert_null(typed_from_json(a, &sqs_shape_CreateQueueRequest, j, true, &why));
+	assert_str(why, "CreateQueueRequest: unknown member Nope");
+	assert_non_null(typed_from_json(a, &sqs_shape_CreateQueueRequest, j, false, &why));
+	j = json_parse(a, S("{\"QueueName\":1}"), NULL);
+	assert_null(typed_from_json(a, &sqs_shape_CreateQueueRequest, j, false, &why));
+	assert_str(why, "String: expected a string");
+}
+
+static void bad_json(void **state)
+{
+	(void)state;
+	static const struct { const char *body, *message; } cases[] = {
+		{"{\"QueueUrl\":1}", "NUMBER_VALUE cannot be converted to String"},
+		{"{\"QueueUrl\":true}", "TRUE_VALUE cannot be converted to String"},
+		{"{\"QueueUrl\":{}}", "Start of structure or map found where not expected."},
+		{"{\"QueueUrl\":[]}", "Start of list found where not expected"},
+		{"{\"Entries\":\"x\"}", "Expected list or null"},
+		{"{\"Entries\":[null]}", "Null element found in a list"},
+		{"{\"Entries\":[{\"DelaySeconds\":\"1\"}]}", "STRING_VALUE cannot be converted to Integer"},
+		{"{\"Entries\":[{\"DelaySeconds\":99999999999}]}", "Value out of range: 99999999999"},
+		{"{\"QueueUrl\":\"a\"", "Could not parse request body into json: unexpected end of text at offset 15"},
+		{"{\"QueueUrl\":\"a\",}", "Could not parse request body into json: unexpected character at offset 16"},
+		{"{\"QueueUrl\":nope}", "Could not parse request body into json: unexpected character at offset 12"},
+		{"{} x", "Could not parse request body into json: unexpected character at offset 3"},
+		{"[]", "Start of list found where not expected"},
+		{"{\"a\":\"\x01\"}", "Could not parse request body into json: unexpected character at offset 6"},
+		{"{\"a\":\"\xff\"}", "Could not parse request body into json: unexpected character at offset 0"},
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct wire_error err = {0};
+		assert_null(decode_json(&sqs_op_SendMessageBatch, cases[i].body, &err));
+		assert_str(err.code, "SerializationException");
+		assert_int_equal(err.status, 400);
+		assert_memory_equal_str(err.message, str_c(cases[i].message));
+	}
+}
+
+static void good_json(void **state)
+{
+	(void)state;
+	static const char *const bodies[] = {
+		"", " ", "{}", " { } ", "{\"QueueUrl\":null}", "{\"Unknown\":{\"a\":[1,2,{\"b\":null}]},\"QueueUrl\":\"u\"}",
+		"{\"Entries\":[{\"DelaySeconds\":5.0},{\"DelaySeconds\":1e1}]}", "{\"QueueUrl\":\"\\ud83d\\ude00 \\ud800\"}",
+	};
+	for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+		struct wire_error err = {0};
+		if (decode_json(&sqs_op_SendMessageBatch, bodies[i], &err) == NULL)
+			fail_msg("%s: %.*s", bodies[i], STR_ARG(err.message));
+	}
+}
+
+static void deep_json(void **state)
+{
+	(void)state;
+	struct wire_error err;
+	struct buf b;
+	buf_init(&b, a, 0);
+	buf_lit(&b, "{\"x\":");
+	for (int i = 0; i < 100000; i++)
+		buf_putc(&b, '[');
+	buf_putc(&b, '\0');
+	assert_null(decode_json(&sqs_op_SendMessageBatch, b.p, &err));
+	assert_str(err.code, "SerializationException");
+}
+
+static struct str header_of(const struct wire_response *w, struct str name)
+{
+	struct wire_request r = {.headers = w->headers, .n_headers = w->n_headers};
+	return wire_header(&r, name);
+}
+
+/* SQS speaks query too, under the names its API reference has. */
+static void sqs_by_query(void **state)
+{
+	(void)state;
+	struct wire_error err;
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_QUERY};
+	r.body = S("Action=SendMessageBatch&Version=2012-11-05&QueueUrl=u&SendMessageBatchRequestEntry.2.Id=b&"
+	           "SendMessageBatchRequestEntry.10.Id=c&SendMessageBatchRequestEntry.1.Id=a&"
+	           "SendMessageBatchRequestEntry.1.MessageBody=x+y%26&SendMessageBatchRequestEntry.1.MessageAttribute.1.Name=n&"
+	           "SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringValue=v");
+	struct sqs_SendMessageBatchRequest *in = wire_decode(a, &sqs_op_SendMessageBatch, &r, &err);
+	assert_non_null(in);
+	assert_str(json_text(a, typed_to_json(a, &sqs_shape_SendMessageBatchRequest, in)),
+	           "{\"QueueUrl\":\"u\",\"Entries\":[{\"Id\":\"a\",\"MessageBody\":\"x y&\",\"MessageAttributes\":{\"n\":"
+	           "{\"StringValue\":\"v\"}}},{\"Id\":\"b\"},{\"Id\":\"c\"}]}");
+	struct sqs_GetQueueAttributesResult out = {.Attributes = MAP_OF(a, struct sqs_QueueAttributeMap_entry, 1)};
+	((struct sqs_QueueAttributeMap_entry *)out.Attributes.v)[0] = (struct sqs_QueueAttributeMap_entry){S("DelaySeconds"), S("0")};
+	struct wire_response w;
+	wire_encode(a, &sqs_op_GetQueueAttributes, &out, PROTO_QUERY, S("id"), &w);
+	assert_str(w.body, "<GetQueueAttributesResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><GetQueueAttributesResult>"
+	           "<Attribute><Name>DelaySeconds</Name><Value>0</Value></Attribute></GetQueueAttributesResult>"
+	           "<ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></GetQueueAttributesResponse>");
+	wire_encode(a, &sqs_op_DeleteMessage, NULL, PROTO_QUERY, S("id"), &w);
+	assert_str(w.body, "<DeleteMessageResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><ResponseMetadata>"
+	           "<RequestId>id</RequestId></ResponseMetadata></DeleteMessageResponse>");
+	wire_encode(a, &sqs_op_GetQueueAttributes, &out, PROTO_JSON_1_0, S("id"), &w);
+	assert_str(w.body, "{\"Attributes\":{\"DelaySeconds\":\"0\"}}");
+}
+
+static void sqs_errors(void **state)
+{
+	(void)state;
+	struct wire_response w;
+	struct wire_error err = {.code = S("QueueDoesNotExist"), .message = S("no \"q\""), .status = 400, .sender = true,
+	                         .shape = &sqs_err_QueueDoesNotExist};
+	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_JSON_1_0, true, STR_NONE, S("id"), &w);
+	assert_int_equal(w.status, 400);
+	assert_str(w.body, "{\"__type\":\"com.amazonaws.sqs#QueueDoesNotExist\",\"message\":\"no \\\"q\\\"\"}");
+	assert_str(header_of(&w, S("x-amzn-query-error")), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+	assert_str(header_of(&w, S("x-amzn-requestid")), "id");
+	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_JSON_1_0, false, STR_NONE, S("id"), &w);
+	assert_null(header_of(&w, S("x-amzn-query-error")).p);
+	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_QUERY, false, STR_NONE, S("id"), &w);
+	assert_str(w.body, "<ErrorResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><Error><Type>Sender</Type>"
+	           "<Code>AWS.SimpleQueueService.NonExistentQueue</Code><Message>no \"q\"</Message></Error>"
+	           "<RequestId>id</RequestId></ErrorResponse>");
+}
+
+static void other_errors(void **state)
+{
+	(void)state;
+	struct wire_response w;
+	struct wire_error err = {.code = S("ValidationException"), .message = S("m"), .status = 400, .sender = true};
+	wire_encode_error(a, &dynamodb_model, NULL, &err, PROTO_JSON_1_0, false, STR_NONE, S("id"), &w);
+	assert_str(w.body, "{\"__type\":\"com.amazon.coral.validate#ValidationException\",\"message\":\"m\"}");
+	err = (struct wire_error){.code = S("ResourceNotFoundException"), .message = S("m"), .shape = &dynamodb_err_ResourceNotFoundException};
+	wire_encode_error(a, &dynamodb_model, NULL, &err, PROTO_JSON_1_0, false, STR_NONE, S("id"), &w);
+	assert_int_equal(w.status, 400);
+	assert_str(w.body, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException\",\"message\":\"m\"}");
+	struct lambda_ResourceNotFoundException detail = {.Type = S("User")};
+	err = (struct wire_error){.code = S("ResourceNotFoundException"), .message = S("m"), .shape = &lambda_err_ResourceNotFoundException,
+	                          .detail = &detail};
+	wire_encode_error(a, &lambda_model, NULL, &err, PROTO_REST_JSON, false, STR_NONE, S("id"), &w);
+	assert_int_equal(w.status, 404);
+	assert_str(header_of(&w, S("x-amzn-errortype")), "ResourceNotFoundException");
+	assert_str(w.body, "{\"Message\":\"m\",\"Type\":\"User\"}");
+	err = (struct wire_error){.code = S("NoSuchKey"), .message = S("a<b"), .shape = &s3_err_NoSuchKey};
+	wire_encode_error(a, &s3_model, NULL, &err, PROTO_REST_XML, false, S("/b/k"), S("id"), &w);
+	assert_int_equal(w.status, 404);
+	assert_true(str_starts(w.body, S("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code><Message>a&lt;b"
+	                                 "</Message><Resource>/b/k</Resource><RequestId>id</RequestId><HostId>")));
+	assert_str(header_of(&w, S("x-amz-request-id")), "id");
+}
+
+static void s3_answers(void **state)
+{
+	(void)state;
+	struct wire_response w;
+	struct s3_GetBucketLocationOutput location = {.LocationConstraint = S("eu-west-1")};
+	wire_encode(a, &s3_op_GetBucketLocation, &location, PROTO_REST_XML, S("id"), &w);
+	assert_str(w.body, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+	           "eu-west-1</LocationConstraint>");
+	struct s3_ListObjectsV2Output list = {.Name = S("b"), .KeyCount = SOME_I64(1), .Contents = LIST_OF(a, struct s3_Object, 1)};
+	*LIST_AT(list.Contents, struct s3_Object, 0) = (struct s3_Object){.Key = S("k&"), .LastModified = SOME_TIME(1500), .Size = SOME_I64(3)};
+	wire_encode(a, &s3_op_ListObjectsV2, &list, PROTO_REST_XML, S("id"), &w);
+	assert_str(w.body, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+	           "<Contents><Key>k&amp;</Key><LastModified>1970-01-01T00:00:01.500Z</LastModified><Size>3</Size></Contents>"
+	           "<Name>b</Name><KeyCount>1</KeyCount></ListBucketResult>");
+	struct body body = {.bytes = S("data"), .length = 4};
+	struct s3_Metadata_entry meta = {S("k"), S("v\r\nx: y")};
+	struct s3_GetObjectOutput object = {.Body = &body, .ContentType = S("text/plain"), .LastModified = SOME_TIME(0),
+	                                    .Metadata = {&meta, 1, true}};
+	wire_encode(a, &s3_op_GetObject, &object, PROTO_REST_XML, S("id"), &w);
+	assert_ptr_equal(w.stream, &body);
+	assert_str(header_of(&w, S("last-modified")), "Thu, 01 Jan 1970 00:00:00 GMT");
+	assert_str(header_of(&w, S("content-type")), "text/plain");
+	assert_str(header_of(&w, S("x-amz-meta-k")), "v  x: y");
+}
+
+static void gzip_body(void **state)
+{
+	(void)state;
+	/* printf '{"Namespace":"n"}' | gzip -n */
+	static const char packed[] =
+		"1f8b0800000000000003ab56f24bcc4d2d2e484c4e55b252ca53aa050016f7c07a11000000";
+	struct param h = {S("Content-Encoding"), S("gzip"), true};
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .headers = &h, .n_headers = 1, .protocol = PROTO_JSON_1_0};
+	struct wire_error err;
+	r.body = hex_decode(a, S(packed));
+	struct cloudwatch_PutMetricDataInput *in = wire_decode(a, &cloudwatch_op_PutMetricData, &r, &err);
+	if (in == NULL)
+		fail_msg("%.*s", STR_ARG(err.message));
+	assert_str(in->Namespace, "n");
+	r.body = S("not gzip");
+	assert_null(wire_decode(a, &cloudwatch_op_PutMetricData, &r, &err));
+}
+
+static void event_streams(void **state)
+{
+	(void)state;
+	struct buf b;
+	const struct param h = {S(":event-type"), S("End"), true};
+	buf_init(&b, a, 0);
+	eventstream_message(&b, &h, 1, S("{}"));
+	assert_int_equal(b.n, 12 + 1 + 11 + 1 + 2 + 3 + 2 + 4);
+	assert_memory_equal(b.p, "\0\0\0\x24\0\0\0\x12", 8);
+	uint32_t crc = crc32_ieee(0, str_of(b.p, b.n - 4));
+	const unsigned char *t = (const unsigned char *)b.p + b.n - 4;
+	assert_int_equal(crc, (uint32_t)t[0] << 24 | (uint32_t)t[1] << 16 | (uint32_t)t[2] << 8 | t[3]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(json_request), cmocka_unit_test(round_trips), cmocka_unit_test(documents_keep_numbers),
+		cmocka_unit_test(strict_trees), cmocka_unit_test(bad_json), cmocka_unit_test(good_json), cmocka_unit_test(deep_json),
+		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
+		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
