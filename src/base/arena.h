@@ -33,7 +33,7 @@ struct str arena_dup(struct arena *a, struct str s);
 /* The same as a C string. The absent string gives "". */
 const char *arena_cstr(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
-struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap);
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* The concatenation of n strings. arena_join(a, x, y, z) through the macro. */
 struct str arena_concat(struct arena *a, const struct str *parts, size_t n);
 #define arena_join(a, ...) \

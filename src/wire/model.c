@@ -85,8 +85,7 @@ size_t value_size(const struct shape *s)
 	case SHAPE_TIME: return sizeof(struct opt_time);
 	case SHAPE_DOCUMENT: return sizeof(struct json *);
 	}
-	ASSERT(!"a shape type");
-	return 0;
+	assert_failed("a shape type", __FILE__, __LINE__);
 }
 
 bool value_present(const struct shape *s, const void *v)
@@ -106,8 +105,7 @@ bool value_present(const struct shape *s, const void *v)
 	case SHAPE_TIME: return ((const struct opt_time *)v)->set;
 	case SHAPE_DOCUMENT: return *(struct json *const *)v != NULL;
 	}
-	ASSERT(!"a shape type");
-	return false;
+	assert_failed("a shape type", __FILE__, __LINE__);
 }
 
 const void *member_get(const struct member *m, const void *base)

@@ -120,8 +120,7 @@ bool scalar_from_text(struct arena *a, const struct shape *s, int fmt, struct st
 		t->set = time_from_text(text, fmt, &t->ms);
 		return t->set;
 	default:
-		ASSERT(!"a scalar");
-		return false;
+		assert_failed("a scalar", __FILE__, __LINE__);
 	}
 }
 
@@ -146,7 +145,6 @@ struct str scalar_to_text(struct arena *a, const struct shape *s, int fmt, const
 	case SHAPE_FLOAT: return f64_text(a, ((const struct opt_f64 *)v)->v, s->bits);
 	case SHAPE_TIME: return time_to_text(a, ((const struct opt_time *)v)->ms, fmt);
 	default:
-		ASSERT(!"a scalar");
-		return STR_NONE;
+		assert_failed("a scalar", __FILE__, __LINE__);
 	}
 }

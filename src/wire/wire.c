@@ -98,7 +98,7 @@ void *wire_decode(struct arena *a, const struct model_op *op, const struct wire_
 	case PROTO_REST_JSON:
 	case PROTO_REST_XML: ok = rest_decode(a, op, r, r->protocol, in, err); break;
 	case PROTO_NONE:
-	case PROTO_RAW: ASSERT(!"a protocol of the model"); break;
+	case PROTO_RAW: assert_failed("a protocol of the model", __FILE__, __LINE__); break;
 	}
 	return ok ? in : NULL;
 }
@@ -146,7 +146,7 @@ void wire_encode(struct arena *a, const struct model_op *op, const void *output,
 		rest_encode(a, op, output, p, out);
 		break;
 	case PROTO_NONE:
-	case PROTO_RAW: ASSERT(!"a protocol of the model"); break;
+	case PROTO_RAW: assert_failed("a protocol of the model", __FILE__, __LINE__); break;
 	}
 	ASSERT(out->status >= 100 && out->status <= 599);
 }

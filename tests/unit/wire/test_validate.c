@@ -72,7 +72,8 @@ static void lengths_and_patterns(void **state)
 	      "Member must have length greater than or equal to 1; Value '' at 'name' failed to satisfy constraint: "
 	      "Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+");
 	/* Lengths count characters, not bytes. */
-	check(&logs_op_PutLogEvents, "{\"logGroupName\":\"g\",\"logStreamName\":\"\xe3\x83\x84\",\"logEvents\":[{\"timestamp\":1,\"message\":\"m\"}]}", "", "");
+	check(&logs_op_PutLogEvents, "{\"logGroupName\":\"g\",\"logStreamName\":\"\xe3\x83\x84\","
+	      "\"logEvents\":[{\"timestamp\":1,\"message\":\"m\"}]}", "", "");
 }
 
 static void nested(void **state)
