@@ -280,3 +280,73 @@ bool item_bytes_write_json(struct buf *b, struct str bytes)
 		return false;
 	return emit_map(&r, 0, b) && r.p == r.end;
 }
+
+/* ---- sizes without a tree ---- */
+
+static bool weigh_map(struct reader *r, int depth, size_t *sum, uint32_t *members);
+
+static bool weigh_string(struct reader *r, enum av_type type, size_t *sum)
+{
+	struct str s;
+	if (!take_str(r, &s))
+		return false;
+	*sum += type == AV_N ? av_size(&(struct av){.type = AV_N, .s = s}) : s.n;
+	return true;
+}
+
+static bool weigh_value(struct reader *r, int depth, size_t *sum)
+{
+	if (r->p == r->end || depth > DEPTH_MAX)
+		return false;
+	enum av_type type = (enum av_type)*r->p++;
+	uint32_t n = 0;
+	switch (type) {
+	case AV_S: case AV_N: case AV_B:
+		return weigh_string(r, type, sum);
+	case AV_BOOL:
+		r->p++;
+		*sum += 1;
+		return r->p <= r->end;
+	case AV_NULL:
+		*sum += 1;
+		return true;
+	case AV_M:
+		*sum += 3;
+		if (!weigh_map(r, depth + 1, sum, &n))
+			return false;
+		*sum += n;
+		return true;
+	default:
+		break;
+	}
+	if (type > AV_M || type == AV_NONE || !take_count(r, &n))
+		return false;
+	*sum += type == AV_L ? 3 + (size_t)n : 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (type == AV_L ? !weigh_value(r, depth + 1, sum) : !weigh_string(r, av_element_type(type), sum))
+			return false;
+	return true;
+}
+
+static bool weigh_map(struct reader *r, int depth, size_t *sum, uint32_t *members)
+{
+	if (!take_count(r, members))
+		return false;
+	for (uint32_t i = 0; i < *members; i++) {
+		struct str name;
+		if (!take_str(r, &name))
+			return false;
+		*sum += name.n;
+		if (!weigh_value(r, depth, sum))
+			return false;
+	}
+	return true;
+}
+
+bool item_bytes_size(struct str bytes, size_t *size)
+{
+	struct reader r = {(const unsigned char *)bytes.p, (const unsigned char *)bytes.p + bytes.n, NULL};
+	uint32_t members;
+	*size = 0;
+	return bytes.n > 0 && *r.p++ == VERSION && weigh_map(&r, 0, size, &members);
+}

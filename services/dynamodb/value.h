@@ -83,6 +83,8 @@ void item_write_json(struct buf *b, const struct av *item);
 void item_encode(struct buf *b, const struct av *item);
 /* Strings are views into bytes. false: not an item of ours. */
 bool item_decode(struct arena *a, struct str bytes, struct av *out);
+/* item_size of stored bytes. */
+bool item_bytes_size(struct str bytes, size_t *size);
 /* Straight from stored bytes to AWS JSON text. */
 bool item_bytes_write_json(struct buf *b, struct str bytes);
 

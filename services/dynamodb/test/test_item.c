@@ -115,6 +115,12 @@ static void weighs(const char *text, size_t size)
 {
 	struct av v = item(text);
 	assert_int_equal(item_size(&v), size);
+	struct buf b;
+	buf_init(&b, arena, 0);
+	item_encode(&b, &v);
+	size_t weighed;
+	assert_true(item_bytes_size(buf_view(&b), &weighed));
+	assert_int_equal(weighed, size);
 }
 
 /* Source: "DynamoDB item sizes and formats" (Developer Guide). */

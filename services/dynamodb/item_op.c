@@ -1,0 +1,60 @@
+/* One write of one item: see item_op.h. */
+#include "item_op.h"
+
+static bool only_removes(const struct changes *u)
+{
+	if (u->update.n + u->n_legacy == 0)
+		return false;
+	for (uint32_t i = 0; i < u->update.n; i++)
+		if (u->update.actions[i].kind != UPDATE_REMOVE && u->update.actions[i].kind != UPDATE_DELETE)
+			return false;
+	for (uint32_t i = 0; i < u->n_legacy; i++)
+		if (u->legacy[i].action != LEGACY_DELETE)
+			return false;
+	return true;
+}
+
+static bool make_updated(struct call *c, struct item_op *op, struct fault *f)
+{
+	if (op->old.found) {
+		/* A tree of its own: the old one is still needed. */
+		bool ok = item_decode(c->arena, op->old.bytes, &op->fresh);
+		ASSERT(ok);
+	} else {
+		op->fresh = av_copy(c->arena, &op->input);
+	}
+	if (!changes_apply(&op->changes, &op->fresh, f) || !check_index_keys(op->t, &op->fresh, true, f))
+		return false;
+	if (item_size(&op->fresh) > ITEM_SIZE_MAX)
+		return fault(f, "Item size to update has exceeded the maximum allowed size");
+	/* Removing attributes of an item that is not there makes none. */
+	op->has_fresh = op->old.found || !only_removes(&op->changes);
+	return true;
+}
+
+enum item_op_result item_op_prepare(struct call *c, struct item_op *op, struct fault *f)
+{
+	if (op->kind == ITEM_PUT ? !check_item_keys(op->t, &op->input, f) : !check_key(op->t, &op->input, f))
+		return ITEM_INVALID;
+	if (!check_changes_keys(op->t, &op->changes, f) || !check_condition_paths(op->t, op->condition.expr, f))
+		return ITEM_INVALID;
+	op->key = item_key(c, op->t, &op->input);
+	item_load(c, op->key, &op->old);
+	if (!condition_holds(&op->condition, op->old.found ? &op->old.item : NULL, c->arena))
+		return ITEM_CONDITION_FAILED;
+	if (op->kind == ITEM_UPDATE)
+		return make_updated(c, op, f) ? ITEM_READY : ITEM_INVALID;
+	op->has_fresh = op->kind == ITEM_PUT;
+	op->fresh = op->input;
+	return ITEM_READY;
+}
+
+void item_op_commit(struct call *c, const struct item_op *op, struct consumed *used)
+{
+	ASSERT(op->key.n > 0);
+	if (op->kind == ITEM_CHECK) {
+		used->table += write_units(op->old.found ? item_size(&op->old.item) : 0);
+		return;
+	}
+	item_write(c, op->t, op->key, &op->old, op->has_fresh ? &op->fresh : NULL, false, used);
+}

@@ -1,0 +1,39 @@
+/* One write of one item, apart from how it was asked for: PutItem, UpdateItem, DeleteItem, the parts of a
+ * transaction, of a batch, and PartiQL statements all become an item_op.
+ *
+ * First item_op_prepare (reads, condition, computing the new item; writes nothing), then item_op_commit. */
+#ifndef DYNAMODB_ITEM_OP_H
+#define DYNAMODB_ITEM_OP_H
+
+#include "request.h"
+#include "write.h"
+
+enum item_op_kind { ITEM_PUT, ITEM_UPDATE, ITEM_DELETE, ITEM_CHECK };
+enum item_op_result { ITEM_READY, ITEM_CONDITION_FAILED, ITEM_INVALID };
+
+struct item_op {
+	enum item_op_kind kind;
+	const struct table *t;
+	struct av input;             /* PUT: the item; else the key */
+	struct condition condition;
+	struct changes changes;      /* UPDATE */
+	/* made by prepare */
+	struct str key;
+	struct stored old;
+	struct av fresh;
+	bool has_fresh;              /* there is an item afterwards */
+};
+
+/* Check the input against the table's schema, load, check the condition. ITEM_INVALID: a fault is set. */
+enum item_op_result item_op_prepare(struct call *c, struct item_op *op, struct fault *f);
+void item_op_commit(struct call *c, const struct item_op *op, struct consumed *used);
+
+void op_put_item(struct call *c);
+void op_get_item(struct call *c);
+void op_update_item(struct call *c);
+void op_delete_item(struct call *c);
+
+/* GetItem's core, for TransactGetItems and BatchGetItem too: the projected document, or NULL. Adds what it read. */
+struct json *item_read(struct call *c, const struct table *t, const struct av *key, const struct projection *p, size_t *bytes);
+
+#endif

@@ -1,0 +1,558 @@
+/* Query and Scan: one run over a range of keys of a table or an index.
+ *
+ * Both are made into a `search`: bounds, filter, projection, what to return. A page ends at Limit items looked at, at
+ * 1 MB of them, or at the end of the range; a page that ended at a limit has a LastEvaluatedKey. */
+#include "ops_query.h"
+
+enum { PAGE_BYTES_MAX = 1024 * 1024 };
+
+struct search {
+	struct call *c;
+	const struct table *t;
+	const struct table_index *x;     /* NULL: the table */
+	const struct key_schema *schema; /* of the index or the table */
+	struct str from, to;
+	bool reverse, consistent, count_only, fetch;
+	int64_t limit;                   /* 0: none */
+	struct condition filter;
+	struct projection projection;
+	/* result */
+	struct json **items;
+	uint32_t n, cap;
+	int64_t scanned, matched;
+	size_t bytes;
+	double fetched_units;
+	struct json *last_key;
+	struct consumed used;
+};
+
+/* ---- reading the shared parameters ---- */
+
+struct search_input {
+	struct str table, index, select, projection, filter;
+	struct list attributes_to_get;
+	struct opt_i64 limit;
+	struct opt_bool consistent;
+};
+
+static bool check_start_values(struct request *r, const struct json *start, struct av *out)
+{
+	struct fault f = {.arena = r->c->arena};
+	if (start == NULL || item_from_json(start, out, &f))
+		return true;
+	if (f.code == FAULT_SERIALIZATION)
+		return fault_serialization(&r->fault, "%.*s", STR_ARG(f.message));
+	/* Some of the messages about values come with an introduction. */
+	static const char *const bare[] = {"contains duplicates", "number set", "numeric value", "significant digits",
+	                                   "number with magnitude"};
+	for (size_t i = 0; i < COUNT_OF(bare); i++)
+		if (str_find_str(f.message, str_c(bare[i])) >= 0)
+			return fault(&r->fault, "%.*s", STR_ARG(f.message));
+	return fault(&r->fault, "The provided starting key is invalid: %.*s", STR_ARG(f.message));
+}
+
+static bool check_select(struct request *r, const struct search_input *in)
+{
+	bool picks = in->attributes_to_get.set || str_present(in->projection);
+	const char *which = in->attributes_to_get.set ? "AttributesToGet" : "ProjectionExpression";
+	if (str_eq(in->select, S("ALL_PROJECTED_ATTRIBUTES")) && !str_present(in->index))
+		return fault(&r->fault, "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when "
+		                        "Querying using an IndexName");
+	if (str_eq(in->select, S("SPECIFIC_ATTRIBUTES")) && !picks)
+		return fault(&r->fault, "One or more parameter values were invalid: Must specify the AttributesToGet or "
+		                        "ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES");
+	if (!str_present(in->select) || str_eq(in->select, S("SPECIFIC_ATTRIBUTES")) || !picks)
+		return true;
+	if (str_eq(in->select, S("COUNT")))
+		return fault(&r->fault, "One or more parameter values were invalid: Cannot specify the %s when choosing to get only the "
+		                        "Count", which);
+	return fault(&r->fault, "One or more parameter values were invalid: Cannot specify the %s when choosing to get %.*s", which,
+	             STR_ARG(in->select));
+}
+
+/* The table and index, and what of the parameters depends on them. */
+static bool open_target(struct search *s, struct request *r, const struct search_input *in)
+{
+	struct call *c = s->c;
+	s->t = table_open(c, in->table);
+	if (s->t == NULL)
+		return false;
+	s->schema = &s->t->key;
+	s->consistent = in->consistent.v;
+	s->limit = in->limit.set ? in->limit.v : 0;
+	s->count_only = str_eq(in->select, S("COUNT"));
+	consumed_init(c, s->t, &s->used, true);
+	if (!str_present(in->index))
+		return true;
+	s->x = table_index(s->t, in->index);
+	if (s->x == NULL)
+		return fault(&r->fault, "The table does not have the specified index: %.*s", STR_ARG(in->index));
+	if (!s->x->active)
+		return fault(&r->fault, "Cannot read from backfilling global secondary index: %.*s", STR_ARG(in->index));
+	if (!s->x->local && s->consistent)
+		return fault(&r->fault, "Consistent reads are not supported on global secondary indexes");
+	s->schema = &s->x->key;
+	return true;
+}
+
+static bool projects(const struct search *s, struct str name)
+{
+	const struct table_index *x = s->x;
+	if (x->projection == PROJECT_ALL || str_eq(name, s->t->key.hash) || str_eq(name, s->t->key.range) ||
+	    str_eq(name, x->key.hash) || str_eq(name, x->key.range))
+		return true;
+	for (uint32_t i = 0; x->projection == PROJECT_INCLUDE && i < x->n_include; i++)
+		if (str_eq(name, x->include[i]))
+			return true;
+	return false;
+}
+
+/* May the index answer, or must (and may) the table's item be fetched? */
+static bool check_projected(struct search *s, struct request *r, const struct search_input *in)
+{
+	if (s->x == NULL || s->x->projection == PROJECT_ALL)
+		return true;
+	if (str_eq(in->select, S("ALL_ATTRIBUTES"))) {
+		s->fetch = s->x->local;
+		return s->x->local || fault(&r->fault, "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not "
+		                                       "supported for global secondary index %.*s because its projection type is not ALL",
+		                            STR_ARG(s->x->name));
+	}
+	struct buf missing;
+	buf_init(&missing, s->c->arena, 0);
+	for (uint32_t i = 0; i < s->projection.n; i++)
+		if (!projects(s, s->projection.paths[i].parts[0].name))
+			buf_printf(&missing, "%s%.*s", missing.n > 0 ? ", " : "", STR_ARG(s->projection.paths[i].parts[0].name));
+	if (missing.n == 0)
+		return true;
+	s->fetch = s->x->local;
+	return s->x->local || fault(&r->fault, "One or more parameter values were invalid: Global secondary index %.*s does not project "
+	                                       "[%.*s]", STR_ARG(s->x->name), STR_ARG(buf_view(&missing)));
+}
+
+/* ---- where a page starts ---- */
+
+static bool start_part(const struct av *start, struct str name, enum av_type type, uint32_t *n)
+{
+	if (!str_present(name))
+		return true;
+	const struct av *v = av_get(start, name);
+	(*n)++;
+	return v != NULL && v->type == type;
+}
+
+static bool is_table_key(const struct search *s, struct str name)
+{
+	return str_eq(name, s->t->key.hash) || (str_present(s->t->key.range) && str_eq(name, s->t->key.range));
+}
+
+/* The store's key of ExclusiveStartKey; absent with a fault when it is none of this search. */
+static struct str start_position(struct search *s, struct request *r, const struct av *start)
+{
+	uint32_t n = 0;
+	bool ok = start_part(start, s->t->key.hash, s->t->key.hash_type, &n) && start_part(start, s->t->key.range, s->t->key.range_type, &n);
+	if (s->x != NULL) {
+		uint32_t ignored = 0;
+		ok = ok && start_part(start, s->x->key.hash, s->x->key.hash_type, is_table_key(s, s->x->key.hash) ? &ignored : &n) &&
+		     start_part(start, s->x->key.range, s->x->key.range_type,
+		                str_present(s->x->key.range) && is_table_key(s, s->x->key.range) ? &ignored : &n);
+	}
+	if (!ok || n != start->n) {
+		fault(&r->fault, "The provided starting key is invalid%s", s->x != NULL ? "" : ": The provided key element does not match the "
+		                                                                       "schema");
+		return STR_NONE;
+	}
+	return s->x != NULL ? index_key(s->c, s->t, s->x, start) : item_key(s->c, s->t, start);
+}
+
+static struct str next_key(struct arena *a, struct str key)
+{
+	return arena_join(a, key, str_of("\0", 1));
+}
+
+static void start_after(struct search *s, struct str position)
+{
+	if (s->reverse)
+		s->to = position;
+	else
+		s->from = next_key(s->c->arena, position);
+}
+
+/* ---- running ---- */
+
+static void keep(struct search *s, struct json *item)
+{
+	if (s->n == s->cap) {
+		uint32_t cap = s->cap == 0 ? 16 : s->cap * 2;
+		s->items = arena_grow(s->c->arena, s->items, sizeof *s->items, s->cap, cap);
+		s->cap = cap;
+	}
+	s->items[s->n++] = item;
+}
+
+/* The whole item of an index entry. */
+static struct str fetch_item(struct search *s, const struct av *entry)
+{
+	struct str bytes;
+	bool found = txn_get(s->c->txn, item_key(s->c, s->t, entry), s->c->arena, &bytes);
+	ASSERT(found); /* entries and items change together */
+	size_t size;
+	found = item_bytes_size(bytes, &size);
+	ASSERT(found);
+	s->fetched_units += read_units(size, s->consistent);
+	return bytes;
+}
+
+static void take_entry(struct search *s, struct str bytes)
+{
+	bool filtered = s->filter.expr != NULL || s->filter.legacy.n > 0;
+	struct av item;
+	if (filtered || s->projection.n > 0 || s->fetch) {
+		bytes = arena_dup(s->c->arena, bytes); /* the tree keeps views, and the scan moves on */
+		bool ok = item_decode(s->c->arena, bytes, &item);
+		ASSERT(ok);
+		if (s->fetch) {
+			bytes = fetch_item(s, &item);
+			ok = item_decode(s->c->arena, bytes, &item);
+			ASSERT(ok);
+		}
+		if (filtered && !condition_holds(&s->filter, &item, s->c->arena))
+			return;
+	}
+	s->matched++;
+	if (s->count_only)
+		return;
+	if (s->projection.n == 0) {
+		keep(s, item_document_of_bytes(s->c->arena, bytes));
+		return;
+	}
+	struct av picked = projection_apply(s->c->arena, &s->projection, &item);
+	keep(s, item_document(s->c->arena, &picked));
+}
+
+static struct json *position_of(struct search *s, struct str bytes)
+{
+	struct av item;
+	bool ok = item_decode(s->c->arena, arena_dup(s->c->arena, bytes), &item);
+	ASSERT(ok);
+	struct av key = key_of_item(s->c->arena, &s->t->key, &item);
+	if (s->x != NULL) {
+		struct av more = key_of_item(s->c->arena, &s->x->key, &item);
+		for (uint32_t i = 0; i < more.n; i++)
+			av_set(s->c->arena, &key, more.members[i].name, &more.members[i].value);
+	}
+	return item_document(s->c->arena, &key);
+}
+
+static void run_search(struct search *s)
+{
+	struct scan *scan = scan_open(s->c->txn, s->from, s->to, s->reverse);
+	struct str key, bytes, last = STR_NONE;
+	while (scan_next(scan, &key, &bytes)) {
+		size_t size;
+		bool ok = item_bytes_size(bytes, &size);
+		ASSERT(ok);
+		if (s->scanned > 0 && s->bytes + size > PAGE_BYTES_MAX) {
+			s->last_key = position_of(s, last);
+			break;
+		}
+		s->bytes += size;
+		s->scanned++;
+		/* Only the entry before the page's end is needed again; its bytes are copied when that may come now. */
+		if (s->bytes + ITEM_SIZE_MAX + 4096 > PAGE_BYTES_MAX)
+			last = arena_dup(s->c->arena, bytes);
+		take_entry(s, bytes);
+		if (s->limit > 0 && s->scanned >= s->limit) {
+			s->last_key = position_of(s, str_present(last) ? last : bytes);
+			break;
+		}
+	}
+	scan_close(scan);
+	double units = s->scanned == 0 ? read_units(0, s->consistent) : read_units(s->bytes, s->consistent);
+	if (s->x != NULL) {
+		s->used.indexes[s->x - s->t->indexes] = units;
+		s->used.table = s->fetched_units;
+	} else {
+		s->used.table = units;
+	}
+}
+
+static struct list items_of(const struct search *s)
+{
+	if (s->count_only)
+		return (struct list){0};
+	return (struct list){s->items, s->n, true};
+}
+
+static bool read_common(struct search *s, struct request *r, const struct search_input *in)
+{
+	if (in->attributes_to_get.set && !request_attributes_to_get(r, in->attributes_to_get, &s->projection))
+		return false;
+	return check_select(r, in) && request_condition(r, "FilterExpression", in->filter, &s->filter) &&
+	       request_projection(r, in->projection, &s->projection) && expr_check_unused(&r->x);
+}
+
+static bool check_paths(struct search *s, struct request *r)
+{
+	return check_key_paths(s->t, s->projection.paths, s->projection.n, &r->fault) &&
+	       check_condition_paths(s->t, s->filter.expr, &r->fault);
+}
+
+/* ---- Query ---- */
+
+static const struct key_condition *condition_on(const struct key_conditions *k, struct str name)
+{
+	for (uint32_t i = 0; i < k->n; i++)
+		if (str_eq(k->v[i].name, name))
+			return &k->v[i];
+	return NULL;
+}
+
+static bool check_key_condition(struct request *r, const struct key_conditions *all, struct str name, enum av_type type, bool hash)
+{
+	const struct key_condition *k = condition_on(all, name);
+	if (k == NULL) {
+		if (hash || all->n > 1)
+			return fault(&r->fault, "Query condition missed key schema element: %.*s", STR_ARG(name));
+		return true;
+	}
+	if (k->low->type != type || (k->high != NULL && k->high->type != type))
+		return fault(&r->fault, "One or more parameter values were invalid: Condition parameter type does not match schema type");
+	if (hash && k->op != KEY_EQ)
+		return fault(&r->fault, "Query key condition not supported");
+	if (k->op == KEY_BEGINS_WITH && type == AV_N)
+		return fault(&r->fault, "Query key condition not supported");
+	if (type != AV_N && k->low->s.n == 0 && k->op != KEY_BEGINS_WITH)
+		return fault(&r->fault, "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		                        "empty %s value. Key: %.*s", type == AV_S ? "string" : "binary", STR_ARG(name));
+	return true;
+}
+
+static bool check_key_conditions(struct search *s, struct request *r, const struct key_conditions *k)
+{
+	bool ranged = str_present(s->schema->range);
+	if (!ranged && k->n > 1)
+		return fault(&r->fault, "Query key condition not supported");
+	return check_key_condition(r, k, s->schema->hash, s->schema->hash_type, true) &&
+	       (!ranged || check_key_condition(r, k, s->schema->range, s->schema->range_type, false));
+}
+
+static struct str with_element(struct search *s, const struct buf *prefix, const struct av *v, bool begins)
+{
+	struct buf b;
+	buf_init(&b, s->c->arena, 0);
+	buf_str(&b, buf_view(prefix));
+	if (begins)
+		put_key_prefix(&b, v);
+	else
+		put_key_element(&b, v);
+	return buf_view(&b);
+}
+
+static void set_bounds(struct search *s, const struct key_conditions *k)
+{
+	struct arena *a = s->c->arena;
+	struct buf prefix;
+	space_key(s->c, &prefix, s->x != NULL ? s->x->space : s->t->space);
+	put_partition(&prefix, condition_on(k, s->schema->hash)->low);
+	s->from = buf_view(&prefix);
+	s->to = key_after(a, s->from);
+	const struct key_condition *range = str_present(s->schema->range) ? condition_on(k, s->schema->range) : NULL;
+	if (range == NULL)
+		return;
+	struct str low = with_element(s, &prefix, range->low, range->op == KEY_BEGINS_WITH);
+	switch (range->op) {
+	case KEY_EQ: case KEY_BEGINS_WITH:
+		s->from = low;
+		s->to = key_after(a, low);
+		return;
+	case KEY_LT:
+		s->to = low;
+		return;
+	case KEY_LE:
+		s->to = key_after(a, low);
+		return;
+	case KEY_GT:
+		s->from = key_after(a, low);
+		return;
+	case KEY_GE:
+		s->from = low;
+		return;
+	case KEY_BETWEEN:
+		s->from = low;
+		s->to = key_after(a, with_element(s, &prefix, range->high, false));
+		return;
+	}
+}
+
+/* A start key outside the bounds is refused. */
+static bool apply_start(struct search *s, struct request *r, const struct av *start)
+{
+	struct str position = start_position(s, r, start);
+	if (!str_present(position))
+		return false;
+	if (str_cmp(position, s->from) < 0 || str_cmp(position, s->to) >= 0)
+		return fault(&r->fault, "The provided starting key is outside query boundaries based on provided conditions");
+	start_after(s, position);
+	return true;
+}
+
+/* Keys have conditions of their own. */
+static bool check_filter_keys(struct search *s, struct request *r, bool legacy)
+{
+	const struct str keys[] = {s->schema->hash, s->schema->range};
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (str_present(keys[i]) && condition_names(&s->filter, keys[i]))
+			return fault(&r->fault, "%s can only contain non-primary key attributes: Primary key attribute: %.*s",
+			             legacy ? "QueryFilter" : "Filter Expression", STR_ARG(keys[i]));
+	return true;
+}
+
+static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, struct search *s, const struct search_input *common,
+                       struct key_conditions *k, struct av *start)
+{
+	const struct given expressions[] = {{"ProjectionExpression", str_present(in->ProjectionExpression)},
+	                                    {"FilterExpression", str_present(in->FilterExpression)},
+	                                    {"KeyConditionExpression", str_present(in->KeyConditionExpression)}};
+	struct given legacy[] = {{"AttributesToGet", in->AttributesToGet.set}, {"QueryFilter", in->QueryFilter.set},
+	                         {"ConditionalOperator", str_present(in->ConditionalOperator)}, {"KeyConditions", in->KeyConditions.set}};
+	/* KeyConditions may stand beside expressions other than its own. */
+	size_t n_legacy = in->KeyConditions.set && !str_present(in->KeyConditionExpression) ? 3 : 4;
+	if (!request_check_given(r, expressions, 3, legacy, n_legacy, in->ExpressionAttributeNames, in->ExpressionAttributeValues))
+		return false;
+	if (in->QueryFilter.set && !request_filter(r, in->QueryFilter, in->ConditionalOperator, &s->filter))
+		return false;
+	if (!check_start_values(r, in->ExclusiveStartKey, start))
+		return false;
+	if (!in->KeyConditions.set && !str_present(in->KeyConditionExpression))
+		return fault(&r->fault, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
+	if (!request_placeholders(r, in->ExpressionAttributeNames, in->ExpressionAttributeValues))
+		return false;
+	if (str_present(in->KeyConditionExpression) ? !expr_parse_key(&r->x, in->KeyConditionExpression, k) :
+	                                              !request_key_conditions(r, in->KeyConditions, k))
+		return false;
+	return read_common(s, r, common);
+}
+
+static struct search_input query_common(const struct dynamodb_QueryInput *in)
+{
+	return (struct search_input){.table = in->TableName, .index = in->IndexName, .select = in->Select,
+		.projection = in->ProjectionExpression, .filter = in->FilterExpression, .attributes_to_get = in->AttributesToGet,
+		.limit = in->Limit, .consistent = in->ConsistentRead};
+}
+
+void op_query(struct call *c)
+{
+	const struct dynamodb_QueryInput *in = c->in;
+	struct dynamodb_QueryOutput *out = c->out;
+	struct search_input common = query_common(in);
+	struct search s = {.c = c, .reverse = in->ScanIndexForward.set && !in->ScanIndexForward.v};
+	struct key_conditions keys;
+	struct av start = {.type = AV_M};
+	struct request r;
+	request_init(&r, c);
+	bool ok = read_query(&r, in, &s, &common, &keys, &start) && open_target(&s, &r, &common);
+	ok = ok && check_key_conditions(&s, &r, &keys) && check_filter_keys(&s, &r, in->QueryFilter.set);
+	ok = ok && check_projected(&s, &r, &common) && check_paths(&s, &r);
+	if (ok) {
+		set_bounds(&s, &keys);
+		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &start);
+	}
+	if (!ok) {
+		if (!c->failed)
+			request_failed(&r);
+		return;
+	}
+	run_search(&s);
+	out->Items = items_of(&s);
+	out->Count = SOME_I64(s.matched);
+	out->ScannedCount = SOME_I64(s.scanned);
+	out->LastEvaluatedKey = s.last_key;
+	out->ConsumedCapacity = consumed_answer(c, s.t, &s.used, in->ReturnConsumedCapacity);
+	count_metrics(c, s.t, &s.used, "Query", (double)s.matched);
+}
+
+/* ---- Scan ---- */
+
+static bool check_segments(struct request *r, const struct dynamodb_ScanInput *in)
+{
+	if (in->Segment.set && !in->TotalSegments.set)
+		return fault(&r->fault, "The TotalSegments parameter is required but was not present in the request when Segment parameter is "
+		                        "present");
+	if (!in->TotalSegments.set)
+		return true;
+	if (!in->Segment.set)
+		return fault(&r->fault, "The Segment parameter is required but was not present in the request when parameter TotalSegments is "
+		                        "present");
+	if (in->Segment.v >= in->TotalSegments.v)
+		return fault(&r->fault, "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %lld is not "
+		                        "less than TotalSegments: %lld", (long long)in->Segment.v, (long long)in->TotalSegments.v);
+	return true;
+}
+
+static bool read_scan(struct request *r, const struct dynamodb_ScanInput *in, struct search *s, const struct search_input *common,
+                      struct av *start)
+{
+	const struct given expressions[] = {{"ProjectionExpression", str_present(in->ProjectionExpression)},
+	                                    {"FilterExpression", str_present(in->FilterExpression)}};
+	const struct given legacy[] = {{"AttributesToGet", in->AttributesToGet.set}, {"ScanFilter", in->ScanFilter.set},
+	                               {"ConditionalOperator", str_present(in->ConditionalOperator)}};
+	if (!request_check_given(r, expressions, 2, legacy, 3, in->ExpressionAttributeNames, in->ExpressionAttributeValues))
+		return false;
+	if (in->ScanFilter.set && !request_filter(r, in->ScanFilter, in->ConditionalOperator, &s->filter))
+		return false;
+	return check_start_values(r, in->ExclusiveStartKey, start) && check_segments(r, in) &&
+	       request_placeholders(r, in->ExpressionAttributeNames, in->ExpressionAttributeValues) && read_common(s, r, common);
+}
+
+/* A segment is an equal part of the hashes. */
+static struct str segment_edge(struct search *s, int64_t segment, int64_t total)
+{
+	ASSERT(segment >= 0 && segment <= total);
+	struct buf b;
+	space_key(s->c, &b, s->x != NULL ? s->x->space : s->t->space);
+	if (segment == total)
+		return key_after(s->c->arena, buf_view(&b));
+	uint32_t hash = __builtin_bswap32((uint32_t)(((unsigned __int128)segment << 32) / (unsigned __int128)total));
+	buf_put(&b, &hash, sizeof hash);
+	return buf_view(&b);
+}
+
+void op_scan(struct call *c)
+{
+	const struct dynamodb_ScanInput *in = c->in;
+	struct dynamodb_ScanOutput *out = c->out;
+	struct search_input common = {.table = in->TableName, .index = in->IndexName, .select = in->Select,
+		.projection = in->ProjectionExpression, .filter = in->FilterExpression, .attributes_to_get = in->AttributesToGet,
+		.limit = in->Limit, .consistent = in->ConsistentRead};
+	struct search s = {.c = c};
+	struct av start = {.type = AV_M};
+	struct request r;
+	request_init(&r, c);
+	bool ok = read_scan(&r, in, &s, &common, &start) && open_target(&s, &r, &common) && check_projected(&s, &r, &common) &&
+	          check_paths(&s, &r);
+	if (ok) {
+		int64_t total = in->TotalSegments.set ? in->TotalSegments.v : 1, segment = in->Segment.set ? in->Segment.v : 0;
+		s.from = segment_edge(&s, segment, total);
+		s.to = segment_edge(&s, segment + 1, total);
+		struct str position = in->ExclusiveStartKey != NULL ? start_position(&s, &r, &start) : STR_NONE;
+		if (str_present(position) && (str_cmp(position, s.from) < 0 || str_cmp(position, s.to) >= 0))
+			fault(&r.fault, "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct "
+			                "Segment. TotalSegments: %lld Segment: %lld", (long long)total, (long long)segment);
+		else if (str_present(position))
+			start_after(&s, position);
+		ok = r.fault.code == FAULT_NONE;
+	}
+	if (!ok) {
+		if (!c->failed)
+			request_failed(&r);
+		return;
+	}
+	run_search(&s);
+	out->Items = items_of(&s);
+	out->Count = SOME_I64(s.matched);
+	out->ScannedCount = SOME_I64(s.scanned);
+	out->LastEvaluatedKey = s.last_key;
+	out->ConsumedCapacity = consumed_answer(c, s.t, &s.used, in->ReturnConsumedCapacity);
+	count_metrics(c, s.t, &s.used, "Scan", (double)s.matched);
+}

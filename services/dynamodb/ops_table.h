@@ -1,0 +1,42 @@
+/* Tables: making, changing, describing, deleting; and the jobs behind it. */
+#ifndef DYNAMODB_OPS_TABLE_H
+#define DYNAMODB_OPS_TABLE_H
+
+#include "table.h"
+
+void op_create_table(struct call *c);
+void op_describe_table(struct call *c);
+void op_delete_table(struct call *c);
+void op_list_tables(struct call *c);
+void op_update_table(struct call *c);
+
+/* Remove what lies in a space that nothing names any more, a batch at a time. id: the space's number. */
+void job_purge(struct call *c, struct str id, struct str payload);
+/* Fill a new index. id: table/index. */
+void job_backfill(struct call *c, struct str id, struct str payload);
+void purge_space(struct call *c, uint64_t space);
+
+/* The definition of a table as a request gives it, from CreateTable, restores and imports. */
+struct table_definition {
+	struct str name, billing_mode, table_class;
+	struct list attributes, key_schema, local_indexes, global_indexes;
+	const struct dynamodb_ProvisionedThroughput *throughput;
+	const struct dynamodb_OnDemandThroughput *on_demand;
+	const struct dynamodb_SSESpecification *sse;
+	bool deletion_protection;
+};
+/* Checked and made, not stored yet; NULL with c failed. */
+struct dynamodb_Table *table_make(struct call *c, const struct table_definition *d);
+bool check_table_name(struct call *c, struct str name);
+/* With the counts of now. */
+struct dynamodb_TableDescription *describe(struct call *c, const struct dynamodb_Table *r);
+/* Of a table that has to be there: ResourceNotFoundException with the name. */
+struct dynamodb_Table *table_required(struct call *c, struct str name_or_arn);
+struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Table *r, struct str index);
+
+/* Checks of definitions (table_check.c), false with c failed. */
+bool check_definition(struct call *c, const struct table_definition *d);
+bool check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,
+                        const struct dynamodb_Projection *p);
+
+#endif

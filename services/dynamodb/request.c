@@ -1,0 +1,214 @@
+/* Reading the parameters of item operations: see request.h. Legacy parameters are in legacy.c. */
+#include "request.h"
+
+void request_init(struct request *r, struct call *c)
+{
+	*r = (struct request){.c = c, .fault = {.arena = c->arena}};
+	r->x = (struct expr_context){.arena = c->arena, .fault = &r->fault};
+}
+
+void request_failed(struct request *r)
+{
+	fail_fault(r->c, &r->fault);
+}
+
+static struct str join_given(struct arena *a, const struct given *g, size_t n, const char *separator, bool all)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	for (size_t i = 0; i < n; i++)
+		if (all || g[i].is)
+			buf_printf(&b, "%s%s", b.n > 0 ? separator : "", g[i].name);
+	return buf_view(&b);
+}
+
+bool request_check_given(struct request *r, const struct given *expressions, size_t n, const struct given *legacy, size_t n_legacy,
+                         struct map_of names, const struct json *values)
+{
+	struct arena *a = r->c->arena;
+	bool any = false, any_legacy = false, any_values = false;
+	struct given takes_values[4];
+	size_t n_values = 0;
+	ASSERT(n <= COUNT_OF(takes_values));
+	for (size_t i = 0; i < n; i++) {
+		any = any || expressions[i].is;
+		if (strcmp(expressions[i].name, "ProjectionExpression") == 0)
+			continue;
+		any_values = any_values || expressions[i].is;
+		takes_values[n_values++] = expressions[i];
+	}
+	for (size_t i = 0; i < n_legacy; i++)
+		any_legacy = any_legacy || legacy[i].is;
+	if (any && any_legacy)
+		return fault(&r->fault, "Can not use both expression and non-expression parameters in the same request: "
+		                        "Non-expression parameters: {%.*s} Expression parameters: {%.*s}",
+		             STR_ARG(join_given(a, legacy, n_legacy, ", ", false)), STR_ARG(join_given(a, expressions, n, ", ", false)));
+	if (names.set && !any)
+		return fault(&r->fault, "ExpressionAttributeNames can only be specified when using expressions");
+	if (n_values > 0 && values != NULL && !any_values)
+		return fault(&r->fault, "ExpressionAttributeValues can only be specified when using expressions: %.*s %s null",
+		             STR_ARG(join_given(a, takes_values, n_values, " and ", true)), n_values > 1 ? "are" : "is");
+	return true;
+}
+
+static bool good_placeholder(struct str s, char sigil)
+{
+	if (s.n < 2 || s.p[0] != sigil)
+		return false;
+	for (size_t i = 1; i < s.n; i++) {
+		char c = s.p[i];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'))
+			return false;
+	}
+	return true;
+}
+
+static bool read_names(struct request *r, struct map_of names)
+{
+	const struct dynamodb_ExpressionAttributeNameMap_entry *e = names.v;
+	if (names.n == 0)
+		return fault(&r->fault, "ExpressionAttributeNames must not be empty");
+	r->x.names = arena_array(r->c->arena, struct expr_name, names.n);
+	r->x.n_names = names.n;
+	for (uint32_t i = 0; i < names.n; i++) {
+		if (!good_placeholder(e[i].key, '#'))
+			return fault(&r->fault, "ExpressionAttributeNames contains invalid key: Syntax error; key: \"%.*s\"", STR_ARG(e[i].key));
+		if (e[i].value.n == 0)
+			return fault(&r->fault, "ExpressionAttributeNames contains invalid value: Empty attribute name; key: %.*s",
+			             STR_ARG(e[i].key));
+		r->x.names[i] = (struct expr_name){.key = e[i].key, .name = e[i].value};
+	}
+	return true;
+}
+
+static bool read_values(struct request *r, const struct json *values)
+{
+	if (values->type != JSON_OBJECT)
+		return fault_serialization(&r->fault, "Unexpected field type");
+	if (values->n == 0)
+		return fault(&r->fault, "ExpressionAttributeValues must not be empty");
+	r->x.values = arena_array(r->c->arena, struct expr_value, values->n);
+	r->x.n_values = values->n;
+	for (uint32_t i = 0; i < values->n; i++)
+		if (!good_placeholder(values->members[i].key, ':'))
+			return fault(&r->fault, "ExpressionAttributeValues contains invalid key: Syntax error; key: \"%.*s\"",
+			             STR_ARG(values->members[i].key));
+	for (uint32_t i = 0; i < values->n; i++) {
+		struct fault f = {.arena = r->c->arena};
+		r->x.values[i].key = values->members[i].key;
+		if (av_from_json(&values->members[i].value, &r->x.values[i].value, &f))
+			continue;
+		if (f.code == FAULT_SERIALIZATION)
+			return fault_serialization(&r->fault, "%.*s", STR_ARG(f.message));
+		return fault(&r->fault, "ExpressionAttributeValues contains invalid value: %.*s for key %.*s", STR_ARG(f.message),
+		             STR_ARG(values->members[i].key));
+	}
+	return true;
+}
+
+bool request_placeholders(struct request *r, struct map_of names, const struct json *values)
+{
+	return (!names.set || read_names(r, names)) && (values == NULL || values->type == JSON_NULL || read_values(r, values));
+}
+
+bool request_condition(struct request *r, const char *what, struct str expression, struct condition *out)
+{
+	if (!str_present(expression))
+		return true;
+	out->expr = expr_parse_condition(&r->x, what, expression);
+	return out->expr != NULL;
+}
+
+bool request_update(struct request *r, struct str expression, struct changes *out)
+{
+	return !str_present(expression) || expr_parse_update(&r->x, expression, &out->update);
+}
+
+bool request_projection(struct request *r, struct str expression, struct projection *out)
+{
+	return !str_present(expression) || expr_parse_projection(&r->x, expression, out);
+}
+
+/* ---- keys in expressions ---- */
+
+static bool is_key_of(const struct key_schema *k, struct str name)
+{
+	return str_eq(k->hash, name) || (str_present(k->range) && str_eq(k->range, name));
+}
+
+static bool check_path(const struct table *t, const struct path *p, struct fault *f)
+{
+	if (p->n == 1)
+		return true;
+	struct str head = p->parts[0].name;
+	if (is_key_of(&t->key, head))
+		return fault(f, "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: %.*s",
+		             STR_ARG(head));
+	for (uint32_t i = 0; i < t->n_indexes; i++)
+		if (is_key_of(&t->indexes[i].key, head))
+			return fault(f, "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+			                "IndexKey: %.*s", STR_ARG(head));
+	return true;
+}
+
+bool check_key_paths(const struct table *t, const struct path *paths, uint32_t n, struct fault *f)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!check_path(t, &paths[i], f))
+			return false;
+	return true;
+}
+
+bool check_condition_paths(const struct table *t, const struct expr *e, struct fault *f)
+{
+	if (e == NULL)
+		return true;
+	if (e->kind == EXPR_PATH && !check_path(t, &e->path, f))
+		return false;
+	for (uint32_t i = 0; i < e->n; i++)
+		if (!check_condition_paths(t, e->args[i], f))
+			return false;
+	return true;
+}
+
+static bool check_not_key(const struct table *t, struct str name, struct fault *f)
+{
+	if (!is_key_of(&t->key, name))
+		return true;
+	return fault(f, "One or more parameter values were invalid: Cannot update attribute %.*s. This attribute is part of the key",
+	             STR_ARG(name));
+}
+
+bool check_changes_keys(const struct table *t, const struct changes *u, struct fault *f)
+{
+	for (uint32_t i = 0; i < u->update.n; i++)
+		if (!check_not_key(t, u->update.actions[i].path.parts[0].name, f))
+			return false;
+	for (uint32_t i = 0; i < u->n_legacy; i++)
+		if (!check_not_key(t, u->legacy[i].name, f))
+			return false;
+	for (uint32_t i = 0; i < u->update.n; i++)
+		if (!check_path(t, &u->update.actions[i].path, f))
+			return false;
+	return true;
+}
+
+static bool expr_names_top(const struct expr *e, struct str name)
+{
+	if (e->kind == EXPR_PATH)
+		return str_eq(e->path.parts[0].name, name);
+	for (uint32_t i = 0; i < e->n; i++)
+		if (expr_names_top(e->args[i], name))
+			return true;
+	return false;
+}
+
+bool condition_names(const struct condition *c, struct str name)
+{
+	if (c->expr != NULL)
+		return expr_names_top(c->expr, name);
+	for (uint32_t i = 0; i < c->legacy.n; i++)
+		if (str_eq(c->legacy.v[i].name, name))
+			return true;
+	return false;
+}

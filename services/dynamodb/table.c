@@ -1,0 +1,379 @@
+/* Finding tables and making keys: see table.h. */
+#include "table.h"
+
+#include "svc/arn.h"
+
+void fail_fault(struct call *c, const struct fault *f)
+{
+	ASSERT(f->code != FAULT_NONE);
+	call_fail_code(c, 400, f->code == FAULT_VALIDATION ? "ValidationException" : "SerializationException", "%.*s",
+	               STR_ARG(f->message));
+}
+
+void fail_validation(struct call *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct str message = arena_vprintf(c->arena, fmt, ap);
+	va_end(ap);
+	call_fail_code(c, 400, "ValidationException", "%.*s", STR_ARG(message));
+}
+
+/* The wire writes a number's text as it stands, which is what ready-made JSON needs. */
+static struct json *ready(struct arena *a, struct buf *b)
+{
+	return json_new_number(a, buf_view(b));
+}
+
+struct json *item_document(struct arena *a, const struct av *item)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	item_write_json(&b, item);
+	return ready(a, &b);
+}
+
+struct json *item_document_of_bytes(struct arena *a, struct str bytes)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	(void)buf_reserve(&b, bytes.n * 2 + 64);
+	bool ok = item_bytes_write_json(&b, bytes);
+	ASSERT(ok);
+	return ready(a, &b);
+}
+
+/* ---- names ---- */
+
+struct str table_arn(struct call *c, struct str name)
+{
+	return arn_make(c->arena, "dynamodb", c->region, c->account, arena_join(c->arena, S("table/"), name));
+}
+
+struct str index_arn(struct call *c, struct str table, struct str index)
+{
+	return arena_join(c->arena, table_arn(c, table), S("/index/"), index);
+}
+
+struct str table_name_of(struct call *c, struct str name_or_arn)
+{
+	struct arn arn;
+	if (!str_starts(name_or_arn, S("arn:")))
+		return name_or_arn;
+	if (!arn_parse(name_or_arn, &arn) || !str_eq(arn.service, S("dynamodb")) || !str_starts(arn.resource, S("table/"))) {
+		fail_validation(c, "Invalid TableArn: Invalid ResourceArn provided as input %.*s", STR_ARG(name_or_arn));
+		return STR_NONE;
+	}
+	if (!str_eq(arn.account, c->account) || !str_eq(arn.region, c->region)) {
+		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found: Table: %.*s not found",
+		          STR_ARG(name_or_arn));
+		return STR_NONE;
+	}
+	struct str rest = str_slice(arn.resource, 6, arn.resource.n);
+	return str_cut(&rest, '/');
+}
+
+struct key *table_record_key(struct call *c, struct str name)
+{
+	return key_str(call_key(c, "table"), name);
+}
+
+struct dynamodb_Table *table_record(struct call *c, struct str name)
+{
+	return call_get(c, table_record_key(c, name), &dynamodb_shape_Table);
+}
+
+void table_save(struct call *c, const struct dynamodb_Table *record)
+{
+	call_put(c, table_record_key(c, record->Description->TableName), &dynamodb_shape_Table, record);
+}
+
+/* ---- schema ---- */
+
+static enum av_type defined_type(const struct dynamodb_TableDescription *d, struct str name)
+{
+	for (uint32_t i = 0; i < d->AttributeDefinitions.n; i++) {
+		const struct dynamodb_AttributeDefinition *def = LIST_AT(d->AttributeDefinitions, struct dynamodb_AttributeDefinition, i);
+		if (str_eq(def->AttributeName, name))
+			return av_type_of_name(def->AttributeType);
+	}
+	return AV_NONE;
+}
+
+static struct key_schema schema_of(const struct dynamodb_TableDescription *d, struct list elements)
+{
+	ASSERT(elements.n == 1 || elements.n == 2);
+	struct key_schema s = {.hash = LIST_AT(elements, struct dynamodb_KeySchemaElement, 0)->AttributeName};
+	s.hash_type = defined_type(d, s.hash);
+	ASSERT(s.hash_type != AV_NONE);
+	if (elements.n == 2) {
+		s.range = LIST_AT(elements, struct dynamodb_KeySchemaElement, 1)->AttributeName;
+		s.range_type = defined_type(d, s.range);
+		ASSERT(s.range_type != AV_NONE);
+	}
+	return s;
+}
+
+static void set_projection(struct table_index *x, const struct dynamodb_Projection *p)
+{
+	x->projection = str_eq(p->ProjectionType, S("ALL")) ? PROJECT_ALL :
+	                str_eq(p->ProjectionType, S("INCLUDE")) ? PROJECT_INCLUDE : PROJECT_KEYS_ONLY;
+	x->include = p->NonKeyAttributes.v;
+	x->n_include = p->NonKeyAttributes.n;
+}
+
+static uint64_t space_of_index(const struct dynamodb_Table *r, struct str name)
+{
+	for (uint32_t i = 0; i < r->IndexSpaces.n; i++) {
+		const struct dynamodb_IndexSpace *s = LIST_AT(r->IndexSpaces, struct dynamodb_IndexSpace, i);
+		if (str_eq(s->IndexName, name))
+			return (uint64_t)s->Space.v;
+	}
+	ASSERT(false); /* every index has a space from its first commit on */
+	return 0;
+}
+
+struct table *table_of_record(struct call *c, struct dynamodb_Table *r)
+{
+	struct table *t = arena_new_of(c->arena, struct table);
+	struct dynamodb_TableDescription *d = r->Description;
+	*t = (struct table){.record = r, .description = d, .name = d->TableName, .arn = d->TableArn,
+	                    .space = (uint64_t)r->Space.v, .stream = (uint64_t)r->StreamNumber.v};
+	t->key = schema_of(d, d->KeySchema);
+	uint32_t n = d->LocalSecondaryIndexes.n + d->GlobalSecondaryIndexes.n;
+	t->indexes = arena_array(c->arena, struct table_index, n);
+	for (uint32_t i = 0; i < d->LocalSecondaryIndexes.n; i++) {
+		const struct dynamodb_LocalSecondaryIndexDescription *l =
+			LIST_AT(d->LocalSecondaryIndexes, struct dynamodb_LocalSecondaryIndexDescription, i);
+		struct table_index *x = &t->indexes[t->n_indexes++];
+		*x = (struct table_index){.name = l->IndexName, .space = space_of_index(r, l->IndexName), .local = true, .active = true};
+		x->key = schema_of(d, l->KeySchema);
+		set_projection(x, l->Projection);
+	}
+	for (uint32_t i = 0; i < d->GlobalSecondaryIndexes.n; i++) {
+		const struct dynamodb_GlobalSecondaryIndexDescription *g =
+			LIST_AT(d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i);
+		struct table_index *x = &t->indexes[t->n_indexes++];
+		*x = (struct table_index){.name = g->IndexName, .space = space_of_index(r, g->IndexName)};
+		x->active = !str_eq(g->IndexStatus, S("CREATING")) && !str_eq(g->IndexStatus, S("DELETING"));
+		x->key = schema_of(d, g->KeySchema);
+		set_projection(x, g->Projection);
+	}
+	ASSERT(t->n_indexes == n);
+	return t;
+}
+
+struct table *table_open(struct call *c, struct str name_or_arn)
+{
+	struct str name = table_name_of(c, name_or_arn);
+	if (!str_present(name))
+		return NULL;
+	struct dynamodb_Table *r = table_record(c, name);
+	if (r == NULL) {
+		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
+		return NULL;
+	}
+	return table_of_record(c, r);
+}
+
+const struct table_index *table_index(const struct table *t, struct str name)
+{
+	for (uint32_t i = 0; i < t->n_indexes; i++)
+		if (str_eq(t->indexes[i].name, name))
+			return &t->indexes[i];
+	return NULL;
+}
+
+/* ---- keys in the store ---- */
+
+void space_key(struct call *c, struct buf *b, uint64_t space)
+{
+	struct key *k = key_u64(call_key(c, "item"), space);
+	*b = k->b;
+}
+
+/* FNV-1a, then mixed: kept for ever, since it is part of what lies on disk. */
+uint32_t partition_hash(const struct av *hash)
+{
+	uint64_t h = 0xcbf29ce484222325u ^ hash->type;
+	for (size_t i = 0; i < hash->s.n; i++)
+		h = (h ^ (unsigned char)hash->s.p[i]) * 0x100000001b3u;
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccdu;
+	h ^= h >> 33;
+	return (uint32_t)(h >> 32);
+}
+
+void put_key_element(struct buf *b, const struct av *v)
+{
+	if (v->type == AV_N) {
+		struct number n = av_to_number(v);
+		number_write_key(b, &n);
+		return;
+	}
+	ASSERT(v->type == AV_S || v->type == AV_B);
+	struct key k = {*b};
+	key_str(&k, v->s);
+	*b = k.b;
+}
+
+void put_key_prefix(struct buf *b, const struct av *v)
+{
+	ASSERT(v->type == AV_S || v->type == AV_B);
+	put_key_element(b, v);
+	b->n -= 2; /* the string's end */
+}
+
+void put_partition(struct buf *b, const struct av *hash)
+{
+	uint32_t h = __builtin_bswap32(partition_hash(hash));
+	buf_put(b, &h, sizeof h);
+	put_key_element(b, hash);
+}
+
+struct str item_key(struct call *c, const struct table *t, const struct av *item)
+{
+	struct buf b;
+	space_key(c, &b, t->space);
+	put_partition(&b, av_get(item, t->key.hash));
+	if (str_present(t->key.range))
+		put_key_element(&b, av_get(item, t->key.range));
+	return buf_view(&b);
+}
+
+/* The attribute when it can be this index's key: an item without it, or with another type, is not in the index. */
+static const struct av *index_element(const struct av *item, struct str name, enum av_type type)
+{
+	const struct av *v = av_get(item, name);
+	return v != NULL && v->type == type ? v : NULL;
+}
+
+struct str index_key(struct call *c, const struct table *t, const struct table_index *x, const struct av *item)
+{
+	const struct av *hash = index_element(item, x->key.hash, x->key.hash_type), *range = NULL;
+	if (str_present(x->key.range))
+		range = index_element(item, x->key.range, x->key.range_type);
+	if (hash == NULL || (str_present(x->key.range) && range == NULL))
+		return STR_NONE;
+	struct buf b;
+	space_key(c, &b, x->space);
+	put_partition(&b, hash);
+	if (range != NULL)
+		put_key_element(&b, range);
+	put_key_element(&b, av_get(item, t->key.hash));
+	if (str_present(t->key.range))
+		put_key_element(&b, av_get(item, t->key.range));
+	return buf_view(&b);
+}
+
+static void copy_member(struct arena *a, struct av *to, const struct av *from, struct str name)
+{
+	const struct av *v = str_present(name) ? av_get(from, name) : NULL;
+	if (v != NULL)
+		av_set(a, to, name, v);
+}
+
+struct av key_of_item(struct arena *a, const struct key_schema *s, const struct av *item)
+{
+	struct av key = {.type = AV_M};
+	copy_member(a, &key, item, s->hash);
+	copy_member(a, &key, item, s->range);
+	return key;
+}
+
+struct av index_project(struct arena *a, const struct table *t, const struct table_index *x, const struct av *item)
+{
+	if (x->projection == PROJECT_ALL)
+		return *item;
+	struct av out = key_of_item(a, &t->key, item);
+	copy_member(a, &out, item, x->key.hash);
+	copy_member(a, &out, item, x->key.range);
+	for (uint32_t i = 0; x->projection == PROJECT_INCLUDE && i < x->n_include; i++)
+		copy_member(a, &out, item, x->include[i]);
+	return out;
+}
+
+/* ---- checks ---- */
+
+static bool check_size(const struct av *v, bool hash, struct fault *f)
+{
+	if (v->type == AV_N)
+		return true;
+	if (hash && v->s.n > KEY_HASH_MAX)
+		return fault(f, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 "
+		                "bytes");
+	if (!hash && v->s.n > KEY_RANGE_MAX)
+		return fault(f, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size "
+		                "limit of 1024 bytes");
+	return true;
+}
+
+static bool check_key_part(const struct av *key, struct str name, enum av_type type, bool hash, struct fault *f)
+{
+	const struct av *v = av_get(key, name);
+	if (v == NULL || v->type != type)
+		return fault(f, "The provided key element does not match the schema");
+	if (type != AV_N && v->s.n == 0)
+		return fault(f, "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		                "empty %s value. Key: %.*s", type == AV_S ? "string" : "binary", STR_ARG(name));
+	return check_size(v, hash, f);
+}
+
+bool check_key(const struct table *t, const struct av *key, struct fault *f)
+{
+	bool ranged = str_present(t->key.range);
+	if (key->n != 1u + ranged)
+		return fault(f, "The provided key element does not match the schema");
+	return check_key_part(key, t->key.hash, t->key.hash_type, true, f) &&
+	       (!ranged || check_key_part(key, t->key.range, t->key.range_type, false, f));
+}
+
+static bool check_item_part(const struct av *item, struct str name, enum av_type type, bool hash, struct fault *f)
+{
+	const struct av *v = av_get(item, name);
+	if (v == NULL)
+		return fault(f, "One or more parameter values were invalid: Missing the key %.*s in the item", STR_ARG(name));
+	if (v->type != type)
+		return fault(f, "One or more parameter values were invalid: Type mismatch for key %.*s expected: %s actual: %s",
+		             STR_ARG(name), av_type_name(type), av_type_name(v->type));
+	if (type != AV_N && v->s.n == 0)
+		return fault(f, "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+		                "empty %s value. Key: %.*s", type == AV_S ? "string" : "binary", STR_ARG(name));
+	return check_size(v, hash, f);
+}
+
+static bool check_index_part(const struct table_index *x, const struct av *item, struct str name, enum av_type type, bool hash,
+                             bool update, struct fault *f)
+{
+	const struct av *v = str_present(name) ? av_get(item, name) : NULL;
+	if (v == NULL)
+		return true;
+	if (v->type != type && update)
+		return fault(f, "The update expression attempted to update the secondary index key to unsupported type");
+	if (v->type != type)
+		return fault(f, "One or more parameter values were invalid: Type mismatch for Index Key %.*s Expected: %s Actual: %s "
+		                "IndexName: %.*s", STR_ARG(name), av_type_name(type), av_type_name(v->type), STR_ARG(x->name));
+	if (type != AV_N && v->s.n == 0)
+		return fault(f, "One or more parameter values are not valid. A value specified for a secondary index key is not "
+		                "supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %.*s, "
+		                "IndexKey: %.*s", type == AV_S ? "string" : "binary", STR_ARG(x->name), STR_ARG(name));
+	return check_size(v, hash, f);
+}
+
+bool check_index_keys(const struct table *t, const struct av *item, bool update, struct fault *f)
+{
+	for (uint32_t i = 0; i < t->n_indexes; i++) {
+		const struct table_index *x = &t->indexes[i];
+		if (!check_index_part(x, item, x->key.hash, x->key.hash_type, true, update, f) ||
+		    !check_index_part(x, item, x->key.range, x->key.range_type, false, update, f))
+			return false;
+	}
+	return true;
+}
+
+bool check_item_keys(const struct table *t, const struct av *item, struct fault *f)
+{
+	return check_item_part(item, t->key.hash, t->key.hash_type, true, f) &&
+	       (!str_present(t->key.range) || check_item_part(item, t->key.range, t->key.range_type, false, f)) &&
+	       check_index_keys(t, item, false, f);
+}

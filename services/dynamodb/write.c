@@ -1,0 +1,224 @@
+/* Changing one item with all that hangs on it, and counting what it costs: see write.h. */
+#include "write.h"
+
+#include "telemetry/metric.h"
+
+#include <math.h>
+
+void item_load(struct call *c, struct str key, struct stored *out)
+{
+	*out = (struct stored){0};
+	out->found = txn_get(c->txn, key, c->arena, &out->bytes);
+	if (!out->found)
+		return;
+	bool ok = item_decode(c->arena, out->bytes, &out->item);
+	ASSERT(ok);
+}
+
+/* ---- what it costs ---- */
+
+double write_units(size_t bytes)
+{
+	return bytes <= 1024 ? 1 : ceil((double)bytes / 1024);
+}
+
+double read_units(size_t bytes, bool consistent)
+{
+	double units = bytes <= 4096 ? 1 : ceil((double)bytes / 4096);
+	return consistent ? units : units / 2;
+}
+
+void consumed_init(struct call *c, const struct table *t, struct consumed *u, bool read)
+{
+	*u = (struct consumed){.read = read, .indexes = arena_array(c->arena, double, t->n_indexes)};
+}
+
+static struct dynamodb_Capacity *capacity_of(struct arena *a, double units, bool read, bool detailed, struct dynamodb_Capacity *out)
+{
+	if (out == NULL)
+		out = arena_new_of(a, struct dynamodb_Capacity);
+	out->CapacityUnits = SOME_F64(units);
+	if (detailed && read)
+		out->ReadCapacityUnits = SOME_F64(units);
+	else if (detailed)
+		out->WriteCapacityUnits = SOME_F64(units);
+	return out;
+}
+
+static void put_index_units(struct map_of *m, struct arena *a, const struct table_index *x, double units, bool read, bool detailed,
+                            uint32_t room)
+{
+	if (!m->set)
+		*m = (struct map_of){arena_array(a, struct dynamodb_SecondaryIndexesCapacityMap_entry, room), 0, true};
+	struct dynamodb_SecondaryIndexesCapacityMap_entry *e = m->v;
+	e[m->n].key = x->name;
+	capacity_of(a, units, read, detailed, &e[m->n].value);
+	m->n++;
+}
+
+void consumed_fill(struct call *c, const struct table *t, const struct consumed *u, struct str asked, bool detailed,
+                   struct dynamodb_ConsumedCapacity *out)
+{
+	double sum = u->table;
+	for (uint32_t i = 0; i < t->n_indexes; i++)
+		sum += u->indexes[i];
+	*out = (struct dynamodb_ConsumedCapacity){.TableName = t->name, .CapacityUnits = SOME_F64(sum)};
+	if (detailed && u->read)
+		out->ReadCapacityUnits = SOME_F64(sum);
+	else if (detailed)
+		out->WriteCapacityUnits = SOME_F64(sum);
+	if (!str_eq(asked, S("INDEXES")))
+		return;
+	out->Table = capacity_of(c->arena, u->table, u->read, detailed, NULL);
+	for (uint32_t i = 0; i < t->n_indexes; i++)
+		if (u->indexes[i] > 0)
+			put_index_units(t->indexes[i].local ? &out->LocalSecondaryIndexes : &out->GlobalSecondaryIndexes, c->arena,
+			                &t->indexes[i], u->indexes[i], u->read, detailed, t->n_indexes);
+}
+
+struct dynamodb_ConsumedCapacity *consumed_answer(struct call *c, const struct table *t, const struct consumed *u, struct str asked)
+{
+	if (!str_eq(asked, S("TOTAL")) && !str_eq(asked, S("INDEXES")))
+		return NULL;
+	struct dynamodb_ConsumedCapacity *out = arena_new_of(c->arena, struct dynamodb_ConsumedCapacity);
+	consumed_fill(c, t, u, asked, false, out);
+	return out;
+}
+
+/* The size of a collection is found by its bytes in the store, in the two rounded bounds that DynamoDB gives. */
+struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const struct table *t, const struct av *key, struct str asked)
+{
+	bool local = t->n_indexes > 0 && t->indexes[0].local;
+	if (!local || !str_eq(asked, S("SIZE")))
+		return NULL;
+	struct dynamodb_ItemCollectionMetrics *m = arena_new_of(c->arena, struct dynamodb_ItemCollectionMetrics);
+	struct av hash = {.type = AV_M};
+	av_set(c->arena, &hash, t->key.hash, av_get(key, t->key.hash));
+	m->ItemCollectionKey = item_document(c->arena, &hash);
+	struct buf b;
+	space_key(c, &b, t->space);
+	put_partition(&b, av_get(key, t->key.hash));
+	struct str from = buf_view(&b);
+	double gb = (double)store_range_bytes(service_store(), from, key_after(c->arena, from)) / (1 << 30);
+	m->SizeEstimateRangeGB = LIST_OF(c->arena, struct opt_f64, 2);
+	*LIST_AT(m->SizeEstimateRangeGB, struct opt_f64, 0) = SOME_F64(floor(gb));
+	*LIST_AT(m->SizeEstimateRangeGB, struct opt_f64, 1) = SOME_F64(floor(gb) + 1);
+	return m;
+}
+
+/* ---- indexes ---- */
+
+static struct str encode(struct arena *a, const struct av *item, size_t guess)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	(void)buf_reserve(&b, guess);
+	item_encode(&b, item);
+	return buf_view(&b);
+}
+
+/* An entry's key and bytes; both absent when the item is not in the index. */
+struct entry { struct str key, bytes; size_t size; };
+
+static struct entry entry_of(struct call *c, const struct table *t, const struct table_index *x, const struct av *item, struct str whole)
+{
+	struct entry e = {0};
+	if (item == NULL)
+		return e;
+	e.key = index_key(c, t, x, item);
+	if (!str_present(e.key))
+		return e;
+	struct av projected = index_project(c->arena, t, x, item);
+	e.size = item_size(&projected);
+	e.bytes = x->projection == PROJECT_ALL ? whole : encode(c->arena, &projected, e.size + 64);
+	return e;
+}
+
+static double write_index(struct call *c, const struct table *t, const struct table_index *x, const struct stored *old,
+                          const struct av *fresh, struct str fresh_bytes)
+{
+	struct entry before = entry_of(c, t, x, old->found ? &old->item : NULL, old->bytes);
+	struct entry after = entry_of(c, t, x, fresh, fresh_bytes);
+	if (!str_present(before.key) && !str_present(after.key))
+		return 0;
+	bool same_key = str_present(before.key) && str_present(after.key) && str_eq(before.key, after.key);
+	if (same_key && str_eq(before.bytes, after.bytes))
+		return 0;
+	double units = 0;
+	if (str_present(before.key) && !same_key) {
+		txn_del(c->txn, before.key);
+		units += write_units(before.size);
+	}
+	if (str_present(after.key)) {
+		txn_put(c->txn, after.key, after.bytes);
+		units += write_units(same_key && before.size > after.size ? before.size : after.size);
+	}
+	return units;
+}
+
+void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
+                bool by_ttl, struct consumed *used)
+{
+	ASSERT(txn_writable(c->txn));
+	size_t old_size = old->found ? item_size(&old->item) : 0, fresh_size = fresh != NULL ? item_size(fresh) : 0;
+	used->table += write_units(old_size > fresh_size ? old_size : fresh_size);
+	if (fresh == NULL && !old->found)
+		return;
+	struct str bytes = fresh != NULL ? encode(c->arena, fresh, fresh_size + 64) : STR_NONE;
+	if (fresh != NULL && old->found && str_eq(bytes, old->bytes))
+		return; /* nothing changes: no write, no change record */
+	if (fresh != NULL)
+		txn_put(c->txn, key, bytes);
+	else
+		txn_del(c->txn, key);
+	for (uint32_t i = 0; i < t->n_indexes; i++)
+		used->indexes[i] += write_index(c, t, &t->indexes[i], old, fresh, bytes);
+	if (t->stream != 0)
+		stream_append(c, t, old->found ? &old->item : NULL, fresh, by_ttl);
+}
+
+/* ---- metrics ---- */
+
+struct metric_block {
+	char account[16], region[32], table[256], operation[32];
+	const char *metric, *unit;
+	double value;
+	int64_t at_ms;
+};
+
+static void copy_text(char *to, size_t room, struct str s)
+{
+	size_t n = s.n < room - 1 ? s.n : room - 1;
+	memcpy(to, s.n > 0 ? s.p : "", n);
+}
+
+static void add_metric(void *block)
+{
+	const struct metric_block *m = block;
+	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("Operation"), str_c(m->operation)}};
+	metric_add(str_c(m->account), str_c(m->region), S("AWS/DynamoDB"), str_c(m->metric), dims, m->operation[0] != '\0' ? 2 : 1,
+	           m->value, m->unit, m->at_ms);
+}
+
+void count_metric(struct call *c, struct str table, const char *operation, const char *metric, double value, const char *unit)
+{
+	struct metric_block *m = call_effect(c, add_metric, sizeof *m);
+	copy_text(m->account, sizeof m->account, c->account);
+	copy_text(m->region, sizeof m->region, c->region);
+	copy_text(m->table, sizeof m->table, table);
+	copy_text(m->operation, sizeof m->operation, str_c(operation));
+	m->metric = metric;
+	m->unit = unit;
+	m->value = value;
+	m->at_ms = c->now_ms;
+}
+
+void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned)
+{
+	double sum = u->table;
+	for (uint32_t i = 0; i < t->n_indexes; i++)
+		sum += u->indexes[i];
+	count_metric(c, t->name, NULL, u->read ? "ConsumedReadCapacityUnits" : "ConsumedWriteCapacityUnits", sum, "Count");
+	if (returned >= 0)
+		count_metric(c, t->name, operation, "ReturnedItemCount", returned, "Count");
+}

@@ -1,0 +1,46 @@
+/* Changing one item: the table, its indexes and its stream together, and what that costs.
+ *
+ * Always holds: an item, its index entries and its change record are written in one transaction; a write that changes
+ * nothing writes nothing. */
+#ifndef DYNAMODB_WRITE_H
+#define DYNAMODB_WRITE_H
+
+#include "table.h"
+
+/* Capacity units used by one request on one table. */
+struct consumed {
+	double table;
+	double *indexes; /* by position in table->indexes */
+	bool read;
+};
+
+/* An item as it lies in the store. */
+struct stored { bool found; struct str bytes; struct av item; };
+
+void item_load(struct call *c, struct str key, struct stored *out);
+/* Replace (or remove, when fresh is NULL) what lies under key. by_ttl: the service itself removes it. */
+void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
+                bool by_ttl, struct consumed *used);
+
+void consumed_init(struct call *c, const struct table *t, struct consumed *u, bool read);
+double write_units(size_t bytes);
+double read_units(size_t bytes, bool consistent);
+/* The answer's ConsumedCapacity, or NULL when it was not asked for. factor 2: transactions. */
+struct dynamodb_ConsumedCapacity *consumed_answer(struct call *c, const struct table *t, const struct consumed *u, struct str asked);
+/* As above in place, for lists; ReadCapacityUnits / WriteCapacityUnits are given too when detailed. */
+void consumed_fill(struct call *c, const struct table *t, const struct consumed *u, struct str asked, bool detailed,
+                   struct dynamodb_ConsumedCapacity *out);
+/* ItemCollectionMetrics, for tables with local indexes when asked for; else NULL. */
+struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const struct table *t, const struct av *key, struct str asked);
+/* After the commit, count towards AWS/DynamoDB's metrics. */
+void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned);
+void count_metric(struct call *c, struct str table, const char *operation, const char *metric, double value, const char *unit);
+
+/* ---- streams (stream.c) ---- */
+
+void stream_start(struct call *c, struct dynamodb_Table *record, struct str view_type);
+void stream_stop(struct call *c, struct dynamodb_Table *record);
+void stream_append(struct call *c, const struct table *t, const struct av *old, const struct av *fresh, bool by_ttl);
+void job_trim_stream(struct call *c, struct str id, struct str payload);
+
+#endif
