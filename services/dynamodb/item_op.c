@@ -40,7 +40,7 @@ enum item_op_result item_op_prepare(struct call *c, struct item_op *op, struct f
 		return ITEM_INVALID;
 	op->key = item_key(c, op->t, &op->input);
 	item_load(c, op->key, &op->old);
-	if (!condition_holds(&op->condition, op->old.found ? &op->old.item : NULL, c->arena))
+	if (!item_condition_holds(&op->condition, op->old.found ? &op->old.item : NULL, c->arena))
 		return ITEM_CONDITION_FAILED;
 	if (op->kind == ITEM_UPDATE)
 		return make_updated(c, op, f) ? ITEM_READY : ITEM_INVALID;

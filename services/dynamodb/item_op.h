@@ -28,10 +28,10 @@ struct item_op {
 enum item_op_result item_op_prepare(struct call *c, struct item_op *op, struct fault *f);
 void item_op_commit(struct call *c, const struct item_op *op, struct consumed *used);
 
-void op_put_item(struct call *c);
-void op_get_item(struct call *c);
-void op_update_item(struct call *c);
-void op_delete_item(struct call *c);
+void ddb_put_item(struct call *c);
+void ddb_get_item(struct call *c);
+void ddb_update_item(struct call *c);
+void ddb_delete_item(struct call *c);
 
 /* GetItem's core, for TransactGetItems and BatchGetItem too: the projected document, or NULL. Adds what it read. */
 struct json *item_read(struct call *c, const struct table *t, const struct av *key, const struct projection *p, size_t *bytes);

@@ -215,7 +215,7 @@ static bool legacy_matches(const struct legacy_condition *k, const struct av *v)
 	return false;
 }
 
-bool condition_holds(const struct condition *c, const struct av *item, struct arena *a)
+bool item_condition_holds(const struct condition *c, const struct av *item, struct arena *a)
 {
 	static const struct av nothing = {.type = AV_M};
 	if (item == NULL)

@@ -15,7 +15,7 @@ static void fail_condition(struct call *c, const struct item_op *op, struct str 
 	struct dynamodb_ConditionalCheckFailedException *e =
 		call_fail(c, &dynamodb_err_ConditionalCheckFailedException, "The conditional request failed");
 	if (op->old.found && str_eq(return_values, S("ALL_OLD")))
-		e->Item = item_document(c->arena, &op->old.item);
+		e->Item = item_document(c, &op->old.item);
 	count_metric(c, op->t->name, NULL, "ConditionalCheckFailedRequests", 1, "Count");
 }
 
@@ -62,7 +62,7 @@ static bool read_put(struct request *r, const struct dynamodb_PutItemInput *in, 
 	                       in->ExpressionAttributeValues, &op->condition);
 }
 
-void op_put_item(struct call *c)
+void ddb_put_item(struct call *c)
 {
 	const struct dynamodb_PutItemInput *in = c->in;
 	struct dynamodb_PutItemOutput *out = c->out;
@@ -78,7 +78,7 @@ void op_put_item(struct call *c)
 	if (op.t == NULL || !write_one(c, &r, &op, in->ReturnValuesOnConditionCheckFailure, &used))
 		return;
 	if (op.old.found && str_eq(in->ReturnValues, S("ALL_OLD")))
-		out->Attributes = item_document_of_bytes(c->arena, op.old.bytes);
+		out->Attributes = item_document_of_bytes(c, op.old.bytes);
 	out->ConsumedCapacity = consumed_answer(c, op.t, &used, in->ReturnConsumedCapacity);
 	out->ItemCollectionMetrics = collection_metrics(c, op.t, &op.input, in->ReturnItemCollectionMetrics);
 	count_metrics(c, op.t, &used, "PutItem", -1);
@@ -97,7 +97,7 @@ static bool read_delete(struct request *r, const struct dynamodb_DeleteItemInput
 	                       in->ExpressionAttributeValues, &op->condition);
 }
 
-void op_delete_item(struct call *c)
+void ddb_delete_item(struct call *c)
 {
 	const struct dynamodb_DeleteItemInput *in = c->in;
 	struct dynamodb_DeleteItemOutput *out = c->out;
@@ -113,7 +113,7 @@ void op_delete_item(struct call *c)
 	if (op.t == NULL || !write_one(c, &r, &op, in->ReturnValuesOnConditionCheckFailure, &used))
 		return;
 	if (op.old.found && str_eq(in->ReturnValues, S("ALL_OLD")))
-		out->Attributes = item_document_of_bytes(c->arena, op.old.bytes);
+		out->Attributes = item_document_of_bytes(c, op.old.bytes);
 	out->ConsumedCapacity = consumed_answer(c, op.t, &used, in->ReturnConsumedCapacity);
 	out->ItemCollectionMetrics = collection_metrics(c, op.t, &op.input, in->ReturnItemCollectionMetrics);
 	count_metrics(c, op.t, &used, "DeleteItem", -1);
@@ -138,8 +138,9 @@ static bool read_update(struct request *r, const struct dynamodb_UpdateItemInput
 }
 
 /* The attributes that the request touches, as they are in an item. */
-static struct json *touched(struct arena *a, const struct changes *u, const struct av *item)
+static struct json *touched(struct call *c, const struct changes *u, const struct av *item)
 {
+	struct arena *a = c->arena;
 	struct projection p = {.paths = arena_array(a, struct path, u->update.n + u->n_legacy)};
 	for (uint32_t i = 0; i < u->update.n; i++)
 		p.paths[p.n++] = u->update.actions[i].path;
@@ -149,24 +150,24 @@ static struct json *touched(struct arena *a, const struct changes *u, const stru
 		p.paths[p.n++] = (struct path){part, 1};
 	}
 	struct av picked = projection_apply(a, &p, item);
-	return picked.n > 0 ? item_document(a, &picked) : NULL;
+	return picked.n > 0 ? item_document(c, &picked) : NULL;
 }
 
 static struct json *updated_attributes(struct call *c, const struct item_op *op, struct str asked)
 {
 	const struct av *fresh = op->has_fresh ? &op->fresh : NULL, *old = op->old.found ? &op->old.item : NULL;
 	if (str_eq(asked, S("ALL_OLD")))
-		return old != NULL ? item_document(c->arena, old) : NULL;
+		return old != NULL ? item_document(c, old) : NULL;
 	if (str_eq(asked, S("ALL_NEW")))
-		return fresh != NULL ? item_document(c->arena, fresh) : NULL;
+		return fresh != NULL ? item_document(c, fresh) : NULL;
 	if (str_eq(asked, S("UPDATED_OLD")))
-		return old != NULL ? touched(c->arena, &op->changes, old) : NULL;
+		return old != NULL ? touched(c, &op->changes, old) : NULL;
 	if (str_eq(asked, S("UPDATED_NEW")))
-		return fresh != NULL ? touched(c->arena, &op->changes, fresh) : NULL;
+		return fresh != NULL ? touched(c, &op->changes, fresh) : NULL;
 	return NULL;
 }
 
-void op_update_item(struct call *c)
+void ddb_update_item(struct call *c)
 {
 	const struct dynamodb_UpdateItemInput *in = c->in;
 	struct dynamodb_UpdateItemOutput *out = c->out;
@@ -197,12 +198,12 @@ struct json *item_read(struct call *c, const struct table *t, const struct av *k
 	ASSERT(ok);
 	*bytes += size;
 	if (p->n == 0)
-		return item_document_of_bytes(c->arena, stored);
+		return item_document_of_bytes(c, stored);
 	struct av item;
 	ok = item_decode(c->arena, stored, &item);
 	ASSERT(ok);
 	struct av picked = projection_apply(c->arena, p, &item);
-	return item_document(c->arena, &picked);
+	return item_document(c, &picked);
 }
 
 static bool read_get(struct request *r, const struct dynamodb_GetItemInput *in, struct av *key, struct projection *p)
@@ -216,7 +217,7 @@ static bool read_get(struct request *r, const struct dynamodb_GetItemInput *in, 
 	       request_projection(r, in->ProjectionExpression, p) && expr_check_unused(&r->x);
 }
 
-void op_get_item(struct call *c)
+void ddb_get_item(struct call *c)
 {
 	const struct dynamodb_GetItemInput *in = c->in;
 	struct dynamodb_GetItemOutput *out = c->out;

@@ -216,18 +216,18 @@ static void take_entry(struct search *s, struct str bytes)
 			ok = item_decode(s->c->arena, bytes, &item);
 			ASSERT(ok);
 		}
-		if (filtered && !condition_holds(&s->filter, &item, s->c->arena))
+		if (filtered && !item_condition_holds(&s->filter, &item, s->c->arena))
 			return;
 	}
 	s->matched++;
 	if (s->count_only)
 		return;
 	if (s->projection.n == 0) {
-		keep(s, item_document_of_bytes(s->c->arena, bytes));
+		keep(s, item_document_of_bytes(s->c, bytes));
 		return;
 	}
 	struct av picked = projection_apply(s->c->arena, &s->projection, &item);
-	keep(s, item_document(s->c->arena, &picked));
+	keep(s, item_document(s->c, &picked));
 }
 
 static struct json *position_of(struct search *s, struct str bytes)
@@ -241,7 +241,7 @@ static struct json *position_of(struct search *s, struct str bytes)
 		for (uint32_t i = 0; i < more.n; i++)
 			av_set(s->c->arena, &key, more.members[i].name, &more.members[i].value);
 	}
-	return item_document(s->c->arena, &key);
+	return item_document(s->c, &key);
 }
 
 static void run_search(struct search *s)
@@ -402,7 +402,7 @@ static bool check_filter_keys(struct search *s, struct request *r, bool legacy)
 {
 	const struct str keys[] = {s->schema->hash, s->schema->range};
 	for (size_t i = 0; i < COUNT_OF(keys); i++)
-		if (str_present(keys[i]) && condition_names(&s->filter, keys[i]))
+		if (str_present(keys[i]) && item_condition_names(&s->filter, keys[i]))
 			return fault(&r->fault, "%s can only contain non-primary key attributes: Primary key attribute: %.*s",
 			             legacy ? "QueryFilter" : "Filter Expression", STR_ARG(keys[i]));
 	return true;
@@ -441,7 +441,7 @@ static struct search_input query_common(const struct dynamodb_QueryInput *in)
 		.limit = in->Limit, .consistent = in->ConsistentRead};
 }
 
-void op_query(struct call *c)
+void ddb_query(struct call *c)
 {
 	const struct dynamodb_QueryInput *in = c->in;
 	struct dynamodb_QueryOutput *out = c->out;
@@ -518,7 +518,7 @@ static struct str segment_edge(struct search *s, int64_t segment, int64_t total)
 	return buf_view(&b);
 }
 
-void op_scan(struct call *c)
+void ddb_scan(struct call *c)
 {
 	const struct dynamodb_ScanInput *in = c->in;
 	struct dynamodb_ScanOutput *out = c->out;

@@ -5,7 +5,7 @@
 #include "request.h"
 #include "write.h"
 
-void op_query(struct call *c);
-void op_scan(struct call *c);
+void ddb_query(struct call *c);
+void ddb_scan(struct call *c);
 
 #endif

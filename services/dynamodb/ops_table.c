@@ -70,7 +70,7 @@ static void make_global(struct call *c, struct dynamodb_Table *r, struct list in
 
 struct dynamodb_Table *table_make(struct call *c, const struct table_definition *in)
 {
-	if (!check_definition(c, in))
+	if (!ddb_check_definition(c, in))
 		return NULL;
 	if (table_record(c, in->name) != NULL) {
 		call_fail(c, &dynamodb_err_ResourceInUseException, "Table already exists: %.*s", STR_ARG(in->name));
@@ -120,7 +120,7 @@ static struct dynamodb_TableDescription *shown_as(struct call *c, const struct d
 	return d;
 }
 
-void op_create_table(struct call *c)
+void ddb_create_table(struct call *c)
 {
 	const struct dynamodb_CreateTableInput *in = c->in;
 	struct dynamodb_CreateTableOutput *out = c->out;
@@ -182,7 +182,7 @@ static void count_space(struct call *c, uint64_t space, struct opt_i64 *count, s
 	*bytes = SOME_I64(size);
 }
 
-struct dynamodb_TableDescription *describe(struct call *c, const struct dynamodb_Table *r)
+struct dynamodb_TableDescription *table_describe(struct call *c, const struct dynamodb_Table *r)
 {
 	struct dynamodb_TableDescription *d = arena_new_of(c->arena, struct dynamodb_TableDescription);
 	*d = *r->Description;
@@ -213,16 +213,16 @@ struct dynamodb_Table *table_required(struct call *c, struct str name_or_arn)
 	return r;
 }
 
-void op_describe_table(struct call *c)
+void ddb_describe_table(struct call *c)
 {
 	const struct dynamodb_DescribeTableInput *in = c->in;
 	struct dynamodb_DescribeTableOutput *out = c->out;
 	struct dynamodb_Table *r = table_required(c, in->TableName);
 	if (r != NULL)
-		out->Table = describe(c, r);
+		out->Table = table_describe(c, r);
 }
 
-void op_list_tables(struct call *c)
+void ddb_list_tables(struct call *c)
 {
 	const struct dynamodb_ListTablesInput *in = c->in;
 	struct dynamodb_ListTablesOutput *out = c->out;
@@ -255,7 +255,7 @@ void purge_space(struct call *c, uint64_t space)
 	job_put(c, "purge", arena_printf(c->arena, "%llu", (unsigned long long)space), c->now_ms, S(""));
 }
 
-void op_delete_table(struct call *c)
+void ddb_delete_table(struct call *c)
 {
 	const struct dynamodb_DeleteTableInput *in = c->in;
 	struct dynamodb_DeleteTableOutput *out = c->out;
@@ -278,7 +278,7 @@ void op_delete_table(struct call *c)
 	out->TableDescription->KeySchema = (struct list){0};
 }
 
-void job_purge(struct call *c, struct str id, struct str payload)
+void ddb_job_purge(struct call *c, struct str id, struct str payload)
 {
 	(void)payload;
 	uint64_t space = 0;
@@ -341,7 +341,7 @@ static struct str backfill_batch(struct call *c, const struct table *t, const st
 	return n == BACKFILL_AT_ONCE ? last : STR_NONE;
 }
 
-void job_backfill(struct call *c, struct str id, struct str payload)
+void ddb_job_backfill(struct call *c, struct str id, struct str payload)
 {
 	struct str rest = id, name = str_cut(&rest, '/');
 	struct dynamodb_Table *r = table_record(c, name);

@@ -4,16 +4,16 @@
 
 #include "table.h"
 
-void op_create_table(struct call *c);
-void op_describe_table(struct call *c);
-void op_delete_table(struct call *c);
-void op_list_tables(struct call *c);
-void op_update_table(struct call *c);
+void ddb_create_table(struct call *c);
+void ddb_describe_table(struct call *c);
+void ddb_delete_table(struct call *c);
+void ddb_list_tables(struct call *c);
+void ddb_update_table(struct call *c);
 
 /* Remove what lies in a space that nothing names any more, a batch at a time. id: the space's number. */
-void job_purge(struct call *c, struct str id, struct str payload);
+void ddb_job_purge(struct call *c, struct str id, struct str payload);
 /* Fill a new index. id: table/index. */
-void job_backfill(struct call *c, struct str id, struct str payload);
+void ddb_job_backfill(struct call *c, struct str id, struct str payload);
 void purge_space(struct call *c, uint64_t space);
 
 /* The definition of a table as a request gives it, from CreateTable, restores and imports. */
@@ -27,16 +27,16 @@ struct table_definition {
 };
 /* Checked and made, not stored yet; NULL with c failed. */
 struct dynamodb_Table *table_make(struct call *c, const struct table_definition *d);
-bool check_table_name(struct call *c, struct str name);
+bool ddb_check_table_name(struct call *c, struct str name);
 /* With the counts of now. */
-struct dynamodb_TableDescription *describe(struct call *c, const struct dynamodb_Table *r);
+struct dynamodb_TableDescription *table_describe(struct call *c, const struct dynamodb_Table *r);
 /* Of a table that has to be there: ResourceNotFoundException with the name. */
 struct dynamodb_Table *table_required(struct call *c, struct str name_or_arn);
 struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Table *r, struct str index);
 
 /* Checks of definitions (table_check.c), false with c failed. */
-bool check_definition(struct call *c, const struct table_definition *d);
-bool check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,
+bool ddb_check_definition(struct call *c, const struct table_definition *d);
+bool ddb_check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,
                         const struct dynamodb_Projection *p);
 
 #endif

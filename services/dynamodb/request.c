@@ -203,7 +203,7 @@ static bool expr_names_top(const struct expr *e, struct str name)
 	return false;
 }
 
-bool condition_names(const struct condition *c, struct str name)
+bool item_condition_names(const struct condition *c, struct str name)
 {
 	if (c->expr != NULL)
 		return expr_names_top(c->expr, name);

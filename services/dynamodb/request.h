@@ -19,7 +19,7 @@ struct legacy_filter { struct legacy_condition *v; uint32_t n; bool any; /* Cond
 
 /* A condition of either kind; neither: always true. */
 struct condition { const struct expr *expr; struct legacy_filter legacy; };
-bool condition_holds(const struct condition *c, const struct av *item, struct arena *a);
+bool item_condition_holds(const struct condition *c, const struct av *item, struct arena *a);
 
 /* One attribute of AttributeUpdates. */
 struct legacy_update { struct str name; enum { LEGACY_PUT, LEGACY_ADD, LEGACY_DELETE } action; struct av value; bool has_value; };
@@ -57,6 +57,6 @@ bool check_condition_paths(const struct table *t, const struct expr *e, struct f
 /* Updates must not name keys. */
 bool check_changes_keys(const struct table *t, const struct changes *u, struct fault *f);
 /* Does a condition name this attribute at the top? */
-bool condition_names(const struct condition *c, struct str name);
+bool item_condition_names(const struct condition *c, struct str name);
 
 #endif

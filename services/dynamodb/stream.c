@@ -245,7 +245,7 @@ static void drop_stream(struct call *c, uint64_t stream, struct str table)
 }
 
 /* id: the stream's number; payload: the table's name. */
-void job_trim_stream(struct call *c, struct str id, struct str payload)
+void ddb_job_trim_stream(struct call *c, struct str id, struct str payload)
 {
 	uint64_t stream = 0;
 	bool ok = str_to_u64(id, &stream);

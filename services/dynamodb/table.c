@@ -19,28 +19,33 @@ void fail_validation(struct call *c, const char *fmt, ...)
 	call_fail_code(c, 400, "ValidationException", "%.*s", STR_ARG(message));
 }
 
-/* The wire writes a number's text as it stands, which is what ready-made JSON needs. */
-static struct json *ready(struct arena *a, struct buf *b)
+/* The wire writes a number's text as it stands, which is what ready-made JSON needs; a service that invokes us wants
+ * to look inside. */
+static struct json *ready(struct call *c, const struct buf *b)
 {
-	return json_new_number(a, buf_view(b));
+	if (c->parent == NULL)
+		return json_new_number(c->arena, buf_view(b));
+	struct json *tree = json_parse(c->arena, buf_view(b), NULL);
+	ASSERT(tree != NULL);
+	return tree;
 }
 
-struct json *item_document(struct arena *a, const struct av *item)
+struct json *item_document(struct call *c, const struct av *item)
 {
 	struct buf b;
-	buf_init(&b, a, 0);
+	buf_init(&b, c->arena, 0);
 	item_write_json(&b, item);
-	return ready(a, &b);
+	return ready(c, &b);
 }
 
-struct json *item_document_of_bytes(struct arena *a, struct str bytes)
+struct json *item_document_of_bytes(struct call *c, struct str bytes)
 {
 	struct buf b;
-	buf_init(&b, a, 0);
+	buf_init(&b, c->arena, 0);
 	(void)buf_reserve(&b, bytes.n * 2 + 64);
 	bool ok = item_bytes_write_json(&b, bytes);
 	ASSERT(ok);
-	return ready(a, &b);
+	return ready(c, &b);
 }
 
 /* ---- names ---- */

@@ -86,8 +86,8 @@ struct av key_of_item(struct arena *a, const struct key_schema *s, const struct 
 /* Fail c as the fault says. */
 void fail_fault(struct call *c, const struct fault *f);
 void fail_validation(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* An item as the model's document: text made at once. */
-struct json *item_document(struct arena *a, const struct av *item);
-struct json *item_document_of_bytes(struct arena *a, struct str bytes);
+/* An item as the model's document: text made at once, or a tree when another service asks. */
+struct json *item_document(struct call *c, const struct av *item);
+struct json *item_document_of_bytes(struct call *c, struct str bytes);
 
 #endif

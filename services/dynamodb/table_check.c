@@ -3,7 +3,7 @@
 
 static const int64_t units_max = 1000000000000;
 
-bool check_table_name(struct call *c, struct str name)
+bool ddb_check_table_name(struct call *c, struct str name)
 {
 	if (name.n < 3 || name.n > 255) {
 		fail_validation(c, "TableName must be at least 3 characters long and at most 255 characters long");
@@ -134,7 +134,7 @@ static bool check_local(struct call *c, const struct table_definition *d)
 	return true;
 }
 
-bool check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,
+bool ddb_check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,
                         const struct dynamodb_Projection *p)
 {
 	(void)name;
@@ -148,7 +148,7 @@ static bool check_global(struct call *c, const struct table_definition *d)
 		return refuse(c, INVALID "List of GlobalSecondaryIndexes is empty");
 	for (uint32_t i = 0; i < d->global_indexes.n; i++) {
 		const struct dynamodb_GlobalSecondaryIndex *x = LIST_AT(d->global_indexes, struct dynamodb_GlobalSecondaryIndex, i);
-		if (!check_global_index(c, d->attributes, x->IndexName, x->KeySchema, x->Projection))
+		if (!ddb_check_global_index(c, d->attributes, x->IndexName, x->KeySchema, x->Projection))
 			return false;
 		if (on_demand && x->ProvisionedThroughput != NULL)
 			return refuse(c, INVALID "ProvisionedThroughput should not be specified for index: %.*s when BillingMode is PAY_PER_REQUEST",
@@ -205,9 +205,9 @@ static bool check_index_names(struct call *c, const struct table_definition *d)
 	return true;
 }
 
-bool check_definition(struct call *c, const struct table_definition *d)
+bool ddb_check_definition(struct call *c, const struct table_definition *d)
 {
-	if (!check_table_name(c, d->name) || !check_billing(c, d))
+	if (!ddb_check_table_name(c, d->name) || !check_billing(c, d))
 		return false;
 	if (d->key_schema.n < 1 || d->key_schema.n > 2)
 		return refuse(c, "1 validation error detected: Value at 'keySchema' failed to satisfy constraint: Member must have length less "

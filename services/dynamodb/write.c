@@ -94,7 +94,7 @@ struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const 
 	struct dynamodb_ItemCollectionMetrics *m = arena_new_of(c->arena, struct dynamodb_ItemCollectionMetrics);
 	struct av hash = {.type = AV_M};
 	av_set(c->arena, &hash, t->key.hash, av_get(key, t->key.hash));
-	m->ItemCollectionKey = item_document(c->arena, &hash);
+	m->ItemCollectionKey = item_document(c, &hash);
 	struct buf b;
 	space_key(c, &b, t->space);
 	put_partition(&b, av_get(key, t->key.hash));

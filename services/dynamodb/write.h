@@ -41,6 +41,6 @@ void count_metric(struct call *c, struct str table, const char *operation, const
 void stream_start(struct call *c, struct dynamodb_Table *record, struct str view_type);
 void stream_stop(struct call *c, struct dynamodb_Table *record);
 void stream_append(struct call *c, const struct table *t, const struct av *old, const struct av *fresh, bool by_ttl);
-void job_trim_stream(struct call *c, struct str id, struct str payload);
+void ddb_job_trim_stream(struct call *c, struct str id, struct str payload);
 
 #endif

@@ -1,0 +1,51 @@
+/* See access.h. Sources: "Actions, resources, and condition keys for Amazon DynamoDB" (Service Authorization
+ * Reference) and "Using IAM policy conditions for fine-grained access control" (DynamoDB Developer Guide). */
+#include "access.h"
+
+bool ddb_access_one(struct call *c, const char *action, struct str name_or_arn, struct str index, const struct condition_key *keys, size_t n)
+{
+	struct str name = table_name_of(c, name_or_arn);
+	if (!str_present(name))
+		return false;
+	struct access_extra x = {.keys = keys, .n_keys = n};
+	struct dynamodb_ResourcePolicyRecord *policy =
+		call_get(c, key_str(call_key(c, "policy"), name), &dynamodb_shape_ResourcePolicyRecord);
+	if (policy != NULL)
+		x.resource_policy = policy->Policy;
+	struct str arn = str_present(index) ? index_arn(c, name, index) : table_arn(c, name);
+	return authorize(c, action, arn, &x);
+}
+
+/* The members that many inputs have, found by the tables of the model. */
+static struct str input_member(struct call *c, const char *name)
+{
+	const struct member *m = shape_member(c->op->model->input, str_c(name));
+	if (m == NULL || m->shape->type != SHAPE_STRING)
+		return STR_NONE;
+	return *(const struct str *)((const char *)c->in + m->offset);
+}
+
+void ddb_access_table(struct call *c)
+{
+	struct str name = input_member(c, "TableName");
+	if (!str_present(name))
+		name = input_member(c, "TableArn");
+	ddb_access_one(c, NULL, name, STR_NONE, NULL, 0);
+}
+
+void ddb_access_query(struct call *c)
+{
+	const struct dynamodb_QueryInput *in = c->in;
+	ddb_access_one(c, NULL, in->TableName, in->IndexName, NULL, 0);
+}
+
+void ddb_access_scan(struct call *c)
+{
+	const struct dynamodb_ScanInput *in = c->in;
+	ddb_access_one(c, NULL, in->TableName, in->IndexName, NULL, 0);
+}
+
+void ddb_access_resource(struct call *c)
+{
+	ddb_access_one(c, NULL, input_member(c, "ResourceArn"), STR_NONE, NULL, 0);
+}

@@ -1,0 +1,285 @@
+/* UpdateTable: throughput, billing, indexes, stream, protection, class. */
+#include "ops_table.h"
+#include "write.h"
+
+#define INVALID "One or more parameter values were invalid: "
+
+struct update_call {
+	struct call *c;
+	const struct dynamodb_UpdateTableInput *in;
+	struct dynamodb_Table *r;
+	struct dynamodb_TableDescription *d;
+	bool on_demand; /* afterwards */
+};
+
+static bool is_on_demand(const struct dynamodb_TableDescription *d)
+{
+	return d->BillingModeSummary != NULL && str_eq(d->BillingModeSummary->BillingMode, S("PAY_PER_REQUEST"));
+}
+
+static struct dynamodb_GlobalSecondaryIndexDescription *find_index(struct update_call *u, struct str name)
+{
+	for (uint32_t i = 0; i < u->d->GlobalSecondaryIndexes.n; i++) {
+		struct dynamodb_GlobalSecondaryIndexDescription *x =
+			LIST_AT(u->d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i);
+		if (str_eq(x->IndexName, name))
+			return x;
+	}
+	return NULL;
+}
+
+static bool set_throughput(struct update_call *u, struct dynamodb_ProvisionedThroughputDescription *now,
+                           const struct dynamodb_ProvisionedThroughput *want)
+{
+	int64_t read = want->ReadCapacityUnits.v - now->ReadCapacityUnits.v, write = want->WriteCapacityUnits.v - now->WriteCapacityUnits.v;
+	if (read == 0 && write == 0) {
+		fail_validation(u->c, "The provisioned throughput for the table will not change. The requested value equals the current value. "
+		                      "Current ReadCapacityUnits provisioned for the table: %lld. Requested ReadCapacityUnits: %lld. "
+		                      "Current WriteCapacityUnits provisioned for the table: %lld. Requested WriteCapacityUnits: %lld. "
+		                      "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
+		                (long long)now->ReadCapacityUnits.v, (long long)want->ReadCapacityUnits.v,
+		                (long long)now->WriteCapacityUnits.v, (long long)want->WriteCapacityUnits.v);
+		return false;
+	}
+	if (read > 0 || write > 0)
+		now->LastIncreaseDateTime = SOME_TIME(u->c->now_ms);
+	if (read < 0 || write < 0) {
+		now->LastDecreaseDateTime = SOME_TIME(u->c->now_ms);
+		now->NumberOfDecreasesToday = SOME_I64(now->NumberOfDecreasesToday.v + 1);
+	}
+	now->ReadCapacityUnits = SOME_I64(want->ReadCapacityUnits.v);
+	now->WriteCapacityUnits = SOME_I64(want->WriteCapacityUnits.v);
+	return true;
+}
+
+static void to_on_demand(struct update_call *u)
+{
+	struct dynamodb_BillingModeSummary *b = arena_new_of(u->c->arena, struct dynamodb_BillingModeSummary);
+	b->BillingMode = S("PAY_PER_REQUEST");
+	b->LastUpdateToPayPerRequestDateTime = SOME_TIME(u->c->now_ms);
+	u->d->BillingModeSummary = b;
+	u->d->ProvisionedThroughput->ReadCapacityUnits = SOME_I64(0);
+	u->d->ProvisionedThroughput->WriteCapacityUnits = SOME_I64(0);
+	for (uint32_t i = 0; i < u->d->GlobalSecondaryIndexes.n; i++) {
+		struct dynamodb_GlobalSecondaryIndexDescription *x =
+			LIST_AT(u->d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i);
+		x->ProvisionedThroughput->ReadCapacityUnits = SOME_I64(0);
+		x->ProvisionedThroughput->WriteCapacityUnits = SOME_I64(0);
+	}
+}
+
+static bool update_billing(struct update_call *u)
+{
+	const struct dynamodb_UpdateTableInput *in = u->in;
+	bool was = is_on_demand(u->d);
+	u->on_demand = str_present(in->BillingMode) ? str_eq(in->BillingMode, S("PAY_PER_REQUEST")) : was;
+	if (str_eq(in->BillingMode, S("PROVISIONED")) && in->ProvisionedThroughput == NULL && was) {
+		fail_validation(u->c, INVALID "ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
+		return false;
+	}
+	if (in->ProvisionedThroughput != NULL && u->on_demand) {
+		fail_validation(u->c, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+		                              "PAY_PER_REQUEST");
+		return false;
+	}
+	if (u->on_demand && !was)
+		to_on_demand(u);
+	if (!u->on_demand && was)
+		u->d->BillingModeSummary->BillingMode = S("PROVISIONED");
+	if (in->OnDemandThroughput != NULL)
+		u->d->OnDemandThroughput = in->OnDemandThroughput;
+	return in->ProvisionedThroughput == NULL || set_throughput(u, u->d->ProvisionedThroughput, in->ProvisionedThroughput);
+}
+
+static bool add_definitions(struct update_call *u, struct list more)
+{
+	for (uint32_t i = 0; i < more.n; i++) {
+		const struct dynamodb_AttributeDefinition *want = LIST_AT(more, struct dynamodb_AttributeDefinition, i), *have = NULL;
+		for (uint32_t j = 0; j < u->d->AttributeDefinitions.n; j++) {
+			const struct dynamodb_AttributeDefinition *a = LIST_AT(u->d->AttributeDefinitions, struct dynamodb_AttributeDefinition, j);
+			if (str_eq(a->AttributeName, want->AttributeName))
+				have = a;
+		}
+		if (have != NULL && !str_eq(have->AttributeType, want->AttributeType)) {
+			fail_validation(u->c, INVALID "Attribute definition of %.*s differs from that of the table", STR_ARG(want->AttributeName));
+			return false;
+		}
+		if (have != NULL)
+			continue;
+		struct dynamodb_AttributeDefinition *all = arena_grow(u->c->arena, u->d->AttributeDefinitions.v, sizeof *all,
+			u->d->AttributeDefinitions.n, (size_t)u->d->AttributeDefinitions.n + 1);
+		all[u->d->AttributeDefinitions.n] = *want;
+		u->d->AttributeDefinitions = (struct list){all, u->d->AttributeDefinitions.n + 1, true};
+	}
+	return true;
+}
+
+/* The index is written to from this commit on; a job fills in what is there already. */
+static bool create_index(struct update_call *u, const struct dynamodb_CreateGlobalSecondaryIndexAction *a)
+{
+	struct call *c = u->c;
+	if (table_index(table_of_record(c, u->r), a->IndexName) != NULL) {
+		fail_validation(c, "Attempting to create an index which already exists");
+		return false;
+	}
+	if (u->d->GlobalSecondaryIndexes.n >= GSI_MAX) {
+		fail_validation(c, INVALID "GlobalSecondaryIndex count exceeds the per-table limit of 20");
+		return false;
+	}
+	if (!ddb_check_global_index(c, u->d->AttributeDefinitions, a->IndexName, a->KeySchema, a->Projection))
+		return false;
+	if (!u->on_demand && a->ProvisionedThroughput == NULL) {
+		fail_validation(c, INVALID "ProvisionedThroughput must be specified for index: %.*s", STR_ARG(a->IndexName));
+		return false;
+	}
+	uint32_t n = u->d->GlobalSecondaryIndexes.n;
+	struct dynamodb_GlobalSecondaryIndexDescription *all =
+		arena_grow(c->arena, u->d->GlobalSecondaryIndexes.v, sizeof *all, n, (size_t)n + 1);
+	struct dynamodb_ProvisionedThroughputDescription *p = arena_new_of(c->arena, struct dynamodb_ProvisionedThroughputDescription);
+	p->NumberOfDecreasesToday = SOME_I64(0);
+	p->ReadCapacityUnits = SOME_I64(a->ProvisionedThroughput != NULL ? a->ProvisionedThroughput->ReadCapacityUnits.v : 0);
+	p->WriteCapacityUnits = SOME_I64(a->ProvisionedThroughput != NULL ? a->ProvisionedThroughput->WriteCapacityUnits.v : 0);
+	all[n] = (struct dynamodb_GlobalSecondaryIndexDescription){.IndexName = a->IndexName, .KeySchema = a->KeySchema,
+		.Projection = a->Projection, .IndexStatus = S("CREATING"), .Backfilling = SOME_BOOL(true), .ProvisionedThroughput = p,
+		.OnDemandThroughput = a->OnDemandThroughput, .IndexArn = index_arn(c, u->d->TableName, a->IndexName)};
+	u->d->GlobalSecondaryIndexes = (struct list){all, n + 1, true};
+	add_index_space(c, u->r, a->IndexName);
+	job_put(c, "backfill", arena_join(c->arena, u->d->TableName, S("/"), a->IndexName), c->now_ms, S(""));
+	return true;
+}
+
+static bool fail_no_index(struct update_call *u, struct str name)
+{
+	call_fail(u->c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found: Index: %.*s for table: %.*s not found",
+	          STR_ARG(name), STR_ARG(u->d->TableName));
+	return false;
+}
+
+static bool delete_index(struct update_call *u, struct str name)
+{
+	struct dynamodb_GlobalSecondaryIndexDescription *all = u->d->GlobalSecondaryIndexes.v, *x = find_index(u, name);
+	if (x == NULL)
+		return fail_no_index(u, name);
+	uint32_t at = (uint32_t)(x - all);
+	memmove(x, x + 1, (u->d->GlobalSecondaryIndexes.n - at - 1) * sizeof *x);
+	if (--u->d->GlobalSecondaryIndexes.n == 0)
+		u->d->GlobalSecondaryIndexes = (struct list){0};
+	struct dynamodb_IndexSpace *spaces = u->r->IndexSpaces.v;
+	for (uint32_t i = 0; i < u->r->IndexSpaces.n; i++) {
+		if (!str_eq(spaces[i].IndexName, name))
+			continue;
+		purge_space(u->c, (uint64_t)spaces[i].Space.v);
+		spaces[i] = spaces[--u->r->IndexSpaces.n];
+		break;
+	}
+	return true;
+}
+
+static bool update_index(struct update_call *u, const struct dynamodb_UpdateGlobalSecondaryIndexAction *a)
+{
+	struct dynamodb_GlobalSecondaryIndexDescription *x = find_index(u, a->IndexName);
+	if (x == NULL)
+		return fail_no_index(u, a->IndexName);
+	if (a->OnDemandThroughput != NULL)
+		x->OnDemandThroughput = a->OnDemandThroughput;
+	return a->ProvisionedThroughput == NULL || set_throughput(u, x->ProvisionedThroughput, a->ProvisionedThroughput);
+}
+
+static bool update_indexes(struct update_call *u)
+{
+	uint32_t made_or_gone = 0;
+	for (uint32_t i = 0; i < u->in->GlobalSecondaryIndexUpdates.n; i++) {
+		const struct dynamodb_GlobalSecondaryIndexUpdate *x =
+			LIST_AT(u->in->GlobalSecondaryIndexUpdates, struct dynamodb_GlobalSecondaryIndexUpdate, i);
+		if ((x->Create != NULL) + (x->Update != NULL) + (x->Delete != NULL) != 1) {
+			fail_validation(u->c, INVALID "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+			                              "GlobalSecondaryIndexUpdate.Delete must not be null");
+			return false;
+		}
+		made_or_gone += x->Update == NULL;
+		if (made_or_gone > 1) {
+			call_fail(u->c, &dynamodb_err_LimitExceededException,
+			          "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table");
+			return false;
+		}
+		bool ok = x->Create != NULL ? create_index(u, x->Create) :
+		          x->Delete != NULL ? delete_index(u, x->Delete->IndexName) : update_index(u, x->Update);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool update_stream(struct update_call *u)
+{
+	const struct dynamodb_StreamSpecification *s = u->in->StreamSpecification;
+	if (s == NULL)
+		return true;
+	bool has = u->r->StreamNumber.v != 0;
+	if (s->StreamEnabled.v && has) {
+		fail_validation(u->c, "Table already has an enabled stream: TableName: %.*s", STR_ARG(u->d->TableName));
+		return false;
+	}
+	if (!s->StreamEnabled.v && !has) {
+		fail_validation(u->c, "Table has no stream to disable: TableName: %.*s", STR_ARG(u->d->TableName));
+		return false;
+	}
+	if (!s->StreamEnabled.v) {
+		stream_stop(u->c, u->r);
+		return true;
+	}
+	if (!str_present(s->StreamViewType)) {
+		fail_validation(u->c, INVALID "StreamViewType must be specified when StreamEnabled is true");
+		return false;
+	}
+	stream_start(u->c, u->r, s->StreamViewType);
+	return true;
+}
+
+static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *in)
+{
+	if (in->VectorIndexUpdates.n > 0 || in->GlobalTableWitnessUpdates.n > 0 || str_present(in->MultiRegionConsistency) ||
+	    str_present(in->GlobalTableSettingsReplicationMode) || in->ReplicaUpdates.n > 0) {
+		call_unsupported(c, "UpdateTable: ReplicaUpdates, VectorIndexUpdates, GlobalTableWitnessUpdates, MultiRegionConsistency and "
+		                    "GlobalTableSettingsReplicationMode are not supported");
+		return false;
+	}
+	if (in->ProvisionedThroughput == NULL && !str_present(in->BillingMode) && in->StreamSpecification == NULL &&
+	    in->GlobalSecondaryIndexUpdates.n == 0 && in->SSESpecification == NULL && !str_present(in->TableClass) &&
+	    !in->DeletionProtectionEnabled.set && in->OnDemandThroughput == NULL && in->WarmThroughput == NULL) {
+		fail_validation(c, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
+		                   "SSESpecification or ReplicaUpdates is required");
+		return false;
+	}
+	return true;
+}
+
+void ddb_update_table(struct call *c)
+{
+	struct update_call u = {.c = c, .in = c->in};
+	struct dynamodb_UpdateTableOutput *out = c->out;
+	if (!check_asked(c, u.in))
+		return;
+	u.r = table_required(c, u.in->TableName);
+	if (u.r == NULL)
+		return;
+	u.d = u.r->Description;
+	if (!update_billing(&u) || !add_definitions(&u, u.in->AttributeDefinitions) || !update_indexes(&u) || !update_stream(&u))
+		return;
+	if (u.in->DeletionProtectionEnabled.set)
+		u.d->DeletionProtectionEnabled = u.in->DeletionProtectionEnabled;
+	if (str_present(u.in->TableClass)) {
+		u.d->TableClassSummary = arena_new_of(c->arena, struct dynamodb_TableClassSummary);
+		u.d->TableClassSummary->TableClass = u.in->TableClass;
+		u.d->TableClassSummary->LastUpdateDateTime = SOME_TIME(c->now_ms);
+	}
+	if (u.in->SSESpecification != NULL) {
+		u.d->SSEDescription = arena_new_of(c->arena, struct dynamodb_SSEDescription);
+		u.d->SSEDescription->Status = u.in->SSESpecification->Enabled.v ? S("ENABLED") : S("DISABLED");
+		u.d->SSEDescription->SSEType = u.in->SSESpecification->SSEType;
+		u.d->SSEDescription->KMSMasterKeyArn = u.in->SSESpecification->KMSMasterKeyId;
+	}
+	table_save(c, u.r);
+	out->TableDescription = table_describe(c, u.r);
+	out->TableDescription->TableStatus = S("UPDATING");
+}
