@@ -239,11 +239,14 @@ struct json *sam_transform(struct arena *a, const struct json *template, const s
 	struct sam s = {.a = a, .in = json_copy(a, template)};
 	ASSERT(json_is(template, JSON_OBJECT) && why != NULL);
 	buf_init(&s.errors, a, 65536);
-	s.resources = json_get(s.in, S("Resources"));
-	if (!json_is(s.resources, JSON_OBJECT) || s.resources->n == 0) {
+	const struct json *resources = json_get(s.in, S("Resources"));
+	if (!json_is(resources, JSON_OBJECT) || resources->n == 0) {
 		*why = S("Invalid Serverless Application Specification document. Number of errors found: 1. 'Resources' section is required");
 		return NULL;
 	}
+	/* a place of its own: s.in grows and shrinks (Conditions, Globals) while resources are pointed at */
+	s.resources = arena_new_of(a, struct json);
+	*s.resources = *resources;
 	s.parameters = known_values(&s, template, parameters, region);
 	s.changed_ids = json_new_object(a);
 	s.refs = json_new_object(a);

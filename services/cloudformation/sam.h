@@ -27,7 +27,7 @@ struct made {
 struct sam {
 	struct arena *a;
 	struct json *in;          /* the input after the plug-ins; api definitions grow in it while functions are done */
-	struct json *resources;   /* in.Resources */
+	struct json *resources;   /* in's Resources, at a place of their own */
 	struct json *out;         /* output Resources */
 	struct json *parameters;  /* for resolving Ref in fields whose value the transform must know */
 	struct json *changed_ids; /* {old id: new id} */

@@ -361,14 +361,12 @@ static bool conditional_role(struct sam *s, struct function *f, struct made *rol
 
 static void propagate_tags(struct sam *s)
 {
-	static const char *const taggable[] = {"AWS::Lambda::Function", "AWS::IAM::Role", "AWS::SQS::Queue", "AWS::SNS::Topic",
-		"AWS::Lambda::EventSourceMapping", "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::ApiGateway::UsagePlan",
-		"AWS::ApiGateway::ApiKey", "AWS::Events::Rule"};
+	static const char *const taggable[] = {"AWS::Lambda::Function", "AWS::IAM::Role", "AWS::SQS::Queue", "AWS::SNS::Topic"};
 	const struct json *tags = sam_property(s, "Tags");
 	if (!sam_truthy(tags) || !sam_truthy(sam_property(s, "PropagateTags")))
 		return;
 	for (struct made *m = s->made; m != NULL; m = m->next)
-		for (size_t i = 0; i < COUNT_OF(taggable) && !str_eq(str_c(m->type), S("AWS::Lambda::Function")); i++)
+		for (size_t i = 0; i < COUNT_OF(taggable); i++)
 			if (str_eq(str_c(m->type), str_c(taggable[i])))
 				json_set(s->a, m->properties, S("Tags"), sam_tags(s, tags, false));
 }

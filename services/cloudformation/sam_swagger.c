@@ -288,7 +288,7 @@ void swagger_openapi(struct sam *s, struct json *doc, const struct json *version
 		json_unset(options, S("consumes"));
 		struct json *headers = json_get(json_get(json_get(options, S("responses")), S("200")), S("headers"));
 		for (uint32_t k = 0; json_is(headers, JSON_OBJECT) && k < headers->n; k++)
-			if (json_get(&headers->members[k].value, S("schema")) == NULL)
-				headers->members[k].value = *sam_one(s, "schema", &headers->members[k].value);
+			/* once more at every pass, as the translator does */
+			headers->members[k].value = *sam_one(s, "schema", &headers->members[k].value);
 	}
 }
