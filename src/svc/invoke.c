@@ -84,7 +84,7 @@ struct invoked invoke(struct call *c, const char *service, const char *op_name, 
 		.protocol = s->model->protocol, .parent = c, .state = c->state};
 	struct str why = STR_NONE;
 	const struct shape *input = op->model->input;
-	sub.in = input != NULL ? typed_from_json(c->arena, input, in, true, &why) : (const void *)"";
+	sub.in = input != NULL ? typed_from_json(c->arena, input, typed_coerce(c->arena, input, in), true, &why) : (const void *)"";
 	if (sub.in == NULL)
 		return refused(c, 400, "ValidationException", why);
 	struct wire_error invalid = {0};

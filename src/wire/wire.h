@@ -86,6 +86,9 @@ void wire_add_header(struct arena *a, struct wire_response *r, struct str name, 
  * `strict`). */
 struct json *typed_to_json(struct arena *a, const struct shape *s, const void *v);
 void *typed_from_json(struct arena *a, const struct shape *s, const struct json *j, bool strict, struct str *err);
+/* A copy of j (sharing what needs no change) with scalars in the JSON type that the shape wants where their text says the
+ * same ("12" and 12, "true" and true), as AWS reads CloudFormation properties. Never fails: the rest is left as it is. */
+struct json *typed_coerce(struct arena *a, const struct shape *s, const struct json *j);
 struct str typed_to_cbor(struct arena *a, const struct shape *s, const void *v);
 void *typed_from_cbor(struct arena *a, const struct shape *s, struct str cbor); /* NULL: malformed; unknown members are skipped */
 /* Deep copy of a typed value into another arena. */
