@@ -1,0 +1,99 @@
+/* Helpers for the CloudFormation types of services; cfn.h says what each does.
+ *
+ * Pure but for the call's arena: nothing here reads or writes the store. */
+#include "svc/cfn.h"
+
+#include "base/enc.h"
+#include "svc/call.h"
+
+struct str cfn_make_name(struct cfn_resource *r, size_t max, bool lower)
+{
+	struct arena *a = r->c->arena;
+	static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	char tail[12];
+	ASSERT(max > sizeof(tail) + 4);
+	/* the same at every poll of one operation */
+	struct sha256 h = sha256(arena_join(a, r->client_token, r->logical_id, r->stack_id));
+	for (size_t i = 0; i < sizeof(tail); i++)
+		tail[i] = upper[h.b[i] % 32];
+	size_t room = max - sizeof(tail) - 2, stack = r->stack_name.n, logical = r->logical_id.n;
+	if (stack + logical > room) {
+		logical = logical < room / 2 ? logical : room / 2;
+		stack = stack < room - logical ? stack : room - logical;
+	}
+	struct str name = arena_join(a, str_slice(r->stack_name, 0, stack), S("-"), str_slice(r->logical_id, 0, logical), S("-"),
+	                             str_of(tail, sizeof(tail)));
+	char *p = (char *)name.p;
+	for (size_t i = 0; lower && i < name.n; i++)
+		if (p[i] >= 'A' && p[i] <= 'Z')
+			p[i] = (char)(p[i] + 32);
+	ASSERT(name.n <= max);
+	return name;
+}
+
+enum cfn_status cfn_fail(struct cfn_resource *r, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	r->reason = arena_vprintf(r->c->arena, fmt, ap);
+	va_end(ap);
+	return CFN_FAILED;
+}
+
+/* CloudFormation's own name for what went wrong. Source: "Resource type handler error codes". */
+static const char *handler_code(const struct wire_error *e)
+{
+	static const struct { const char *part, *code; } known[] = {
+		{"AlreadyExists", "AlreadyExists"}, {"Conflict", "AlreadyExists"}, {"InUse", "AlreadyExists"},
+		{"NotFound", "NotFound"}, {"NoSuch", "NotFound"}, {"NonExistent", "NotFound"}, {"DoesNotExist", "NotFound"},
+		{"AccessDenied", "AccessDenied"}, {"Unauthorized", "AccessDenied"}, {"Throttl", "Throttling"},
+		{"LimitExceeded", "ServiceLimitExceeded"}};
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		if (str_find_str(e->code, str_c(known[i].part)) >= 0)
+			return known[i].code;
+	return e->status >= 500 ? "GeneralServiceException" : "InvalidRequest";
+}
+
+enum cfn_status cfn_fail_as(struct cfn_resource *r, const struct wire_error *e)
+{
+	return cfn_fail(r, "Resource handler returned message: \"%.*s (Service: %s, Status Code: %d, Request ID: %.*s)\" "
+	                "(RequestToken: %.*s, HandlerErrorCode: %s)", STR_ARG(e->message.n > 0 ? e->message : e->code),
+	                r->type, e->status, STR_ARG(r->c->request_id), STR_ARG(r->client_token), handler_code(e));
+}
+
+struct json *cfn_input(struct cfn_resource *r, const char *const *pairs)
+{
+	struct json *in = json_new_object(r->c->arena);
+	for (; pairs[0] != NULL; pairs += 2) {
+		const struct json *v = json_get(r->properties, str_c(pairs[0]));
+		if (v != NULL)
+			json_set(r->c->arena, in, str_c(pairs[1]), v);
+	}
+	return in;
+}
+
+static void add_tag(struct arena *a, struct json *tags, struct str key, struct str value)
+{
+	json_set(a, tags, key, json_new_str(a, value));
+}
+
+struct json *cfn_tags(struct cfn_resource *r, bool as_map)
+{
+	struct arena *a = r->c->arena;
+	struct json *map = json_new_object(a), *own = json_get(r->properties, S("Tags")), *list = json_new_array(a);
+	for (uint32_t i = 0; r->stack_tags != NULL && i < r->stack_tags->n; i++)
+		if (!str_starts(r->stack_tags->members[i].key, S("aws:"))) /* reserved: services refuse them from callers */
+			add_tag(a, map, r->stack_tags->members[i].key, json_str(&r->stack_tags->members[i].value));
+	for (uint32_t i = 0; json_is(own, JSON_ARRAY) && i < own->n; i++)
+		json_set(a, map, json_get_str(&own->items[i], "Key"), json_get(&own->items[i], S("Value")));
+	for (uint32_t i = 0; json_is(own, JSON_OBJECT) && i < own->n; i++)
+		json_set(a, map, own->members[i].key, &own->members[i].value);
+	if (as_map)
+		return map;
+	for (uint32_t i = 0; i < map->n; i++) {
+		struct json *tag = json_push(a, list, json_new_object(a));
+		json_set_str(a, tag, "Key", map->members[i].key);
+		json_set(a, tag, S("Value"), &map->members[i].value);
+	}
+	return list;
+}
