@@ -60,13 +60,42 @@ static struct policy *parsed_or_nothing(struct call *c, struct str document)
 	return p != NULL ? p : parsed(c, S("{\"Version\":\"2012-10-17\",\"Statement\":[]}"));
 }
 
+/* A session policy as sts puts it into the token: a document that may name managed ones beside its statements
+ * ("PolicyArns"); together they are the session's. */
+static struct policy *session_of(struct call *here, struct str text)
+{
+	struct arena *a = here->arena;
+	struct json *all = json_parse(a, text, NULL), *arns = json_get(all, S("PolicyArns"));
+	if (arns == NULL)
+		return parsed_or_nothing(here, text);
+	struct json *own = json_get(all, S("Statement")), *statements = json_new_array(a), *merged = json_new_object(a);
+	for (uint32_t k = 0; json_is(own, JSON_ARRAY) && k < own->n; k++)
+		json_push(a, statements, &own->items[k]);
+	if (json_is(own, JSON_OBJECT))
+		json_push(a, statements, own);
+	for (uint32_t i = 0; i < arns->n; i++) {
+		struct str document = managed_document(here, json_str(&arns->items[i]));
+		struct json *more = str_present(document) ? json_get(json_parse(a, document, NULL), S("Statement")) : NULL;
+		for (uint32_t k = 0; json_is(more, JSON_ARRAY) && k < more->n; k++)
+			json_push(a, statements, &more->items[k]);
+		if (json_is(more, JSON_OBJECT))
+			json_push(a, statements, more);
+	}
+	for (uint32_t i = 0; i < statements->n; i++)
+		json_unset(&statements->items[i], S("Sid")); /* unique in one document only */
+	json_set_str(a, merged, "Version", S("2012-10-17"));
+	json_set(a, merged, S("Statement"), statements);
+	return parsed_or_nothing(here, json_text(a, merged));
+}
+
 /* IAM answers for the caller's own account, whatever account the call works in. */
 static const struct iam_Entity *entity_of(struct call *c, const struct principal *who, enum kind kind)
 {
+	struct str name = who->type == PRINCIPAL_FEDERATED ? who->session_name : who->name;
 	struct call here = *c;
 	here.service = service_find(S("iam"));
 	here.account = who->account;
-	return entity_find(&here, kind, who->name);
+	return entity_find(&here, kind, name);
 }
 
 void resolve_policies(struct call *c, const struct principal *who, struct policy_input *in)
@@ -85,8 +114,10 @@ void resolve_policies(struct call *c, const struct principal *who, struct policy
 		if (str_present(e->Boundary))
 			in->boundary = parsed_or_nothing(c, managed_document(&here, e->Boundary));
 	}
+	if (who->type == PRINCIPAL_FEDERATED && !str_present(who->session_name)) /* root asked for it: all that the session policy leaves */
+		add(&g, S("root"), S("{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"));
 	if (str_present(who->session_policy))
-		in->session = parsed_or_nothing(c, who->session_policy);
+		in->session = session_of(&here, who->session_policy);
 	struct policy **v = arena_array(c->arena, struct policy *, d.n);
 	size_t n = 0;
 	for (size_t i = 0; i < d.n; i++) {
@@ -114,7 +145,8 @@ bool resolve_role(struct call *c, struct str role_arn, struct principal *role, s
 		tags[i] = (struct param_tag){t->Key, t->Value, false};
 	}
 	*role = (struct principal){.type = PRINCIPAL_ASSUMED_ROLE, .account = arena_dup(c->arena, arn.account), .name = e->Name,
-		.role_arn = arena_dup(c->arena, role_arn), .user_id = e->Id, .tags = tags, .n_tags = e->Labels.n};
+		.role_arn = arena_dup(c->arena, role_arn), .user_id = e->Id, .tags = tags, .n_tags = e->Labels.n,
+		.token_expires_ms = e->MaxSession.v * 1000};
 	*trust = e->Trust;
 	return true;
 }

@@ -24,10 +24,10 @@ struct principal {
 	struct str account;   /* "000000000000"; absent for services and anonymous */
 	struct str arn;       /* arn:aws:iam::A:root, arn:aws:sts::A:assumed-role/R/S, ... */
 	struct str role_arn;  /* assumed roles: the role's */
-	struct str name;      /* user name; role name; "lambda.amazonaws.com" */
+	struct str name;      /* user name; role name; "lambda.amazonaws.com"; federated user name */
 	struct str user_id;   /* aws:userid: AIDA..., AROA...:session */
 	struct str access_key;
-	struct str session_name;
+	struct str session_name; /* assumed roles: the session's; federated users: the user's who asked for it */
 	struct str source_arn, source_account; /* services: on whose behalf (aws:SourceArn) */
 	struct str session_policy;   /* document of the session, absent when none */
 	struct str source_identity;  /* aws:SourceIdentity of the session, absent when none */

@@ -153,21 +153,54 @@ static bool unseal(struct arena *a, struct str sealed, struct str *plain)
 	return ok;
 }
 
+/* ---- access key ids ---- */
+
+/* 16 base-32 digits are 80 bits: the first is set, 40 are the account's number, the rest is chance. */
+static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+struct str access_key_make(struct arena *a, const char prefix[4], struct str account)
+{
+	uint64_t number = 0;
+	ASSERT(account.n == 12 && str_to_u64(account, &number));
+	uint64_t high = UINT64_C(1) << 47 | number << 7 | (random_u64() & 127); /* 48 bits */
+	uint64_t low = random_u64() & 0xffffffff;
+	char *id = arena_bytes(a, 20);
+	memcpy(id, prefix, 4);
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned shift = 75 - 5 * i; /* of the digit's lowest bit in 80 */
+		uint64_t five = shift >= 32 ? high >> (shift - 32) : high << (32 - shift) | low >> shift;
+		id[4 + i] = base32[five & 31];
+	}
+	return str_of(id, 20);
+}
+
+struct str access_key_account(struct arena *a, struct str id)
+{
+	uint64_t bits = 0;
+	if (id.n != 20 || (!str_starts(id, S("AKIA")) && !str_starts(id, S("ASIA"))))
+		return STR_NONE;
+	for (unsigned i = 0; i < 10; i++) { /* 50 bits: all that matters is in the first 48 */
+		const char *at = memchr(base32, id.p[4 + i], 32);
+		if (at == NULL)
+			return STR_NONE;
+		bits = bits << 5 | (uint64_t)(at - base32);
+	}
+	uint64_t number = bits >> 2 >> 7 & 0xffffffffff;
+	return number <= UINT64_C(999999999999) ? arena_printf(a, "%012llu", (unsigned long long)number) : STR_NONE;
+}
+
 struct session session_issue(struct arena *a, const struct principal *who, int64_t now_ms, int64_t expires_ms)
 {
 	ASSERT(key_is_set);
 	ASSERT(expires_ms > now_ms && who->n_tags <= TAGS_MAX);
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char *id = arena_bytes(a, 21);
-	memcpy(id, "ASIA", 4);
-	random_upper(id + 4, 16);
 	char *secret = arena_bytes(a, 40);
 	unsigned char dice[40];
 	random_bytes(dice, sizeof dice);
 	for (size_t i = 0; i < sizeof dice; i++)
 		secret[i] = alphabet[dice[i] & 63];
 	struct principal p = *who;
-	p.access_key = str_of(id, 20);
+	p.access_key = access_key_make(a, "ASIA", who->account);
 	p.token_issued_ms = now_ms;
 	p.token_expires_ms = expires_ms;
 	struct buf b;

@@ -14,4 +14,10 @@ struct session session_issue(struct arena *a, const struct principal *who, int64
 /* Open a token. false: not ours or tampered with. Expiry is the caller's to check (token_expires_ms). */
 bool session_open(struct arena *a, struct str token, struct principal *who, struct str *secret);
 
+/* A new access key id, 20 characters: the prefix (AKIA, ASIA), then the account's number and random bits in AWS's
+ * arrangement, so that the account can be read from it without asking anyone. */
+struct str access_key_make(struct arena *a, const char prefix[4], struct str account);
+/* The account an access key id tells, 12 digits in the arena. Absent: not of that form. */
+struct str access_key_account(struct arena *a, struct str id);
+
 #endif

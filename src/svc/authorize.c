@@ -64,7 +64,7 @@ struct verdict authorize_as(struct call *c, const struct principal *who, struct 
 	gather_keys(c, x, &r);
 	struct policy_input in = {0};
 	const struct service *iam = identity_service();
-	if (iam != NULL && (who->type == PRINCIPAL_USER || who->type == PRINCIPAL_ASSUMED_ROLE))
+	if (iam != NULL && (who->type == PRINCIPAL_USER || who->type == PRINCIPAL_ASSUMED_ROLE || who->type == PRINCIPAL_FEDERATED))
 		iam->policies(c, who, &in);
 	if (in.session == NULL)
 		in.session = parse_or_null(c, who->session_policy, POLICY_IDENTITY);
@@ -169,6 +169,7 @@ const struct principal *assume_role(struct call *c, struct str role_arn, const c
 	role->arn = arena_printf(c->arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(role->account), STR_ARG(role->name),
 		STR_ARG(session_name));
 	role->token_issued_ms = c->now_ms;
+	role->token_expires_ms += c->now_ms; /* was a span */
 	return role;
 }
 

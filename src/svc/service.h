@@ -60,7 +60,7 @@ struct service {
 	/* Long-term access keys; only iam has it: loop thread, from memory. false: no such key. */
 	bool (*secret_of)(struct str access_key, struct arena *a, struct principal *who, struct str *secret);
 	/* A role by ARN; only iam has it. Fills what a session of it carries (role_arn, name, user_id without session, account,
-	 * tags) and its trust policy. false: no such role. */
+	 * tags; token_expires_ms is the longest session, a span) and its trust policy. false: no such role. */
 	bool (*role_of)(struct call *c, struct str role_arn, struct principal *role, struct str *trust);
 	size_t body_max;    /* largest request body that does not stream; 0: 16 MiB */
 	size_t stream_inline; /* streaming bodies up to this stay in memory, larger ones become blobs; 0: 128 KiB */

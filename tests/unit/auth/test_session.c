@@ -59,8 +59,25 @@ static void test_tampering(void **state)
 	arena_free(a);
 }
 
+/* AWS's own ids tell the account in the same way; this pair is published (GetAccessKeyInfo's examples circulate it). */
+static void test_access_key_ids(void **state)
+{
+	(void)state;
+	struct arena *a = arena_new(0);
+	assert_true(str_eq(access_key_account(a, S("ASIAQNZGKIQY56JQ7WML")), S("029608264753")));
+	for (int i = 0; i < 100; i++) {
+		struct str id = access_key_make(a, "AKIA", S("999999999999"));
+		assert_true(id.n == 20 && str_starts(id, S("AKIA")));
+		assert_true(str_eq(access_key_account(a, id), S("999999999999")));
+	}
+	assert_true(str_eq(access_key_account(a, access_key_make(a, "ASIA", S("000000000000"))), S("000000000000")));
+	assert_false(str_present(access_key_account(a, S("AKIA"))));
+	assert_false(str_present(access_key_account(a, S("AKIA0000000000000000"))));
+	arena_free(a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_tampering)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_access_key_ids), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_tampering)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,19 @@
+/* AWS Security Token Service: the rows of the service. It keeps nothing: a token carries its session (auth/session.h). */
+#include "sts.h"
+
+static const struct op ops[] = {
+	{.model = &sts_op_GetCallerIdentity, .run = op_GetCallerIdentity, .mode = OP_PURE},
+	{.model = &sts_op_GetAccessKeyInfo, .run = op_GetAccessKeyInfo, .mode = OP_READ},
+	{.model = &sts_op_GetSessionToken, .run = op_GetSessionToken, .mode = OP_PURE},
+	{.model = &sts_op_GetFederationToken, .run = op_GetFederationToken, .mode = OP_READ, .access = access_GetFederationToken},
+	{.model = &sts_op_AssumeRole, .run = op_AssumeRole, .mode = OP_READ, .access = access_AssumeRole},
+};
+
+const struct service service_sts = {
+	.name = "sts",
+	.model = &sts_model,
+	.iam_prefix = "sts",
+	.principal = "sts.amazonaws.com",
+	.ops = ops,
+	.n_ops = COUNT_OF(ops),
+};

@@ -1,0 +1,30 @@
+/* What the files of the sts service share. Only services/sts/ includes this. */
+#ifndef TSUBO_STS_H
+#define TSUBO_STS_H
+
+#include "auth/session.h"
+#include "svc/service.h"
+#include "sts.model.h"
+
+void op_GetCallerIdentity(struct call *c);
+void op_GetAccessKeyInfo(struct call *c);
+void op_GetSessionToken(struct call *c);
+void op_GetFederationToken(struct call *c);
+void access_GetFederationToken(struct call *c);
+void op_AssumeRole(struct call *c);
+void access_AssumeRole(struct call *c);
+
+/* Credentials in the answer's form. */
+struct sts_Credentials *credentials_out(struct call *c, struct session s);
+
+/* The session policy that goes into the token: the inline document and the ARNs of managed ones beside it. Absent when
+ * neither is given. false: failed (malformed, no such policy, too large). *packed: per cent of what a token may hold. */
+bool session_policy(struct call *c, struct str account, struct str document, struct list arns, struct str *out, int64_t *packed);
+/* Session tags from the request, checked: no reserved or repeated keys. false: failed. */
+bool session_tags(struct call *c, struct list tags, struct param_tag **out, size_t *n);
+/* aws:RequestTag/..., aws:TagKeys. Appends to keys and returns the new count. */
+size_t tag_keys(struct call *c, struct list tags, struct condition_key *keys, size_t n);
+/* MFA and other members nobody here can honour: fails when one is present. */
+bool only_supported(struct call *c, struct str serial, struct str token_code, struct opt_i64 minimum_size);
+
+#endif
