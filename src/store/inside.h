@@ -69,13 +69,13 @@ struct store {
 	rocksdb_t *db;
 	rocksdb_options_t *options;
 	rocksdb_cache_t *cache;
-	rocksdb_writeoptions_t *write;
+	rocksdb_writeoptions_t *write, *write_slowly; /* refuse, or wait, when RocksDB cannot keep up */
 	rocksdb_readoptions_t *read_newest, *read_persisted;
 	struct wal *wal;
 
 	/* the writer's */
 	struct overlay group;
-	bool in_group, txn_open;
+	bool in_group, txn_open, stalled;
 	struct txn writer;
 	rocksdb_writebatch_t *batch;
 
@@ -94,6 +94,8 @@ bool rocks_open(struct store *s, size_t cache_bytes, char **why);
 void rocks_close(struct store *s);
 /* Apply a group (a write batch) to the database's memory; the log has it on disk. */
 bool rocks_apply(struct store *s, rocksdb_writebatch_t *batch, char **why);
+/* false after a group was refused, as long as RocksDB takes no more: nobody need wait for that again. */
+bool rocks_ready(struct store *s);
 /* The number under APPLIED_KEY: as it is now, or as it is on disk. */
 uint64_t rocks_applied(struct store *s, bool on_disk);
 /* Everything in memory to disk, and wait. */

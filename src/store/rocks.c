@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
 	CACHE_BYTES = 8 << 20,
@@ -15,6 +16,8 @@ enum {
 	OPEN_FILES = 512,
 	LOG_ERROR = 3, /* rocksdb's InfoLogLevel */
 	PERSISTED_TIER = 2, /* rocksdb's ReadTier */
+	STALL_STEP_MS = 2,
+	STALL_MAX_MS = 3000,
 };
 
 /* Takes the message that a call of RocksDB left. true when there is none. */
@@ -76,12 +79,20 @@ static void set_options(struct store *s, size_t cache_bytes)
 	rocksdb_options_set_manifest_preallocation_size(o, 64 << 10);
 }
 
+static rocksdb_writeoptions_t *new_write_options(bool refuse)
+{
+	rocksdb_writeoptions_t *w = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_disable_WAL(w, 1);
+	rocksdb_writeoptions_set_memtable_insert_hint_per_batch(w, 1); /* groups come sorted */
+	rocksdb_writeoptions_set_no_slowdown(w, refuse);
+	return w;
+}
+
 bool rocks_open(struct store *s, size_t cache_bytes, char **why)
 {
 	set_options(s, cache_bytes);
-	s->write = rocksdb_writeoptions_create();
-	rocksdb_writeoptions_disable_WAL(s->write, 1);
-	rocksdb_writeoptions_set_memtable_insert_hint_per_batch(s->write, 1); /* groups come sorted */
+	s->write = new_write_options(true);
+	s->write_slowly = new_write_options(false);
 	s->read_newest = rocksdb_readoptions_create();
 	s->read_persisted = rocksdb_readoptions_create();
 	rocksdb_readoptions_set_read_tier(s->read_persisted, PERSISTED_TIER);
@@ -100,17 +111,44 @@ void rocks_close(struct store *s)
 		rocksdb_close(s->db);
 	rocksdb_readoptions_destroy(s->read_persisted);
 	rocksdb_readoptions_destroy(s->read_newest);
+	rocksdb_writeoptions_destroy(s->write_slowly);
 	rocksdb_writeoptions_destroy(s->write);
 	rocksdb_options_destroy(s->options);
 	rocksdb_cache_destroy(s->cache);
 	s->db = NULL;
 }
 
+static bool write_stopped(struct store *s)
+{
+	uint64_t stopped = 0;
+	return rocksdb_property_int(s->db, "rocksdb.is-write-stopped", &stopped) == 0 && stopped != 0;
+}
+
+/* RocksDB makes a writer wait while its memory is full, for ever when the disk is full and memory cannot be written
+ * out. So it is asked to refuse instead, and waited for here, to a limit. */
 bool rocks_apply(struct store *s, rocksdb_writebatch_t *batch, char **why)
 {
+	const struct timespec step = {0, STALL_STEP_MS * 1000000L};
 	char *error = NULL;
 	rocksdb_write(s->db, s->write, batch, &error);
+	for (int waited_ms = 0; UNLIKELY(error != NULL) && waited_ms < STALL_MAX_MS; waited_ms += STALL_STEP_MS) {
+		if (!str_starts(str_c(error), S("Result incomplete")))
+			break;
+		rocksdb_free(error);
+		error = NULL;
+		bool stopped = write_stopped(s);
+		if (stopped)
+			nanosleep(&step, NULL);
+		/* merely slowed down: let RocksDB say how much, which is a moment */
+		rocksdb_write(s->db, stopped ? s->write : s->write_slowly, batch, &error);
+	}
+	s->stalled = error != NULL;
 	return no_error(error, why);
+}
+
+bool rocks_ready(struct store *s)
+{
+	return LIKELY(!s->stalled) || !write_stopped(s);
 }
 
 uint64_t rocks_applied(struct store *s, bool on_disk)

@@ -102,7 +102,7 @@ static bool commit_batch(struct store *s, uint64_t number)
 {
 	size_t n;
 	const char *p = rocksdb_writebatch_data(s->batch, &n);
-	if (!wal_append(s->wal, number, str_of(p, n)))
+	if (!rocks_ready(s) || !wal_append(s->wal, number, str_of(p, n)))
 		return false;
 	if (rocks_apply(s, s->batch, NULL))
 		return true;

@@ -79,11 +79,14 @@ static uint64_t run_and_kill(uint64_t before, long run_us)
 	return acked;
 }
 
+/* The parent never opens the store itself: RocksDB's threads would not pass through its forks. */
+#define MUST(x) do { if (!(x)) { (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); _exit(1); } } while (0)
+
 static uint64_t number_at(struct txn *t, const char *key)
 {
 	uint64_t n = 0;
 	const char *text = get_in(t, key);
-	assert_true(str_to_u64(str_c(text), &n));
+	MUST(str_to_u64(str_c(text), &n) || strcmp(text, "-") == 0);
 	return n;
 }
 
@@ -91,20 +94,40 @@ static void check(struct store *s, uint64_t acked)
 {
 	struct txn *t = store_read(s);
 	uint64_t last = number_at(t, "a");
-	assert_true(last >= acked);     /* nothing acknowledged is lost */
-	assert_true(last <= acked + 2); /* at most one group was on its way, one more told but not read */
-	assert_int_equal(number_at(t, "b"), last);
-	assert_int_equal(store_sequence(s), last);
+	MUST(last >= acked);     /* nothing acknowledged is lost */
+	MUST(last <= acked + 1); /* at most one group was on its way */
+	MUST(number_at(t, "b") == last);
+	MUST(store_sequence(s) == last);
 	struct scan *scan = scan_open(t, S("g"), S("h"), false);
 	struct str k, v;
 	uint64_t g = last > WINDOW ? last - WINDOW : 0;
 	while (scan_next(scan, &k, &v)) {
 		char want[32];
 		group_key(++g, want);
-		assert_true(str_eq(k, str_c(want)));
+		MUST(str_eq(k, str_c(want)));
 	}
-	assert_int_equal(g, last);
+	MUST(g == last);
 	txn_end(t);
+}
+
+/* Open, check, in some rounds write another group, close. */
+static void check_in_child(uint64_t acked, bool write_one)
+{
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		char *why;
+		struct store *s = store_open(test_dir, NULL, &why);
+		MUST(s != NULL);
+		check(s, acked);
+		if (write_one)
+			write_group(s, store_sequence(s) + 1);
+		store_close(s);
+		_exit(0);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void nothing_acknowledged_is_lost(void **state)
@@ -114,15 +137,10 @@ static void nothing_acknowledged_is_lost(void **state)
 	srandom(20261121);
 	for (int round = 0; round < ROUNDS; round++) {
 		acked = run_and_kill(acked, random() % (LONGEST_MS * 1000));
-		if (round % 3 == 2) /* else the next child finds several crashes' logs */
-			continue;
-		struct store *s = must_open();
-		check(s, acked);
-		acked = store_sequence(s);
-		if (round % 2 == 0)
-			write_group(s, ++acked);
-		store_close(s);
+		if (round % 3 != 2) /* else the next child finds the logs of several crashes */
+			check_in_child(acked, round % 2 == 0);
 	}
+	check_in_child(acked, false);
 	assert_true(acked > ROUNDS);
 }
 
