@@ -1,0 +1,29 @@
+/* The dynamodbstreams service: reading the change streams of tables. The dynamodb service writes them. */
+#include "streams.h"
+
+/* All but ListStreams name a stream, directly or in the iterator. */
+static void access_stream(struct call *c)
+{
+	const struct member *m = shape_member(c->op->model->input, S("StreamArn"));
+	if (m == NULL)
+		m = shape_member(c->op->model->input, S("ShardIterator"));
+	ASSERT(m != NULL && m->shape->type == SHAPE_STRING);
+	struct str arn = *(const struct str *)((const char *)c->in + m->offset);
+	authorize(c, NULL, str_cut(&arn, '|'), NULL);
+}
+
+static const struct op ops[] = {
+	{.model = &dynamodbstreams_op_DescribeStream, .run = ddbstreams_describe_stream, .mode = OP_READ, .access = access_stream},
+	{.model = &dynamodbstreams_op_GetRecords, .run = ddbstreams_get_records, .mode = OP_READ, .access = access_stream},
+	{.model = &dynamodbstreams_op_GetShardIterator, .run = ddbstreams_get_shard_iterator, .mode = OP_READ, .access = access_stream},
+	{.model = &dynamodbstreams_op_ListStreams, .run = ddbstreams_list_streams, .mode = OP_READ},
+};
+
+const struct service service_dynamodbstreams = {
+	.name = "dynamodbstreams",
+	.model = &dynamodbstreams_model,
+	.iam_prefix = "dynamodb",
+	.principal = "dynamodb.amazonaws.com",
+	.ops = ops,
+	.n_ops = COUNT_OF(ops),
+};
