@@ -65,7 +65,7 @@ static bool cut_greedy(struct str *path, size_t keep, struct str *taken)
 bool rest_match_path(const char *uri, struct str path, struct rest_labels *out)
 {
 	struct str t = template_path(str_c(uri));
-	bool greedy = str_find_str(t, S("+}")) >= 0;
+	bool greedy = str_find(t, '+') >= 0; /* no literal has one */
 	struct str p = path.n > 0 && path.p[0] == '/' ? str_slice(path, 1, path.n) : path;
 	*out = (struct rest_labels){0};
 	t = without_slashes(t);
@@ -112,8 +112,6 @@ static int match_query(const char *uri, const struct wire_request *r)
 	int n = 0;
 	for (struct str rest = template_query(str_c(uri)); rest.p != NULL;) {
 		struct str one = str_cut(&rest, '&'), name = str_cut(&one, '=');
-		if (str_eq(name, S("x-id")))
-			continue;
 		const struct param *p = find_query(r, name);
 		if (p == NULL || (one.p != NULL && !str_eq(p->value, one)))
 			return -1;
@@ -139,6 +137,19 @@ static int match_required(const struct shape *input, const struct wire_request *
 	return n;
 }
 
+/* Most operations fall at their first bytes: another method, another first segment, a query key where there is none. */
+static bool cannot_match(const struct model_op *op, const struct wire_request *r, struct str path)
+{
+	ASSERT(op->http_uri[0] == '/');
+	char first = op->http_uri[1];
+	if (op->http_method[0] != r->method.p[0] || strlen(op->http_method) != r->method.n ||
+	    memcmp(op->http_method, r->method.p, r->method.n) != 0)
+		return true;
+	if (first != '{' && first != '?' && first != '\0' && (path.n < 2 || path.p[1] != first))
+		return true;
+	return r->query.n == 0 && strchr(op->http_uri, '?') != NULL;
+}
+
 const struct model_op *wire_match_rest(const struct model *m, const struct wire_request *r)
 {
 	const struct model_op *best = NULL;
@@ -146,10 +157,12 @@ const struct model_op *wire_match_rest(const struct model *m, const struct wire_
 	const struct param *hint = find_query(r, S("x-id"));
 	struct str path = r->path_params_base.p != NULL ? r->path_params_base : r->raw_path;
 	ASSERT(m != NULL);
+	if (r->method.n == 0)
+		return NULL;
 	for (size_t i = 0; i < m->n_ops; i++) {
 		const struct model_op *op = &m->ops[i];
 		struct rest_labels labels;
-		if (!str_eq(str_c(op->http_method), r->method))
+		if (cannot_match(op, r, path))
 			continue;
 		int query = match_query(op->http_uri, r);
 		if (query < 0 || !rest_match_path(op->http_uri, path, &labels))
