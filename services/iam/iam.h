@@ -38,6 +38,8 @@ bool boundary_ok(struct call *c, struct str arn);
 void role_out(struct call *c, const struct iam_Entity *e, struct iam_Role *out);
 /* iam_AttachedPolicy of an entity, below a path. */
 struct list attached_out(struct call *c, const struct iam_Entity *e, struct str path_prefix);
+/* iam_InstanceProfile of those that hold a role. */
+struct list profiles_of_role(struct call *c, struct str role);
 
 /* ---- lists ---- */
 

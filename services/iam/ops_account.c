@@ -1,0 +1,185 @@
+/* The account: alias, counts and quotas, and everything at once.
+ *
+ * Source: IAM API Reference; quotas: "IAM and AWS STS quotas" (IAM User Guide), its defaults, of which this service
+ * enforces those of policies, groups, keys, tags and sizes. */
+#include "iam.h"
+
+/* ---- alias ---- */
+
+static struct key *alias_key(struct call *c) { return call_key(c, "alias"); }
+
+void op_CreateAccountAlias(struct call *c)
+{
+	const struct iam_CreateAccountAliasRequest *in = c->in;
+	struct iam_Account a = {in->AccountAlias};
+	call_put(c, alias_key(c), &iam_shape_Account, &a); /* an account has one: a new one takes its place */
+}
+
+void op_DeleteAccountAlias(struct call *c)
+{
+	const struct iam_DeleteAccountAliasRequest *in = c->in;
+	const struct iam_Account *a = call_get(c, alias_key(c), &iam_shape_Account);
+	if (a != NULL && str_eq(a->Alias, in->AccountAlias))
+		call_del(c, alias_key(c));
+	else
+		call_fail(c, &iam_err_NoSuchEntityException, "The account alias with name %.*s cannot be found.", STR_ARG(in->AccountAlias));
+}
+
+void op_ListAccountAliases(struct call *c)
+{
+	struct iam_ListAccountAliasesResponse *out = c->out;
+	const struct iam_Account *a = call_get(c, alias_key(c), &iam_shape_Account);
+	out->AccountAliases = LIST_OF(c->arena, struct str, a != NULL ? 1 : 0);
+	if (a != NULL)
+		*(struct str *)out->AccountAliases.v = a->Alias;
+	out->IsTruncated = SOME_BOOL(false);
+}
+
+/* ---- summary ---- */
+
+struct counts { int64_t entities, attached; };
+
+static void count(struct call *c, const struct iam_Entity *e, void *arg)
+{
+	struct counts *n = arg;
+	(void)c;
+	n->entities++;
+	n->attached += e->Attached.n;
+}
+
+static struct counts count_kind(struct call *c, enum kind kind)
+{
+	struct counts n = {0, 0};
+	entity_each(c, kind, count, &n);
+	return n;
+}
+
+static void count_policies(struct call *c, int64_t *policies, int64_t *versions)
+{
+	struct scan *s = call_scan(c, call_key(c, "policy"), STR_NONE, false);
+	struct str key, value;
+	while (scan_next(s, &key, &value)) {
+		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, arena_dup(c->arena, value));
+		++*policies;
+		*versions += m->Versions.n;
+	}
+	scan_close(s);
+}
+
+void op_GetAccountSummary(struct call *c)
+{
+	struct iam_GetAccountSummaryResponse *out = c->out;
+	int64_t policies = 0, versions = 0;
+	count_policies(c, &policies, &versions);
+	const struct iam_Entity *root = entity_find(c, KIND_ROOT, S("root"));
+	const struct { const char *name; int64_t value; } rows[] = {
+		{"Users", count_kind(c, KIND_USER).entities}, {"UsersQuota", 5000}, {"Groups", count_kind(c, KIND_GROUP).entities}, {"GroupsQuota", 300},
+		{"Roles", count_kind(c, KIND_ROLE).entities}, {"RolesQuota", 1000}, {"InstanceProfiles", count_kind(c, KIND_PROFILE).entities},
+		{"InstanceProfilesQuota", 1000}, {"Policies", policies}, {"PoliciesQuota", 1500}, {"PolicyVersionsInUse", versions},
+		{"PolicyVersionsInUseQuota", 10000}, {"VersionsPerPolicyQuota", 5}, {"PolicySizeQuota", 6144}, {"UserPolicySizeQuota", 2048},
+		{"GroupPolicySizeQuota", 5120}, {"RolePolicySizeQuota", 10240}, {"AssumeRolePolicySizeQuota", 2048}, {"AttachedPoliciesPerUserQuota", 20},
+		{"AttachedPoliciesPerGroupQuota", 20}, {"AttachedPoliciesPerRoleQuota", 20}, {"GroupsPerUserQuota", 10}, {"AccessKeysPerUserQuota", 2},
+		{"MFADevices", 0}, {"MFADevicesInUse", 0}, {"AccountMFAEnabled", 0}, {"AccountPasswordPresent", 0}, {"AccountSigningCertificatesPresent", 0},
+		{"AccountAccessKeysPresent", root != NULL && root->Keys.n > 0}, {"ServerCertificates", 0}, {"ServerCertificatesQuota", 20}, {"Providers", 0},
+		{"SigningCertificatesPerUserQuota", 2}, {"GlobalEndpointTokenVersion", 2},
+	};
+	out->SummaryMap = MAP_OF(c->arena, struct iam_summaryMapType_entry, COUNT_OF(rows));
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		((struct iam_summaryMapType_entry *)out->SummaryMap.v)[i] = (struct iam_summaryMapType_entry){str_c(rows[i].name), SOME_I64(rows[i].value)};
+}
+
+/* ---- everything ---- */
+
+static struct list inline_details(struct call *c, const struct iam_Entity *e)
+{
+	struct list l = LIST_OF(c->arena, struct iam_PolicyDetail, e->Inline.n);
+	for (uint32_t i = 0; i < e->Inline.n; i++) {
+		const struct iam_Documents_entry *d = (const struct iam_Documents_entry *)e->Inline.v + i;
+		((struct iam_PolicyDetail *)l.v)[i] = (struct iam_PolicyDetail){d->key, document_out(c, d->value)};
+	}
+	return l;
+}
+
+static struct iam_AttachedPermissionsBoundary *boundary_out(struct call *c, const struct iam_Entity *e)
+{
+	if (!str_present(e->Boundary))
+		return NULL;
+	struct iam_AttachedPermissionsBoundary *b = arena_new_of(c->arena, struct iam_AttachedPermissionsBoundary);
+	*b = (struct iam_AttachedPermissionsBoundary){S("Policy"), e->Boundary};
+	return b;
+}
+
+static void detail_user(struct call *c, const struct iam_Entity *e, void *arg)
+{
+	struct list *l = arg;
+	struct iam_UserDetail *v = l->v = arena_grow(c->arena, l->v, sizeof *v, l->n, l->n + 1);
+	v[l->n++] = (struct iam_UserDetail){
+		.Path = e->Path, .UserName = e->Name, .UserId = e->Id, .Arn = entity_arn(c, KIND_USER, e), .CreateDate = e->Created,
+		.UserPolicyList = inline_details(c, e), .GroupList = e->Groups.n > 0 ? e->Groups : LIST_OF(c->arena, struct str, 0),
+		.AttachedManagedPolicies = attached_out(c, e, S("/")), .PermissionsBoundary = boundary_out(c, e), .Tags = e->Labels,
+	};
+}
+
+static void detail_group(struct call *c, const struct iam_Entity *e, void *arg)
+{
+	struct list *l = arg;
+	struct iam_GroupDetail *v = l->v = arena_grow(c->arena, l->v, sizeof *v, l->n, l->n + 1);
+	v[l->n++] = (struct iam_GroupDetail){.Path = e->Path, .GroupName = e->Name, .GroupId = e->Id, .Arn = entity_arn(c, KIND_GROUP, e),
+		.CreateDate = e->Created, .GroupPolicyList = inline_details(c, e), .AttachedManagedPolicies = attached_out(c, e, S("/"))};
+}
+
+static void detail_role(struct call *c, const struct iam_Entity *e, void *arg)
+{
+	struct list *l = arg;
+	struct iam_RoleDetail *v = l->v = arena_grow(c->arena, l->v, sizeof *v, l->n, l->n + 1);
+	v[l->n++] = (struct iam_RoleDetail){
+		.Path = e->Path, .RoleName = e->Name, .RoleId = e->Id, .Arn = entity_arn(c, KIND_ROLE, e), .CreateDate = e->Created,
+		.AssumeRolePolicyDocument = document_out(c, e->Trust), .InstanceProfileList = profiles_of_role(c, e->Name),
+		.RolePolicyList = inline_details(c, e), .AttachedManagedPolicies = attached_out(c, e, S("/")),
+		.PermissionsBoundary = boundary_out(c, e), .Tags = e->Labels,
+	};
+}
+
+static void detail_policies(struct call *c, struct list *l)
+{
+	struct scan *s = call_scan(c, call_key(c, "policy"), STR_NONE, false);
+	struct str key, value;
+	while (scan_next(s, &key, &value)) {
+		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, arena_dup(c->arena, value));
+		struct iam_ManagedPolicyDetail *v = l->v = arena_grow(c->arena, l->v, sizeof *v, l->n, l->n + 1), *d = &v[l->n++];
+		*d = (struct iam_ManagedPolicyDetail){
+			.PolicyName = m->Name, .PolicyId = m->Id, .Arn = managed_arn(c, m), .Path = m->Path, .DefaultVersionId = m->Default,
+			.IsAttachable = SOME_BOOL(true), .Description = m->Description, .CreateDate = m->Created, .UpdateDate = m->Updated,
+			.PolicyVersionList = LIST_OF(c->arena, struct iam_PolicyVersion, m->Versions.n),
+		};
+		for (uint32_t i = 0; i < m->Versions.n; i++) {
+			const struct iam_Version *from = LIST_AT(m->Versions, struct iam_Version, i);
+			((struct iam_PolicyVersion *)d->PolicyVersionList.v)[i] = (struct iam_PolicyVersion){document_out(c, from->Document), from->Id,
+				SOME_BOOL(str_eq(from->Id, m->Default)), from->Created};
+		}
+	}
+	scan_close(s);
+}
+
+static bool wanted(const struct list *filter, const char *what) { return filter->n == 0 || texts_have(filter, str_c(what)); }
+
+/* In one page: the account of one machine fits. AWS's managed policies are left out, as they are by default there when
+ * not attached. */
+void op_GetAccountAuthorizationDetails(struct call *c)
+{
+	const struct iam_GetAccountAuthorizationDetailsRequest *in = c->in;
+	struct iam_GetAccountAuthorizationDetailsResponse *out = c->out;
+	out->UserDetailList = LIST_OF(c->arena, struct iam_UserDetail, 0);
+	out->GroupDetailList = LIST_OF(c->arena, struct iam_GroupDetail, 0);
+	out->RoleDetailList = LIST_OF(c->arena, struct iam_RoleDetail, 0);
+	out->Policies = LIST_OF(c->arena, struct iam_ManagedPolicyDetail, 0);
+	if (wanted(&in->Filter, "User"))
+		entity_each(c, KIND_USER, detail_user, &out->UserDetailList);
+	if (wanted(&in->Filter, "Group"))
+		entity_each(c, KIND_GROUP, detail_group, &out->GroupDetailList);
+	if (wanted(&in->Filter, "Role"))
+		entity_each(c, KIND_ROLE, detail_role, &out->RoleDetailList);
+	if (wanted(&in->Filter, "LocalManagedPolicy"))
+		detail_policies(c, &out->Policies);
+	out->IsTruncated = SOME_BOOL(false);
+}
