@@ -427,6 +427,27 @@ void process_thaw(struct process *p) { process_request(p, REQUEST_THAW, 0); }
 void process_kill(struct process *p) { process_request(p, REQUEST_KILL, 0); }
 void process_signal(struct process *p, int signo) { process_request(p, REQUEST_SIGNAL, signo); }
 
+static void drain_pipe(struct process *p, uv_pipe_t *pipe)
+{
+	uv_os_fd_t fd;
+	if (uv_is_closing((uv_handle_t *)pipe) || uv_fileno((uv_handle_t *)pipe, &fd) != 0)
+		return;
+	for (;;) {
+		ssize_t n = read(fd, me.bytes, sizeof me.bytes);
+		if (n <= 0) /* empty, or its end: uv will find that too */
+			return;
+		if (p->ev->on_output != NULL && !p->told)
+			p->ev->on_output(p, pipe == &p->err, str_of(me.bytes, (size_t)n));
+	}
+}
+
+void process_drain(struct process *p)
+{
+	CHECK_MAGIC(p, PROCESS_MAGIC);
+	drain_pipe(p, &p->out);
+	drain_pipe(p, &p->err);
+}
+
 /* A decimal number after `label` in a small file; label "" for the file's beginning. */
 static uint64_t number_in(const char *path, const char *label)
 {

@@ -64,6 +64,8 @@ void process_freeze(struct process *p); /* cgroup freezer, or SIGSTOP to all of 
 void process_thaw(struct process *p);
 void process_kill(struct process *p);   /* SIGKILL to all of it; on_exit follows */
 void process_signal(struct process *p, int signo); /* to the first process */
+/* Give on_output at once what the process has written and nobody has read yet. */
+void process_drain(struct process *p);
 /* Peak resident memory so far in bytes (cgroup's, or the sum over its processes); 0 when not known. Quick. */
 uint64_t process_memory_peak(struct process *p);
 
