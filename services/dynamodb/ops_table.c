@@ -148,6 +148,15 @@ void ddb_create_table(struct call *c)
 		stream_start(c, r, stream->StreamViewType);
 	r->Tags = in->Tags;
 	table_save(c, r);
+	if (str_present(in->ResourcePolicy)) {
+		struct str why;
+		if (policy_parse(c->arena, in->ResourcePolicy, POLICY_RESOURCE, &why) == NULL) {
+			fail_validation(c, "Invalid policy document: %.*s", STR_ARG(why));
+			return;
+		}
+		struct dynamodb_ResourcePolicyRecord policy = {in->ResourcePolicy, arena_printf(c->arena, "%lld", (long long)c->now_ms)};
+		call_put(c, key_str(call_key(c, "policy"), in->TableName), &dynamodb_shape_ResourcePolicyRecord, &policy);
+	}
 	out->TableDescription = shown_as(c, r, "CREATING");
 }
 
@@ -250,9 +259,9 @@ void ddb_list_tables(struct call *c)
 
 /* ---- deleting ---- */
 
-void purge_space(struct call *c, uint64_t space)
+void purge_space(struct call *c, const char *what, uint64_t space)
 {
-	job_put(c, "purge", arena_printf(c->arena, "%llu", (unsigned long long)space), c->now_ms, S(""));
+	job_put(c, "purge", arena_printf(c->arena, "%s/%llu", what, (unsigned long long)space), c->now_ms, S(""));
 }
 
 void ddb_delete_table(struct call *c)
@@ -268,9 +277,13 @@ void ddb_delete_table(struct call *c)
 	}
 	if (r->StreamNumber.v != 0)
 		stream_stop(c, r);
-	purge_space(c, (uint64_t)r->Space.v);
+	purge_space(c, "item", (uint64_t)r->Space.v);
+	if (r->TtlEnabled.v) {
+		purge_space(c, "ttl", (uint64_t)r->Space.v);
+		job_drop(c, "ttl-sweep", r->Description->TableName);
+	}
 	for (uint32_t i = 0; i < r->IndexSpaces.n; i++)
-		purge_space(c, (uint64_t)LIST_AT(r->IndexSpaces, struct dynamodb_IndexSpace, i)->Space.v);
+		purge_space(c, "item", (uint64_t)LIST_AT(r->IndexSpaces, struct dynamodb_IndexSpace, i)->Space.v);
 	call_del(c, table_record_key(c, r->Description->TableName));
 	call_del(c, key_str(call_key(c, "policy"), r->Description->TableName));
 	out->TableDescription = shown_as(c, r, "DELETING");
@@ -282,12 +295,11 @@ void ddb_job_purge(struct call *c, struct str id, struct str payload)
 {
 	(void)payload;
 	uint64_t space = 0;
-	bool ok = str_to_u64(id, &space);
+	struct str rest = id, what = str_cut(&rest, '/');
+	bool ok = str_to_u64(rest, &space);
 	ASSERT(ok);
-	struct buf b;
-	space_key(c, &b, space);
-	struct str key, value, from = buf_view(&b);
-	struct scan *s = scan_open(c->txn, from, key_after(c->arena, from), false);
+	struct str key, value;
+	struct scan *s = call_scan(c, key_u64(call_key(c, arena_cstr(c->arena, what)), space), STR_NONE, false);
 	int n = 0;
 	while (n < PURGE_AT_ONCE && scan_next(s, &key, &value)) {
 		txn_del(c->txn, arena_dup(c->arena, key));

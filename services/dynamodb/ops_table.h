@@ -10,11 +10,12 @@ void ddb_delete_table(struct call *c);
 void ddb_list_tables(struct call *c);
 void ddb_update_table(struct call *c);
 
-/* Remove what lies in a space that nothing names any more, a batch at a time. id: the space's number. */
+/* Remove what lies in a space that nothing names any more, a batch at a time. id: table of the store/space. */
 void ddb_job_purge(struct call *c, struct str id, struct str payload);
 /* Fill a new index. id: table/index. */
 void ddb_job_backfill(struct call *c, struct str id, struct str payload);
-void purge_space(struct call *c, uint64_t space);
+/* what: "item", "ttl"... */
+void purge_space(struct call *c, const char *what, uint64_t space);
 
 /* The definition of a table as a request gives it, from CreateTable, restores and imports. */
 struct table_definition {

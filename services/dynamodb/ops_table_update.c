@@ -168,7 +168,7 @@ static bool delete_index(struct update_call *u, struct str name)
 	for (uint32_t i = 0; i < u->r->IndexSpaces.n; i++) {
 		if (!str_eq(spaces[i].IndexName, name))
 			continue;
-		purge_space(u->c, (uint64_t)spaces[i].Space.v);
+		purge_space(u->c, "item", (uint64_t)spaces[i].Space.v);
 		spaces[i] = spaces[--u->r->IndexSpaces.n];
 		break;
 	}

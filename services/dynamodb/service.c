@@ -2,7 +2,9 @@
 #include "access.h"
 #include "item_op.h"
 #include "ops_query.h"
+#include "ops_settings.h"
 #include "ops_table.h"
+#include "ttl.h"
 #include "write.h"
 
 static const struct op ops[] = {
@@ -17,13 +19,27 @@ static const struct op ops[] = {
 	{.model = &dynamodb_op_Scan, .run = ddb_scan, .mode = OP_READ, .access = ddb_access_scan},
 	{.model = &dynamodb_op_UpdateItem, .run = ddb_update_item, .mode = OP_WRITE, .access = ddb_access_table},
 	{.model = &dynamodb_op_UpdateTable, .run = ddb_update_table, .mode = OP_WRITE, .access = ddb_access_table},
+	{.model = &dynamodb_op_DeleteResourcePolicy, .run = ddb_delete_resource_policy, .mode = OP_WRITE, .access = ddb_access_resource},
+	{.model = &dynamodb_op_DescribeEndpoints, .run = ddb_describe_endpoints, .mode = OP_READ},
+	{.model = &dynamodb_op_DescribeLimits, .run = ddb_describe_limits, .mode = OP_READ},
+	{.model = &dynamodb_op_DescribeTimeToLive, .run = ddb_describe_time_to_live, .mode = OP_READ, .access = ddb_access_table},
+	{.model = &dynamodb_op_GetResourcePolicy, .run = ddb_get_resource_policy, .mode = OP_READ, .access = ddb_access_resource},
+	{.model = &dynamodb_op_ListTagsOfResource, .run = ddb_list_tags_of_resource, .mode = OP_READ, .access = ddb_access_resource},
+	{.model = &dynamodb_op_PutResourcePolicy, .run = ddb_put_resource_policy, .mode = OP_WRITE, .access = ddb_access_resource},
+	{.model = &dynamodb_op_TagResource, .run = ddb_tag_resource, .mode = OP_WRITE, .access = ddb_access_resource},
+	{.model = &dynamodb_op_UntagResource, .run = ddb_untag_resource, .mode = OP_WRITE, .access = ddb_access_resource},
+	{.model = &dynamodb_op_UpdateTimeToLive, .run = ddb_update_time_to_live, .mode = OP_WRITE, .access = ddb_access_table},
 };
 
 static const struct job_kind jobs[] = {
 	{"backfill", ddb_job_backfill},
 	{"purge", ddb_job_purge},
 	{"trim-stream", ddb_job_trim_stream},
+	{"ttl-fill", ddb_job_ttl_fill},
+	{"ttl-sweep", ddb_job_ttl_sweep},
 };
+
+extern const struct cfn_type ddb_cfn_types[];
 
 const struct service service_dynamodb = {
 	.name = "dynamodb",
@@ -33,4 +49,6 @@ const struct service service_dynamodb = {
 	.n_ops = COUNT_OF(ops),
 	.jobs = jobs,
 	.n_jobs = COUNT_OF(jobs),
+	.cfn_types = ddb_cfn_types,
+	.n_cfn_types = 1,
 };

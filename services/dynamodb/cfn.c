@@ -1,0 +1,394 @@
+/* AWS::DynamoDB::Table. Source: the resource type's reference in the CloudFormation User Guide.
+ *
+ * Everything goes through the service's own operations. CloudFormation may give numbers and booleans as text, so
+ * properties are made proper before they are sent. */
+#include "table.h"
+
+#include "svc/cfn.h"
+
+static const char *const properties[] = {
+	"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput",
+	"GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "SSESpecification", "Tags", "TableClass",
+	"TimeToLiveSpecification", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "ResourcePolicy",
+	"WarmThroughput", NULL,
+};
+static const char *const replaces[] = {"TableName", "KeySchema", "LocalSecondaryIndexes", NULL};
+
+/* ---- making properties proper ---- */
+
+static bool is_number_name(struct str name)
+{
+	static const char *const names[] = {"ReadCapacityUnits", "WriteCapacityUnits", "MaxReadRequestUnits", "MaxWriteRequestUnits",
+	                                    "RecoveryPeriodInDays", "ReadUnitsPerSecond", "WriteUnitsPerSecond"};
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (str_eq(name, str_c(names[i])))
+			return true;
+	return false;
+}
+
+static bool is_flag_name(struct str name)
+{
+	return str_eq(name, S("Enabled")) || str_eq(name, S("SSEEnabled")) || str_eq(name, S("PointInTimeRecoveryEnabled")) ||
+	       str_eq(name, S("DeletionProtectionEnabled"));
+}
+
+static void make_proper(struct arena *a, struct json *j)
+{
+	for (uint32_t i = 0; j->type == JSON_ARRAY && i < j->n; i++)
+		make_proper(a, &j->items[i]);
+	for (uint32_t i = 0; j->type == JSON_OBJECT && i < j->n; i++) {
+		struct json *v = &j->members[i].value;
+		int64_t number;
+		if (v->type == JSON_STRING && is_number_name(j->members[i].key) && str_to_i64(v->text, &number))
+			*v = *json_new_i64(a, number);
+		else if (v->type == JSON_STRING && is_flag_name(j->members[i].key))
+			*v = *json_new_bool(a, str_eq_nocase(v->text, S("true")));
+		else
+			make_proper(a, v);
+	}
+}
+
+static struct json *property(struct cfn_resource *r, const char *name)
+{
+	return json_get(r->properties, str_c(name));
+}
+
+static struct json *old_property(struct cfn_resource *r, const char *name)
+{
+	return json_get(r->old_properties, str_c(name));
+}
+
+static bool same(const struct json *a, const struct json *b)
+{
+	return (a == NULL && b == NULL) || (a != NULL && b != NULL && json_equal(a, b));
+}
+
+static bool changed(struct cfn_resource *r, const char *name)
+{
+	return !same(property(r, name), old_property(r, name));
+}
+
+/* ---- calling ---- */
+
+/* CFN_DONE, or what to return. */
+static enum cfn_status ask(struct cfn_resource *r, const char *op, const struct json *in, struct json **out)
+{
+	struct invoked i = invoke(r->c, "dynamodb", op, in, NULL);
+	if (i.parked)
+		return CFN_PARKED;
+	if (!i.ok)
+		return cfn_fail_as(r, &i.error);
+	if (out != NULL)
+		*out = i.out;
+	return CFN_DONE;
+}
+
+static struct json *table_input(struct cfn_resource *r)
+{
+	struct json *in = json_new_object(r->c->arena);
+	json_set_str(r->c->arena, in, "TableName", r->physical_id);
+	return in;
+}
+
+static void copy_property(struct cfn_resource *r, struct json *in, const char *name)
+{
+	struct json *v = property(r, name);
+	if (v != NULL && v->type != JSON_NULL)
+		json_set(r->c->arena, in, str_c(name), v);
+}
+
+static struct json *stream_input(struct cfn_resource *r)
+{
+	struct str view = json_get_str(property(r, "StreamSpecification"), "StreamViewType");
+	if (!str_present(view))
+		return NULL;
+	struct json *s = json_new_object(r->c->arena);
+	json_set_bool(r->c->arena, s, "StreamEnabled", true);
+	json_set_str(r->c->arena, s, "StreamViewType", view);
+	return s;
+}
+
+static struct json *sse_input(struct cfn_resource *r)
+{
+	struct json *p = property(r, "SSESpecification");
+	if (p == NULL)
+		return NULL;
+	struct json *s = json_new_object(r->c->arena);
+	json_set_bool(r->c->arena, s, "Enabled", json_get_bool(p, "SSEEnabled", false));
+	if (str_present(json_get_str(p, "SSEType")))
+		json_set_str(r->c->arena, s, "SSEType", json_get_str(p, "SSEType"));
+	if (str_present(json_get_str(p, "KMSMasterKeyId")))
+		json_set_str(r->c->arena, s, "KMSMasterKeyId", json_get_str(p, "KMSMasterKeyId"));
+	return s;
+}
+
+/* ---- parts that have operations of their own ---- */
+
+static enum cfn_status set_ttl(struct cfn_resource *r, struct json *spec, bool enabled)
+{
+	struct json *in = table_input(r), *s = json_set(r->c->arena, in, S("TimeToLiveSpecification"), json_new_object(r->c->arena));
+	json_set_bool(r->c->arena, s, "Enabled", enabled);
+	json_set_str(r->c->arena, s, "AttributeName", json_get_str(spec, "AttributeName"));
+	return ask(r, "UpdateTimeToLive", in, NULL);
+}
+
+static bool ttl_on(struct json *spec)
+{
+	return spec != NULL && json_get_bool(spec, "Enabled", false);
+}
+
+static enum cfn_status update_ttl(struct cfn_resource *r)
+{
+	struct json *now = property(r, "TimeToLiveSpecification"), *was = old_property(r, "TimeToLiveSpecification");
+	if (same(now, was))
+		return CFN_DONE;
+	enum cfn_status status = ttl_on(was) ? set_ttl(r, was, false) : CFN_DONE;
+	return status == CFN_DONE && ttl_on(now) ? set_ttl(r, now, true) : status;
+}
+
+static enum cfn_status update_recovery(struct cfn_resource *r)
+{
+	struct json *now = property(r, "PointInTimeRecoverySpecification");
+	if (now == NULL || !changed(r, "PointInTimeRecoverySpecification"))
+		return CFN_DONE;
+	struct json *in = table_input(r);
+	json_set(r->c->arena, in, S("PointInTimeRecoverySpecification"), now);
+	return ask(r, "UpdateContinuousBackups", in, NULL);
+}
+
+static enum cfn_status update_policy(struct cfn_resource *r, struct str arn)
+{
+	if (!changed(r, "ResourcePolicy"))
+		return CFN_DONE;
+	struct json *in = json_new_object(r->c->arena), *document = json_get(property(r, "ResourcePolicy"), S("PolicyDocument"));
+	json_set_str(r->c->arena, in, "ResourceArn", arn);
+	if (document == NULL)
+		return ask(r, "DeleteResourcePolicy", in, NULL);
+	json_set_str(r->c->arena, in, "Policy", document->type == JSON_STRING ? document->text : json_text(r->c->arena, document));
+	return ask(r, "PutResourcePolicy", in, NULL);
+}
+
+/* ---- create ---- */
+
+static enum cfn_status finish(struct cfn_resource *r)
+{
+	struct json *out = NULL;
+	enum cfn_status status = ask(r, "DescribeTable", table_input(r), &out);
+	if (status != CFN_DONE)
+		return status;
+	struct json *table = json_get(out, S("Table")), *indexes = json_get(table, S("GlobalSecondaryIndexes"));
+	if (r->attributes == NULL)
+		r->attributes = json_new_object(r->c->arena);
+	json_set_str(r->c->arena, r->attributes, "Arn", json_get_str(table, "TableArn"));
+	if (str_present(json_get_str(table, "LatestStreamArn")))
+		json_set_str(r->c->arena, r->attributes, "StreamArn", json_get_str(table, "LatestStreamArn"));
+	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++) {
+		if (str_eq(json_get_str(json_at(indexes, i), "IndexStatus"), S("ACTIVE")))
+			continue;
+		if (r->state == NULL)
+			r->state = json_new_object(r->c->arena);
+		json_set_bool(r->c->arena, r->state, "Waiting", true);
+		r->again_ms = r->c->now_ms + 50;
+		return CFN_AGAIN;
+	}
+	return CFN_DONE;
+}
+
+static bool waiting(struct cfn_resource *r)
+{
+	return r->state != NULL && json_get_bool(r->state, "Waiting", false);
+}
+
+static enum cfn_status table_create(struct cfn_resource *r)
+{
+	static const char *const same_names[] = {"AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput",
+		"OnDemandThroughput", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "TableClass", "DeletionProtectionEnabled",
+		"WarmThroughput"};
+	if (waiting(r))
+		return finish(r);
+	make_proper(r->c->arena, r->properties);
+	struct str name = json_get_str(r->properties, "TableName");
+	r->physical_id = str_present(name) ? name : cfn_make_name(r, 255, false);
+	struct json *in = table_input(r), *out = NULL;
+	for (size_t i = 0; i < COUNT_OF(same_names); i++)
+		copy_property(r, in, same_names[i]);
+	if (stream_input(r) != NULL)
+		json_set(r->c->arena, in, S("StreamSpecification"), stream_input(r));
+	if (sse_input(r) != NULL)
+		json_set(r->c->arena, in, S("SSESpecification"), sse_input(r));
+	struct json *tags = cfn_tags(r, false);
+	if (tags != NULL && tags->n > 0)
+		json_set(r->c->arena, in, S("Tags"), tags);
+	enum cfn_status status = ask(r, "CreateTable", in, &out);
+	if (status == CFN_DONE)
+		status = update_ttl(r);
+	if (status == CFN_DONE)
+		status = update_recovery(r);
+	if (status == CFN_DONE)
+		status = update_policy(r, json_get_str(json_get(out, S("TableDescription")), "TableArn"));
+	return status == CFN_DONE ? finish(r) : status;
+}
+
+/* ---- update ---- */
+
+static struct json *index_by_name(struct json *indexes, struct str name)
+{
+	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++)
+		if (str_eq(json_get_str(json_at(indexes, i), "IndexName"), name))
+			return json_at(indexes, i);
+	return NULL;
+}
+
+/* One index at a time, as UpdateTable wants it. */
+static enum cfn_status change_index(struct cfn_resource *r, const char *action, const struct json *what)
+{
+	struct arena *a = r->c->arena;
+	struct json *in = table_input(r);
+	copy_property(r, in, "AttributeDefinitions");
+	struct json *list = json_set(a, in, S("GlobalSecondaryIndexUpdates"), json_new_array(a));
+	struct json *one = json_push(a, list, json_new_object(a));
+	json_set(a, one, str_c(action), what);
+	return ask(r, "UpdateTable", in, NULL);
+}
+
+static enum cfn_status remove_indexes(struct cfn_resource *r)
+{
+	struct json *was = old_property(r, "GlobalSecondaryIndexes"), *now = property(r, "GlobalSecondaryIndexes");
+	for (uint32_t i = 0; was != NULL && i < was->n; i++) {
+		struct str name = json_get_str(json_at(was, i), "IndexName");
+		struct json *kept = index_by_name(now, name);
+		if (kept != NULL && same(json_get(kept, S("KeySchema")), json_get(json_at(was, i), S("KeySchema"))) &&
+		    same(json_get(kept, S("Projection")), json_get(json_at(was, i), S("Projection"))))
+			continue;
+		struct json *what = json_new_object(r->c->arena);
+		json_set_str(r->c->arena, what, "IndexName", name);
+		enum cfn_status status = change_index(r, "Delete", what);
+		if (status != CFN_DONE)
+			return status;
+	}
+	return CFN_DONE;
+}
+
+static enum cfn_status add_indexes(struct cfn_resource *r)
+{
+	struct json *was = old_property(r, "GlobalSecondaryIndexes"), *now = property(r, "GlobalSecondaryIndexes");
+	for (uint32_t i = 0; now != NULL && i < now->n; i++) {
+		struct json *x = json_at(now, i), *old = index_by_name(was, json_get_str(x, "IndexName"));
+		bool same_keys = old != NULL && same(json_get(x, S("KeySchema")), json_get(old, S("KeySchema"))) &&
+		                 same(json_get(x, S("Projection")), json_get(old, S("Projection")));
+		struct json *throughput = json_get(x, S("ProvisionedThroughput"));
+		enum cfn_status status = CFN_DONE;
+		if (!same_keys) {
+			status = change_index(r, "Create", x);
+		} else if (throughput != NULL && !same(throughput, json_get(old, S("ProvisionedThroughput")))) {
+			struct json *what = json_new_object(r->c->arena);
+			json_set_str(r->c->arena, what, "IndexName", json_get_str(x, "IndexName"));
+			json_set(r->c->arena, what, S("ProvisionedThroughput"), throughput);
+			status = change_index(r, "Update", what);
+		}
+		if (status != CFN_DONE)
+			return status;
+	}
+	return CFN_DONE;
+}
+
+static enum cfn_status update_plain(struct cfn_resource *r)
+{
+	static const char *const names[] = {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "TableClass",
+		"DeletionProtectionEnabled", "WarmThroughput"};
+	struct json *in = table_input(r);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (changed(r, names[i]))
+			copy_property(r, in, names[i]);
+	if (changed(r, "BillingMode"))
+		copy_property(r, in, "ProvisionedThroughput");
+	if (changed(r, "SSESpecification") && sse_input(r) != NULL)
+		json_set(r->c->arena, in, S("SSESpecification"), sse_input(r));
+	return in->n > 1 ? ask(r, "UpdateTable", in, NULL) : CFN_DONE;
+}
+
+static enum cfn_status update_stream(struct cfn_resource *r)
+{
+	if (!changed(r, "StreamSpecification"))
+		return CFN_DONE;
+	struct arena *a = r->c->arena;
+	enum cfn_status status = CFN_DONE;
+	if (old_property(r, "StreamSpecification") != NULL) {
+		struct json *in = table_input(r), *off = json_set(a, in, S("StreamSpecification"), json_new_object(a));
+		json_set_bool(a, off, "StreamEnabled", false);
+		status = ask(r, "UpdateTable", in, NULL);
+	}
+	if (status != CFN_DONE || stream_input(r) == NULL)
+		return status;
+	struct json *in = table_input(r);
+	json_set(a, in, S("StreamSpecification"), stream_input(r));
+	return ask(r, "UpdateTable", in, NULL);
+}
+
+static enum cfn_status update_tags(struct cfn_resource *r, struct str arn)
+{
+	struct arena *a = r->c->arena;
+	struct json *now = cfn_tags(r, false), *was = old_property(r, "Tags");
+	struct json *gone = json_new_array(a), *in = json_new_object(a);
+	for (uint32_t i = 0; was != NULL && i < was->n; i++) {
+		struct str key = json_get_str(json_at(was, i), "Key");
+		bool kept = false;
+		for (uint32_t j = 0; now != NULL && j < now->n; j++)
+			kept = kept || str_eq(json_get_str(json_at(now, j), "Key"), key);
+		if (!kept)
+			json_push(a, gone, json_new_str(a, key));
+	}
+	json_set_str(a, in, "ResourceArn", arn);
+	enum cfn_status status = CFN_DONE;
+	if (gone->n > 0) {
+		struct json *untag = json_copy(a, in);
+		json_set(a, untag, S("TagKeys"), gone);
+		status = ask(r, "UntagResource", untag, NULL);
+	}
+	if (status != CFN_DONE || now == NULL || now->n == 0)
+		return status;
+	json_set(a, in, S("Tags"), now);
+	return ask(r, "TagResource", in, NULL);
+}
+
+static enum cfn_status table_update(struct cfn_resource *r)
+{
+	if (waiting(r))
+		return finish(r);
+	make_proper(r->c->arena, r->properties);
+	if (r->old_properties != NULL)
+		make_proper(r->c->arena, r->old_properties);
+	struct str arn = table_arn(r->c, r->physical_id);
+	enum cfn_status status = remove_indexes(r);
+	if (status == CFN_DONE)
+		status = update_plain(r);
+	if (status == CFN_DONE)
+		status = add_indexes(r);
+	if (status == CFN_DONE)
+		status = update_stream(r);
+	if (status == CFN_DONE)
+		status = update_ttl(r);
+	if (status == CFN_DONE)
+		status = update_recovery(r);
+	if (status == CFN_DONE)
+		status = update_policy(r, arn);
+	if (status == CFN_DONE)
+		status = update_tags(r, arn);
+	return status == CFN_DONE ? finish(r) : status;
+}
+
+static enum cfn_status table_remove(struct cfn_resource *r)
+{
+	struct invoked i = invoke(r->c, "dynamodb", "DeleteTable", table_input(r), NULL);
+	if (i.parked)
+		return CFN_PARKED;
+	if (!i.ok && !str_eq(i.error.code, S("ResourceNotFoundException")))
+		return cfn_fail_as(r, &i.error);
+	return CFN_DONE;
+}
+
+extern const struct cfn_type ddb_cfn_types[];
+const struct cfn_type ddb_cfn_types[] = {
+	{.name = "AWS::DynamoDB::Table", .properties = properties, .replaces = replaces, .create = table_create, .update = table_update,
+	 .remove = table_remove, .name_property = "TableName"},
+};

@@ -1,0 +1,188 @@
+/* See ops_settings.h. */
+#include "ops_settings.h"
+
+#include "ops_table.h"
+
+enum { TAGS_MAX = 50, POLICY_BYTES_MAX = 20 * 1024 };
+
+/* ---- tags ---- */
+
+static struct dynamodb_Table *tagged_table(struct call *c, struct str arn)
+{
+	if (!str_starts(arn, S("arn:"))) {
+		fail_validation(c, "Invalid TableArn: Invalid ResourceArn provided as input %.*s", STR_ARG(arn));
+		return NULL;
+	}
+	struct str name = table_name_of(c, arn);
+	struct dynamodb_Table *r = str_present(name) ? table_record(c, name) : NULL;
+	if (r == NULL)
+		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found: ResourcArn: %.*s not found", STR_ARG(arn));
+	return r;
+}
+
+static uint32_t find_tag(const struct dynamodb_Tag *tags, uint32_t n, struct str key)
+{
+	uint32_t i = 0;
+	while (i < n && !str_eq(tags[i].Key, key))
+		i++;
+	return i;
+}
+
+void ddb_tag_resource(struct call *c)
+{
+	const struct dynamodb_TagResourceInput *in = c->in;
+	struct dynamodb_Table *r = tagged_table(c, in->ResourceArn);
+	if (r == NULL)
+		return;
+	uint32_t n = r->Tags.n;
+	struct dynamodb_Tag *tags = arena_grow(c->arena, r->Tags.v, sizeof *tags, n, (size_t)n + in->Tags.n);
+	for (uint32_t i = 0; i < in->Tags.n; i++) {
+		const struct dynamodb_Tag *tag = LIST_AT(in->Tags, struct dynamodb_Tag, i);
+		uint32_t at = find_tag(tags, n, tag->Key);
+		tags[at] = *tag;
+		n += at == n;
+	}
+	if (n > TAGS_MAX) {
+		fail_validation(c, "One or more parameter values were invalid: Too many tags: more than 50 tags");
+		return;
+	}
+	r->Tags = (struct list){tags, n, true};
+	table_save(c, r);
+}
+
+void ddb_untag_resource(struct call *c)
+{
+	const struct dynamodb_UntagResourceInput *in = c->in;
+	struct dynamodb_Table *r = tagged_table(c, in->ResourceArn);
+	if (r == NULL)
+		return;
+	struct dynamodb_Tag *tags = r->Tags.v;
+	for (uint32_t i = 0; i < in->TagKeys.n; i++) {
+		uint32_t at = find_tag(tags, r->Tags.n, *LIST_AT(in->TagKeys, struct str, i));
+		if (at == r->Tags.n)
+			continue;
+		memmove(tags + at, tags + at + 1, (r->Tags.n - at - 1) * sizeof *tags);
+		r->Tags.n--;
+	}
+	table_save(c, r);
+}
+
+void ddb_list_tags_of_resource(struct call *c)
+{
+	const struct dynamodb_ListTagsOfResourceInput *in = c->in;
+	struct dynamodb_ListTagsOfResourceOutput *out = c->out;
+	struct dynamodb_Table *r = tagged_table(c, in->ResourceArn);
+	if (r != NULL)
+		out->Tags = (struct list){r->Tags.v, r->Tags.n, true};
+}
+
+/* ---- resource policies ---- */
+
+static struct key *policy_key(struct call *c, struct str arn, struct str *name)
+{
+	struct dynamodb_Table *r = table_required(c, arn);
+	if (r == NULL)
+		return NULL;
+	*name = r->Description->TableName;
+	if (str_find_str(arn, S("/stream/")) >= 0) {
+		call_unsupported(c, "resource policies of streams are not supported");
+		return NULL;
+	}
+	return key_str(call_key(c, "policy"), *name);
+}
+
+static bool check_revision(struct call *c, const struct dynamodb_ResourcePolicyRecord *old, struct str expected, struct str arn)
+{
+	if (!str_present(expected))
+		return true;
+	struct str have = old != NULL ? old->RevisionId : S("NO_POLICY");
+	if (str_eq(have, expected))
+		return true;
+	call_fail(c, &dynamodb_err_PolicyNotFoundException, "Resource-based policy not found for the provided ResourceArn: Requested policy "
+	          "revision %.*s does not match that of %.*s", STR_ARG(expected), STR_ARG(arn));
+	return false;
+}
+
+void ddb_put_resource_policy(struct call *c)
+{
+	const struct dynamodb_PutResourcePolicyInput *in = c->in;
+	struct dynamodb_PutResourcePolicyOutput *out = c->out;
+	struct str name, why;
+	struct key *k = policy_key(c, in->ResourceArn, &name);
+	if (k == NULL)
+		return;
+	if (in->Policy.n > POLICY_BYTES_MAX) {
+		call_fail(c, &dynamodb_err_LimitExceededException, "Resource-based policy exceeds 20 KB");
+		return;
+	}
+	if (policy_parse(c->arena, in->Policy, POLICY_RESOURCE, &why) == NULL) {
+		fail_validation(c, "Invalid policy document: %.*s", STR_ARG(why));
+		return;
+	}
+	struct dynamodb_ResourcePolicyRecord *old = call_get(c, k, &dynamodb_shape_ResourcePolicyRecord);
+	if (!check_revision(c, old, in->ExpectedRevisionId, in->ResourceArn))
+		return;
+	struct dynamodb_ResourcePolicyRecord fresh = {.Policy = in->Policy};
+	fresh.RevisionId = arena_printf(c->arena, "%lld", (long long)c->now_ms * 1000 + (long long)(call_serial(c, "revision") % 1000));
+	call_put(c, k, &dynamodb_shape_ResourcePolicyRecord, &fresh);
+	out->RevisionId = fresh.RevisionId;
+}
+
+static struct dynamodb_ResourcePolicyRecord *required_policy(struct call *c, const struct key *k, struct str arn)
+{
+	struct dynamodb_ResourcePolicyRecord *r = call_get(c, k, &dynamodb_shape_ResourcePolicyRecord);
+	if (r == NULL)
+		call_fail(c, &dynamodb_err_PolicyNotFoundException, "Resource-based policy not found for the provided ResourceArn: %.*s", STR_ARG(arn));
+	return r;
+}
+
+void ddb_get_resource_policy(struct call *c)
+{
+	const struct dynamodb_GetResourcePolicyInput *in = c->in;
+	struct dynamodb_GetResourcePolicyOutput *out = c->out;
+	struct str name;
+	struct key *k = policy_key(c, in->ResourceArn, &name);
+	struct dynamodb_ResourcePolicyRecord *r = k != NULL ? required_policy(c, k, in->ResourceArn) : NULL;
+	if (r == NULL)
+		return;
+	out->Policy = r->Policy;
+	out->RevisionId = r->RevisionId;
+}
+
+void ddb_delete_resource_policy(struct call *c)
+{
+	const struct dynamodb_DeleteResourcePolicyInput *in = c->in;
+	struct dynamodb_DeleteResourcePolicyOutput *out = c->out;
+	struct str name;
+	struct key *k = policy_key(c, in->ResourceArn, &name);
+	if (k == NULL)
+		return;
+	struct dynamodb_ResourcePolicyRecord *r = call_get(c, k, &dynamodb_shape_ResourcePolicyRecord);
+	if (r == NULL || !check_revision(c, r, in->ExpectedRevisionId, in->ResourceArn))
+		return; /* deleting what is not there is no mistake */
+	out->RevisionId = r->RevisionId;
+	call_del(c, k);
+}
+
+/* ---- the account ---- */
+
+/* The default quotas of an account ("Quotas in Amazon DynamoDB"). */
+void ddb_describe_limits(struct call *c)
+{
+	struct dynamodb_DescribeLimitsOutput *out = c->out;
+	out->AccountMaxReadCapacityUnits = SOME_I64(80000);
+	out->AccountMaxWriteCapacityUnits = SOME_I64(80000);
+	out->TableMaxReadCapacityUnits = SOME_I64(40000);
+	out->TableMaxWriteCapacityUnits = SOME_I64(40000);
+}
+
+/* Where the client came in: it is told to stay there. */
+void ddb_describe_endpoints(struct call *c)
+{
+	struct dynamodb_DescribeEndpointsResponse *out = c->out;
+	out->Endpoints = LIST_OF(c->arena, struct dynamodb_Endpoint, 1);
+	struct dynamodb_Endpoint *e = LIST_AT(out->Endpoints, struct dynamodb_Endpoint, 0);
+	ptrdiff_t scheme = str_find_str(c->endpoint, S("://"));
+	e->Address = scheme < 0 ? c->endpoint : str_slice(c->endpoint, (size_t)scheme + 3, c->endpoint.n);
+	e->CachePeriodInMinutes = SOME_I64(1440);
+}

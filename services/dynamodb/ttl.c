@@ -1,0 +1,151 @@
+/* Time to live. While it is enabled every item with a usable time stands in an order of expiry:
+ *   (dynamodb, account, region, "ttl") u64 space, i64 second, item key's bytes -> item key
+ * A sweeper runs every minute of the service clock (so turning the clock makes it run at once) and deletes what is
+ * due, as the service itself: the change record says so in userIdentity. Source: "Using time to live (TTL) in
+ * DynamoDB" (Developer Guide): whole seconds in a Number; times over five years ago are passed over. */
+#include "ttl.h"
+
+#include "ops_table.h"
+
+enum { SWEEP_EVERY_MS = 60 * 1000, SWEEP_AT_ONCE = 1000, FILL_AT_ONCE = 1000 };
+static const int64_t too_old_s = (int64_t)5 * 366 * 24 * 3600;
+
+/* The second an item expires; false when it has none. */
+static bool expiry_of(const struct table *t, const struct av *item, int64_t *second)
+{
+	const struct av *v = item != NULL ? av_get(item, t->record->TtlAttribute) : NULL;
+	if (v == NULL || v->type != AV_N)
+		return false;
+	struct str whole = v->s;
+	ptrdiff_t point = str_find(whole, '.');
+	if (point >= 0)
+		whole = str_slice(whole, 0, (size_t)point);
+	return str_to_i64(whole, second) && *second > 0;
+}
+
+static struct key *expiry_key(struct call *c, const struct table *t, int64_t second, struct str item_key)
+{
+	return key_raw(key_i64(key_u64(call_key(c, "ttl"), t->space), second), item_key);
+}
+
+void ttl_track(struct call *c, const struct table *t, struct str item_key, const struct av *old, const struct av *fresh)
+{
+	int64_t before, after;
+	bool had = expiry_of(t, old, &before), has = expiry_of(t, fresh, &after);
+	if (had && has && before == after)
+		return;
+	if (had)
+		call_del(c, expiry_key(c, t, before, item_key));
+	if (has)
+		txn_put(c->txn, key_bytes(expiry_key(c, t, after, item_key)), item_key);
+}
+
+static void sweep_later(struct call *c, struct str table)
+{
+	job_put(c, "ttl-sweep", table, c->now_ms + SWEEP_EVERY_MS, S(""));
+}
+
+void ddb_update_time_to_live(struct call *c)
+{
+	const struct dynamodb_UpdateTimeToLiveInput *in = c->in;
+	struct dynamodb_UpdateTimeToLiveOutput *out = c->out;
+	struct dynamodb_Table *r = table_required(c, in->TableName);
+	if (r == NULL)
+		return;
+	bool enable = in->TimeToLiveSpecification->Enabled.v;
+	if (enable == r->TtlEnabled.v) {
+		fail_validation(c, "TimeToLive is already %s", enable ? "enabled" : "disabled");
+		return;
+	}
+	if (!enable && !str_eq(r->TtlAttribute, in->TimeToLiveSpecification->AttributeName)) {
+		fail_validation(c, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s", STR_ARG(r->TtlAttribute));
+		return;
+	}
+	r->TtlEnabled = SOME_BOOL(enable);
+	if (enable) {
+		r->TtlAttribute = in->TimeToLiveSpecification->AttributeName;
+		job_put(c, "ttl-fill", r->Description->TableName, c->now_ms, S(""));
+		sweep_later(c, r->Description->TableName);
+	} else {
+		job_drop(c, "ttl-sweep", r->Description->TableName);
+		purge_space(c, "ttl", (uint64_t)r->Space.v);
+	}
+	table_save(c, r);
+	out->TimeToLiveSpecification = in->TimeToLiveSpecification;
+}
+
+void ddb_describe_time_to_live(struct call *c)
+{
+	const struct dynamodb_DescribeTimeToLiveInput *in = c->in;
+	struct dynamodb_DescribeTimeToLiveOutput *out = c->out;
+	struct dynamodb_Table *r = table_required(c, in->TableName);
+	if (r == NULL)
+		return;
+	out->TimeToLiveDescription = arena_new_of(c->arena, struct dynamodb_TimeToLiveDescription);
+	out->TimeToLiveDescription->TimeToLiveStatus = r->TtlEnabled.v ? S("ENABLED") : S("DISABLED");
+	if (r->TtlEnabled.v)
+		out->TimeToLiveDescription->AttributeName = r->TtlAttribute;
+}
+
+/* Items whose time changed meanwhile have left the order, so what is read here is still due. */
+static void expire(struct call *c, const struct table *t, struct str key)
+{
+	struct stored old;
+	item_load(c, key, &old);
+	ASSERT(old.found);
+	struct consumed used;
+	consumed_init(c, t, &used, false);
+	item_write(c, t, key, &old, NULL, true, &used);
+	count_metric(c, t->name, NULL, "TimeToLiveDeletedItemCount", 1, "Count");
+}
+
+void ddb_job_ttl_sweep(struct call *c, struct str id, struct str payload)
+{
+	(void)payload;
+	struct dynamodb_Table *r = table_record(c, id);
+	if (r == NULL || !r->TtlEnabled.v)
+		return;
+	const struct table *t = table_of_record(c, r);
+	int64_t now_s = c->now_ms / 1000;
+	struct key *from = key_i64(key_u64(call_key(c, "ttl"), t->space), now_s - too_old_s);
+	struct key *to = key_i64(key_u64(call_key(c, "ttl"), t->space), now_s + 1);
+	struct str due[SWEEP_AT_ONCE], key, value;
+	size_t n = 0;
+	struct scan *s = scan_open(c->txn, key_bytes(from), key_bytes(to), false);
+	while (n < COUNT_OF(due) && scan_next(s, &key, &value))
+		due[n++] = arena_dup(c->arena, value);
+	scan_close(s);
+	for (size_t i = 0; i < n; i++)
+		expire(c, t, due[i]);
+	if (n == COUNT_OF(due))
+		job_put(c, "ttl-sweep", id, c->now_ms, S(""));
+	else
+		sweep_later(c, id);
+}
+
+/* Put the items that were there before into the order, a batch a run; payload: where to go on. */
+void ddb_job_ttl_fill(struct call *c, struct str id, struct str payload)
+{
+	struct dynamodb_Table *r = table_record(c, id);
+	if (r == NULL || !r->TtlEnabled.v)
+		return;
+	const struct table *t = table_of_record(c, r);
+	struct buf b;
+	space_key(c, &b, t->space);
+	struct str key, value, from = buf_view(&b), to = key_after(c->arena, from), last = STR_NONE;
+	if (payload.n > 0)
+		from = arena_join(c->arena, payload, str_of("\0", 1));
+	struct scan *s = scan_open(c->txn, from, to, false);
+	int n = 0;
+	while (n < FILL_AT_ONCE && scan_next(s, &key, &value)) {
+		struct av item;
+		bool ok = item_decode(c->arena, arena_dup(c->arena, value), &item);
+		ASSERT(ok);
+		last = arena_dup(c->arena, key);
+		ttl_track(c, t, last, NULL, &item);
+		n++;
+	}
+	scan_close(s);
+	if (n == FILL_AT_ONCE)
+		job_put(c, "ttl-fill", id, c->now_ms, last);
+}
