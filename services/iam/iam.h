@@ -104,7 +104,7 @@ void access_iam(struct call *c);
 #include "operations.h"
 #undef IAM_OPERATION
 
-extern const struct cfn_type iam_cfn_types[];
-extern const size_t n_iam_cfn_types;
+enum { IAM_CFN_TYPES = 11 };
+extern const struct cfn_type iam_cfn_types[IAM_CFN_TYPES];
 
 #endif
