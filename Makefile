@@ -34,7 +34,7 @@ GEN := $(BUILD)/gen
 VERSION := $(shell cat VERSION)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
-        -Wpointer-arith -Wvla -Wformat=2 -Wundef
+        -Wno-missing-field-initializers -Wpointer-arith -Wvla -Wformat=2 -Wundef
 # clang counts more as a conversion or an unknown format than gcc does; gcc's word is the one that holds.
 ifeq ($(VARIANT),fuzz)
 WARN += -Wno-format-nonliteral -Wno-string-conversion
@@ -51,7 +51,10 @@ MODELS   := $(sort $(patsubst services/%/model.json,%,$(wildcard services/*/mode
 SVCSRC   := $(foreach s,$(SERVICES),$(wildcard services/$(s)/*.c))
 GENSRC   := $(foreach m,$(MODELS),$(GEN)/$(m).model.c) $(GEN)/services.c
 GENHDR   := $(foreach m,$(MODELS),$(GEN)/$(m).model.h)
-LIBOBJ   := $(SRC:%.c=$(OBJ)/%.o) $(SVCSRC:%.c=$(OBJ)/%.o) $(GENSRC:$(GEN)/%.c=$(OBJ)/gen/%.o)
+# A service is one object whose only symbol is service_<name>: nobody can call into it but through that.
+SVCOBJ   := $(foreach s,$(SERVICES),$(OBJ)/services/$(s).o)
+LIBOBJ   := $(SRC:%.c=$(OBJ)/%.o) $(SVCOBJ) $(GENSRC:$(GEN)/%.c=$(OBJ)/gen/%.o)
+svcobjs   = $(patsubst %.c,$(OBJ)/%.o,$(wildcard services/$(1)/*.c))
 LIB      := $(OBJ)/libtsubo.a
 
 UNIT     := $(wildcard tests/unit/*/test_*.c) $(wildcard services/*/test/test_*.c)
@@ -109,9 +112,16 @@ $(OBJ)/gen/%.o: $(GEN)/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(LIB): $(LIBOBJ)
+define service_rule
+$(OBJ)/services/$(1).o: $(call svcobjs,$(1))
+	$$(Q)ld -r -o $$@.all $$^ && objcopy --keep-global-symbol=service_$(1) $$@.all $$@ && rm $$@.all
+$(patsubst %.c,$(OBJ)/%,$(wildcard services/$(1)/test/*.c)): $(call svcobjs,$(1))
+endef
+$(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
+
+$(LIB): $(LIBOBJ) Makefile
 	@rm -f $@
-	@$(AR) rcs $@ $^
+	@$(AR) rcs $@ $(filter %.o,$^)
 
 $(BIN): $(OBJ)/src/main.o $(LIB)
 	@echo '  LD $@'
@@ -121,7 +131,7 @@ $(BIN): $(OBJ)/src/main.o $(LIB)
 $(OBJ)/%/: ; @mkdir -p $@
 $(UNITBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
 	@echo '  LD $@'
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LDLIBS)
 units: $(UNITBIN)
 
 $(SUITEGEN): $(SUITEJSON) tools/modelc
@@ -131,7 +141,7 @@ $(OBJ)/tests/unit/wire/test_protocols: $(SUITEOBJ)
 $(OBJ)/tests/unit/wire/test_protocols: LDLIBS := $(SUITEOBJ) $(LDLIBS)
 
 $(FUZZBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 fuzzers: $(FUZZBIN)
 
 # Small programs that measure one part: bench/<x>.c.
@@ -175,4 +185,4 @@ coverage: all
 clean:
 	rm -rf $(BUILD)
 
--include $(LIBOBJ:.o=.d) $(UNITBIN:=.d) $(FUZZBIN:=.d) $(OBJ)/src/main.d
+-include $(LIBOBJ:.o=.d) $(SVCSRC:%.c=$(OBJ)/%.d) $(UNITBIN:=.d) $(FUZZBIN:=.d) $(OBJ)/src/main.d
