@@ -50,6 +50,7 @@ static bool structure_in(struct cin *c, const struct shape *s, struct cbor_item 
 	struct cbor_item k;
 	uint64_t at = 0;
 	uint16_t hint = 0;
+	ASSERT(shape_is_struct(s) && v != NULL);
 	if (head.type != CBOR_MAP)
 		return bad(c, "Expected a map for a structure");
 	for (bool more;;) {
@@ -235,6 +236,7 @@ static void time_out(struct buf *b, int64_t ms)
 static void list_out(struct buf *b, const struct shape *s, const struct list *l)
 {
 	size_t size = value_size(s->item->shape);
+	ASSERT(l->n == 0 || l->v != NULL);
 	cbor_array(b, l->n);
 	for (uint32_t i = 0; i < l->n; i++)
 		cbor_encode(b, s->item->shape, list_at(l, size, i));
@@ -242,6 +244,7 @@ static void list_out(struct buf *b, const struct shape *s, const struct list *l)
 
 static void map_out(struct buf *b, const struct shape *s, const struct map_of *m)
 {
+	ASSERT(m->n == 0 || m->v != NULL);
 	cbor_map(b, m->n);
 	for (uint32_t i = 0; i < m->n; i++) {
 		cbor_text(b, map_key_at(s, m, i));
@@ -270,6 +273,7 @@ uint32_t cbor_count_members(const struct shape *s, const void *v)
 
 void cbor_encode_members(struct buf *b, const struct shape *s, const void *v)
 {
+	ASSERT(shape_is_struct(s) && v != NULL);
 	for (uint16_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[s->order[i]];
 		const void *field = m->streaming ? NULL : member_get(m, v);

@@ -63,6 +63,7 @@ static const void *rest_of_detail(struct arena *a, const struct wire_error *e)
 	if (e->detail == NULL || e->shape == NULL)
 		return NULL;
 	const struct member *m = error_message_member(e->shape);
+	ASSERT(shape_is_struct(e->shape));
 	char *copy = arena_alloc(a, e->shape->size);
 	memcpy(copy, e->detail, e->shape->size);
 	if (m != NULL)

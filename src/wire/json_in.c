@@ -20,14 +20,16 @@ struct jin {
 
 static bool bad_text(struct jin *j)
 {
-	return wire_fail(j->err, "SerializationException", 400,
-	                 arena_printf(j->a, "Could not parse request body into json: unexpected %s at offset %zu",
-	                              j->p >= j->end ? "end of text" : "character", (size_t)(j->p - j->start)));
+	wire_fail(j->err, "SerializationException", 400,
+	          arena_printf(j->a, "Could not parse request body into json: unexpected %s at offset %zu",
+	                       j->p >= j->end ? "end of text" : "character", (size_t)(j->p - j->start)));
+	return false;
 }
 
 static bool bad_type(struct jin *j, struct str message)
 {
-	return wire_fail(j->err, "SerializationException", 400, message);
+	wire_fail(j->err, "SerializationException", 400, message);
+	return false;
 }
 
 static inline void space(struct jin *j)
@@ -176,6 +178,7 @@ static bool digits(struct jin *j)
 static bool number(struct jin *j, struct str *out)
 {
 	const char *from = j->p;
+	ASSERT(j->p < j->end);
 	if (*j->p == '-')
 		j->p++;
 	if (j->p < j->end && *j->p == '0')
@@ -209,7 +212,7 @@ static bool word(struct jin *j, struct str w)
 /* Pass over one scalar. */
 static bool skip_scalar(struct jin *j, char c)
 {
-	struct str ignored;
+	struct str ignored = STR_NONE;
 	switch (c) {
 	case '"': return string(j, &ignored);
 	case 't': return word(j, S("true"));
@@ -257,8 +260,8 @@ static bool skip(struct jin *j, int depth)
 		return bad_text(j);
 	char close = c == '{' ? '}' : ']';
 	j->p++;
-	for (bool first = true, more;; first = false) {
-		struct str ignored;
+	for (bool first = true, more = false;; first = false) {
+		struct str ignored = STR_NONE;
 		if (!step(j, close, first, &more))
 			return false;
 		if (!more)
@@ -293,6 +296,7 @@ static bool wrong_type(struct jin *j, char c, const char *wanted)
 static bool document(struct jin *j, struct json **out)
 {
 	const char *from = j->p;
+	ASSERT(from <= j->end);
 	if (!skip(j, 0))
 		return false;
 	*out = json_parse(j->a, str_of(from, (size_t)(j->p - from)), NULL);
@@ -301,7 +305,7 @@ static bool document(struct jin *j, struct json **out)
 
 static bool integer(struct jin *j, const struct shape *s, struct opt_i64 *out)
 {
-	struct str text;
+	struct str text = STR_NONE;
 	double d;
 	if (!number(j, &text))
 		return false;
@@ -319,7 +323,7 @@ static bool integer(struct jin *j, const struct shape *s, struct opt_i64 *out)
 
 static bool timestamp(struct jin *j, const struct member *m, char c, struct opt_time *out)
 {
-	struct str text;
+	struct str text = STR_NONE;
 	double d;
 	out->set = true;
 	if (c == '"') {
@@ -342,7 +346,7 @@ static bool text_value(struct jin *j, const struct shape *s, char c, struct str 
 {
 	if (c != '"')
 		return wrong_type(j, c, s->type == SHAPE_BLOB ? "ByteBuffer" : "String");
-	struct str text;
+	struct str text = STR_NONE;
 	if (!string(j, &text))
 		return false;
 	if (s->type != SHAPE_BLOB) {
@@ -357,7 +361,7 @@ static bool scalar(struct jin *j, const struct member *m, char c, void *v)
 {
 	const struct shape *s = m->shape;
 	bool is_number = c == '-' || (c >= '0' && c <= '9');
-	struct str text;
+	struct str text = STR_NONE;
 	switch (s->type) {
 	case SHAPE_STRING:
 	case SHAPE_BLOB:
@@ -407,11 +411,12 @@ static const struct member *find_member(const struct jin *j, const struct shape 
 static bool structure(struct jin *j, const struct shape *s, bool top, void *v)
 {
 	uint16_t hint = 0;
+	ASSERT(j->p < j->end && v != NULL);
 	if (*j->p != '{')
 		return wrong_type(j, *j->p, "Structure");
 	j->p++;
-	for (bool first = true, more;; first = false) {
-		struct str name;
+	for (bool first = true, more = false;; first = false) {
+		struct str name = STR_NONE;
 		if (!step(j, '}', first, &more))
 			return false;
 		if (!more)
@@ -437,7 +442,7 @@ static bool list(struct jin *j, const struct shape *s, struct list *l)
 		return *j->p == '{' ? wrong_type(j, '{', "") : bad_type(j, S("Expected list or null"));
 	j->p++;
 	*l = (struct list){.set = true};
-	for (bool first = true, more;; first = false) {
+	for (bool first = true, more = false;; first = false) {
 		if (!step(j, ']', first, &more))
 			return false;
 		if (!more)
@@ -468,8 +473,8 @@ static bool map(struct jin *j, const struct shape *s, struct map_of *m)
 		return *j->p == '[' ? wrong_type(j, '[', "") : bad_type(j, S("Expected map or null"));
 	j->p++;
 	*m = (struct map_of){.set = true};
-	for (bool first = true, more;; first = false) {
-		struct str name;
+	for (bool first = true, more = false;; first = false) {
+		struct str name = STR_NONE;
 		if (!step(j, '}', first, &more))
 			return false;
 		if (!more)

@@ -8,6 +8,7 @@ static void value(struct buf *b, struct arena *a, const struct member *m, const 
 static void structure(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest, bool top)
 {
 	char comma = '{';
+	ASSERT(shape_is_struct(s) && v != NULL);
 	for (uint16_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[s->order[i]];
 		if (m->streaming || (top && rest && (!in_answer_body(m) || m->payload)))
@@ -30,6 +31,7 @@ static void structure(struct buf *b, struct arena *a, const struct shape *s, con
 static void list(struct buf *b, struct arena *a, const struct shape *s, const struct list *l, bool rest)
 {
 	size_t size = value_size(s->item->shape);
+	ASSERT(s->type == SHAPE_LIST && (l->n == 0 || l->v != NULL));
 	buf_putc(b, '[');
 	for (uint32_t i = 0; i < l->n; i++) {
 		const void *v = list_at(l, size, i);
@@ -45,6 +47,7 @@ static void list(struct buf *b, struct arena *a, const struct shape *s, const st
 
 static void map(struct buf *b, struct arena *a, const struct shape *s, const struct map_of *m, bool rest)
 {
+	ASSERT(s->type == SHAPE_MAP && (m->n == 0 || m->v != NULL));
 	buf_putc(b, '{');
 	for (uint32_t i = 0; i < m->n; i++) {
 		const void *v = map_value_at(s, m, i);
@@ -64,6 +67,7 @@ static void number(struct buf *b, const struct shape *s, const void *v)
 {
 	struct jw w;
 	jw_init(&w, b);
+	ASSERT(value_present(s, v));
 	if (s->type == SHAPE_INT)
 		buf_i64(b, ((const struct opt_i64 *)v)->v);
 	else
@@ -110,6 +114,7 @@ static void value(struct buf *b, struct arena *a, const struct member *m, const 
 
 void json_encode(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest)
 {
+	ASSERT(b != NULL && s != NULL && v != NULL);
 	if (shape_is_struct(s)) {
 		structure(b, a, s, v, rest, rest);
 		return;

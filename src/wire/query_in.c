@@ -69,6 +69,7 @@ static void enter(struct qin *q, struct str name, bool upper)
 static bool structure(struct qin *q, const struct shape *s, void *v)
 {
 	size_t was = q->prefix.n;
+	ASSERT(v != NULL);
 	for (size_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[i];
 		bool named = q->ec2 && m->query_name != NULL;
@@ -110,6 +111,7 @@ static size_t numbers(struct qin *q, int64_t **out)
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || v[i] != v[i - 1])
 			v[distinct++] = v[i];
+	ASSERT(distinct <= n && n <= to - from);
 	*out = v;
 	return distinct;
 }
@@ -217,5 +219,7 @@ bool query_decode(struct arena *a, const struct shape *s, const struct params *f
 	}
 	q.v = sorted;
 	buf_init(&q.prefix, a, 0);
-	return structure(&q, s, v);
+	bool ok = structure(&q, s, v);
+	ASSERT(!ok || (q.prefix.n == 0 && q.depth == 0));
+	return ok;
 }

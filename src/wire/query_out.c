@@ -28,6 +28,7 @@ static void ec2_body(struct buf *b, struct arena *a, const struct model_op *op, 
 static void query_body(struct buf *b, struct arena *a, const struct model_op *op, const void *output, struct str request_id)
 {
 	struct str wrapper = str_c(op->result_wrapper);
+	ASSERT(request_id.n > 0);
 	if (op->output != NULL) {
 		if (wrapper.p != NULL)
 			xml_open(b, wrapper);
@@ -45,6 +46,7 @@ void query_encode(struct arena *a, const struct model_op *op, const void *output
 {
 	struct buf b;
 	buf_init(&b, a, 0);
+	ASSERT(op->output == NULL || output != NULL);
 	wire_add_header(a, out, S("Content-Type"), ec2 ? S("text/xml;charset=UTF-8") : S("text/xml"));
 	if (ec2)
 		buf_lit(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");

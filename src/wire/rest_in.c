@@ -135,6 +135,7 @@ static struct str header_item(struct arena *a, struct str *rest, bool http_date)
 static bool header_list(struct rin *x, const struct member *m, struct str value, struct list *l)
 {
 	const struct shape *s = m->shape;
+	ASSERT(s->type == SHAPE_LIST);
 	int fmt = member_time_format(s->item, TIME_RFC822);
 	uint32_t cap = 0;
 	l->set = true;
@@ -176,6 +177,7 @@ static struct str lower(struct arena *a, struct str s)
 static bool headers_in(struct rin *x, const struct member *m, void *v)
 {
 	const struct shape *s = m->shape;
+	ASSERT(s->type == SHAPE_MAP && m->location == LOC_HEADERS);
 	struct str prefix = str_c(m->wire_name);
 	struct map_of *map = member_put(x->a, m, v);
 	uint32_t cap = 0;
@@ -222,6 +224,7 @@ static bool xml_body_in(struct rin *x, const struct shape *s, bool rest, void *v
 
 static bool payload_in(struct rin *x, const struct member *m, void *v)
 {
+	ASSERT(m->payload);
 	if (m->streaming) {
 		*member_stream(m, v) = x->r->stream;
 		return true;

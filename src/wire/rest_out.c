@@ -56,6 +56,7 @@ static struct str header_text(struct arena *a, const struct member *m, const voi
 int rest_encode_headers(struct arena *a, const struct shape *s, const void *v, struct wire_response *out)
 {
 	int status = 0;
+	ASSERT(shape_is_struct(s) && v != NULL);
 	for (uint16_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[s->order[i]];
 		const void *field = in_answer_body(m) || m->streaming ? NULL : member_get(m, v);
@@ -116,6 +117,7 @@ static void xml_payload(struct buf *b, struct arena *a, const struct model *mode
 		xml_encode_value(b, a, m, name, v);
 		return;
 	}
+	ASSERT(shape_is_struct(m->shape));
 	struct member with_namespace = *m;
 	with_namespace.xml_namespace = model->xml_namespace;
 	buf_lit(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -158,6 +160,7 @@ static void payload_out(struct arena *a, const struct model_op *op, const void *
 {
 	const struct member *m = op->output->payload;
 	struct buf b;
+	ASSERT(m != NULL && v != NULL);
 	buf_init(&b, a, 0);
 	if (m->streaming) {
 		out->stream = *member_stream(m, (void *)(uintptr_t)v);

@@ -135,6 +135,7 @@ static bool struct_from(struct tin *t, const struct shape *s, const struct json 
 static bool list_from(struct tin *t, const struct shape *s, const struct json *j, struct list *l)
 {
 	size_t size = value_size(s->item->shape);
+	ASSERT(s->type == SHAPE_LIST && size > 0);
 	if (!json_is(j, JSON_ARRAY))
 		return bad(t, s, "an array");
 	*l = (struct list){arena_alloc_array(t->a, size, j->n), j->n, true};

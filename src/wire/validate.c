@@ -95,6 +95,7 @@ static void value_text(struct check *c, struct buf *b, const struct shape *s, co
 
 static void report(struct check *c, const struct shape *s, const void *v, struct str constraint)
 {
+	ASSERT(constraint.n > 0 && c->path.n > 0);
 	c->n++;
 	if (c->n > ERRORS_SHOWN_MAX)
 		return;
@@ -297,6 +298,7 @@ static void check_value(struct check *c, const struct shape *s, const void *v)
 		return;
 	c->depth++;
 	ASSERT(c->depth <= WIRE_DEPTH_MAX + 1); /* decode bounds it */
+	ASSERT(value_present(s, v));
 	struct failures f = own_failures(c, s, v);
 	for (size_t i = 0; i < f.n; i++)
 		report(c, s, v, f.v[i]);

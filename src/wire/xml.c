@@ -65,6 +65,7 @@ static bool flattened_in(struct xin *x, const struct member *m, const struct xml
 
 static bool structure_in(struct xin *x, const struct shape *s, const struct xml *e, bool rest, void *v)
 {
+	ASSERT(shape_is_struct(s) && v != NULL);
 	if (e->attrs != NULL && !attributes_in(x, s, e, v))
 		return false;
 	for (const struct xml *c = e->children; c != NULL; c = c->next) {
@@ -187,6 +188,7 @@ static void list_out(struct buf *b, struct arena *a, const struct shape *s, stru
 void xml_encode_value(struct buf *b, struct arena *a, const struct member *m, struct str name, const void *v)
 {
 	const struct shape *s = m->shape;
+	ASSERT(name.n > 0 && v != NULL);
 	open_element(b, a, m, name, v);
 	switch (s->type) {
 	case SHAPE_STRUCT:
