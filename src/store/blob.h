@@ -22,7 +22,8 @@ void blob_discard(struct store *s, struct blob_id id); /* sealed but never claim
  * removes the file when none is left. Claims are counted: a copy may claim the same blob again. */
 void blob_claim(struct txn *t, struct blob_id id);
 void blob_release(struct txn *t, struct blob_id id);
-/* Remove the files whose last claim went in committed transactions: call after store_group_commit, from a worker. */
+/* Remove the files whose last claim went in committed transactions: call after store_group_commit, from a worker. A file
+ * stays while a reader's snapshot still has a record that names it, and goes with a later call. */
 void blob_sweep_released(struct store *s);
 /* At start: remove files no record claims. Returns how many. */
 size_t blob_sweep_orphans(struct store *s);

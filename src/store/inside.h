@@ -92,9 +92,10 @@ struct store {
 /* rocks.c: the database behind. */
 bool rocks_open(struct store *s, size_t cache_bytes, char **why);
 void rocks_close(struct store *s);
-/* Apply a group (a write batch) to the database's memory; the log has it on disk. */
+/* Apply a group (a write batch) to the database's memory; the log has it on disk.
+ * false with errno and, unless why is NULL, with a message. */
 bool rocks_apply(struct store *s, rocksdb_writebatch_t *batch, char **why);
-/* false after a group was refused, as long as RocksDB takes no more: nobody need wait for that again. */
+/* false after a group was refused, as long as RocksDB takes no more (errno EIO): nobody need wait for that again. */
 bool rocks_ready(struct store *s);
 /* The number under APPLIED_KEY: as it is now, or as it is on disk. */
 uint64_t rocks_applied(struct store *s, bool on_disk);
@@ -111,7 +112,6 @@ void scans_close(struct txn *t);
 void scans_free(struct txn *t);
 
 /* txn.c */
-void txn_reset(struct txn *t);
 void put_be64(char out[8], uint64_t v);
 uint64_t get_be64(const char *p);
 /* As txn_put, for the store's own keys. */

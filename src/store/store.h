@@ -4,7 +4,8 @@
  * Keys and values are bytes; order is the order of unsigned bytes. What store_group_commit has returned true
  * for is on disk through kill -9 and power loss. Files below the data directory:
  *   FORMAT   the format version, text; another version is refused with a message
- *   db/      RocksDB
+ *   db/      RocksDB, without a log of its own
+ *   wal/     the write-ahead log: groups that RocksDB may have in memory only, see wal.h
  *   blobs/   bodies too large for the database, see blob.h
  *   LOCK     held by the running process */
 #ifndef TSUBO_STORE_H
@@ -38,8 +39,9 @@ void store_group_begin(struct store *s);
 struct txn *store_group_txn(struct store *s);
 void txn_keep(struct txn *t); /* its writes go with the group; t is gone */
 void txn_drop(struct txn *t); /* its writes vanish; t is gone */
-/* Write the group and sync, once. true with nothing written when the group is empty. false: the disk refused
- * (full, broken); nothing of the group is visible, the store can be used again. */
+/* Write the group and sync, once. true with nothing written when the group is empty. false with errno: the
+ * disk refused (full, broken); nothing of the group is visible, the store can be used again. A full disk heals by itself
+ * within seconds of there being room. */
 bool store_group_commit(struct store *s);
 /* Sequence number of the last commit, and the one a transaction's snapshot stands on (its own group's number for writers). */
 uint64_t store_sequence(const struct store *s);

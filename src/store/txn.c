@@ -6,6 +6,7 @@
  * Invariants: one writer's transaction at a time, inside a group; the group's number is the newest view's plus one. */
 #include "store/inside.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { BATCH_KEPT = 1 << 20 };
@@ -106,7 +107,9 @@ static bool commit_batch(struct store *s, uint64_t number)
 		return false;
 	if (rocks_apply(s, s->batch, NULL))
 		return true;
+	int error = errno;
 	(void)wal_retract(s->wal, number);
+	errno = error;
 	return false;
 }
 
@@ -135,6 +138,7 @@ bool store_group_commit(struct store *s)
 			view_publish(s, number);
 		}
 	}
+	int error = errno;
 	size_t n;
 	(void)rocksdb_writebatch_data(s->batch, &n);
 	if (n > BATCH_KEPT) {
@@ -144,6 +148,7 @@ bool store_group_commit(struct store *s)
 		rocksdb_writebatch_clear(s->batch);
 	}
 	overlay_clear(&s->group);
+	errno = error;
 	return ok;
 }
 

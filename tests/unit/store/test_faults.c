@@ -83,6 +83,7 @@ static void a_refused_group_leaves_nothing(void **state)
 	assert_true(put_one(s, "a", "1"));
 	fail_next(1, ENOSPC);
 	assert_false(put_one(s, "a", "2"));
+	assert_int_equal(errno, ENOSPC);
 	no_faults();
 	assert_string_equal(get_one(s, "a"), "1");
 	assert_int_equal(store_sequence(s), 1);
