@@ -416,7 +416,7 @@ static bool structure(struct jin *j, const struct shape *s, bool top, void *v)
 		return wrong_type(j, *j->p, "Structure");
 	j->p++;
 	for (bool first = true, more = false;; first = false) {
-		struct str name = STR_NONE;
+		struct str name = S("");
 		if (!step(j, '}', first, &more))
 			return false;
 		if (!more)
@@ -474,7 +474,7 @@ static bool map(struct jin *j, const struct shape *s, struct map_of *m)
 	j->p++;
 	*m = (struct map_of){.set = true};
 	for (bool first = true, more = false;; first = false) {
-		struct str name = STR_NONE;
+		struct str name = S("");
 		if (!step(j, '}', first, &more))
 			return false;
 		if (!more)

@@ -23,7 +23,8 @@
  * A member that is an event stream is a struct body * too: a handler puts framed messages into it
  * (eventstream_message). A member with jsonvalue is a struct str of JSON text.
  *
- * An override in the service's `codec.json` may turn any shape into a document (dynamodb's AttributeValue). */
+ * The service's `codec.json` may turn any shape into a document ("document": dynamodb's AttributeValue), and mend the
+ * model with a merge patch ("merge": SQS's query names and error codes, S3's root elements). */
 #ifndef TSUBO_MODEL_H
 #define TSUBO_MODEL_H
 

@@ -103,10 +103,24 @@ void *wire_decode(struct arena *a, const struct model_op *op, const struct wire_
 	return ok ? in : NULL;
 }
 
+/* An event stream answers in the place of a body (StartLiveTail): the member's body, when the handler has set it. */
+static struct body *event_stream(const struct shape *output, const void *v)
+{
+	for (size_t i = 0; i < output->n_members; i++)
+		if (output->members[i].streaming && output->members[i].shape->eventstream)
+			return (struct body *)(uintptr_t)member_stream_get(&output->members[i], v);
+	return NULL;
+}
+
 static void encode_json(struct arena *a, const struct model_op *op, const void *output, enum protocol p, struct wire_response *out)
 {
 	struct buf b;
 	buf_init(&b, a, 0);
+	out->stream = op->output != NULL ? event_stream(op->output, output) : NULL;
+	if (out->stream != NULL) {
+		wire_add_header(a, out, S("Content-Type"), S("application/vnd.amazon.eventstream"));
+		return;
+	}
 	wire_add_header(a, out, S("Content-Type"), p == PROTO_JSON_1_0 ? S("application/x-amz-json-1.0") : S("application/x-amz-json-1.1"));
 	if (op->output == NULL)
 		return;

@@ -9,6 +9,7 @@
 #include "cloudwatch.model.h"
 #include "dynamodb.model.h"
 #include "lambda.model.h"
+#include "logs.model.h"
 #include "s3.model.h"
 #include "sqs.model.h"
 #include "wire/codec.h"
@@ -308,6 +309,43 @@ static void event_streams(void **state)
 	assert_int_equal(crc, (uint32_t)t[0] << 24 | (uint32_t)t[1] << 16 | (uint32_t)t[2] << 8 | t[3]);
 }
 
+static void event_stream_answers(void **state)
+{
+	(void)state;
+	struct wire_response w;
+	struct body body = {.bytes = S("frames"), .length = 6};
+	struct logs_StartLiveTailResponse tail = {.responseStream = &body};
+	wire_encode(a, &logs_op_StartLiveTail, &tail, PROTO_JSON_1_1, S("id"), &w);
+	assert_ptr_equal(w.stream, &body);
+	assert_str(header_of(&w, S("content-type")), "application/vnd.amazon.eventstream");
+	struct lambda_InvokeWithResponseStreamResponse invoke = {.StatusCode = SOME_I64(200), .EventStream = &body};
+	wire_encode(a, &lambda_op_InvokeWithResponseStream, &invoke, PROTO_REST_JSON, S("id"), &w);
+	assert_ptr_equal(w.stream, &body);
+	assert_int_equal(w.status, 200);
+}
+
+static void lambda_invoke(void **state)
+{
+	(void)state;
+	struct wire_error err;
+	struct wire_response w;
+	struct param h = {S("X-Amz-Invocation-Type"), S("Event"), true};
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/2015-03-31/functions/f%3A1/invocations"), .raw_query = S("Qualifier=1"),
+	                         .headers = &h, .n_headers = 1, .body = S("[1]"), .protocol = PROTO_REST_JSON};
+	assert_true(params_parse(a, r.raw_query, 10, &r.query));
+	struct lambda_InvocationRequest *in = wire_decode(a, &lambda_op_Invoke, &r, &err);
+	assert_non_null(in);
+	assert_str(in->FunctionName, "f:1");
+	assert_str(in->Qualifier, "1");
+	assert_str(in->InvocationType, "Event");
+	assert_str(in->Payload, "[1]");
+	struct lambda_InvocationResponse out = {.StatusCode = SOME_I64(202), .FunctionError = S("Unhandled"), .Payload = S("{}")};
+	wire_encode(a, &lambda_op_Invoke, &out, PROTO_REST_JSON, S("id"), &w);
+	assert_int_equal(w.status, 202);
+	assert_str(header_of(&w, S("x-amz-function-error")), "Unhandled");
+	assert_str(w.body, "{}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +353,7 @@ int main(void)
 		cmocka_unit_test(strict_trees), cmocka_unit_test(bad_json), cmocka_unit_test(good_json), cmocka_unit_test(deep_json),
 		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
 		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
+		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
