@@ -49,3 +49,48 @@ void ddb_access_resource(struct call *c)
 {
 	ddb_access_one(c, NULL, input_member(c, "ResourceArn"), STR_NONE, NULL, 0);
 }
+
+void ddb_access_batch_get(struct call *c)
+{
+	const struct dynamodb_BatchGetItemInput *in = c->in;
+	const struct dynamodb_BatchGetRequestMap_entry *e = in->RequestItems.v;
+	for (uint32_t i = 0; i < in->RequestItems.n; i++)
+		if (!ddb_access_one(c, NULL, e[i].key, STR_NONE, NULL, 0))
+			return;
+}
+
+void ddb_access_batch_write(struct call *c)
+{
+	const struct dynamodb_BatchWriteItemInput *in = c->in;
+	const struct dynamodb_BatchWriteItemRequestMap_entry *e = in->RequestItems.v;
+	for (uint32_t i = 0; i < in->RequestItems.n; i++)
+		if (!ddb_access_one(c, NULL, e[i].key, STR_NONE, NULL, 0))
+			return;
+}
+
+/* Each part needs the permission of the operation it is. */
+void ddb_access_transact_write(struct call *c)
+{
+	const struct dynamodb_TransactWriteItemsInput *in = c->in;
+	for (uint32_t i = 0; i < in->TransactItems.n && !c->failed; i++) {
+		const struct dynamodb_TransactWriteItem *t = LIST_AT(in->TransactItems, struct dynamodb_TransactWriteItem, i);
+		if (t->ConditionCheck != NULL)
+			ddb_access_one(c, "dynamodb:ConditionCheckItem", t->ConditionCheck->TableName, STR_NONE, NULL, 0);
+		else if (t->Put != NULL)
+			ddb_access_one(c, "dynamodb:PutItem", t->Put->TableName, STR_NONE, NULL, 0);
+		else if (t->Delete != NULL)
+			ddb_access_one(c, "dynamodb:DeleteItem", t->Delete->TableName, STR_NONE, NULL, 0);
+		else if (t->Update != NULL)
+			ddb_access_one(c, "dynamodb:UpdateItem", t->Update->TableName, STR_NONE, NULL, 0);
+	}
+}
+
+void ddb_access_transact_get(struct call *c)
+{
+	const struct dynamodb_TransactGetItemsInput *in = c->in;
+	for (uint32_t i = 0; i < in->TransactItems.n && !c->failed; i++) {
+		const struct dynamodb_TransactGetItem *t = LIST_AT(in->TransactItems, struct dynamodb_TransactGetItem, i);
+		if (t->Get != NULL)
+			ddb_access_one(c, "dynamodb:GetItem", t->Get->TableName, STR_NONE, NULL, 0);
+	}
+}

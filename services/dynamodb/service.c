@@ -1,9 +1,11 @@
 /* The dynamodb service: its operations and jobs. What has no row here answers 501 and names itself. */
 #include "access.h"
 #include "item_op.h"
+#include "ops_batch.h"
 #include "ops_query.h"
 #include "ops_settings.h"
 #include "ops_table.h"
+#include "ops_transact.h"
 #include "ttl.h"
 #include "write.h"
 
@@ -29,6 +31,10 @@ static const struct op ops[] = {
 	{.model = &dynamodb_op_TagResource, .run = ddb_tag_resource, .mode = OP_WRITE, .access = ddb_access_resource},
 	{.model = &dynamodb_op_UntagResource, .run = ddb_untag_resource, .mode = OP_WRITE, .access = ddb_access_resource},
 	{.model = &dynamodb_op_UpdateTimeToLive, .run = ddb_update_time_to_live, .mode = OP_WRITE, .access = ddb_access_table},
+	{.model = &dynamodb_op_BatchGetItem, .run = ddb_batch_get_item, .mode = OP_READ, .access = ddb_access_batch_get},
+	{.model = &dynamodb_op_BatchWriteItem, .run = ddb_batch_write_item, .mode = OP_WRITE, .access = ddb_access_batch_write},
+	{.model = &dynamodb_op_TransactGetItems, .run = ddb_transact_get_items, .mode = OP_READ, .access = ddb_access_transact_get},
+	{.model = &dynamodb_op_TransactWriteItems, .run = ddb_transact_write_items, .mode = OP_WRITE, .access = ddb_access_transact_write},
 };
 
 static const struct job_kind jobs[] = {

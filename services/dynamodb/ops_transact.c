@@ -1,0 +1,299 @@
+/* Transactions. Every call is a transaction of the store already, so what is left to do is to check all parts before
+ * any is written, to say why in order, and to know a repeated request by its token.
+ *
+ * Tokens lie under (…, "token") token -> i64 time, 32 bytes SHA-256 of the request, and (…, "tokenage") i64 time, token.
+ * A token is good for ten minutes; each transaction with a token removes a few that are older. */
+#include "ops_transact.h"
+
+#include "base/enc.h"
+
+enum { TOKEN_LIFE_MS = 10 * 60 * 1000, TOKENS_SWEPT = 4 };
+
+/* ---- client tokens ---- */
+
+struct token_record { int64_t at_ms; struct sha256 digest; };
+
+static void sweep_tokens(struct call *c)
+{
+	struct scan *s = call_scan(c, call_key(c, "tokenage"), STR_NONE, false);
+	size_t prefix = key_bytes(call_key(c, "tokenage")).n;
+	struct str key, value;
+	for (int i = 0; i < TOKENS_SWEPT && scan_next(s, &key, &value); i++) {
+		struct key_reader r = key_reader_of(str_slice(key, prefix, key.n));
+		int64_t at;
+		struct str token;
+		bool ok = key_read_i64(&r, &at) && key_read_str(&r, c->arena, &token);
+		ASSERT(ok);
+		if (at + TOKEN_LIFE_MS > c->now_ms)
+			break;
+		txn_del(c->txn, arena_dup(c->arena, key));
+		call_del(c, key_str(call_key(c, "token"), token));
+	}
+	scan_close(s);
+}
+
+enum token_state transact_token(struct call *c, struct str token, const struct shape *shape, const void *in)
+{
+	if (!str_present(token))
+		return TOKEN_FRESH;
+	struct token_record fresh = {.at_ms = c->now_ms, .digest = sha256(json_text_sorted(c->arena, typed_to_json(c->arena, shape, in)))};
+	struct key *k = key_str(call_key(c, "token"), token);
+	struct str value;
+	if (txn_get(c->txn, key_bytes(k), c->arena, &value)) {
+		struct token_record old;
+		ASSERT(value.n == sizeof old);
+		memcpy(&old, value.p, sizeof old);
+		if (old.at_ms + TOKEN_LIFE_MS > c->now_ms) {
+			if (memcmp(old.digest.b, fresh.digest.b, sizeof old.digest.b) == 0)
+				return TOKEN_DONE;
+			call_fail(c, &dynamodb_err_IdempotentParameterMismatchException,
+			          "DynamoDB rejected the request because you retried a request with a different payload but with an idempotent "
+			          "token that was already used");
+			return TOKEN_MISMATCH;
+		}
+		call_del(c, key_str(key_i64(call_key(c, "tokenage"), old.at_ms), token));
+	}
+	txn_put(c->txn, key_bytes(k), str_of((const char *)&fresh, sizeof fresh));
+	txn_put(c->txn, key_bytes(key_str(key_i64(call_key(c, "tokenage"), c->now_ms), token)), S("."));
+	sweep_tokens(c);
+	return TOKEN_FRESH;
+}
+
+/* ---- writing ---- */
+
+static bool check_distinct_items(struct call *c, const struct transact_part *parts, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (parts[i].op.key.n > 0 && str_eq(parts[i].op.key, parts[j].op.key)) {
+				fail_validation(c, "Transaction request cannot include multiple operations on one item");
+				return false;
+			}
+	return true;
+}
+
+static void cancel(struct call *c, struct list reasons)
+{
+	struct buf b;
+	buf_init(&b, c->arena, 0);
+	for (uint32_t i = 0; i < reasons.n; i++)
+		buf_printf(&b, "%s%.*s", i > 0 ? ", " : "", STR_ARG(LIST_AT(reasons, struct dynamodb_CancellationReason, i)->Code));
+	struct dynamodb_TransactionCanceledException *e = call_fail(c, &dynamodb_err_TransactionCanceledException,
+		"Transaction cancelled, please refer cancellation reasons for specific reasons [%.*s]", STR_ARG(buf_view(&b)));
+	e->CancellationReasons = reasons;
+}
+
+/* Prepare every part; the reasons when one of them says no. */
+static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t n)
+{
+	struct list reasons = LIST_OF(c->arena, struct dynamodb_CancellationReason, n);
+	bool cancelled = false;
+	for (uint32_t i = 0; i < n; i++) {
+		struct dynamodb_CancellationReason *why = LIST_AT(reasons, struct dynamodb_CancellationReason, i);
+		struct fault f = {.arena = c->arena};
+		why->Code = S("None");
+		enum item_op_result result = item_op_prepare(c, &parts[i].op, &f);
+		cancelled = cancelled || result != ITEM_READY;
+		if (result == ITEM_INVALID) {
+			why->Code = S("ValidationError");
+			why->Message = f.message;
+		} else if (result == ITEM_CONDITION_FAILED) {
+			why->Code = S("ConditionalCheckFailed");
+			why->Message = S("The conditional request failed");
+			if (parts[i].op.old.found && str_eq(parts[i].on_failure, S("ALL_OLD")))
+				why->Item = item_document(c, &parts[i].op.old.item);
+		}
+	}
+	if (!check_distinct_items(c, parts, n))
+		return false;
+	if (cancelled)
+		cancel(c, reasons);
+	return !cancelled;
+}
+
+/* Where in `tables` a part's table is; parts of one table have structs of their own, told apart by space. */
+static uint32_t table_at(const struct table **tables, uint32_t *n, const struct table *t)
+{
+	for (uint32_t i = 0; i < *n; i++)
+		if (tables[i]->space == t->space)
+			return i;
+	tables[*n] = t;
+	return (*n)++;
+}
+
+bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, struct str asked, struct list *capacity)
+{
+	if (!prepare_parts(c, parts, n))
+		return false;
+	const struct table **tables = arena_array(c->arena, const struct table *, n);
+	struct consumed *used = arena_array(c->arena, struct consumed, n);
+	uint32_t n_tables = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t before = n_tables, at = table_at(tables, &n_tables, parts[i].op.t);
+		if (n_tables > before)
+			consumed_init(c, parts[i].op.t, &used[at], false);
+		/* A transaction prepares and commits: twice the units. */
+		struct consumed once;
+		consumed_init(c, parts[i].op.t, &once, false);
+		item_op_commit(c, &parts[i].op, &once);
+		used[at].table += 2 * once.table;
+		for (uint32_t j = 0; j < parts[i].op.t->n_indexes; j++)
+			used[at].indexes[j] += 2 * once.indexes[j];
+	}
+	for (uint32_t i = 0; i < n_tables; i++)
+		count_metrics(c, tables[i], &used[i], "TransactWriteItems", -1);
+	if (!str_eq(asked, S("TOTAL")) && !str_eq(asked, S("INDEXES")))
+		return true;
+	*capacity = LIST_OF(c->arena, struct dynamodb_ConsumedCapacity, n_tables);
+	for (uint32_t i = 0; i < n_tables; i++)
+		consumed_fill(c, tables[i], &used[i], asked, true, LIST_AT(*capacity, struct dynamodb_ConsumedCapacity, i));
+	return true;
+}
+
+/* The four kinds have the same members by other types; what they share. */
+struct part_input {
+	enum item_op_kind kind;
+	struct json *key_or_item;
+	struct str table, condition, update, on_failure;
+	struct map_of names;
+	struct json *values;
+};
+
+static bool part_of(const struct dynamodb_TransactWriteItem *in, struct part_input *out)
+{
+	if ((in->ConditionCheck != NULL) + (in->Put != NULL) + (in->Delete != NULL) + (in->Update != NULL) != 1)
+		return false;
+	if (in->ConditionCheck != NULL)
+		*out = (struct part_input){ITEM_CHECK, in->ConditionCheck->Key, in->ConditionCheck->TableName,
+			in->ConditionCheck->ConditionExpression, STR_NONE, in->ConditionCheck->ReturnValuesOnConditionCheckFailure,
+			in->ConditionCheck->ExpressionAttributeNames, in->ConditionCheck->ExpressionAttributeValues};
+	else if (in->Put != NULL)
+		*out = (struct part_input){ITEM_PUT, in->Put->Item, in->Put->TableName, in->Put->ConditionExpression, STR_NONE,
+			in->Put->ReturnValuesOnConditionCheckFailure, in->Put->ExpressionAttributeNames, in->Put->ExpressionAttributeValues};
+	else if (in->Delete != NULL)
+		*out = (struct part_input){ITEM_DELETE, in->Delete->Key, in->Delete->TableName, in->Delete->ConditionExpression, STR_NONE,
+			in->Delete->ReturnValuesOnConditionCheckFailure, in->Delete->ExpressionAttributeNames, in->Delete->ExpressionAttributeValues};
+	else
+		*out = (struct part_input){ITEM_UPDATE, in->Update->Key, in->Update->TableName, in->Update->ConditionExpression,
+			in->Update->UpdateExpression, in->Update->ReturnValuesOnConditionCheckFailure, in->Update->ExpressionAttributeNames,
+			in->Update->ExpressionAttributeValues};
+	return true;
+}
+
+static bool read_part(struct call *c, const struct dynamodb_TransactWriteItem *in, struct transact_part *out)
+{
+	struct part_input p;
+	if (!part_of(in, &p)) {
+		fail_validation(c, "TransactItems can only contain one of Check, Put, Update or Delete");
+		return false;
+	}
+	const struct given expressions[] = {{"UpdateExpression", str_present(p.update)}, {"ConditionExpression", str_present(p.condition)}};
+	struct request r;
+	request_init(&r, c);
+	*out = (struct transact_part){.op = {.kind = p.kind}, .on_failure = p.on_failure};
+	bool ok = request_check_given(&r, expressions, 2, NULL, 0, p.names, p.values) &&
+	          item_from_json(p.key_or_item, &out->op.input, &r.fault) && request_placeholders(&r, p.names, p.values) &&
+	          request_update(&r, p.update, &out->op.changes) &&
+	          request_condition(&r, "ConditionExpression", p.condition, &out->op.condition) && expr_check_unused(&r.x);
+	if (ok && p.kind == ITEM_PUT && item_size(&out->op.input) > ITEM_SIZE_MAX)
+		ok = fault(&r.fault, "Item size has exceeded the maximum allowed size");
+	if (!ok) {
+		request_failed(&r);
+		return false;
+	}
+	out->op.t = table_open(c, p.table);
+	return out->op.t != NULL;
+}
+
+void ddb_transact_write_items(struct call *c)
+{
+	const struct dynamodb_TransactWriteItemsInput *in = c->in;
+	struct dynamodb_TransactWriteItemsOutput *out = c->out;
+	uint32_t n = in->TransactItems.n;
+	struct transact_part *parts = arena_array(c->arena, struct transact_part, n);
+	for (uint32_t i = 0; i < n; i++)
+		if (!read_part(c, LIST_AT(in->TransactItems, struct dynamodb_TransactWriteItem, i), &parts[i]))
+			return;
+	if (transact_token(c, in->ClientRequestToken, &dynamodb_shape_TransactWriteItemsInput, in) != TOKEN_FRESH)
+		return;
+	transact_write(c, parts, n, in->ReturnConsumedCapacity, &out->ConsumedCapacity);
+}
+
+/* ---- reading ---- */
+
+struct get_part { struct table *t; struct av key; struct projection projection; };
+
+static bool read_get_part(struct call *c, const struct dynamodb_Get *in, struct get_part *out)
+{
+	const struct given expressions[] = {{"ProjectionExpression", str_present(in->ProjectionExpression)}};
+	struct request r;
+	request_init(&r, c);
+	if (!request_check_given(&r, expressions, 1, NULL, 0, in->ExpressionAttributeNames, NULL) ||
+	    !item_from_json(in->Key, &out->key, &r.fault) || !request_placeholders(&r, in->ExpressionAttributeNames, NULL) ||
+	    !request_projection(&r, in->ProjectionExpression, &out->projection) || !expr_check_unused(&r.x)) {
+		request_failed(&r);
+		return false;
+	}
+	out->t = table_open(c, in->TableName);
+	return out->t != NULL;
+}
+
+/* Keys that do not fit their table cancel the transaction, with a reason for each. */
+static bool check_get_parts(struct call *c, const struct get_part *parts, uint32_t n)
+{
+	struct list reasons = LIST_OF(c->arena, struct dynamodb_CancellationReason, n);
+	bool cancelled = false;
+	for (uint32_t i = 0; i < n; i++) {
+		struct fault f = {.arena = c->arena};
+		struct dynamodb_CancellationReason *why = LIST_AT(reasons, struct dynamodb_CancellationReason, i);
+		why->Code = S("None");
+		if (check_key(parts[i].t, &parts[i].key, &f) &&
+		    check_key_paths(parts[i].t, parts[i].projection.paths, parts[i].projection.n, &f))
+			continue;
+		why->Code = S("ValidationError");
+		why->Message = f.message;
+		cancelled = true;
+	}
+	if (cancelled) {
+		cancel(c, reasons);
+		return false;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (str_eq(item_key(c, parts[i].t, &parts[i].key), item_key(c, parts[j].t, &parts[j].key))) {
+				fail_validation(c, "Transaction request cannot include multiple operations on one item");
+				return false;
+			}
+	return true;
+}
+
+void ddb_transact_get_items(struct call *c)
+{
+	const struct dynamodb_TransactGetItemsInput *in = c->in;
+	struct dynamodb_TransactGetItemsOutput *out = c->out;
+	uint32_t n = in->TransactItems.n, n_tables = 0;
+	struct get_part *parts = arena_array(c->arena, struct get_part, n);
+	for (uint32_t i = 0; i < n; i++)
+		if (!read_get_part(c, LIST_AT(in->TransactItems, struct dynamodb_TransactGetItem, i)->Get, &parts[i]))
+			return;
+	if (!check_get_parts(c, parts, n))
+		return;
+	const struct table **tables = arena_array(c->arena, const struct table *, n);
+	struct consumed *used = arena_array(c->arena, struct consumed, n);
+	out->Responses = LIST_OF(c->arena, struct dynamodb_ItemResponse, n);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t before = n_tables, at = table_at(tables, &n_tables, parts[i].t);
+		if (n_tables > before)
+			consumed_init(c, parts[i].t, &used[at], true);
+		size_t bytes = 0;
+		LIST_AT(out->Responses, struct dynamodb_ItemResponse, i)->Item = item_read(c, parts[i].t, &parts[i].key, &parts[i].projection, &bytes);
+		used[at].table += 2 * read_units(bytes, true);
+	}
+	for (uint32_t i = 0; i < n_tables; i++)
+		count_metrics(c, tables[i], &used[i], "TransactGetItems", -1);
+	if (!str_eq(in->ReturnConsumedCapacity, S("TOTAL")) && !str_eq(in->ReturnConsumedCapacity, S("INDEXES")))
+		return;
+	out->ConsumedCapacity = LIST_OF(c->arena, struct dynamodb_ConsumedCapacity, n_tables);
+	for (uint32_t i = 0; i < n_tables; i++)
+		consumed_fill(c, tables[i], &used[i], in->ReturnConsumedCapacity, true, LIST_AT(out->ConsumedCapacity, struct dynamodb_ConsumedCapacity, i));
+}
