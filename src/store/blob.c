@@ -183,8 +183,7 @@ struct claim_key { char b[2 + ID_DIGITS]; };
 static struct claim_key claim_key(const struct blob_id *id)
 {
 	ASSERT(id_valid(str_c(id->hex)));
-	struct claim_key k;
-	memcpy(k.b, BLOB_KEY_PREFIX.p, 2);
+	struct claim_key k = {{'\0', 'b'}}; /* BLOB_KEY_PREFIX */
 	memcpy(k.b + 2, id->hex, ID_DIGITS);
 	return k;
 }

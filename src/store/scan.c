@@ -34,7 +34,7 @@ static void keep_bounds(struct scan *s, struct str from, struct str to)
 		if (s->bounds == NULL)
 			die("out of memory");
 	}
-	ASSERT(from.n > 0);
+	ASSERT(from.n > 0 && s->bounds != NULL);
 	memcpy(s->bounds, from.p, from.n);
 	if (to.n > 0)
 		memcpy(s->bounds + from.n, to.p, to.n);
