@@ -189,10 +189,10 @@ static void a_scan_sees_writes_before_it_but_no_deleted_key_again(void **state)
 		txn_put(t, S("cc"), S("2"));
 		struct scan *scan = scan_open(t, S("a"), STR_NONE, reverse);
 		char seen[64] = "";
+		size_t seen_n = 0;
 		struct str k, v;
 		while (scan_next(scan, &k, &v)) {
-			strncat(seen, k.p, k.n);
-			strncat(seen, " ", 2);
+			seen_n += (size_t)snprintf(seen + seen_n, sizeof seen - seen_n, "%.*s ", STR_ARG(k));
 			struct arena *a = arena_new(0);
 			txn_del(t, arena_dup(a, k));
 			txn_put(t, arena_join(a, k, S("x")), S("new")); /* ahead of a forward scan: must not be met */
