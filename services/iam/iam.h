@@ -77,6 +77,13 @@ struct iam_Managed *managed_find(struct call *c, struct str arn);
 struct str managed_document(struct call *c, struct str arn);
 struct str managed_arn(struct call *c, const struct iam_Managed *m);
 
+/* ---- documents as text (document.c) ---- */
+
+/* Where the i-th statement of a document stands: line and column of its first and last character, from 1. */
+void document_statement(struct str document, size_t i, struct iam_Position *start, struct iam_Position *end);
+/* Add the condition keys a document uses, in conditions and as variables; each once, in any case. */
+void document_keys(struct arena *a, struct str document, struct list *into);
+
 /* ---- access keys (keys.c) ---- */
 
 void keys_start(void);

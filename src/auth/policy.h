@@ -66,6 +66,12 @@ struct verdict {
 struct verdict policy_evaluate(struct arena *a, const struct policy_request *r, const struct policy_input *in);
 /* Does a trust policy let `who` do sts:AssumeRole (or another action) on the role? */
 struct verdict policy_evaluate_trust(struct arena *a, const struct policy *trust, const struct policy_request *r);
+/* Which statements of an identity document apply to the request, as indexes in their order; *effects says which allow.
+ * Both arrays have room for policy_statements(). For simulation. Returns how many. */
+size_t policy_applying(struct arena *a, const struct policy *p, const struct policy_request *r, size_t *out, bool *allows);
+size_t policy_statements(const struct policy *p);
+/* Has the request (its keys, or its principal) a value for a condition key? */
+bool policy_key_known(struct arena *a, const struct policy_request *r, struct str name);
 /* AWS's sentence: "User: ARN is not authorized to perform: ACTION on resource: R because no identity-based policy allows the ACTION action". */
 struct str policy_denial(struct arena *a, const struct policy_request *r, struct verdict v);
 

@@ -132,6 +132,32 @@ static struct finding look_set(struct arena *a, const struct policy_request *r, 
 	return all;
 }
 
+size_t policy_statements(const struct policy *p)
+{
+	CHECK_MAGIC(p, POLICY_MAGIC);
+	return p->n;
+}
+
+size_t policy_applying(struct arena *a, const struct policy *p, const struct policy_request *r, size_t *out, bool *allows)
+{
+	CHECK_MAGIC(p, POLICY_MAGIC);
+	struct match m = {a, r, p->variables};
+	size_t n = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		if (!statement_applies(&m, &p->v[i]))
+			continue;
+		allows[n] = p->v[i].allow;
+		out[n++] = i;
+	}
+	return n;
+}
+
+bool policy_key_known(struct arena *a, const struct policy_request *r, struct str name)
+{
+	struct match m = {a, r, true};
+	return match_key(&m, name).present;
+}
+
 /* ---- the whole ---- */
 
 static struct verdict allow(const char *by) { return (struct verdict){DECISION_ALLOW, by}; }
