@@ -1,0 +1,158 @@
+/* Queues by URL, ARN and name; their keys; loading and storing the configuration and the box.
+ *
+ * All keys of a queue's messages begin with ("sqs", "#", number): accounts are digits, so no account's records are there. */
+#include "sqs.h"
+
+#include "svc/arn.h"
+
+void fail_missing(struct call *c, const char *parameter)
+{
+	call_fail_code(c, 400, "MissingParameter", "The request must contain the parameter %s.", parameter);
+}
+
+void fail_invalid(struct call *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct str text = arena_vprintf(c->arena, fmt, ap);
+	va_end(ap);
+	call_fail_code(c, 400, "InvalidParameterValue", "%.*s", STR_ARG(text));
+}
+
+void *fail_no_queue(struct call *c)
+{
+	return call_fail(c, &sqs_err_QueueDoesNotExist, "The specified queue does not exist.");
+}
+
+/* ---- names ---- */
+
+static bool is_account(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return s.n == 12;
+}
+
+bool queue_url_parse(struct str url, struct str *account, struct str *name)
+{
+	ptrdiff_t last = str_rfind(url, '/');
+	if (last < 0)
+		return false;
+	*name = str_slice(url, (size_t)last + 1, url.n);
+	struct str before = str_slice(url, 0, (size_t)last);
+	ptrdiff_t first = str_rfind(before, '/');
+	*account = str_slice(before, (size_t)(first + 1), before.n);
+	return first >= 0 && is_account(*account) && name->n > 0;
+}
+
+struct str queue_url(struct call *c, struct str account, struct str name)
+{
+	struct str base = c->endpoint;
+	if (str_empty(base))
+		base = arena_printf(c->arena, "http://localhost:%d", service_config()->port);
+	return arena_join(c->arena, base, S("/"), account, S("/"), name);
+}
+
+struct str queue_arn(struct call *c, struct str account, struct str name)
+{
+	return arena_join(c->arena, S("arn:aws:sqs:"), c->region, S(":"), account, S(":"), name);
+}
+
+/* ---- keys ---- */
+
+struct key *queue_key(struct call *c, struct str account, struct str name)
+{
+	struct key *k = arena_new_of(c->arena, struct key);
+	*k = key_new(c->arena);
+	key_str(key_str(key_str(k, S("sqs")), account), c->region);
+	return key_str(key_str(k, S("queue")), name);
+}
+
+struct key *data_key(struct call *c, uint64_t number, const char *table)
+{
+	struct key *k = arena_new_of(c->arena, struct key);
+	*k = key_new(c->arena);
+	buf_reserve(&k->b, 48);
+	return key_str(key_u64(key_str(key_str(k, S("sqs")), S("#")), number), str_c(table));
+}
+
+struct str queue_topic(const struct queue *q)
+{
+	return arena_printf(q->c->arena, "sqs:%lld", (long long)q->rec->Id.v);
+}
+
+/* ---- opening ---- */
+
+struct queue *queue_new(struct call *c, struct str account, struct str name, struct sqs_Queue *rec)
+{
+	struct queue *q = arena_new_of(c->arena, struct queue);
+	*q = (struct queue){.magic = QUEUE_MAGIC, .c = c, .account = account, .region = c->region, .name = name, .rec = rec,
+		.arn = queue_arn(c, account, name), .fifo = rec->Fifo.v,
+		.retention_ms = rec->MessageRetentionPeriod.v * 1000};
+	return q;
+}
+
+static void box_load(struct queue *q)
+{
+	struct str value;
+	bool there = txn_get(q->c->txn, key_bytes(data_key(q->c, (uint64_t)q->rec->Id.v, "box")), q->c->arena, &value);
+	ASSERT(there && value.n == sizeof q->box);
+	memcpy(&q->box, value.p, sizeof q->box);
+}
+
+struct queue *queue_open(struct call *c, struct str account, struct str name)
+{
+	struct sqs_Queue *rec = call_get(c, queue_key(c, account, name), &sqs_shape_Queue);
+	if (rec == NULL)
+		return NULL;
+	struct queue *q = queue_new(c, account, name, rec);
+	box_load(q);
+	return q;
+}
+
+void box_store(struct queue *q)
+{
+	CHECK_MAGIC(q, QUEUE_MAGIC);
+	if (!q->box_dirty)
+		return;
+	const struct box *b = &q->box;
+	ASSERT(b->n_fresh >= 0 && b->n_returned >= 0 && b->n_delayed >= 0 && b->n_inflight >= 0);
+	txn_put(q->c->txn, key_bytes(data_key(q->c, (uint64_t)q->rec->Id.v, "box")), str_of((const char *)&q->box, sizeof q->box));
+	q->box_dirty = false;
+}
+
+void queue_store(struct queue *q)
+{
+	CHECK_MAGIC(q, QUEUE_MAGIC);
+	call_put(q->c, queue_key(q->c, q->account, q->name), &sqs_shape_Queue, q->rec);
+}
+
+struct queue *queue_of_url(struct call *c, struct str url)
+{
+	struct str account, name;
+	if (!str_present(url)) {
+		/* Old clients name the queue by the path of the request. */
+		url = c->http != NULL ? c->http->raw_path : S("");
+		if (url.n <= 1) {
+			fail_missing(c, "QueueUrl");
+			return NULL;
+		}
+	}
+	if (!queue_url_parse(url, &account, &name)) {
+		call_fail(c, &sqs_err_InvalidAddress, "The address %.*s is not valid for this endpoint.", STR_ARG(url));
+		return NULL;
+	}
+	struct queue *q = queue_open(c, account, name);
+	if (q == NULL)
+		fail_no_queue(c);
+	return q;
+}
+
+struct queue *queue_of_arn(struct call *c, struct str arn)
+{
+	struct arn a;
+	if (!arn_parse(arn, &a) || !str_eq(a.service, S("sqs")) || !str_eq(a.region, c->region))
+		return NULL;
+	return queue_open(c, a.account, a.resource);
+}
