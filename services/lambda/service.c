@@ -9,14 +9,17 @@ static const struct op ops[] = {
 	ROW(AddLayerVersionPermission, add_layer_permission, OP_WRITE),
 	ROW(AddPermission, add_permission, OP_WRITE),
 	ROW(CreateAlias, create_alias, OP_WRITE),
+	ROW(CreateEventSourceMapping, create_mapping, OP_WRITE),
 	ROW(CreateFunction, create_function, OP_WRITE),
 	ROW(DeleteAlias, delete_alias, OP_WRITE),
+	ROW(DeleteEventSourceMapping, delete_mapping, OP_WRITE),
 	ROW(DeleteFunction, delete_function, OP_WRITE),
 	ROW(DeleteFunctionConcurrency, delete_concurrency, OP_WRITE),
 	ROW(DeleteFunctionEventInvokeConfig, delete_event_config, OP_WRITE),
 	ROW(DeleteLayerVersion, delete_layer_version, OP_WRITE),
 	ROW(GetAccountSettings, get_account_settings, OP_READ),
 	ROW(GetAlias, get_alias, OP_READ),
+	ROW(GetEventSourceMapping, get_mapping, OP_READ),
 	ROW(GetFunction, get_function, OP_READ),
 	ROW(GetFunctionConcurrency, get_concurrency, OP_READ),
 	ROW(GetFunctionConfiguration, get_function_configuration, OP_READ),
@@ -29,6 +32,7 @@ static const struct op ops[] = {
 	ROW(GetRuntimeManagementConfig, get_runtime_management, OP_READ),
 	ROW(Invoke, invoke, OP_READ),
 	ROW(ListAliases, list_aliases, OP_READ),
+	ROW(ListEventSourceMappings, list_mappings, OP_READ),
 	ROW(ListFunctionEventInvokeConfigs, list_event_configs, OP_READ),
 	ROW(ListFunctions, list_functions, OP_READ),
 	ROW(ListLayerVersions, list_layer_versions, OP_READ),
@@ -45,6 +49,7 @@ static const struct op ops[] = {
 	ROW(TagResource, tag_resource, OP_WRITE),
 	ROW(UntagResource, untag_resource, OP_WRITE),
 	ROW(UpdateAlias, update_alias, OP_WRITE),
+	ROW(UpdateEventSourceMapping, update_mapping, OP_WRITE),
 	ROW(UpdateFunctionCode, update_function_code, OP_WRITE),
 	ROW(UpdateFunctionConfiguration, update_function_configuration, OP_WRITE),
 	ROW(UpdateFunctionEventInvokeConfig, update_event_config, OP_WRITE),
@@ -68,9 +73,14 @@ static void start(void)
 {
 	code_start();
 	engine_start();
+	esm_start();
 }
 
-static void stop(void) { engine_stop(); }
+static void stop(void)
+{
+	esm_stop();
+	engine_stop();
+}
 
 const struct service service_lambda = {
 	.name = "lambda",

@@ -1,0 +1,382 @@
+/* Reading streams of DynamoDB for functions: shards, iterators, checkpoints.
+ *
+ * A shard is read after its parent is finished; its next batch after the one before is done. ("checkpoint", uuid, shard)
+ * holds the last sequence number done, written when a batch is, so after a crash a batch may come again and none is
+ * lost. Source: "Using Lambda with Amazon DynamoDB" (developer guide). */
+#include "esm_streams.h"
+
+#include "os/os.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { IDLE_MS = 200, RETRY_MS = 1000, MISSING_MS = 5000, DISCOVER_MS = 10000 };
+
+struct streams {
+	struct mapping *mapping;
+	struct shard *shards;
+	struct loop_timer *timer;
+	int64_t discovered_ms;
+	bool discovering;
+};
+
+static struct key *checkpoint_key(struct call *c, const struct mapping *m, const char *shard)
+{
+	return key_str(key_str(call_key(c, "checkpoint"), str_c(m->uuid)), str_c(shard));
+}
+
+static void tick(void *arg);
+
+static void tick_later(struct streams *p, int64_t ms)
+{
+	if (p->mapping->stopped)
+		return;
+	loop_timer_cancel(p->timer);
+	p->timer = loop_timer_start(clock_now_ms() + ms, tick, p);
+}
+
+void streams_poller_free(struct mapping *m)
+{
+	struct streams *p = m->poller;
+	loop_timer_cancel(p->timer);
+	while (p->shards != NULL) {
+		struct shard *s = p->shards;
+		p->shards = s->next;
+		arena_free(s->arena);
+		free(s->iterator);
+		free(s);
+	}
+	free(p);
+}
+
+struct str record_sequence(const struct json *record) { return json_get_str(json_get(record, S("dynamodb")), "SequenceNumber"); }
+
+static struct invoked ask(struct call *c, const struct target *t, const char *op, struct json *in)
+{
+	struct arn arn;
+	bool ok = arn_parse(t->source, &arn);
+	ASSERT(ok);
+	const struct invoke_options o = {.who = target_role(c, t), .account = arn.account, .region = arn.region};
+	if (o.who == NULL)
+		return (struct invoked){.error = {.code = S("AccessDenied"), .message = S("the role cannot be assumed")}};
+	return invoke(c, "dynamodbstreams", op, in, &o);
+}
+
+/* ---- discovering shards ---- */
+
+struct discovery {
+	struct arena *arena;
+	struct mapping *mapping;
+	struct target target;
+	bool enabled, failed;
+	struct { struct str id, parent; bool finished; } *v;
+	size_t n;
+};
+
+static bool discover_page(struct call *c, struct discovery *d, struct str *after)
+{
+	struct json *in = json_new_object(c->arena);
+	json_set_str(c->arena, in, "StreamArn", d->target.source);
+	if (str_present(*after))
+		json_set_str(c->arena, in, "ExclusiveStartShardId", *after);
+	struct invoked got = ask(c, &d->target, "DescribeStream", in);
+	if (!got.ok)
+		return false;
+	struct json *about = json_get(got.out, S("StreamDescription")), *shards = json_get(about, S("Shards"));
+	for (size_t i = 0; shards != NULL && i < shards->n; i++) {
+		struct json *s = json_at(shards, i);
+		d->v = arena_grow(d->arena, d->v, sizeof *d->v, d->n, d->n + 1);
+		d->v[d->n].id = arena_dup(d->arena, json_get_str(s, "ShardId"));
+		d->v[d->n].parent = arena_dup(d->arena, json_get_str(s, "ParentShardId"));
+		const char *id = arena_cstr(c->arena, d->v[d->n].id);
+		struct lambda_Checkpoint *k = call_get(c, checkpoint_key(c, d->mapping, id), &lambda_shape_Checkpoint);
+		d->v[d->n++].finished = k != NULL && k->Finished.v;
+	}
+	*after = json_get_str(about, "LastEvaluatedShardId");
+	return true;
+}
+
+static void discover_run(struct call *c)
+{
+	struct discovery *d = c->user;
+	d->enabled = target_read(c, d->mapping, d->arena, &d->target);
+	struct str after = STR_NONE;
+	while (d->enabled && !d->failed) {
+		d->failed = !discover_page(c, d, &after);
+		if (!str_present(after))
+			return;
+	}
+}
+
+static struct shard *shard_find(struct streams *p, struct str id)
+{
+	for (struct shard *s = p->shards; s != NULL; s = s->next) {
+		if (str_eq(str_c(s->id), id))
+			return s;
+	}
+	return NULL;
+}
+
+static void discover_done(void *arg, const struct wire_error *error)
+{
+	struct discovery *d = arg;
+	struct mapping *m = d->mapping;
+	struct streams *p = m->poller;
+	p->discovering = false;
+	p->discovered_ms = clock_now_ms();
+	for (size_t i = 0; i < d->n; i++) {
+		struct shard *s = shard_find(p, d->v[i].id);
+		if (s != NULL)
+			continue;
+		s = calloc(1, sizeof *s);
+		if (s == NULL)
+			die("out of memory");
+		s->mapping = m;
+		snprintf(s->id, sizeof s->id, "%.*s", STR_ARG(d->v[i].id));
+		snprintf(s->parent, sizeof s->parent, "%.*s", STR_ARG(d->v[i].parent));
+		s->finished = d->v[i].finished;
+		s->next = p->shards;
+		p->shards = s;
+	}
+	if (error != NULL || d->failed || (d->enabled && d->n == 0))
+		tick_later(p, RETRY_MS);
+	else if (d->enabled)
+		tick_later(p, 0);
+	else if (d->target.later)
+		tick_later(p, MISSING_MS);
+	arena_free(d->arena); /* d lives in it */
+	mapping_release(m);
+}
+
+static void discover(struct streams *p)
+{
+	struct arena *a = arena_new(4096);
+	struct discovery *d = arena_new_of(a, struct discovery);
+	*d = (struct discovery){.arena = a, .mapping = p->mapping};
+	p->discovering = true;
+	mapping_hold(p->mapping);
+	const struct submit s = {.service = &service_lambda, .account = str_c(p->mapping->account), .region = str_c(p->mapping->region),
+		.run = discover_run, .arg = d, .done = discover_done};
+	call_submit(&s);
+}
+
+/* ---- reading a shard ---- */
+
+struct reading {
+	struct arena *arena;
+	struct shard *shard;
+	struct target target;
+	bool enabled, failed, lost; /* lost: the iterator is too old; ask for another */
+	struct str iterator, next;
+	struct json *records;
+	int64_t wanted;
+	bool skipped; /* a filter left records out */
+	struct str last;
+};
+
+static bool iterator_get(struct call *c, struct reading *r)
+{
+	if (str_present(r->iterator))
+		return true;
+	struct json *in = json_new_object(c->arena);
+	struct lambda_Checkpoint *k = call_get(c, checkpoint_key(c, r->shard->mapping, r->shard->id), &lambda_shape_Checkpoint);
+	if (k != NULL && k->Sequence.n == 0)
+		k = NULL;
+	json_set_str(c->arena, in, "StreamArn", r->target.source);
+	json_set_str(c->arena, in, "ShardId", str_c(r->shard->id));
+	/* LATEST holds for the shards that are there at the beginning; a child is read from its start. */
+	bool latest = r->target.from_latest && r->shard->parent[0] == '\0';
+	json_set_str(c->arena, in, "ShardIteratorType", k != NULL ? S("AFTER_SEQUENCE_NUMBER") : latest ? S("LATEST") : S("TRIM_HORIZON"));
+	if (k != NULL)
+		json_set_str(c->arena, in, "SequenceNumber", k->Sequence);
+	struct invoked got = ask(c, &r->target, "GetShardIterator", in);
+	r->iterator = arena_dup(r->arena, json_get_str(got.out, "ShardIterator"));
+	return got.ok;
+}
+
+static void read_run(struct call *c)
+{
+	struct reading *r = c->user;
+	r->enabled = target_read(c, r->shard->mapping, r->arena, &r->target);
+	if (!r->enabled)
+		return;
+	r->failed = !iterator_get(c, r);
+	if (r->failed)
+		return;
+	struct json *in = json_new_object(c->arena);
+	json_set_str(c->arena, in, "ShardIterator", r->iterator);
+	int64_t wanted = r->wanted > 0 ? r->wanted : r->target.batch_size;
+	json_set_i64(c->arena, in, "Limit", wanted < 1000 ? wanted : 1000);
+	struct invoked got = ask(c, &r->target, "GetRecords", in);
+	if (!got.ok) {
+		r->failed = r->lost = true;
+		return;
+	}
+	struct json *given = json_get(got.out, S("Records"));
+	r->next = arena_dup(r->arena, json_get_str(got.out, "NextShardIterator"));
+	r->records = json_new_array(r->arena);
+	for (size_t i = 0; given != NULL && i < given->n; i++) {
+		struct json *one = json_copy(r->arena, json_at(given, i));
+		json_set_str(r->arena, one, "eventSourceARN", r->target.source);
+		r->last = record_sequence(one);
+		if (filters_pass(c->arena, &r->target.filters, one))
+			json_push(r->arena, r->records, one);
+		else
+			r->skipped = true;
+	}
+}
+
+static void shard_take(struct shard *s, struct reading *r)
+{
+	free(s->iterator);
+	s->iterator = str_present(r->next) ? strdup(arena_cstr(r->arena, r->next)) : NULL;
+	s->at_end = !str_present(r->next);
+	if (str_present(r->last))
+		snprintf(s->last, sizeof s->last, "%.*s", STR_ARG(r->last));
+	if (s->arena == NULL && (r->records->n > 0 || s->at_end || str_present(r->last))) {
+		s->arena = r->arena;
+		s->target = r->target;
+		s->records = r->records;
+		s->first_ms = clock_now_ms();
+		r->arena = NULL;
+	} else if (s->arena != NULL) {
+		for (size_t i = 0; i < r->records->n; i++)
+			json_push(s->arena, s->records, json_copy(s->arena, json_at(r->records, i)));
+	}
+}
+
+static void read_done(void *arg, const struct wire_error *error)
+{
+	struct reading *r = arg;
+	struct shard *s = r->shard;
+	struct mapping *m = s->mapping;
+	struct streams *p = m->poller;
+	bool some = r->records != NULL && r->records->n > 0;
+	s->reading = false;
+	if (r->lost) {
+		free(s->iterator);
+		s->iterator = NULL;
+	}
+	if (error != NULL || r->failed) {
+		tick_later(p, RETRY_MS);
+	} else if (!r->enabled) {
+		if (r->target.later)
+			tick_later(p, MISSING_MS);
+	} else {
+		shard_take(s, r);
+		bool due = s->arena != NULL && (s->records->n == 0 || (int64_t)s->records->n >= s->target.batch_size || s->at_end ||
+		                                clock_now_ms() >= s->first_ms + s->target.window_ms);
+		if (due)
+			shard_work(s);
+		else
+			tick_later(p, some ? 0 : IDLE_MS);
+	}
+	arena_free(r->arena);
+	free(r);
+	mapping_release(m);
+}
+
+static void shard_read(struct shard *s)
+{
+	struct reading *r = calloc(1, sizeof *r);
+	if (r == NULL)
+		die("out of memory");
+	*r = (struct reading){.arena = arena_new(4096), .shard = s};
+	if (s->iterator != NULL)
+		r->iterator = arena_dup(r->arena, str_c(s->iterator));
+	if (s->arena != NULL)
+		r->wanted = s->target.batch_size - (int64_t)s->records->n;
+	s->reading = true;
+	mapping_hold(s->mapping);
+	const struct submit sub = {.service = &service_lambda, .account = str_c(s->mapping->account), .region = str_c(s->mapping->region),
+		.run = read_run, .arg = r, .done = read_done};
+	call_submit(&sub);
+}
+
+/* ---- a batch is done ---- */
+
+static void checkpoint_run(struct call *c)
+{
+	struct shard *s = c->user;
+	struct lambda_Checkpoint k = {.Sequence = str_c(s->last), .Finished = SOME_BOOL(s->at_end)};
+	struct key *at = checkpoint_key(c, s->mapping, s->id);
+	if (s->last[0] == '\0' && !s->at_end)
+		return;
+	if (s->last[0] == '\0') {
+		struct lambda_Checkpoint *old = call_get(c, at, &lambda_shape_Checkpoint);
+		k.Sequence = old != NULL ? old->Sequence : S("");
+	}
+	if (call_get(c, key_str(call_key(c, "mapping"), str_c(s->mapping->uuid)), &lambda_shape_MappingRecord) == NULL)
+		return; /* deleted meanwhile */
+	call_put(c, at, &lambda_shape_Checkpoint, &k);
+	if (s->result != NULL)
+		mapping_result(c, s->mapping, s->result);
+}
+
+static void checkpoint_done(void *arg, const struct wire_error *error)
+{
+	struct shard *s = arg;
+	struct mapping *m = s->mapping;
+	struct streams *p = m->poller;
+	(void)error; /* not written: the batch may come again after a restart, which is allowed */
+	arena_free(s->arena);
+	s->arena = NULL;
+	s->records = NULL;
+	s->result = NULL;
+	s->last[0] = '\0';
+	if (s->at_end) {
+		s->finished = true;
+		p->discovered_ms = 0;
+	}
+	tick_later(p, 0);
+	mapping_release(m);
+}
+
+void shard_done(struct shard *s)
+{
+	mapping_hold(s->mapping);
+	const struct submit sub = {.service = &service_lambda, .account = str_c(s->mapping->account), .region = str_c(s->mapping->region),
+		.run = checkpoint_run, .write = true, .arg = s, .done = checkpoint_done};
+	call_submit(&sub);
+}
+
+/* ---- the beat ---- */
+
+static bool parent_open(struct streams *p, const struct shard *s)
+{
+	struct shard *parent = s->parent[0] != '\0' ? shard_find(p, str_c(s->parent)) : NULL;
+	return parent != NULL && !parent->finished;
+}
+
+static void tick(void *arg)
+{
+	struct streams *p = arg;
+	p->timer = NULL;
+	if (p->mapping->stopped || p->discovering)
+		return;
+	if (p->shards == NULL || p->discovered_ms == 0) {
+		discover(p);
+		return;
+	}
+	bool waiting = false;
+	for (struct shard *s = p->shards; s != NULL; s = s->next) {
+		if (s->finished || s->reading || s->lanes_left > 0 || parent_open(p, s))
+			continue;
+		shard_read(s);
+		waiting = true;
+	}
+	if (!waiting && clock_now_ms() - p->discovered_ms > DISCOVER_MS)
+		p->discovered_ms = 0;
+	if (!waiting)
+		tick_later(p, IDLE_MS);
+}
+
+void streams_poller_start(struct mapping *m)
+{
+	struct streams *p = calloc(1, sizeof *p);
+	if (p == NULL)
+		die("out of memory");
+	p->mapping = m;
+	m->poller = p;
+	tick_later(p, 0);
+}

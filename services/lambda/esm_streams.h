@@ -1,0 +1,44 @@
+/* Streams: what reading (esm_streams.c) and working (esm_lanes.c) share. */
+#ifndef TSUBO_LAMBDA_ESM_STREAMS_H
+#define TSUBO_LAMBDA_ESM_STREAMS_H
+
+#include "esm.h"
+
+enum { LANES_MAX = 10 };
+
+struct shard;
+
+/* Some of a shard's records of one read, in order; those of one item are always in the same lane. Work is a stack of
+ * ranges: bisecting puts two halves where one was. */
+struct lane {
+	struct shard *shard;
+	struct json *records;  /* array, in the event's form; in the shard's batch arena */
+	struct { size_t from, to; int64_t attempts; } stack[64];
+	size_t depth;
+	bool busy;
+	struct loop_timer *timer;
+};
+
+struct shard {
+	struct shard *next;
+	struct mapping *mapping;
+	char id[100], parent[100];
+	char *iterator;        /* heap; NULL: ask for one */
+	bool listed, finished, reading, at_end;
+	/* the batch under way; NULL: none */
+	struct arena *arena;
+	struct target target;
+	struct json *records;
+	int64_t first_ms;      /* when its first record was read, for the window */
+	char last[64];         /* sequence number to remember when the batch is done */
+	struct lane lanes[LANES_MAX];
+	size_t n_lanes, lanes_left;
+	const char *result;
+};
+
+/* The batch is full or its window over: work on it. shard_done is called when nothing of it is left. */
+void shard_work(struct shard *s);
+void shard_done(struct shard *s);
+struct str record_sequence(const struct json *record);
+
+#endif
