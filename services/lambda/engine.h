@@ -108,7 +108,7 @@ struct instance {
 	uv_timer_t timer;   /* init or invocation time-out; when idle: freeze, then end */
 	int64_t started_us, idle_us;
 	double init_ms;     /* < 0: reported already */
-	bool frozen, retire, timed_out, starting_counted;
+	bool frozen, retire, timed_out, starting_counted, slow;
 	struct str init_error; /* posted by the runtime; in plan->arena */
 };
 

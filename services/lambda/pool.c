@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FREEZE_AFTER_MS = 100, IDLE_END_MS = 10 * 60 * 1000, INIT_LIMIT_MS = 10 * 1000 };
+enum { FREEZE_AFTER_MS = 100, IDLE_END_MS = 10 * 60 * 1000, RETURN_MS = 50 };
 
 struct engine engine;
 
@@ -278,6 +278,23 @@ static struct instance *idle_of(struct pool *p)
 	return found;
 }
 
+/* Those that have answered a moment ago and will ask for the next at once: cheaper to wait for than to start one. */
+static size_t returning(const struct pool *p)
+{
+	size_t n = 0;
+	for (const struct instance *i = p->instances; i != NULL; i = i->next)
+		n += i->state == INSTANCE_BUSY && i->inv == NULL && !i->slow && !i->retire;
+	return n;
+}
+
+static void on_slow_return(uv_timer_t *t)
+{
+	struct instance *i = t->data;
+	CHECK_MAGIC(i, INSTANCE_MAGIC);
+	i->slow = true;
+	pool_pump(i->pool);
+}
+
 void pool_pump(struct pool *p)
 {
 	CHECK_MAGIC(p, POOL_MAGIC);
@@ -287,7 +304,7 @@ void pool_pump(struct pool *p)
 			break;
 		assign(i, queue_take(p));
 	}
-	while (p->starting < p->queued && engine.starting < engine.starting_max)
+	while (p->starting + returning(p) < p->queued && engine.starting < engine.starting_max)
 		(void)instance_start(p);
 }
 
@@ -360,7 +377,8 @@ void instance_responded(struct instance *i, struct str body, struct str error_ty
 	(void)error_type;
 	process_drain(i->process); /* what it printed before it answered belongs before END */
 	report_end(i, NULL, is_error);
-	uv_timer_stop(&i->timer);
+	i->slow = false;
+	uv_timer_start(&i->timer, on_slow_return, RETURN_MS, 0);
 	i->inv = NULL;
 	log_tail_to(i->log, NULL);
 	struct engine_result r = {.payload = body, .error = is_error ? S("Unhandled") : STR_NONE};
