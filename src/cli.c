@@ -280,7 +280,7 @@ static int print_coverage(void)
 bool cli_wipe(const char *data_dir)
 {
 	/* only what is ours, by name: a wrong --data must not cost anything else */
-	static const char *const ours[] = {"db", "blobs", "lambda", "FORMAT", "LOCK"};
+	static const char *const ours[] = {"db", "wal", "blobs", "lambda", "FORMAT", "LOCK"};
 	for (size_t i = 0; i < COUNT_OF(ours); i++) {
 		char path[4096];
 		snprintf(path, sizeof path, "%s/%s", data_dir, ours[i]);

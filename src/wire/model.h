@@ -42,7 +42,12 @@ struct map_of { void *v; uint32_t n; bool set; };
 #define SOME_F64(x) ((struct opt_f64){(x), true})
 #define SOME_TIME(ms_) ((struct opt_time){(ms_), true})
 /* Element i of a list as a pointer to type; ASSERTs the bound. */
-#define LIST_AT(l, type, i) (&((type *)(l).v)[(ASSERT((i) < (l).n), (i))])
+#define LIST_AT(l, type, i) ((type *)(l).v + list_index((l).n, (i)))
+static inline size_t list_index(uint32_t n, size_t i)
+{
+	ASSERT(i < n);
+	return i;
+}
 /* An empty, present list with room for n zeroed elements of type. */
 #define LIST_OF(a, type, count) ((struct list){arena_array((a), type, (count)), (uint32_t)(count), true})
 #define MAP_OF(a, entry_type, count) ((struct map_of){arena_array((a), entry_type, (count)), (uint32_t)(count), true})

@@ -1,0 +1,26 @@
+"""A wrk script that sends one signed request again and again (a signature is good for 15 minutes)."""
+import sys
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+
+def signed(url, service, body, headers, region="us-east-1"):
+    request = AWSRequest("POST", url, data=body, headers=headers)
+    SigV4Auth(Credentials("test", "test"), service, region).add_auth(request)
+    return dict(request.headers)
+
+
+def wrk_script(url, service, body, headers):
+    lines = ['wrk.method = "POST"', f"wrk.body = [==[{body}]==]"]
+    for name, value in signed(url, service, body, headers).items():
+        lines.append(f'wrk.headers["{name}"] = [==[{value}]==]')
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    url = sys.argv[1]
+    sys.stdout.write(wrk_script(url, "sts", "Action=GetCallerIdentity&Version=2011-06-15",
+                                {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+                                 "User-Agent": "Boto3/1.43.117 md/Botocore#1.43.117 ua/2.1 os/linux lang/python#3.11"}))
