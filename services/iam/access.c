@@ -48,7 +48,8 @@ static struct str resource_of(struct call *c, const struct iam_Entity **found)
 		return arn;
 	struct str policy = input_text(c, "PolicyName"), path = input_text(c, "Path");
 	if (str_present(policy))
-		return arena_printf(c->arena, "arn:aws:iam::%.*s:policy%.*s%.*s", STR_ARG(c->account), STR_ARG(str_present(path) ? path : S("/")), STR_ARG(policy));
+		return arena_printf(c->arena, "arn:aws:iam::%.*s:policy%.*s%.*s", STR_ARG(c->account), STR_ARG(str_present(path) ? path : S("/")),
+			STR_ARG(policy));
 	const struct shape *input = c->op->model->input;
 	if (input != NULL && shape_member(input, S("UserName")) != NULL) /* absent: the caller's own */
 		return c->who->arn;

@@ -96,7 +96,8 @@ enum cfn_status inline_policy_remove(struct cfn_resource *r)
 {
 	enum cfn_status s = CFN_DONE;
 	size_t i = holder_of(r);
-	struct json *in = cfn_args(r, holders[i].name, cfn_text(r->properties, holders[i].name), "PolicyName", cfn_text(r->properties, "PolicyName"), NULL);
+	struct json *in = cfn_args(r, holders[i].name, cfn_text(r->properties, holders[i].name), "PolicyName", cfn_text(r->properties, "PolicyName"),
+		NULL);
 	return cfn_undo(r, &s, policy_op(r, "Delete", i), in) ? CFN_DONE : s;
 }
 

@@ -30,7 +30,8 @@ static void collect_member(struct call *c, const struct iam_Entity *e, void *arg
 	if (!texts_have(&e->Groups, m->group))
 		return;
 	struct iam_User *v = m->users.v = arena_grow(c->arena, m->users.v, sizeof *v, m->users.n, m->users.n + 1);
-	v[m->users.n++] = (struct iam_User){.Path = e->Path, .UserName = e->Name, .UserId = e->Id, .Arn = entity_arn(c, KIND_USER, e), .CreateDate = e->Created};
+	v[m->users.n++] = (struct iam_User){.Path = e->Path, .UserName = e->Name, .UserId = e->Id, .Arn = entity_arn(c, KIND_USER, e),
+		.CreateDate = e->Created};
 }
 
 static struct list members_of(struct call *c, struct str group)
@@ -140,7 +141,8 @@ void op_RemoveUserFromGroup(struct call *c)
 	if (texts_remove(&user->Groups, in->GroupName))
 		entity_put(c, KIND_USER, user);
 	else
-		call_fail(c, &iam_err_NoSuchEntityException, "The user with name %.*s is not in the group %.*s.", STR_ARG(in->UserName), STR_ARG(in->GroupName));
+		call_fail(c, &iam_err_NoSuchEntityException, "The user with name %.*s is not in the group %.*s.", STR_ARG(in->UserName),
+			STR_ARG(in->GroupName));
 }
 
 void op_ListGroupsForUser(struct call *c)

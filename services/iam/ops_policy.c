@@ -148,7 +148,8 @@ void op_CreatePolicy(struct call *c)
 	const struct iam_CreatePolicyRequest *in = c->in;
 	struct iam_CreatePolicyResponse *out = c->out;
 	if (call_get(c, policy_key(c, in->PolicyName), &iam_shape_Managed) != NULL) {
-		call_fail(c, &iam_err_EntityAlreadyExistsException, "A policy called %.*s already exists. Duplicate names are not allowed.", STR_ARG(in->PolicyName));
+		call_fail(c, &iam_err_EntityAlreadyExistsException, "A policy called %.*s already exists. Duplicate names are not allowed.",
+			STR_ARG(in->PolicyName));
 		return;
 	}
 	if (!document_fits(c, in->PolicyDocument))
@@ -290,7 +291,8 @@ void op_GetPolicyVersion(struct call *c)
 	out->PolicyVersion = arena_new_of(c->arena, struct iam_PolicyVersion);
 	if (aws != NULL) {
 		if (str_eq(in->VersionId, aws->version))
-			*out->PolicyVersion = (struct iam_PolicyVersion){document_out(c, aws->document), aws->version, SOME_BOOL(true), SOME_TIME(aws->updated_ms)};
+			*out->PolicyVersion = (struct iam_PolicyVersion){document_out(c, aws->document), aws->version, SOME_BOOL(true),
+				SOME_TIME(aws->updated_ms)};
 		else
 			fail_no_version(c, in->PolicyArn, in->VersionId);
 		return;

@@ -178,7 +178,8 @@ static const struct { const char *service, *name, *policy; } linked[] = {
 	{"elasticache.amazonaws.com", "AWSServiceRoleForElastiCache", "ElastiCacheServiceRolePolicy"},
 	{"ops.apigateway.amazonaws.com", "AWSServiceRoleForAPIGateway", "APIGatewayServiceRolePolicy"},
 	{"replication.dynamodb.amazonaws.com", "AWSServiceRoleForDynamoDBReplication", "DynamoDBReplicationServiceRolePolicy"},
-	{"dynamodb.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable", "AWSApplicationAutoscalingDynamoDBTablePolicy"},
+	{"dynamodb.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+		"AWSApplicationAutoscalingDynamoDBTablePolicy"},
 	{"ecs.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_ECSService", "AWSApplicationAutoscalingECSServicePolicy"},
 	{"events.amazonaws.com", "AWSServiceRoleForCloudWatchEvents", "CloudWatchEventsServiceRolePolicy"},
 };
@@ -229,7 +230,8 @@ void op_DeleteServiceLinkedRole(struct call *c)
 		return;
 	}
 	entity_del(c, KIND_ROLE, in->RoleName);
-	out->DeletionTaskId = arena_printf(c->arena, "task/aws-service-role/%.*s/%.*s/%.*s", STR_ARG(e->LinkedService), STR_ARG(e->Name), STR_ARG(c->request_id));
+	out->DeletionTaskId = arena_printf(c->arena, "task/aws-service-role/%.*s/%.*s/%.*s", STR_ARG(e->LinkedService), STR_ARG(e->Name),
+		STR_ARG(c->request_id));
 }
 
 void op_GetServiceLinkedRoleDeletionStatus(struct call *c)

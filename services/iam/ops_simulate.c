@@ -122,7 +122,9 @@ static void evaluate(struct simulation *s, struct str action, struct str resourc
 	out->EvalActionName = action;
 	out->EvalResourceName = resource;
 	out->EvalDecision = v.decision == DECISION_ALLOW ? S("allowed") : v.decision == DECISION_EXPLICIT_DENY ? S("explicitDeny") : S("implicitDeny");
-	out->MatchedStatements = v.decision == DECISION_IMPLICIT_DENY ? LIST_OF(a, struct iam_Statement, 0) : matched(s, &r, v.decision == DECISION_ALLOW);
+	out->MatchedStatements = LIST_OF(a, struct iam_Statement, 0);
+	if (v.decision != DECISION_IMPLICIT_DENY)
+		out->MatchedStatements = matched(s, &r, v.decision == DECISION_ALLOW);
 	out->MissingContextValues = missing_keys(s, &r);
 	if (s->boundary == NULL)
 		return;

@@ -153,7 +153,8 @@ void op_CreateAccessKey(struct call *c)
 	}
 	struct iam_KeyPair *v = e->Keys.v = arena_grow(c->arena, e->Keys.v, sizeof *v, e->Keys.n, e->Keys.n + 1), *k = &v[e->Keys.n++];
 	e->Keys.set = true;
-	*k = (struct iam_KeyPair){access_key_make(c->arena, "AKIA", c->account), make_secret(c->arena), SOME_BOOL(false), SOME_TIME(c->now_ms / 1000 * 1000)};
+	*k = (struct iam_KeyPair){access_key_make(c->arena, "AKIA", c->account), make_secret(c->arena), SOME_BOOL(false),
+		SOME_TIME(c->now_ms / 1000 * 1000)};
 	entity_put(c, kind, e);
 	keys_changed(c, kind, e->Name);
 	out->AccessKey = arena_new_of(c->arena, struct iam_AccessKey);

@@ -24,7 +24,8 @@ static bool trusts(struct call *c, const char *action, struct str role_arn, cons
 	}
 	if (v.decision == DECISION_ALLOW)
 		return true;
-	call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: %s on resource: %.*s", STR_ARG(c->who->arn), action, STR_ARG(role_arn));
+	call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: %s on resource: %.*s", STR_ARG(c->who->arn), action,
+		STR_ARG(role_arn));
 	return false;
 }
 
@@ -42,7 +43,8 @@ void access_AssumeRole(struct call *c)
 	struct principal role;
 	struct str trust;
 	if (!role_lookup(c, in->RoleArn, &role, &trust)) {
-		call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: sts:AssumeRole on resource: %.*s", STR_ARG(c->who->arn), STR_ARG(in->RoleArn));
+		call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: sts:AssumeRole on resource: %.*s", STR_ARG(c->who->arn),
+			STR_ARG(in->RoleArn));
 		return;
 	}
 	struct condition_key *keys = arena_array(c->arena, struct condition_key, KEYS_MAX + role.n_tags);
@@ -69,7 +71,8 @@ static bool duration_ok(struct call *c, int64_t seconds, const struct principal 
 	if (seconds * 1000 > role->token_expires_ms) /* the role's longest session */
 		call_fail_code(c, 400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
 	else if (c->who->type == PRINCIPAL_ASSUMED_ROLE && seconds > HOUR_S)
-		call_fail_code(c, 400, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining");
+		call_fail_code(c, 400, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role "
+			"chaining");
 	return !c->failed;
 }
 
@@ -142,7 +145,8 @@ void op_AssumeRole(struct call *c)
 	role.source_identity = str_present(source) ? source : in->SourceIdentity;
 	role.session_name = in->RoleSessionName;
 	role.user_id = arena_join(c->arena, role.user_id, S(":"), in->RoleSessionName);
-	role.arn = arena_printf(c->arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(role.account), STR_ARG(role_name_in(in->RoleArn)), STR_ARG(in->RoleSessionName));
+	role.arn = arena_printf(c->arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(role.account), STR_ARG(role_name_in(in->RoleArn)),
+		STR_ARG(in->RoleSessionName));
 	role.mfa = c->who->mfa;
 	out->Credentials = credentials_out(c, session_issue(c->arena, &role, c->now_ms, c->now_ms + seconds * 1000));
 	out->AssumedRoleUser = arena_new_of(c->arena, struct sts_AssumedRoleUser);

@@ -158,7 +158,8 @@ static bool parse_query(struct arena *a, const struct sig_request *r, struct sig
 	if (c->expires_s < 0)
 		return query_fail(err, s3, "X-Amz-Expires must be non-negative");
 	if (c->expires_s > WEEK_S)
-		return query_fail(err, s3, "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds");
+		return query_fail(err, s3, "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 "
+			"seconds");
 	return true;
 }
 
@@ -189,7 +190,8 @@ bool sig_parse(struct arena *a, const struct sig_request *r, struct sig_claim *c
 	if (!str_present(algorithm))
 		return true;
 	if (!str_eq(algorithm, S("AWS4-HMAC-SHA256")))
-		return sig_fail(err, 400, "AuthorizationQueryParametersError", S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
+		return sig_fail(err, 400, "AuthorizationQueryParametersError",
+			S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
 	return parse_query(a, r, claim, err);
 }
 
@@ -226,7 +228,8 @@ static bool check_date(struct arena *a, const struct sig_claim *c, bool s3, int6
 	struct str now = time_amz_date(a, wall_ms), edge = time_amz_date(a, late ? wall_ms - valid_ms : wall_ms + SKEW_MS);
 	if (late)
 		return sig_fail(err, 403, "SignatureDoesNotMatch", arena_printf(a,
-			"Signature expired: %.*s is now earlier than %.*s (%.*s - %lld min.)", STR_ARG(c->amz_date), STR_ARG(edge), STR_ARG(now), (long long)(valid_ms / 60000)));
+			"Signature expired: %.*s is now earlier than %.*s (%.*s - %lld min.)",
+			STR_ARG(c->amz_date), STR_ARG(edge), STR_ARG(now), (long long)(valid_ms / 60000)));
 	return sig_fail(err, 403, "SignatureDoesNotMatch", arena_printf(a,
 		"Signature not yet current: %.*s is still later than %.*s (%.*s + 15 min.)", STR_ARG(c->amz_date), STR_ARG(edge), STR_ARG(now)));
 }

@@ -19,8 +19,10 @@ struct row { bool holds; const char *condition; };
 static void check(const struct principal *who, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct str doc = arena_printf(a, "{'Version':'2012-10-17','Statement':{'Effect':'Allow','Action':'*','Resource':'*','Condition':{%s}}}", rows[i].condition);
-		struct question q = {.who = who, .action = "s3:GetObject", .resource = "arn:aws:s3:::b/k", .identity = doc.p, .keys = keys, .n_keys = COUNT_OF(keys)};
+		struct str doc = arena_printf(a, "{'Version':'2012-10-17','Statement':{'Effect':'Allow','Action':'*','Resource':'*','Condition':{%s}}}",
+			rows[i].condition);
+		struct question q = {.who = who, .action = "s3:GetObject", .resource = "arn:aws:s3:::b/k", .identity = doc.p, .keys = keys,
+			.n_keys = COUNT_OF(keys)};
 		bool held = decide(q).decision == DECISION_ALLOW;
 		if (held != rows[i].holds)
 			fail_msg("%s: %s", rows[i].condition, held ? "held" : "did not hold");

@@ -131,9 +131,11 @@ static void test_principals(void **state)
 static void test_not_principal(void **state)
 {
 	(void)state;
-	const char *all_but_alice = DOCUMENT("{'Effect':'Deny','NotPrincipal':{'AWS':['" ALICE "','arn:aws:iam::111122223333:root']},'Action':'s3:*','Resource':'*'}");
+	const char *all_but_alice = DOCUMENT("{'Effect':'Deny','NotPrincipal':{'AWS':['" ALICE "','arn:aws:iam::111122223333:root']},"
+		"'Action':'s3:*','Resource':'*'}");
 	allowed(.who = &alice, GET, .identity = ALLOW_ALL, .resource_policy = all_but_alice);
-	const char *all_but_bob = DOCUMENT("{'Effect':'Deny','NotPrincipal':{'AWS':'arn:aws:iam::111122223333:user/bob'},'Action':'s3:*','Resource':'*'}");
+	const char *all_but_bob = DOCUMENT("{'Effect':'Deny','NotPrincipal':{'AWS':'arn:aws:iam::111122223333:user/bob'},"
+		"'Action':'s3:*','Resource':'*'}");
 	denied(.who = &alice, GET, .identity = ALLOW_ALL, .resource_policy = all_but_bob);
 	denied(.who = &lambda, GET, .resource_policy = all_but_bob);
 }
@@ -142,12 +144,14 @@ static void test_not_principal(void **state)
 static void test_trust(void **state)
 {
 	(void)state;
-	const struct policy *p = parse(DOCUMENT("{'Effect':'Allow','Principal':{'Service':'lambda.amazonaws.com'},'Action':'sts:AssumeRole'}"), POLICY_TRUST);
+	const struct policy *p = parse(DOCUMENT("{'Effect':'Allow','Principal':{'Service':'lambda.amazonaws.com'},'Action':'sts:AssumeRole'}"),
+		POLICY_TRUST);
 	struct policy_request r = {.who = &lambda, .action = S("sts:AssumeRole"), .resource = S(WORKER)};
 	assert_int_equal(policy_evaluate_trust(a, p, &r).decision, DECISION_ALLOW);
 	r.who = &alice;
 	assert_int_equal(policy_evaluate_trust(a, p, &r).decision, DECISION_IMPLICIT_DENY);
-	p = parse(DOCUMENT("{'Effect':'Allow','Principal':{'AWS':'111122223333'},'Action':'sts:AssumeRole','Condition':{'StringEquals':{'sts:ExternalId':'42'}}}"), POLICY_TRUST);
+	p = parse(DOCUMENT("{'Effect':'Allow','Principal':{'AWS':'111122223333'},'Action':'sts:AssumeRole',"
+		"'Condition':{'StringEquals':{'sts:ExternalId':'42'}}}"), POLICY_TRUST);
 	assert_int_equal(policy_evaluate_trust(a, p, &r).decision, DECISION_IMPLICIT_DENY);
 	const struct str id = S("42");
 	const struct condition_key key = {S("sts:ExternalId"), &id, 1};
@@ -162,9 +166,11 @@ static void test_denial_sentences(void **state)
 	(void)state;
 	struct policy_request r = {.who = &alice, .action = S("s3:GetObject"), .resource = S("arn:aws:s3:::b/k")};
 	struct verdict v = {DECISION_IMPLICIT_DENY, "identity-based policy"};
-	assert_true(str_eq(policy_denial(a, &r, v), S("User: " ALICE " is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k because no identity-based policy allows the s3:GetObject action")));
+	assert_true(str_eq(policy_denial(a, &r, v), S("User: " ALICE " is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k because "
+		"no identity-based policy allows the s3:GetObject action")));
 	v = (struct verdict){DECISION_EXPLICIT_DENY, "resource-based policy"};
-	assert_true(str_eq(policy_denial(a, &r, v), S("User: " ALICE " is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k with an explicit deny in a resource-based policy")));
+	assert_true(str_eq(policy_denial(a, &r, v), S("User: " ALICE " is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k with an "
+		"explicit deny in a resource-based policy")));
 	v = decide((struct question){.who = &alice, GET, .identity = DENY("*", "*")});
 	assert_true(str_ends(policy_denial(a, &r, v), S(" with an explicit deny in an identity-based policy")));
 	r.who = &anonymous;

@@ -20,8 +20,10 @@ static void test_accepted(void **state)
 	(void)state;
 	parse("{'Version':'2012-10-17','Id':'x','Statement':" OK "}", POLICY_IDENTITY);
 	parse("{'Statement':[" OK "]}", POLICY_IDENTITY);
-	parse(DOCUMENT("{'Sid':'A1','Effect':'Deny','NotAction':['s3:*','sqs:Get*'],'NotResource':['arn:aws:s3:::*','arn:aws:sqs:*:*:*']}"), POLICY_IDENTITY);
-	parse(DOCUMENT("{'Effect':'Allow','Principal':{'Federated':'cognito-identity.amazonaws.com'},'Action':'sts:AssumeRoleWithWebIdentity','Condition':{'StringEquals':{'cognito-identity.amazonaws.com:aud':'x'}}}"), POLICY_TRUST);
+	parse(DOCUMENT("{'Sid':'A1','Effect':'Deny','NotAction':['s3:*','sqs:Get*'],'NotResource':['arn:aws:s3:::*','arn:aws:sqs:*:*:*']}"),
+		POLICY_IDENTITY);
+	parse(DOCUMENT("{'Effect':'Allow','Principal':{'Federated':'cognito-identity.amazonaws.com'},"
+		"'Action':'sts:AssumeRoleWithWebIdentity','Condition':{'StringEquals':{'cognito-identity.amazonaws.com:aud':'x'}}}"), POLICY_TRUST);
 	parse(DOCUMENT("{'Sid':'any thing','Effect':'Allow','Principal':'*','Action':'sqs:*'}"), POLICY_RESOURCE);
 	parse(DOCUMENT("{'Effect':'Allow','Action':'*','Resource':'arn:aws:s3:::${aws:username}'}"), POLICY_IDENTITY);
 }
@@ -37,16 +39,21 @@ static void test_identity_faults(void **state)
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Action':'s3:*','Resource':'*'}"), "Syntax errors in policy.");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Resource':'*'}"), "Policy statement must contain actions.");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*'}"), "Policy statement must contain resources.");
-	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','Resource':'*','Principal':'*'}"), "Policy document should not specify a principal.");
+	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','Resource':'*','Principal':'*'}"),
+		"Policy document should not specify a principal.");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'GetObject','Resource':'*'}"), "Actions/Conditions must be prefaced by a vendor");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:a:b','Resource':'*'}"), "Actions/Condition can contain only one colon.");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'a b:c','Resource':'*'}"), "Vendor a b is not valid");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','Resource':'bucket'}"), "Resource bucket must be in ARN format or \"*\".");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Perhaps','Action':'s3:*','Resource':'*'}"), "Invalid effect: Perhaps");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Sid':'a b','Effect':'Allow','Action':'s3:*','Resource':'*'}"), "Statement IDs (SID) must be alpha-numeric.");
-	refuses(POLICY_IDENTITY, DOCUMENT("{'Sid':'a','Effect':'Allow','Action':'s3:*','Resource':'*'},{'Sid':'a','Effect':'Allow','Action':'s3:*','Resource':'*'}"), "must be unique");
-	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','Resource':'*','Condition':{'StringIs':{'a:b':'c'}}}"), "Invalid Condition type : StringIs.");
-	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','Resource':'*','Condition':{'StringEquals':{'b':'c'}}}"), "must be prefaced by a vendor");
+	refuses(POLICY_IDENTITY,
+		DOCUMENT("{'Sid':'a','Effect':'Allow','Action':'s3:*','Resource':'*'},{'Sid':'a','Effect':'Allow','Action':'s3:*','Resource':'*'}"),
+		"must be unique");
+	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','Resource':'*','Condition':{'StringIs':{'a:b':'c'}}}"),
+		"Invalid Condition type : StringIs.");
+	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','Resource':'*','Condition':{'StringEquals':{'b':'c'}}}"),
+		"must be prefaced by a vendor");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','NotAction':'s3:*','Resource':'*'}"), "Syntax errors in policy.");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':{},'Resource':'*'}"), "Syntax errors in policy.");
 	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'s3:*','Resource':'*','Extra':1}"), "Syntax errors in policy.");
@@ -59,7 +66,8 @@ static void test_trust_faults(void **state)
 	refuses(POLICY_TRUST, DOCUMENT("{'Effect':'Allow','Action':'sts:AssumeRole'}"), "Missing required field Principal");
 	refuses(POLICY_TRUST, DOCUMENT("{'Effect':'Allow','Principal':'*'}"), "Missing required field Action");
 	refuses(POLICY_TRUST, DOCUMENT("{'Principal':'*','Action':'sts:AssumeRole'}"), "Missing required field Effect");
-	refuses(POLICY_TRUST, DOCUMENT("{'Effect':'Allow','Principal':{'AWS':'nobody'},'Action':'sts:AssumeRole'}"), "Invalid principal in policy: \"AWS\":\"nobody\"");
+	refuses(POLICY_TRUST, DOCUMENT("{'Effect':'Allow','Principal':{'AWS':'nobody'},'Action':'sts:AssumeRole'}"),
+		"Invalid principal in policy: \"AWS\":\"nobody\"");
 	refuses(POLICY_TRUST, DOCUMENT("{'Effect':'Allow','Principal':{'Aws':'*'},'Action':'sts:AssumeRole'}"), "Invalid principal in policy");
 	refuses(POLICY_TRUST, DOCUMENT("{'Effect':'Allow','Principal':'*','Action':'sts:AssumeRole','What':1}"), "Unknown field What");
 }

@@ -136,9 +136,11 @@ static void test_s3_presigned_with_faults(void **state)
 {
 	(void)state;
 	struct sig_request r = presigned();
-	r.raw_query = S("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=K%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00");
+	r.raw_query = S("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=K%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+		"&X-Amz-Date=20130524T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00");
 	refused(&r, S(EMPTY), friday_2013, 400, "AuthorizationQueryParametersError", "X-Amz-Expires parameters");
-	r.raw_query = S("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=K%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-SignedHeaders=host&X-Amz-Expires=604801&X-Amz-Signature=00");
+	r.raw_query = S("X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=K%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+		"&X-Amz-Date=20130524T000000Z&X-Amz-SignedHeaders=host&X-Amz-Expires=604801&X-Amz-Signature=00");
 	refused(&r, S(EMPTY), friday_2013, 400, "AuthorizationQueryParametersError", "less than a week");
 	r.raw_query = S("X-Amz-Algorithm=AWS5&X-Amz-Credential=K");
 	refused(&r, S(EMPTY), friday_2013, 400, "AuthorizationQueryParametersError", "X-Amz-Algorithm only supports");
@@ -186,7 +188,8 @@ static void test_body_is_signed(void **state)
 	struct param h[3];
 	struct sig_request r = signed_call(h, S("20130524T000000Z"), S("Action=ListQueues"));
 	verifies(&r, sha256_hex(a, S("Action=ListQueues")), friday_2013);
-	refused(&r, sha256_hex(a, S("Action=DeleteQueue")), friday_2013, 403, "SignatureDoesNotMatch", "The Canonical String for this request should have been");
+	refused(&r, sha256_hex(a, S("Action=DeleteQueue")), friday_2013, 403, "SignatureDoesNotMatch",
+		"The Canonical String for this request should have been");
 }
 
 /* "Troubleshoot signed requests for AWS APIs" (IAM User Guide): expired and not yet current. */
@@ -211,14 +214,22 @@ static void with_authorization(const char *value, int status, const char *code, 
 static void test_malformed_authorization(void **state)
 {
 	(void)state;
-	with_authorization("AWS4-HMAC-SHA256 SignedHeaders=host, Signature=00", 403, "IncompleteSignature", "Authorization header requires 'Credential' parameter.");
-	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130524/us-east-1/sqs/aws4_request, Signature=00", 403, "IncompleteSignature", "requires 'SignedHeaders' parameter.");
-	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130524/us-east-1/sqs/aws4_request, SignedHeaders=host", 403, "IncompleteSignature", "requires 'Signature' parameter.");
-	with_authorization("AWS4-HMAC-SHA256 Credential=K/sqs/aws4_request, SignedHeaders=host, Signature=00", 403, "IncompleteSignature", "Credential must have exactly 5 slash-delimited elements");
-	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130524/us-east-1/sqs/aws5_request, SignedHeaders=host, Signature=00", 403, "SignatureDoesNotMatch", "not 'aws5_request'");
-	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130524/us-east-1/sqs/aws4_request, SignedHeaders=x-amz-date, Signature=00", 403, "SignatureDoesNotMatch", "'Host' or ':authority' must be a 'SignedHeader'");
-	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130523/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00", 403, "SignatureDoesNotMatch", "'20130523' != '20130524'");
-	with_authorization("AWS4-HMAC-SHA512 Credential=K/20130523/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00", 403, "IncompleteSignature", "Unsupported signing algorithm");
+	with_authorization("AWS4-HMAC-SHA256 SignedHeaders=host, Signature=00", 403, "IncompleteSignature",
+		"Authorization header requires 'Credential' parameter.");
+	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130524/us-east-1/sqs/aws4_request, Signature=00", 403, "IncompleteSignature",
+		"requires 'SignedHeaders' parameter.");
+	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130524/us-east-1/sqs/aws4_request, SignedHeaders=host", 403, "IncompleteSignature",
+		"requires 'Signature' parameter.");
+	with_authorization("AWS4-HMAC-SHA256 Credential=K/sqs/aws4_request, SignedHeaders=host, Signature=00", 403, "IncompleteSignature",
+		"Credential must have exactly 5 slash-delimited elements");
+	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130524/us-east-1/sqs/aws5_request, SignedHeaders=host, Signature=00", 403,
+		"SignatureDoesNotMatch", "not 'aws5_request'");
+	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130524/us-east-1/sqs/aws4_request, SignedHeaders=x-amz-date, Signature=00", 403,
+		"SignatureDoesNotMatch", "'Host' or ':authority' must be a 'SignedHeader'");
+	with_authorization("AWS4-HMAC-SHA256 Credential=K/20130523/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00", 403,
+		"SignatureDoesNotMatch", "'20130523' != '20130524'");
+	with_authorization("AWS4-HMAC-SHA512 Credential=K/20130523/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00", 403,
+		"IncompleteSignature", "Unsupported signing algorithm");
 }
 
 static void test_no_signature(void **state)
@@ -291,7 +302,8 @@ static void test_trailer(void **state)
 	assert_true(sig_chunk_verify(&chunks, sha256_hex(a, str_of(data, 65536)), S("b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2")));
 	assert_true(sig_chunk_verify(&chunks, sha256_hex(a, str_of(data, 1024)), S("1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7")));
 	assert_true(sig_chunk_verify(&chunks, S(EMPTY), S("2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992")));
-	assert_true(sig_trailer_verify(&chunks, S("x-amz-checksum-crc32c:sOO8/Q==\n"), S("d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435")));
+	assert_true(sig_trailer_verify(&chunks, S("x-amz-checksum-crc32c:sOO8/Q==\n"),
+		S("d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435")));
 }
 
 /* ---- Signature Version 2 ---- */
@@ -324,7 +336,8 @@ static void test_v2_query(void **state)
 {
 	(void)state;
 	struct param h[] = {H("Host", "localhost:4566")};
-	struct sig_request r = {S("GET"), S("/b/photos/puppy.jpg"), S("AWSAccessKeyId=" KEY "&Signature=44V6wBvxt60X2VBLsmxmtg8ci%2B0%3D&Expires=1175139620"), S("localhost:4566"), h, 1};
+	struct sig_request r = {S("GET"), S("/b/photos/puppy.jpg"),
+		S("AWSAccessKeyId=" KEY "&Signature=44V6wBvxt60X2VBLsmxmtg8ci%2B0%3D&Expires=1175139620"), S("localhost:4566"), h, 1};
 	verifies(&r, STR_NONE, 1175139620000);
 	assert_int_equal(claim.kind, SIG_V2_QUERY);
 	refused(&r, STR_NONE, 1175139621000, 403, "AccessDenied", "Request has expired");
