@@ -27,9 +27,10 @@ static struct str input_member(struct call *c, const char *name)
 
 void ddb_access_table(struct call *c)
 {
-	struct str name = input_member(c, "TableName");
-	if (!str_present(name))
-		name = input_member(c, "TableArn");
+	static const char *const members[] = {"TableName", "TableArn", "SourceTableArn", "SourceTableName"};
+	struct str name = STR_NONE;
+	for (size_t i = 0; i < COUNT_OF(members) && !str_present(name); i++)
+		name = input_member(c, members[i]);
 	ddb_access_one(c, NULL, name, STR_NONE, NULL, 0);
 }
 

@@ -275,8 +275,17 @@ void ddb_delete_table(struct call *c)
 		fail_validation(c, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.");
 		return;
 	}
+	if (r->Busy.v > 0 || str_eq(r->Description->TableStatus, S("CREATING"))) {
+		call_fail(c, &dynamodb_err_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being %s: %.*s",
+		          r->Busy.v > 0 ? "copied" : "created", STR_ARG(r->Description->TableName));
+		return;
+	}
 	if (r->StreamNumber.v != 0)
 		stream_stop(c, r);
+	if (r->Recovery.v) {
+		purge_space(c, "history", (uint64_t)r->Space.v);
+		job_drop(c, "trim-history", r->Description->TableName);
+	}
 	purge_space(c, "item", (uint64_t)r->Space.v);
 	if (r->TtlEnabled.v) {
 		purge_space(c, "ttl", (uint64_t)r->Space.v);

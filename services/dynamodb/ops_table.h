@@ -35,6 +35,8 @@ struct dynamodb_TableDescription *table_describe(struct call *c, const struct dy
 struct dynamodb_Table *table_required(struct call *c, struct str name_or_arn);
 struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Table *r, struct str index);
 
+/* Is the attribute in a key schema? */
+bool schema_names(struct list key_schema, struct str attribute);
 /* Checks of definitions (table_check.c), false with c failed. */
 bool ddb_check_definition(struct call *c, const struct table_definition *d);
 bool ddb_check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,

@@ -264,6 +264,11 @@ void ddb_update_table(struct call *c)
 	if (u.r == NULL)
 		return;
 	u.d = u.r->Description;
+	if (str_eq(u.d->TableStatus, S("CREATING"))) {
+		call_fail(c, &dynamodb_err_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being created: %.*s",
+		          STR_ARG(u.d->TableName));
+		return;
+	}
 	if (!update_billing(&u) || !add_definitions(&u, u.in->AttributeDefinitions) || !update_indexes(&u) || !update_stream(&u))
 		return;
 	if (u.in->DeletionProtectionEnabled.set)

@@ -1,6 +1,8 @@
 /* The dynamodb service: its operations and jobs. What has no row here answers 501 and names itself. */
 #include "access.h"
+#include "history.h"
 #include "item_op.h"
+#include "ops_backup.h"
 #include "ops_batch.h"
 #include "ops_query.h"
 #include "ops_settings.h"
@@ -35,11 +37,21 @@ static const struct op ops[] = {
 	{.model = &dynamodb_op_BatchWriteItem, .run = ddb_batch_write_item, .mode = OP_WRITE, .access = ddb_access_batch_write},
 	{.model = &dynamodb_op_TransactGetItems, .run = ddb_transact_get_items, .mode = OP_READ, .access = ddb_access_transact_get},
 	{.model = &dynamodb_op_TransactWriteItems, .run = ddb_transact_write_items, .mode = OP_WRITE, .access = ddb_access_transact_write},
+	{.model = &dynamodb_op_CreateBackup, .run = ddb_create_backup, .mode = OP_WRITE, .access = ddb_access_table},
+	{.model = &dynamodb_op_DeleteBackup, .run = ddb_delete_backup, .mode = OP_WRITE, .access = ddb_access_backup},
+	{.model = &dynamodb_op_DescribeBackup, .run = ddb_describe_backup, .mode = OP_READ, .access = ddb_access_backup},
+	{.model = &dynamodb_op_DescribeContinuousBackups, .run = ddb_describe_continuous_backups, .mode = OP_READ, .access = ddb_access_table},
+	{.model = &dynamodb_op_ListBackups, .run = ddb_list_backups, .mode = OP_READ},
+	{.model = &dynamodb_op_RestoreTableFromBackup, .run = ddb_restore_table_from_backup, .mode = OP_WRITE, .access = ddb_access_backup},
+	{.model = &dynamodb_op_RestoreTableToPointInTime, .run = ddb_restore_table_to_point_in_time, .mode = OP_WRITE, .access = ddb_access_table},
+	{.model = &dynamodb_op_UpdateContinuousBackups, .run = ddb_update_continuous_backups, .mode = OP_WRITE, .access = ddb_access_table},
 };
 
 static const struct job_kind jobs[] = {
 	{"backfill", ddb_job_backfill},
+	{"copy", ddb_job_copy},
 	{"purge", ddb_job_purge},
+	{"trim-history", ddb_job_trim_history},
 	{"trim-stream", ddb_job_trim_stream},
 	{"ttl-fill", ddb_job_ttl_fill},
 	{"ttl-sweep", ddb_job_ttl_sweep},

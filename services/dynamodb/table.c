@@ -174,7 +174,7 @@ struct table *table_open(struct call *c, struct str name_or_arn)
 	if (!str_present(name))
 		return NULL;
 	struct dynamodb_Table *r = table_record(c, name);
-	if (r == NULL) {
+	if (r == NULL || str_eq(r->Description->TableStatus, S("CREATING"))) {
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 		return NULL;
 	}

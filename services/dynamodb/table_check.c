@@ -170,7 +170,7 @@ static struct str index_name_at(const struct table_definition *d, uint32_t i)
 	return LIST_AT(d->global_indexes, struct dynamodb_GlobalSecondaryIndex, i - d->local_indexes.n)->IndexName;
 }
 
-static bool used_in(struct list schema, struct str name)
+bool schema_names(struct list schema, struct str name)
 {
 	for (uint32_t i = 0; i < schema.n; i++)
 		if (str_eq(element(schema, i)->AttributeName, name))
@@ -183,11 +183,11 @@ static bool check_used(struct call *c, const struct table_definition *d)
 {
 	for (uint32_t i = 0; i < d->attributes.n; i++) {
 		struct str name = LIST_AT(d->attributes, struct dynamodb_AttributeDefinition, i)->AttributeName;
-		bool used = used_in(d->key_schema, name);
+		bool used = schema_names(d->key_schema, name);
 		for (uint32_t j = 0; j < d->local_indexes.n; j++)
-			used = used || used_in(LIST_AT(d->local_indexes, struct dynamodb_LocalSecondaryIndex, j)->KeySchema, name);
+			used = used || schema_names(LIST_AT(d->local_indexes, struct dynamodb_LocalSecondaryIndex, j)->KeySchema, name);
 		for (uint32_t j = 0; j < d->global_indexes.n; j++)
-			used = used || used_in(LIST_AT(d->global_indexes, struct dynamodb_GlobalSecondaryIndex, j)->KeySchema, name);
+			used = used || schema_names(LIST_AT(d->global_indexes, struct dynamodb_GlobalSecondaryIndex, j)->KeySchema, name);
 		if (!used)
 			return refuse(c, INVALID "Some AttributeDefinitions are not used. AttributeDefinitions: %.*s, keys used: %.*s",
 			              STR_ARG(show_names(c->arena, d->attributes, false)), STR_ARG(show_names(c->arena, d->key_schema, true)));

@@ -1,6 +1,7 @@
 /* Changing one item with all that hangs on it, and counting what it costs: see write.h. */
 #include "write.h"
 
+#include "history.h"
 #include "ttl.h"
 
 #include "telemetry/metric.h"
@@ -175,6 +176,8 @@ void item_write(struct call *c, const struct table *t, struct str key, const str
 		txn_del(c->txn, key);
 	for (uint32_t i = 0; i < t->n_indexes; i++)
 		used->indexes[i] += write_index(c, t, &t->indexes[i], old, fresh, bytes);
+	if (history_kept(t))
+		history_append(c, t, key, old->bytes);
 	if (t->record->TtlEnabled.v)
 		ttl_track(c, t, key, old->found ? &old->item : NULL, fresh);
 	if (t->stream != 0)
