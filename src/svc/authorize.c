@@ -80,9 +80,9 @@ static void deny(struct call *c, struct str action, struct str resource, struct 
 	struct str sentence = policy_denial(c->arena, &r, v);
 	enum protocol p = c->protocol != PROTO_RAW && c->protocol != PROTO_NONE ? c->protocol
 		: c->service->model != NULL ? c->service->model->protocol : PROTO_REST_JSON;
-	if (c->service->model != NULL && c->service->model->query_compatible && p == PROTO_QUERY)
-		p = PROTO_QUERY;
-	bool json = p == PROTO_JSON_1_0 || p == PROTO_JSON_1_1 || p == PROTO_CBOR;
+	/* Services that came from query to JSON have kept its codes. */
+	bool kept = c->service->model != NULL && c->service->model->query_compatible;
+	bool json = !kept && (p == PROTO_JSON_1_0 || p == PROTO_JSON_1_1 || p == PROTO_CBOR);
 	if (p == PROTO_EC2)
 		call_fail_code(c, 403, "UnauthorizedOperation", "You are not authorized to perform this operation. %.*s", STR_ARG(sentence));
 	else if (json || p == PROTO_REST_JSON)
