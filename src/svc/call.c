@@ -241,3 +241,9 @@ void call_header(struct call *c, const char *name, struct str value)
 	struct task *t = task_of(c);
 	wire_add_header(c->arena, &t->extra, str_c(name), arena_dup(c->arena, value));
 }
+
+void call_status(struct call *c, int status)
+{
+	ASSERT(status >= 200 && status < 300);
+	task_of(c)->extra.status = status;
+}

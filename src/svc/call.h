@@ -165,6 +165,8 @@ const struct principal *assume_role(struct call *c, struct str role_arn, const c
 void call_reply(struct call *c, int status, const struct param *headers, size_t n, struct str body);
 /* Extra headers on a modelled answer (rare: CORS, x-amz-version-id of errors). */
 void call_header(struct call *c, const char *name, struct str value);
+/* Another status of success than the model's (S3's 206 for a range). */
+void call_status(struct call *c, int status);
 
 /* ---- from the loop ---- */
 

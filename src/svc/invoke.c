@@ -2,6 +2,7 @@
  *
  * The invoked call has its own save point: when it fails, its writes, effects and notifications are taken back and the
  * invoking call goes on. */
+#include "svc/body.h"
 #include "svc/task.h"
 
 #include <stdlib.h>
@@ -41,6 +42,28 @@ static void run_checked(struct call *sub)
 		sub->op->run(sub);
 }
 
+/* The output as JSON. A body in blobs becomes a string when it is small, else it is named (body_to_json). */
+static struct invoked output_of(struct call *c, struct call *sub)
+{
+	const struct shape *output = sub->op->model->output;
+	struct invoked result = {.ok = true, .typed_out = sub->out};
+	const struct member *payload = output != NULL ? output->payload : NULL;
+	struct body *body = payload != NULL && payload->streaming ? *(struct body **)(void *)((char *)sub->out + payload->offset) : NULL;
+	bool in_blobs = body != NULL && (body->blob[0] != '\0' || body->parts != NULL);
+	if (in_blobs && body->length <= BODY_INVOKE_MAX) {
+		struct buf b;
+		buf_init(&b, c->arena, BODY_INVOKE_MAX);
+		if (!body_load(service_store(), body, &b))
+			return (struct invoked){.error = {.code = S("InternalError"), .message = S("a stored body cannot be read"), .status = 500}};
+		*body = (struct body){.bytes = buf_view(&b), .length = (int64_t)b.n};
+		in_blobs = false;
+	}
+	result.out = output != NULL ? typed_to_json(c->arena, output, sub->out) : json_new_object(c->arena);
+	if (in_blobs)
+		json_set(c->arena, result.out, str_c(payload->name), body_to_json(c->arena, body));
+	return result;
+}
+
 static struct invoked run_nested(struct call *c, struct call *sub)
 {
 	struct task *t = (struct task *)c->state;
@@ -60,9 +83,7 @@ static struct invoked run_nested(struct call *c, struct call *sub)
 	}
 	if (writer)
 		txn_release(c->txn);
-	const struct shape *output = sub->op->model->output;
-	return (struct invoked){.ok = true, .typed_out = sub->out,
-		.out = output != NULL ? typed_to_json(c->arena, output, sub->out) : json_new_object(c->arena)};
+	return output_of(c, sub);
 }
 
 struct invoked invoke(struct call *c, const char *service, const char *op_name, const struct json *in,

@@ -18,7 +18,7 @@ static void tree_of_struct(struct arena *a, const struct shape *s, const void *v
 		struct json j = {0};
 		if (m->streaming) {
 			const struct body *body = member_stream_get(m, v);
-			if (body != NULL && body->blob[0] == '\0')
+			if (body != NULL && body->blob[0] == '\0' && body->parts == NULL) /* others: svc/body.h */
 				json_set(a, out, str_c(m->name), json_new_str(a, body->bytes.p != NULL ? body->bytes : S("")));
 			continue;
 		}

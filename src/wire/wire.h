@@ -9,13 +9,27 @@
 #include "base/enc.h"
 #include "wire/model.h"
 
+/* One stretch of a body: bytes in memory, or [offset, offset+length) of a sealed blob. A blob may be encrypted:
+ * AES-256 in counter mode under a key of its own, the counter 0 at the file's first byte (svc/body.h reads it). */
+struct body_part {
+	struct str bytes;
+	char blob[33];
+	int64_t offset, length;
+	bool encrypted;
+	unsigned char key[32];
+};
+
 /* A streaming body: received before the handler runs, or produced by it. Filled by the gateway (input) or by a
- * handler (output). Exactly one of bytes and blob is used. */
+ * handler (output). Exactly one of bytes, blob and parts is used. */
 struct body {
 	struct str bytes;     /* held in memory */
 	char blob[33];        /* or a sealed blob's id (store/blob.h); "" when in memory */
 	int64_t offset;       /* output: first byte to send of the blob */
-	int64_t length;       /* bytes; for an output blob the length to send */
+	int64_t length;       /* bytes; for an output blob the length to send; with parts their sum */
+	bool encrypted;       /* the blob is, under key */
+	unsigned char key[32];
+	const struct body_part *parts; /* output: several stretches, one after the other */
+	size_t n_parts;
 	/* input: digests of the decoded bytes, raw; n == 0 when not computed */
 	struct str md5, sha256, sha1, crc32, crc32c, crc64nvme;
 	/* input: trailing headers (aws-chunked trailers, HTTP trailers), lower-case names */
