@@ -31,6 +31,8 @@ const char *store_dir(const struct store *s);
 
 /* A reader on a snapshot of what is committed now. Any thread; ends with txn_end. */
 struct txn *store_read(struct store *s);
+/* Another reader on the same snapshot as a reader's. */
+struct txn *txn_again(struct txn *t);
 
 /* Writing: one thread only. A group holds transactions that commit together:
  *   store_group_begin; for each call: t = store_group_txn; handler; txn_keep(t) or txn_drop(t); store_group_commit. */

@@ -96,11 +96,12 @@ void views_free(struct store *s)
 	}
 }
 
-struct txn *store_read(struct store *s)
+/* A reader on a view; NULL: the newest. */
+static struct txn *read_on(struct store *s, struct view *v)
 {
-	CHECK_MAGIC(s, STORE_MAGIC);
 	pthread_mutex_lock(&s->lock);
-	struct view *v = s->newest;
+	if (v == NULL)
+		v = s->newest;
 	v->refs++;
 	struct txn *t = s->free_txns;
 	if (t != NULL) {
@@ -120,6 +121,19 @@ struct txn *store_read(struct store *s)
 	t->read = v->read;
 	ASSERT(t->scans == NULL);
 	return t;
+}
+
+struct txn *store_read(struct store *s)
+{
+	CHECK_MAGIC(s, STORE_MAGIC);
+	return read_on(s, NULL);
+}
+
+struct txn *txn_again(struct txn *t)
+{
+	CHECK_MAGIC(t, TXN_MAGIC);
+	ASSERT(t->view != NULL);
+	return read_on(t->store, t->view);
 }
 
 void txn_end(struct txn *t)
