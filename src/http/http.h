@@ -96,6 +96,20 @@ void http_cut(struct http_request *r);
  * What is not in the kernel's memory is read on the worker pool. Shorter than announced: the connection breaks. */
 void http_send_file(struct http_request *r, int fd, int64_t offset, int64_t length);
 
+/* A body from several places, one after the other. `next` gives the next piece (fd closed when sent, or bytes that live
+ * as long as the source; at most 1 MiB): the first time on the loop, then on a worker; false when it cannot. `change`
+ * works on what was read before it is sent (decryption), `at` being its place in the file; NULL: nothing to do. Both on any
+ * thread, one at a time. `end` frees the source, on the loop, sent or lost. */
+struct http_piece { int fd; const char *bytes; int64_t offset, length; };
+struct http_source {
+	bool (*next)(void *arg, struct http_piece *out);
+	void (*change)(void *arg, char *p, size_t n, int64_t at);
+	void (*end)(void *arg);
+	void *arg;
+};
+/* As http_send_file, from a source; length as announced to http_begin. */
+void http_send_source(struct http_request *r, const struct http_source *source, int64_t length);
+
 struct http_server;
 struct http_tls; /* certificates, see tls.h */
 /* A server on a loop. Handler and limits must outlive it. */
