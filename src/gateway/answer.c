@@ -1,5 +1,6 @@
 /* The way out: errors of the early stages in the caller's protocol, the answer to the socket, the record to the log. */
 #include "gateway/request.h"
+#include "gateway/send.h"
 
 #include "os/os.h"
 #include "telemetry/log.h"
@@ -17,6 +18,15 @@ enum next stage_encode(struct request *r)
 	return NEXT;
 }
 
+/* The length that an answer to HEAD names without a body. */
+static bool announced_length(const struct wire_response *w, int64_t *length)
+{
+	for (size_t i = 0; i < w->n_headers; i++)
+		if (str_eq_nocase(w->headers[i].name, S("Content-Length")))
+			return str_to_i64(w->headers[i].value, length) && *length >= 0;
+	return false;
+}
+
 enum next stage_answer(struct request *r)
 {
 	struct http_request *h = r->http;
@@ -29,16 +39,18 @@ enum next stage_answer(struct request *r)
 		headers[i] = (struct http_header){w->headers[i].name, w->headers[i].value};
 	r->http = NULL;
 	h->user = NULL;
-	if (w->stream != NULL && w->stream->blob[0] != '\0') {
-		struct blob_id id;
-		memcpy(id.hex, w->stream->blob, sizeof id.hex);
-		int fd = blob_open(service_store(), id);
-		if (fd < 0) {
-			http_answer(h, 500, NULL, 0, S(""));
-			return NEXT;
-		}
-		http_begin(h, w->status, headers, w->n_headers, w->stream->length);
-		http_send_file(h, fd, w->stream->offset, w->stream->length);
+	if (r->sender != NULL) {
+		sender_send(r, h, headers, w->n_headers);
+		return NEXT;
+	}
+	if (w->stream != NULL && w->stream->bytes.p == NULL && w->stream->length > 0) { /* a blob that could not be opened */
+		http_answer(h, 500, NULL, 0, S(""));
+		return NEXT;
+	}
+	int64_t length;
+	if (str_eq(r->wire.method, S("HEAD")) && announced_length(w, &length)) {
+		http_begin(h, w->status, headers, w->n_headers, length);
+		http_end(h);
 		return NEXT;
 	}
 	http_answer(h, w->status, headers, w->n_headers, w->stream != NULL ? w->stream->bytes : w->body);
@@ -56,7 +68,7 @@ enum next stage_record(struct request *r)
 		.status = r->response.status,
 		.start_ms = r->started_ms,
 		.took_us = os.monotonic_us() - r->started_us,
-		.bytes_in = r->bytes_in, .bytes_out = r->response.body.n,
+		.bytes_in = r->bytes_in, .bytes_out = r->response.stream != NULL ? (size_t)r->response.stream->length : r->response.body.n,
 		.decision = r->who.type == PRINCIPAL_ROOT ? "root" : r->failed && r->error.status == 403 ? "deny" : "allow",
 	};
 	log_call(&record);

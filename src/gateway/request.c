@@ -5,6 +5,8 @@
  * transaction, encodes the answer, commits, and comes back. */
 #include "gateway/request.h"
 
+#include "gateway/send.h"
+#include "gateway/spool.h"
 #include "os/os.h"
 
 #include <stdio.h>
@@ -73,6 +75,8 @@ void request_free(struct request *r)
 {
 	if (r->http != NULL)
 		r->http->user = NULL;
+	sender_free(r);
+	spool_free(r);
 	if (r->task.magic == TASK_MAGIC)
 		task_release(&r->task);
 	running--;

@@ -19,6 +19,7 @@ enum next {
 enum { REQUEST_MAGIC = 0x4e900001, BODY_MAX = 16 << 20, STREAM_INLINE = 128 << 10 };
 
 struct spool;
+struct sender;
 
 struct request {
 	unsigned magic;
@@ -51,11 +52,12 @@ struct request {
 	struct spool *spool;
 	struct str body_sha256_hex;  /* absent until computed */
 	/* run and answer */
-	bool running;
+	bool running, ran;           /* ran: the handler's call has ended, well or not */
 	struct task task;
 	bool failed;
 	struct wire_error error;
 	struct wire_response response;
+	struct sender *sender;       /* of a body that is sent from blobs */
 	int64_t started_us, started_ms;
 	size_t bytes_in;
 };

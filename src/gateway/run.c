@@ -4,6 +4,7 @@
  * run (the task's arena, r->response). */
 #include "gateway/request.h"
 
+#include "gateway/send.h"
 #include "svc/arn.h"
 
 static void run_prepare(struct task *t)
@@ -40,6 +41,9 @@ static void run_encode(struct task *t)
 	else
 		wire_encode(c->arena, r->model_op, c->out, r->protocol, r->request_id, &r->response);
 	merge_headers(c->arena, &r->response, &t->extra);
+	if (!c->failed && t->extra.status != 0)
+		r->response.status = t->extra.status;
+	sender_prepare(r, c->txn);
 }
 
 static void run_done(struct task *t)
@@ -47,6 +51,7 @@ static void run_done(struct task *t)
 	struct request *r = t->user;
 	CHECK_MAGIC(r, (unsigned)REQUEST_MAGIC);
 	r->running = false;
+	r->ran = true;
 	if (t->call.failed) {
 		r->failed = true;
 		r->error = t->call.error;
