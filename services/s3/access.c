@@ -1,0 +1,263 @@
+/* Who may do what: bucket policies beside IAM, then ACLs where the bucket lets them count, within the public access
+ * block. Source: "How Amazon S3 authorizes a request", "Access control list overview", "Blocking public access" (S3 User
+ * Guide). */
+#include "s3.h"
+
+#define ALL_USERS "http://acs.amazonaws.com/groups/global/AllUsers"
+#define AUTHENTICATED "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+#define LOG_DELIVERY "http://acs.amazonaws.com/groups/s3/LogDelivery"
+
+bool acls_off(const struct s3_StoredBucket *b) { return !str_present(b->Ownership) || str_eq(b->Ownership, S("BucketOwnerEnforced")); }
+
+static bool yes(struct opt_bool o) { return o.set && o.v; }
+
+/* ---- what an ACL allows ---- */
+
+static const char *const acl_words[] = {[ACL_NONE] = "", [ACL_READ] = "READ", [ACL_WRITE] = "WRITE", [ACL_READ_ACP] = "READ_ACP", [ACL_WRITE_ACP] = "WRITE_ACP"};
+
+static bool is_public(const struct s3_Grantee *g) { return str_eq(g->URI, S(ALL_USERS)) || str_eq(g->URI, S(AUTHENTICATED)); }
+
+bool grants_public(const struct list *grants)
+{
+	for (uint32_t i = 0; i < grants->n; i++) {
+		const struct s3_Grant *g = LIST_AT(*grants, struct s3_Grant, i);
+		if (g->Grantee != NULL && is_public(g->Grantee))
+			return true;
+	}
+	return false;
+}
+
+static bool acl_allows(struct call *c, const struct s3_StoredBucket *b, const struct list *grants, enum acl need)
+{
+	if (grants == NULL || need == ACL_NONE || acls_off(b))
+		return false;
+	bool ignore_public = b->Public != NULL && yes(b->Public->IgnorePublicAcls);
+	bool known = c->who->type != PRINCIPAL_ANONYMOUS;
+	struct str id = known ? canonical_id(c, c->who->account) : STR_NONE;
+	for (uint32_t i = 0; i < grants->n; i++) {
+		const struct s3_Grant *g = LIST_AT(*grants, struct s3_Grant, i);
+		const struct s3_Grantee *to = g->Grantee;
+		if (to == NULL || (!str_eq(g->Permission, str_c(acl_words[need])) && !str_eq(g->Permission, S("FULL_CONTROL"))))
+			continue;
+		if (is_public(to) && ignore_public)
+			continue;
+		/* An account's grant is for its root; its users and roles need their own policies, and have been denied by them. */
+		if (str_eq(to->URI, S(ALL_USERS)) || (known && str_eq(to->URI, S(AUTHENTICATED))) ||
+		    (known && c->who->type == PRINCIPAL_ROOT && str_eq(to->ID, id)))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the question ---- */
+
+static struct str resource_of(struct call *c, const struct s3_StoredBucket *b, struct str key)
+{
+	if (!str_present(key))
+		return arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
+	return arena_join(c->arena, S("arn:aws:s3:::"), b->Name, S("/"), key);
+}
+
+static bool same_account(const struct call *c, const struct s3_StoredBucket *b)
+{
+	return (c->who->type != PRINCIPAL_ANONYMOUS && c->who->type != PRINCIPAL_SERVICE) && str_eq(c->who->account, b->Account);
+}
+
+/* Condition keys of a list request. */
+static size_t list_keys(struct call *c, struct condition_key *keys, struct str *values)
+{
+	static const char *const params[][2] = {{"prefix", "s3:prefix"}, {"delimiter", "s3:delimiter"}, {"max-keys", "s3:max-keys"}, {"versionId", "s3:VersionId"}};
+	static const char *const headers[][2] = {{"x-amz-acl", "s3:x-amz-acl"}, {"x-amz-server-side-encryption", "s3:x-amz-server-side-encryption"},
+		{"x-amz-storage-class", "s3:x-amz-storage-class"}, {"x-amz-content-sha256", "s3:x-amz-content-sha256"}, {"x-amz-copy-source", "s3:x-amz-copy-source"},
+		{"x-amz-metadata-directive", "s3:x-amz-metadata-directive"}, {"if-none-match", "s3:if-none-match"}, {"if-match", "s3:if-match"}};
+	size_t n = 0;
+	if (c->http == NULL)
+		return 0;
+	for (size_t i = 0; i < COUNT_OF(params); i++) {
+		values[n] = params_get(&c->http->query, str_c(params[i][0]));
+		if (str_present(values[n])) {
+			keys[n] = (struct condition_key){str_c(params[i][1]), &values[n], 1};
+			n++;
+		}
+	}
+	for (size_t i = 0; i < COUNT_OF(headers); i++) {
+		values[n] = wire_header(c->http, str_c(headers[i][0]));
+		if (str_present(values[n])) {
+			keys[n] = (struct condition_key){str_c(headers[i][1]), &values[n], 1};
+			n++;
+		}
+	}
+	return n;
+}
+
+enum { KEYS_MAX = 16 };
+
+static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucket *b)
+{
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, KEYS_MAX);
+	struct str *values = arena_array(c->arena, struct str, KEYS_MAX);
+	struct access_extra *x = arena_new_of(c->arena, struct access_extra);
+	x->n_keys = list_keys(c, keys, values);
+	ASSERT(x->n_keys <= KEYS_MAX);
+	x->keys = keys;
+	x->resource_policy = b->PolicyText;
+	if (!same_account(c, b))
+		x->resource_account = b->Account;
+	return x;
+}
+
+bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need)
+{
+	if (c->who->type == PRINCIPAL_ROOT && same_account(c, b) && b->PolicyText.n == 0)
+		return true;
+	struct verdict v = authorize_as(c, c->who, str_c(action), resource_of(c, b, key), extra_of(c, b));
+	if (v.decision == DECISION_EXPLICIT_DENY)
+		return false;
+	return v.decision == DECISION_ALLOW || acl_allows(c, b, grants, need);
+}
+
+bool allow(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need)
+{
+	if (c->failed)
+		return false;
+	if (may(c, b, key, action, grants, need))
+		return true;
+	if (c->who->type == PRINCIPAL_ANONYMOUS) {
+		fail_denied(c);
+		return false;
+	}
+	(void)authorize(c, action, resource_of(c, b, key), extra_of(c, b)); /* the sentence that says why */
+	if (!c->failed)
+		fail_denied(c);
+	return false;
+}
+
+/* ---- ACLs out of requests ---- */
+
+struct grants { struct call *c; struct s3_Grant *v; uint32_t n, cap; };
+
+static void grant(struct grants *g, const char *type, struct str id, struct str uri, const char *permission)
+{
+	if (g->n == g->cap) {
+		g->v = arena_grow(g->c->arena, g->v, sizeof *g->v, g->cap, g->cap * 2 + 4);
+		g->cap = g->cap * 2 + 4;
+	}
+	struct s3_Grantee *to = arena_new_of(g->c->arena, struct s3_Grantee);
+	to->Type = str_c(type);
+	to->ID = id;
+	to->URI = uri;
+	g->v[g->n++] = (struct s3_Grant){to, str_c(permission)};
+}
+
+struct list owner_grants(struct call *c, struct str account)
+{
+	struct grants g = {.c = c};
+	grant(&g, "CanonicalUser", canonical_id(c, account), STR_NONE, "FULL_CONTROL");
+	return (struct list){g.v, g.n, true};
+}
+
+/* false: there is no such canned ACL. */
+static bool canned_grants(struct grants *g, const struct s3_StoredBucket *b, struct str canned, bool object)
+{
+	if (str_eq(canned, S("private")))
+		return true;
+	if (str_eq(canned, S("public-read")) || str_eq(canned, S("public-read-write"))) {
+		grant(g, "Group", STR_NONE, S(ALL_USERS), "READ");
+		if (canned.n > sizeof "public-read" - 1)
+			grant(g, "Group", STR_NONE, S(ALL_USERS), "WRITE");
+		return true;
+	}
+	if (str_eq(canned, S("authenticated-read"))) {
+		grant(g, "Group", STR_NONE, S(AUTHENTICATED), "READ");
+		return true;
+	}
+	if (str_eq(canned, S("log-delivery-write")) && !object) {
+		grant(g, "Group", STR_NONE, S(LOG_DELIVERY), "WRITE");
+		grant(g, "Group", STR_NONE, S(LOG_DELIVERY), "READ_ACP");
+		return true;
+	}
+	if (object && (str_eq(canned, S("bucket-owner-read")) || str_eq(canned, S("bucket-owner-full-control")))) {
+		if (!str_eq(b->Account, g->c->account))
+			grant(g, "CanonicalUser", canonical_id(g->c, b->Account), STR_NONE, canned.n > sizeof "bucket-owner-read" - 1 ? "FULL_CONTROL" : "READ");
+		return true;
+	}
+	return object && str_eq(canned, S("aws-exec-read"));
+}
+
+/* id="...", uri="...", emailAddress="...": one grant header. */
+static bool header_grants(struct grants *g, struct str header, const char *permission)
+{
+	while (str_present(header) && header.n > 0) {
+		struct str value = str_trim(str_cut(&header, ',')), name = str_trim(str_cut(&value, '='));
+		value = str_trim(value);
+		if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
+			value = str_slice(value, 1, value.n - 1);
+		if (str_eq_nocase(name, S("id")) && value.n > 0)
+			grant(g, "CanonicalUser", value, STR_NONE, permission);
+		else if (str_eq_nocase(name, S("uri")) && value.n > 0)
+			grant(g, "Group", STR_NONE, value, permission);
+		else
+			return false;
+	}
+	return true;
+}
+
+/* What the bucket's settings refuse. */
+bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants)
+{
+	if (b->Public != NULL && yes(b->Public->BlockPublicAcls) && grants_public(grants)) {
+		fail_denied(c);
+		return false;
+	}
+	for (uint32_t i = 0; i < grants->n; i++) {
+		const struct s3_Grant *g = LIST_AT(*grants, struct s3_Grant, i);
+		const struct s3_Grantee *to = g->Grantee;
+		if (to == NULL || (!str_present(to->ID) && !str_present(to->URI))) {
+			if (to != NULL && str_present(to->EmailAddress))
+				call_unsupported(c, "tsubo does not implement grants by e-mail address");
+			else
+				call_fail_code(c, 400, "MalformedACLError", "The XML you provided was not well-formed or did not validate against our published schema");
+			return false;
+		}
+		if (str_present(to->URI) && !is_public(to) && !str_eq(to->URI, S(LOG_DELIVERY))) {
+			fail_argument(c, "Invalid group uri");
+			return false;
+		}
+		if (str_present(to->ID) && to->ID.n != 64) {
+			fail_argument(c, "Invalid id");
+			return false;
+		}
+	}
+	return true;
+}
+
+bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str header[5], bool object, struct list *out)
+{
+	static const char *const permissions[5] = {"FULL_CONTROL", "READ", "READ_ACP", "WRITE", "WRITE_ACP"};
+	struct grants g = {.c = c};
+	bool any = false;
+	for (size_t i = 0; i < 5; i++)
+		any |= str_present(header[i]);
+	*out = (struct list){0};
+	if (!str_present(canned) && !any)
+		return true; /* the owner's grant is implied */
+	if (str_present(canned) && any) {
+		fail_request(c, "Specifying both Canned ACLs and Header Grants is not allowed");
+		return false;
+	}
+	bool harmless = str_eq(canned, S("private")) || str_eq(canned, S("bucket-owner-full-control"));
+	if (acls_off(b) && !(object && str_eq(canned, S("bucket-owner-full-control"))) && !(!object && harmless)) {
+		call_fail_code(c, 400, object ? "AccessControlListNotSupported" : "InvalidBucketAclWithObjectOwnership",
+			object ? "The bucket does not allow ACLs" : "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
+		return false;
+	}
+	if (!any)
+		grant(&g, "CanonicalUser", canonical_id(c, c->account), STR_NONE, "FULL_CONTROL");
+	bool ok = str_present(canned) ? canned_grants(&g, b, canned, object) : true;
+	for (size_t i = 0; i < 5 && ok; i++)
+		ok = header_grants(&g, header[i], permissions[i]);
+	*out = (struct list){g.v, g.n, true};
+	if (!ok)
+		fail_argument(c, "Argument format not recognized");
+	return ok && acl_check(c, b, out);
+}

@@ -1,0 +1,265 @@
+/* Buckets: their names, their records, making and removing them. */
+#include "s3.h"
+
+#include "svc/page.h"
+
+enum { NAME_MIN = 3, NAME_MAX = 63 };
+
+struct key *table(struct call *c, const char *name)
+{
+	struct key *k = arena_new_of(c->arena, struct key);
+	*k = key_new(c->arena);
+	return key_str(key_str(k, S("s3")), str_c(name));
+}
+
+struct key *bucket_key(struct call *c, struct str name) { return key_str(table(c, "bucket"), name); }
+
+void bucket_put(struct call *c, const struct s3_StoredBucket *b)
+{
+	ASSERT(str_present(b->Name) && str_present(b->Account));
+	call_put(c, bucket_key(c, b->Name), &s3_shape_StoredBucket, b);
+}
+
+bool bucket_versioned(const struct s3_StoredBucket *b) { return str_present(b->Versioning); }
+
+struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner)
+{
+	struct s3_StoredBucket *b = call_get(c, bucket_key(c, name), &s3_shape_StoredBucket);
+	if (b == NULL) {
+		fail_no_bucket(c, name);
+		return NULL;
+	}
+	cors_answer(c, b);
+	if (str_present(expected_owner) && !str_eq(expected_owner, b->Account)) {
+		fail_denied(c);
+		return NULL;
+	}
+	return b;
+}
+
+struct s3_StoredBucket *bucket_open(struct call *c, struct str name, struct str expected_owner, const char *action)
+{
+	struct s3_StoredBucket *b = bucket_get(c, name, expected_owner);
+	return b != NULL && allow(c, b, STR_NONE, action, NULL, ACL_NONE) ? b : NULL;
+}
+
+/* A canonical user id is 64 hex digits; ours is made from the account, so that it is always the same. */
+struct str canonical_id(struct call *c, struct str account) { return sha256_hex(c->arena, arena_join(c->arena, S("canonical:"), account)); }
+
+struct s3_Owner *owner_of(struct call *c, struct str account)
+{
+	struct s3_Owner *o = arena_new_of(c->arena, struct s3_Owner);
+	o->ID = canonical_id(c, account);
+	return o;
+}
+
+/* ---- names ---- */
+
+static bool ip_like(struct str name)
+{
+	int dots = 0;
+	for (size_t i = 0; i < name.n; i++) {
+		if (name.p[i] == '.')
+			dots++;
+		else if (name.p[i] < '0' || name.p[i] > '9')
+			return false;
+	}
+	return dots == 3;
+}
+
+/* Source: "General purpose bucket naming rules" (S3 User Guide). */
+static bool name_ok(struct str name)
+{
+	static const char *const prefixes[] = {"xn--", "sthree-", "amzn-s3-demo-"}, *const suffixes[] = {"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"};
+	if (name.n < NAME_MIN || name.n > NAME_MAX || ip_like(name))
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		char ch = name.p[i];
+		bool alnum = (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9'), edge = i == 0 || i == name.n - 1;
+		if (!alnum && (edge || (ch != '-' && ch != '.')))
+			return false;
+		if (ch == '.' && name.p[i - 1] == '.')
+			return false;
+	}
+	for (size_t i = 0; i < COUNT_OF(prefixes) - 1; i++)
+		if (str_starts(name, str_c(prefixes[i])))
+			return false;
+	for (size_t i = 0; i < COUNT_OF(suffixes); i++)
+		if (str_ends(name, str_c(suffixes[i])))
+			return false;
+	return true;
+}
+
+/* ---- operations ---- */
+
+static bool region_of_new(struct call *c, const struct s3_CreateBucketConfiguration *config, struct str *region)
+{
+	struct str asked = config != NULL ? config->LocationConstraint : STR_NONE;
+	bool home = str_eq(c->region, S("us-east-1"));
+	if (str_eq(asked, S("EU")))
+		asked = S("eu-west-1");
+	if (config != NULL && (config->Location != NULL || config->Bucket != NULL)) {
+		call_unsupported(c, "tsubo does not implement directory buckets");
+		return false;
+	}
+	if (!str_present(asked) || asked.n == 0) {
+		*region = c->region;
+		if (home || c->parent != NULL)
+			return true;
+		call_fail_code(c, 400, "IllegalLocationConstraintException",
+			"The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.");
+		return false;
+	}
+	*region = asked;
+	if (str_eq(asked, c->region) || home)
+		return true;
+	call_fail_code(c, 400, "IllegalLocationConstraintException",
+		"The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.", STR_ARG(asked));
+	return false;
+}
+
+static void already_there(struct call *c, const struct s3_StoredBucket *b)
+{
+	if (!str_eq(b->Account, c->account))
+		call_fail_code(c, 409, "BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by "
+			"all users of the system. Please select a different name and try again.");
+	else if (!str_eq(b->Region, S("us-east-1")) || !str_eq(c->region, S("us-east-1")))
+		call_fail_code(c, 409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.");
+}
+
+void op_CreateBucket(struct call *c)
+{
+	const struct s3_CreateBucketRequest *in = c->in;
+	struct s3_CreateBucketOutput *out = c->out;
+	struct str region;
+	if (!authorize(c, "s3:CreateBucket", arena_join(c->arena, S("arn:aws:s3:::"), in->Bucket), NULL))
+		return;
+	if (!name_ok(in->Bucket)) {
+		call_fail_code(c, 400, "InvalidBucketName", "The specified bucket is not valid.");
+		return;
+	}
+	if (!region_of_new(c, in->CreateBucketConfiguration, &region))
+		return;
+	out->Location = arena_join(c->arena, S("/"), in->Bucket);
+	out->BucketArn = arena_join(c->arena, S("arn:aws:s3:::"), in->Bucket);
+	const struct s3_StoredBucket *there = call_get(c, bucket_key(c, in->Bucket), &s3_shape_StoredBucket);
+	if (there != NULL) {
+		already_there(c, there); /* in us-east-1 making one's own bucket again is no error */
+		return;
+	}
+	struct s3_StoredBucket *b = arena_new_of(c->arena, struct s3_StoredBucket);
+	b->Name = in->Bucket;
+	b->Account = c->account;
+	b->Region = region;
+	b->Created = SOME_TIME(c->now_ms);
+	b->Ownership = str_present(in->ObjectOwnership) ? in->ObjectOwnership : S("BucketOwnerEnforced");
+	if (in->CreateBucketConfiguration != NULL)
+		b->Labels = in->CreateBucketConfiguration->Tags;
+	if (in->ObjectLockEnabledForBucket.v) {
+		b->Lock = SOME_BOOL(true);
+		b->Versioning = S("Enabled");
+	}
+	struct s3_PublicAccessBlockConfiguration *block = b->Public = arena_new_of(c->arena, struct s3_PublicAccessBlockConfiguration);
+	block->BlockPublicAcls = block->IgnorePublicAcls = block->BlockPublicPolicy = block->RestrictPublicBuckets = SOME_BOOL(true);
+	const struct str grants[5] = {in->GrantFullControl, in->GrantRead, in->GrantReadACP, in->GrantWrite, in->GrantWriteACP};
+	if (acl_from_request(c, b, in->ACL, grants, false, &b->Grants))
+		bucket_put(c, b);
+}
+
+static bool has_any(struct call *c, struct key *prefix)
+{
+	struct str key, value;
+	struct scan *s = call_scan(c, prefix, STR_NONE, false);
+	bool any = scan_next(s, &key, &value);
+	scan_close(s);
+	return any;
+}
+
+void op_DeleteBucket(struct call *c)
+{
+	const struct s3_DeleteBucketRequest *in = c->in;
+	const struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:DeleteBucket");
+	if (b == NULL)
+		return;
+	if (has_any(c, key_str(table(c, "object"), b->Name))) {
+		call_fail_code(c, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty");
+		return;
+	}
+	if (has_any(c, key_str(table(c, "version"), b->Name))) {
+		call_fail_code(c, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty. You must delete all versions in the bucket.");
+		return;
+	}
+	uploads_abort_all(c, b->Name);
+	struct str key, value;
+	for (struct scan *s = call_scan(c, key_str(table(c, "config"), b->Name), STR_NONE, false); scan_next(s, &key, &value);)
+		txn_del(c->txn, key);
+	call_del(c, bucket_key(c, b->Name));
+}
+
+void op_HeadBucket(struct call *c)
+{
+	const struct s3_HeadBucketRequest *in = c->in;
+	struct s3_HeadBucketOutput *out = c->out;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL)
+		return;
+	call_header(c, "x-amz-bucket-region", b->Region);
+	if (!allow(c, b, STR_NONE, "s3:ListBucket", &b->Grants, ACL_READ))
+		return;
+	out->BucketArn = arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
+	out->AccessPointAlias = SOME_BOOL(false);
+}
+
+void op_GetBucketLocation(struct call *c)
+{
+	const struct s3_GetBucketLocationRequest *in = c->in;
+	struct s3_GetBucketLocationOutput *out = c->out;
+	const struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:GetBucketLocation");
+	if (b != NULL && !str_eq(b->Region, S("us-east-1")))
+		out->LocationConstraint = b->Region;
+}
+
+void op_ListBuckets(struct call *c)
+{
+	const struct s3_ListBucketsRequest *in = c->in;
+	struct s3_ListBucketsOutput *out = c->out;
+	struct str position, key, value;
+	if (!authorize(c, "s3:ListAllMyBuckets", S("*"), NULL))
+		return;
+	if (!page_position(c->arena, in->ContinuationToken, &position)) {
+		fail_argument(c, "The continuation token provided is incorrect");
+		return;
+	}
+	int64_t max = in->MaxBuckets.set ? in->MaxBuckets.v : 10000;
+	if (max < 1 || max > 10000) {
+		fail_argument(c, "Argument max-buckets must be an integer between 1 and 10000");
+		return;
+	}
+	uint32_t n = 0, cap = 0;
+	struct s3_Bucket *v = NULL;
+	struct key *start = str_present(position) ? bucket_key(c, position) : NULL;
+	struct scan *s = call_scan(c, table(c, "bucket"), start != NULL ? key_bytes(start) : STR_NONE, false);
+	while (scan_next(s, &key, &value)) {
+		const struct s3_StoredBucket *b = record_decode(c, &s3_shape_StoredBucket, arena_dup(c->arena, value));
+		if (!str_eq(b->Account, c->account) || !str_starts(b->Name, in->Prefix) ||
+		    (str_present(in->BucketRegion) && !str_eq(in->BucketRegion, b->Region)))
+			continue;
+		if (n == (uint32_t)max) {
+			out->ContinuationToken = page_token(c->arena, v[n - 1].Name);
+			break;
+		}
+		if (n == cap) {
+			v = arena_grow(c->arena, v, sizeof *v, cap, cap * 2 + 16);
+			cap = cap * 2 + 16;
+		}
+		v[n].Name = b->Name;
+		v[n].CreationDate = b->Created;
+		v[n].BucketRegion = b->Region;
+		v[n].BucketArn = arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
+		n++;
+	}
+	scan_close(s);
+	out->Buckets = (struct list){v, n, true};
+	out->Owner = owner_of(c, c->account);
+	out->Prefix = in->Prefix;
+}

@@ -1,0 +1,277 @@
+/* Bytes of objects: small ones as rows, large ones as blobs; always encrypted, each under a key of its own.
+ *
+ * The key of the bytes is kept wrapped (RFC 3394): by the store's master key (SSE-S3), or by the customer's (SSE-C), which
+ * is never stored: its MD5 is. A wrapped key opens only under the right one. A copy shares a blob by claiming it again.
+ * Source: "Protecting data with encryption" (S3 User Guide). */
+#include "s3.h"
+
+#include "os/os.h"
+#include "svc/body.h"
+
+#include <openssl/evp.h>
+
+enum { KEY_BYTES = 32, WRAPPED_BYTES = 40 };
+
+/* ---- keys ---- */
+
+static bool wrap(const unsigned char kek[KEY_BYTES], bool on, struct str in, unsigned char *out)
+{
+	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
+	int n = 0;
+	bool ok = x != NULL;
+	if (ok)
+		EVP_CIPHER_CTX_set_flags(x, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	ok = ok && EVP_CipherInit_ex(x, EVP_aes_256_wrap(), NULL, kek, NULL, on) == 1 &&
+	     EVP_CipherUpdate(x, out, &n, (const unsigned char *)in.p, (int)in.n) == 1 && n == (on ? WRAPPED_BYTES : KEY_BYTES);
+	EVP_CIPHER_CTX_free(x);
+	return ok;
+}
+
+/* The store's own key; made by the first write. */
+static void master_key(struct call *c, unsigned char out[KEY_BYTES])
+{
+	struct str key = key_bytes(table(c, "master")), value;
+	if (txn_get(c->txn, key, c->arena, &value)) {
+		ASSERT(value.n == KEY_BYTES);
+		memcpy(out, value.p, KEY_BYTES);
+		return;
+	}
+	random_bytes(out, KEY_BYTES);
+	txn_put(c->txn, key, str_of((const char *)out, KEY_BYTES));
+}
+
+static struct str wrapped_key(struct call *c, const unsigned char key[KEY_BYTES], const struct sse_key *k)
+{
+	unsigned char kek[KEY_BYTES];
+	char *out = arena_bytes(c->arena, WRAPPED_BYTES);
+	if (k->set)
+		memcpy(kek, k->key, KEY_BYTES);
+	else
+		master_key(c, kek);
+	bool ok = wrap(kek, true, str_of((const char *)key, KEY_BYTES), (unsigned char *)out);
+	ASSERT(ok);
+	return str_of(out, WRAPPED_BYTES);
+}
+
+static bool unwrapped_key(struct call *c, struct str wrapped, const struct sse_key *k, unsigned char key[KEY_BYTES])
+{
+	unsigned char kek[KEY_BYTES], out[WRAPPED_BYTES];
+	ASSERT(wrapped.n == WRAPPED_BYTES);
+	if (k != NULL && k->set)
+		memcpy(kek, k->key, KEY_BYTES);
+	else
+		master_key(c, kek);
+	if (!wrap(kek, false, wrapped, out)) {
+		fail_denied(c);
+		return false;
+	}
+	memcpy(key, out, KEY_BYTES);
+	return true;
+}
+
+bool customer_key(struct call *c, struct str algorithm, struct str key, struct str md5_text, struct sse_key *out)
+{
+	*out = (struct sse_key){0};
+	if (!str_present(algorithm) && !str_present(key) && !str_present(md5_text))
+		return true;
+	if (!str_eq(algorithm, S("AES256"))) {
+		call_fail_code(c, 400, "InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256.");
+		return false;
+	}
+	struct str raw = str_present(key) ? base64_decode(c->arena, key) : STR_NONE;
+	if (raw.n != KEY_BYTES) {
+		fail_argument(c, "The secret key was invalid for the specified algorithm.");
+		return false;
+	}
+	struct md5 sum = md5(raw);
+	struct str computed = base64_encode(c->arena, str_of((const char *)sum.b, sizeof sum.b));
+	if (!str_eq(computed, md5_text)) {
+		fail_argument(c, "The calculated MD5 hash of the key did not match the hash that was provided.");
+		return false;
+	}
+	out->set = true;
+	out->md5 = md5_text;
+	memcpy(out->key, raw.p, KEY_BYTES);
+	return true;
+}
+
+bool customer_key_fits(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k)
+{
+	if (str_present(o->CustomerKey) && !k->set) {
+		fail_request(c, "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.");
+		return false;
+	}
+	if (!str_present(o->CustomerKey) && k->set) {
+		fail_request(c, "The encryption parameters are not applicable to this object.");
+		return false;
+	}
+	if (k->set && !str_eq(o->CustomerKey, k->md5)) {
+		fail_denied(c);
+		return false;
+	}
+	return true;
+}
+
+/* ---- keeping ---- */
+
+static struct key *row_key(struct call *c, int64_t row) { return key_u64(table(c, "data"), (uint64_t)row); }
+
+static struct blob_id blob_of(const struct s3_StoredPart *p)
+{
+	struct blob_id id;
+	ASSERT(p->Blob.n == sizeof id.hex - 1);
+	memcpy(id.hex, p->Blob.p, p->Blob.n);
+	id.hex[p->Blob.n] = '\0';
+	return id;
+}
+
+static void keep_row(struct call *c, struct s3_StoredPart *p, struct str plain, const unsigned char key[KEY_BYTES])
+{
+	char *copy = arena_bytes(c->arena, plain.n);
+	if (plain.n > 0)
+		memcpy(copy, plain.p, plain.n);
+	body_cipher(key, 0, copy, plain.n);
+	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
+	txn_put(c->txn, key_bytes(row_key(c, p->Row.v)), str_of(copy, plain.n));
+}
+
+struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const struct sse_key *k)
+{
+	struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
+	unsigned char key[KEY_BYTES];
+	bool in_blob = body != NULL && body->blob[0] != '\0';
+	p->Modified = SOME_TIME(c->now_ms);
+	p->Start = SOME_I64(0);
+	struct str md5_raw = body != NULL ? body->md5 : STR_NONE;
+	if (md5_raw.n == 0) { /* invoked: nobody has hashed it */
+		struct md5 sum = md5(body != NULL ? body->bytes : S(""));
+		md5_raw = arena_dup(c->arena, str_of((const char *)sum.b, sizeof sum.b));
+	}
+	p->Digest = hex_encode(c->arena, md5_raw);
+	p->Size = SOME_I64(in_blob ? body->length : body != NULL ? (int64_t)body->bytes.n : 0);
+	if (in_blob) {
+		ASSERT(body->encrypted && body->offset == 0);
+		memcpy(key, body->key, KEY_BYTES);
+		p->Blob = arena_dup(c->arena, str_c(body->blob));
+		blob_claim(c->txn, blob_of(p));
+	} else if (p->Size.v > 0) {
+		random_bytes(key, KEY_BYTES);
+		keep_row(c, p, body->bytes, key);
+	}
+	if (p->Size.v > 0)
+		p->Wrapped = wrapped_key(c, key, k);
+	return p;
+}
+
+static void sweep_now(void *arg) { blob_sweep_released(arg); }
+static void sweep(void *block)
+{
+	(void)block;
+	worker_run(sweep_now, NULL, service_store());
+}
+
+void data_drop(struct call *c, const struct s3_StoredPart *p)
+{
+	if (p->Row.set)
+		call_del(c, row_key(c, p->Row.v));
+	if (!str_present(p->Blob))
+		return;
+	blob_release(c->txn, blob_of(p));
+	call_effect(c, sweep, 0);
+}
+
+struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *from, const struct sse_key *from_key, const struct sse_key *k,
+                                 int64_t start, int64_t length)
+{
+	struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
+	unsigned char key[KEY_BYTES];
+	ASSERT(start >= 0 && length >= 0 && start + length <= from->Size.v);
+	*p = *from;
+	p->Modified = SOME_TIME(c->now_ms);
+	p->Size = SOME_I64(length);
+	p->Start = SOME_I64(from->Start.v + start);
+	if (from->Size.v == 0)
+		return p;
+	if (!unwrapped_key(c, from->Wrapped, from_key, key))
+		return NULL;
+	p->Wrapped = wrapped_key(c, key, k);
+	if (str_present(from->Blob)) {
+		blob_claim(c->txn, blob_of(p));
+		return p;
+	}
+	struct str value;
+	bool there = txn_get(c->txn, key_bytes(row_key(c, from->Row.v)), c->arena, &value);
+	ASSERT(there);
+	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
+	txn_put(c->txn, key_bytes(row_key(c, p->Row.v)), value);
+	return p;
+}
+
+/* ---- reading ---- */
+
+bool data_part(struct call *c, const struct s3_StoredPart *p, const struct sse_key *k, int64_t start, int64_t length, struct body_part *out)
+{
+	ASSERT(start >= 0 && length > 0 && start + length <= p->Size.v);
+	*out = (struct body_part){.length = length, .offset = p->Start.v + start};
+	if (!unwrapped_key(c, p->Wrapped, k, out->key))
+		return false;
+	if (str_present(p->Blob)) {
+		memcpy(out->blob, p->Blob.p, p->Blob.n);
+		out->encrypted = true;
+		return true;
+	}
+	struct str value;
+	bool there = txn_get(c->txn, key_bytes(row_key(c, p->Row.v)), c->arena, &value);
+	ASSERT(there && out->offset + length <= (int64_t)value.n);
+	char *bytes = (char *)(uintptr_t)value.p; /* the arena's copy is ours */
+	body_cipher(out->key, out->offset, bytes + out->offset, (size_t)length);
+	out->bytes = str_of(bytes + out->offset, (size_t)length);
+	out->offset = 0;
+	return true;
+}
+
+struct list object_parts(struct call *c, const struct s3_StoredObject *o)
+{
+	if (!o->PartsRow.set)
+		return (struct list){o->Part, o->Part != NULL ? 1 : 0, true};
+	const struct s3_StoredParts *all = call_get(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v), &s3_shape_StoredParts);
+	ASSERT(all != NULL);
+	return all->Parts;
+}
+
+struct body *data_body(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k, int64_t start, int64_t length)
+{
+	struct body *b = arena_new_of(c->arena, struct body);
+	struct list parts = object_parts(c, o);
+	struct body_part *v = arena_array(c->arena, struct body_part, parts.n);
+	int64_t at = 0, end = start + length;
+	b->bytes = S("");
+	for (uint32_t i = 0; i < parts.n && length > 0; i++) {
+		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
+		int64_t from = start > at ? start - at : 0, to = end - at < p->Size.v ? end - at : p->Size.v;
+		at += p->Size.v;
+		if (from >= to)
+			continue;
+		if (!data_part(c, p, k, from, to - from, &v[b->n_parts]))
+			return NULL;
+		b->n_parts++;
+	}
+	b->length = length;
+	if (b->n_parts == 1 && v[0].blob[0] == '\0') {
+		b->bytes = v[0].bytes;
+		b->n_parts = 0;
+	} else if (b->n_parts > 0) {
+		b->parts = v;
+		b->bytes = STR_NONE;
+	}
+	return b;
+}
+
+void object_drop_data(struct call *c, const struct s3_StoredObject *o)
+{
+	struct list parts = object_parts(c, o);
+	for (uint32_t i = 0; i < parts.n; i++)
+		data_drop(c, LIST_AT(parts, struct s3_StoredPart, i));
+	if (o->PartsRow.set)
+		call_del(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v));
+}

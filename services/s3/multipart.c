@@ -1,0 +1,584 @@
+/* Multipart uploads: parts, their completion and their end.
+ *
+ * What always holds: an upload's parts belong to it alone until it is completed; then their bytes move to the object without
+ * being copied, and those not named are given back. Source: "Uploading and copying objects using multipart upload" (S3 User
+ * Guide), "CompleteMultipartUpload" (S3 API Reference). */
+#include "s3.h"
+
+#include "os/os.h"
+
+#define OBJECT_MAX (INT64_C(5) << 40)
+
+struct str upload_id_new(struct call *c)
+{
+	char *id = arena_bytes(c->arena, 64);
+	random_hex(id, 64);
+	return str_of(id, 64);
+}
+
+static struct key *upload_key(struct call *c, struct str bucket, struct str key, struct str id)
+{
+	return key_str(key_str(key_str(table(c, "upload"), bucket), key), id);
+}
+
+static struct key *pieces_key(struct call *c, struct str id) { return key_str(table(c, "piece"), id); }
+static struct key *piece_key(struct call *c, struct str id, int64_t number) { return key_u64(pieces_key(c, id), (uint64_t)number); }
+
+void upload_put(struct call *c, struct str bucket, const struct s3_StoredUpload *u)
+{
+	call_put(c, upload_key(c, bucket, u->Object->Key, u->Id), &s3_shape_StoredUpload, u);
+}
+
+static struct s3_StoredUpload *upload_find(struct call *c, struct str bucket, struct str key, struct str id)
+{
+	struct s3_StoredUpload *u = id.n > 0 ? call_get(c, upload_key(c, bucket, key, id), &s3_shape_StoredUpload) : NULL;
+	if (u == NULL)
+		call_fail_code(c, 404, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
+			"been aborted or completed.");
+	return u;
+}
+
+/* All parts of an upload in order. */
+static struct s3_StoredPart **pieces(struct call *c, struct str id, size_t *n)
+{
+	struct s3_StoredPart **v = NULL;
+	size_t cap = 0;
+	struct str key, value;
+	struct scan *s = call_scan(c, pieces_key(c, id), STR_NONE, false);
+	*n = 0;
+	while (scan_next(s, &key, &value)) {
+		if (*n == cap) {
+			v = arena_grow(c->arena, v, sizeof *v, cap, cap * 2 + 16);
+			cap = cap * 2 + 16;
+		}
+		v[(*n)++] = record_decode(c, &s3_shape_StoredPart, arena_dup(c->arena, value));
+	}
+	scan_close(s);
+	return v;
+}
+
+/* ---- parts ---- */
+
+static bool part_number_ok(struct call *c, struct opt_i64 n)
+{
+	if (n.v >= 1 && n.v <= PARTS_MAX)
+		return true;
+	fail_argument(c, "Part number must be an integer between 1 and 10000, inclusive");
+	return false;
+}
+
+static bool key_of_upload(struct call *c, const struct s3_StoredUpload *u, const struct sse_key *k)
+{
+	if (str_present(u->Object->CustomerKey) == k->set && (!k->set || str_eq(k->md5, u->Object->CustomerKey)))
+		return true;
+	fail_request(c, k->set ? "The provided encryption parameters did not match the ones used originally."
+		: "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters.");
+	return false;
+}
+
+static void keep_piece(struct call *c, struct str id, int64_t number, struct s3_StoredPart *p)
+{
+	struct key *k = piece_key(c, id, number);
+	const struct s3_StoredPart *before = call_get(c, k, &s3_shape_StoredPart);
+	if (before != NULL)
+		data_drop(c, before);
+	p->Number = SOME_I64(number);
+	call_put(c, k, &s3_shape_StoredPart, p);
+}
+
+void op_UploadPart(struct call *c)
+{
+	const struct s3_UploadPartRequest *in = c->in;
+	struct s3_UploadPartOutput *out = c->out;
+	struct sse_key k;
+	struct str kind;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE) || !part_number_ok(c, in->PartNumber) ||
+	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) || !sum_kind_ok(c, in->ChecksumAlgorithm))
+		return;
+	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
+	if (u == NULL || !key_of_upload(c, u, &k))
+		return;
+	struct s3_StoredPart *p = data_keep(c, in->Body, &k);
+	sum_of_body(c, in->Body, &kind, &p->Sum);
+	if (str_present(u->Object->SumKind) && !str_eq(kind, u->Object->SumKind)) {
+		bool asked = in->Body != NULL && !str_eq(kind, S("CRC64NVME"));
+		fail_request(c, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s", STR_ARG(u->Object->SumKind),
+			STR_ARG(asked ? kind : S("null")));
+		return;
+	}
+	out->ETag = etag_quoted(c, p->Digest);
+	SUM_OUT(out, kind, p->Sum);
+	if (!str_present(u->Object->SumKind) && !str_eq(kind, S("CRC64NVME")))
+		p->Sum = STR_NONE; /* checked, but not the upload's */
+	keep_piece(c, u->Id, in->PartNumber.v, p);
+	if (k.set) {
+		out->SSECustomerAlgorithm = S("AES256");
+		out->SSECustomerKeyMD5 = k.md5;
+	} else {
+		out->ServerSideEncryption = S("AES256");
+	}
+}
+
+/* "bytes=0-9" of a source of `size` bytes. */
+static bool copy_range(struct call *c, struct str header, int64_t size, int64_t *start, int64_t *length)
+{
+	*start = 0;
+	*length = size;
+	if (!str_present(header))
+		return true;
+	int64_t first, last;
+	struct str to = str_starts(header, S("bytes=")) ? str_slice(header, 6, header.n) : STR_NONE, from = str_cut(&to, '-');
+	if (!str_present(to) || !str_to_i64(from, &first) || !str_to_i64(to, &last) || first < 0 || last < first) {
+		fail_argument(c, "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets "
+			"of the first and last bytes to copy");
+		return false;
+	}
+	if (last >= size) {
+		fail_argument(c, "Range specified is not valid for source object of size: %lld", (long long)size);
+		return false;
+	}
+	*start = first;
+	*length = last - first + 1;
+	return true;
+}
+
+struct part_source {
+	const struct s3_StoredBucket *b;
+	const struct s3_StoredObject *o;
+	struct sse_key key;
+	int64_t start, length;
+};
+
+static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *in, struct part_source *s)
+{
+	struct str key, version, bucket = decode_copy_source(c, in->CopySource, &key, &version);
+	if (!str_present(bucket) || (s->b = bucket_get(c, bucket, in->ExpectedSourceBucketOwner)) == NULL ||
+	    !customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, &s->key))
+		return false;
+	s->o = object_find(c, s->b, key, version);
+	if (s->o == NULL || !allow(c, s->b, key, str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject", &s->o->Grants, ACL_READ))
+		return false;
+	if (s->o->Marker.v) {
+		fail_no_key(c, key);
+		return false;
+	}
+	bool match = !str_present(in->CopySourceIfMatch) || etag_matches(in->CopySourceIfMatch, s->o->Tag);
+	bool none = !str_present(in->CopySourceIfNoneMatch) || !etag_matches(in->CopySourceIfNoneMatch, s->o->Tag);
+	if (!match || !none) {
+		call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+		return false;
+	}
+	return customer_key_fits(c, s->o, &s->key) && copy_range(c, in->CopySourceRange, s->o->Size.v, &s->start, &s->length);
+}
+
+/* One stored part must hold the whole range: its bytes are shared, not read. What it does not have is a digest of just
+ * these bytes, so one is made up of what they are: the source's tag and the range. */
+static struct s3_StoredPart *share_range(struct call *c, const struct part_source *s, const struct sse_key *k)
+{
+	struct list parts = object_parts(c, s->o);
+	int64_t at = 0;
+	for (uint32_t i = 0; i < parts.n; i++) {
+		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
+		if (s->start >= at && s->start + s->length <= at + p->Size.v) {
+			struct s3_StoredPart *copy = data_share(c, p, &s->key, k, s->start - at, s->length);
+			if (copy != NULL && s->length != p->Size.v) {
+				copy->Digest = md5_hex(c->arena, arena_printf(c->arena, "%.*s:%lld:%lld", STR_ARG(p->Digest), (long long)s->start, (long long)s->length));
+				copy->Sum = STR_NONE;
+			} else if (copy != NULL && !str_present(copy->Sum) && parts.n == 1) {
+				copy->Sum = s->o->Sum;
+			}
+			return copy;
+		}
+		at += p->Size.v;
+	}
+	call_unsupported(c, "tsubo does not copy a range that crosses the parts of a multipart object into one part");
+	return NULL;
+}
+
+void op_UploadPartCopy(struct call *c)
+{
+	const struct s3_UploadPartCopyRequest *in = c->in;
+	struct s3_UploadPartCopyOutput *out = c->out;
+	struct sse_key k;
+	struct part_source from = {0};
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE) || !part_number_ok(c, in->PartNumber) ||
+	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
+		return;
+	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
+	if (u == NULL || !key_of_upload(c, u, &k) || !part_source(c, in, &from))
+		return;
+	struct s3_StoredPart *p = share_range(c, &from, &k);
+	if (p == NULL)
+		return;
+	struct str kind = u->Object->SumKind;
+	if (str_present(kind) && (!str_present(p->Sum) || !str_eq(kind, from.o->SumKind))) {
+		call_unsupported(c, "tsubo does not compute a checksum (%.*s) while copying a part", STR_ARG(kind));
+		return;
+	}
+	if (!str_present(kind) && !str_eq(from.o->SumKind, S("CRC64NVME")))
+		p->Sum = STR_NONE;
+	keep_piece(c, u->Id, in->PartNumber.v, p);
+	out->CopySourceVersionId = version_shown(from.b, from.o);
+	out->CopyPartResult = arena_new_of(c->arena, struct s3_CopyPartResult);
+	out->CopyPartResult->ETag = etag_quoted(c, p->Digest);
+	out->CopyPartResult->LastModified = p->Modified;
+	if (str_present(kind))
+		SUM_OUT(out->CopyPartResult, kind, p->Sum);
+}
+
+/* ---- completing ---- */
+
+static struct s3_StoredPart *piece_numbered(struct s3_StoredPart **all, size_t n, int64_t number)
+{
+	size_t low = 0, high = n;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (all[mid]->Number.v < number)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < n && all[low]->Number.v == number ? all[low] : NULL;
+}
+
+/* The named parts in order, each as it was uploaded; NULL: refused. */
+static const struct s3_StoredPart **chosen_parts(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, const struct s3_StoredUpload *u,
+                                                 struct s3_StoredPart **all, size_t n_all)
+{
+	struct list named = in->MultipartUpload != NULL ? in->MultipartUpload->Parts : (struct list){0};
+	const struct s3_StoredPart **v = arena_array(c->arena, const struct s3_StoredPart *, named.n + 1);
+	int64_t before = 0;
+	if (named.n == 0 || named.n > PARTS_MAX) {
+		fail_xml(c);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < named.n; i++) {
+		const struct s3_CompletedPart *p = LIST_AT(named, struct s3_CompletedPart, i);
+		if (p->PartNumber.v <= before) {
+			call_fail_code(c, 400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.");
+			return NULL;
+		}
+		before = p->PartNumber.v;
+		const struct s3_StoredPart *there = v[i] = piece_numbered(all, n_all, p->PartNumber.v);
+		const struct sums sent = SUM_IN(p);
+		struct str sum = str_present(u->Object->SumKind) ? sum_pick(&sent, u->Object->SumKind) : STR_NONE;
+		bool composite = str_eq(u->Object->SumType, S("COMPOSITE"));
+		if (there == NULL || !etag_matches(p->ETag, there->Digest) || (str_present(sum) && !str_eq(sum, there->Sum)) ||
+		    (composite && !str_present(sum))) {
+			call_fail_code(c, 400, "InvalidPart", "One or more of the specified parts could not be found. The part may not have been uploaded, "
+				"or the specified entity tag may not match the part's entity tag.");
+			return NULL;
+		}
+	}
+	for (uint32_t i = 0; i + 1 < named.n; i++)
+		if (v[i]->Size.v < PART_SMALLEST) {
+			call_fail_code(c, 400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size");
+			return NULL;
+		}
+	return v;
+}
+
+static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, struct s3_StoredObject *o, const struct s3_StoredPart **v, size_t n)
+{
+	const struct sums sent = SUM_IN(in);
+	bool own = str_present(o->SumKind), all = true;
+	for (size_t i = 0; i < n; i++)
+		all &= str_present(v[i]->Sum);
+	if (str_present(in->ChecksumType) && own && !str_eq(in->ChecksumType, o->SumType)) {
+		fail_request(c, "The upload was created using the %.*s checksum mode. The complete request must use the same checksum mode.", STR_ARG(o->SumType));
+		return false;
+	}
+	if (!own && all) { /* S3's default */
+		o->SumKind = S("CRC64NVME");
+		o->SumType = S("FULL_OBJECT");
+	}
+	if (!str_present(o->SumKind))
+		return true;
+	ASSERT(all);
+	bool full = str_eq(o->SumType, S("FULL_OBJECT"));
+	o->Sum = full ? sum_full(c, o->SumKind, v, n) : sum_composite(c, o->SumKind, v, n);
+	struct str claimed = sum_pick(&sent, o->SumKind);
+	if (str_present(claimed) && !str_eq(claimed, o->Sum) && !str_eq(claimed, str_slice(o->Sum, 0, (size_t)(full ? (ptrdiff_t)o->Sum.n : str_rfind(o->Sum, '-'))))) {
+		call_fail_code(c, 400, "BadDigest", "The %.*s you specified did not match the calculated checksum.", STR_ARG(o->SumKind));
+		return false;
+	}
+	return true;
+}
+
+/* The object of these parts: entity tag, sizes, and the record of parts. */
+static bool assemble(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, struct s3_StoredObject *o, const struct s3_StoredPart **v, size_t n)
+{
+	struct s3_StoredParts all = {.Parts = LIST_OF(c->arena, struct s3_StoredPart, n)};
+	struct buf digests;
+	int64_t size = 0;
+	buf_init(&digests, c->arena, 0);
+	for (size_t i = 0; i < n; i++) {
+		*LIST_AT(all.Parts, struct s3_StoredPart, i) = *v[i];
+		buf_str(&digests, hex_decode(c->arena, v[i]->Digest));
+		size += v[i]->Size.v;
+	}
+	if (in->MpuObjectSize.set && in->MpuObjectSize.v != size) {
+		fail_request(c, "The provided 'x-amz-mp-object-size' header does not match what was computed.");
+		return false;
+	}
+	if (size > OBJECT_MAX) {
+		call_fail_code(c, 400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
+		return false;
+	}
+	struct str whole = md5_hex(c->arena, buf_view(&digests));
+	o->Tag = arena_printf(c->arena, "%.*s-%zu", STR_ARG(whole), n);
+	o->Size = SOME_I64(size);
+	o->PartsCount = SOME_I64((int64_t)n);
+	o->PartsRow = SOME_I64((int64_t)call_serial(c, "row"));
+	call_put(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v), &s3_shape_StoredParts, &all);
+	return true;
+}
+
+static void forget_upload(struct call *c, struct str bucket, const struct s3_StoredUpload *u, struct s3_StoredPart **all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		call_del(c, piece_key(c, u->Id, all[i]->Number.v));
+	call_del(c, upload_key(c, bucket, u->Object->Key, u->Id));
+}
+
+static void answer_complete(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
+{
+	struct s3_CompleteMultipartUploadOutput *out = c->out;
+	out->Bucket = b->Name;
+	out->Key = o->Key;
+	out->Location = arena_join(c->arena, c->endpoint, S("/"), b->Name, S("/"), uri_encode(c->arena, o->Key, true));
+	out->ETag = etag_quoted(c, o->Tag);
+	out->VersionId = str_present(o->Version) ? o->Version : STR_NONE;
+	out->ChecksumType = str_present(o->Sum) ? o->SumType : STR_NONE;
+	if (str_present(o->Sum))
+		SUM_OUT(out, o->SumKind, o->Sum);
+	if (!str_present(o->CustomerKey))
+		out->ServerSideEncryption = S("AES256");
+}
+
+/* The client may ask again when it did not get the answer: the object is there, made by this upload. */
+static bool completed_before(struct call *c, const struct s3_StoredBucket *b, const struct s3_CompleteMultipartUploadRequest *in)
+{
+	struct str id;
+	struct str key = key_bytes(key_str(table(c, "completed"), in->UploadId));
+	if (in->UploadId.n == 0 || !txn_get(c->txn, key, c->arena, &id))
+		return false;
+	const struct s3_StoredObject *o = object_current(c, b->Name, in->Key);
+	int64_t serial;
+	if (o == NULL || !str_to_i64(id, &serial) || o->Serial.v != serial)
+		return false;
+	answer_complete(c, b, o);
+	return true;
+}
+
+void op_CompleteMultipartUpload(struct call *c)
+{
+	const struct s3_CompleteMultipartUploadRequest *in = c->in;
+	struct sse_key k;
+	size_t n_all;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE) ||
+	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) || completed_before(c, b, in))
+		return;
+	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
+	if (u == NULL || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
+		return;
+	struct s3_StoredPart **all = pieces(c, u->Id, &n_all);
+	const struct s3_StoredPart **v = chosen_parts(c, in, u, all, n_all);
+	size_t n = v != NULL ? in->MultipartUpload->Parts.n : 0;
+	struct s3_StoredObject *o = u->Object;
+	if (v == NULL || !add_sums(c, in, o, v, n) || !assemble(c, in, o, v, n))
+		return;
+	for (size_t i = 0, at = 0; i < n_all; i++) {
+		if (at < n && v[at] == all[i])
+			at++;
+		else
+			data_drop(c, all[i]);
+	}
+	forget_upload(c, b->Name, u, all, n_all);
+	o->Modified = SOME_TIME(c->now_ms);
+	object_add(c, b, o);
+	txn_put(c->txn, key_bytes(key_str(table(c, "completed"), u->Id)), arena_printf(c->arena, "%lld", (long long)o->Serial.v));
+	job_put(c, "forget", u->Id, c->now_ms + 86400000, STR_NONE);
+	notify(c, b, o, "s3:ObjectCreated:CompleteMultipartUpload");
+	answer_complete(c, b, o);
+}
+
+void job_forget(struct call *c, struct str id, struct str payload)
+{
+	(void)payload;
+	call_del(c, key_str(table(c, "completed"), id));
+}
+
+/* ---- ending, listing ---- */
+
+void upload_abort(struct call *c, struct str bucket, const struct s3_StoredUpload *u)
+{
+	size_t n;
+	struct s3_StoredPart **all = pieces(c, u->Id, &n);
+	for (size_t i = 0; i < n; i++)
+		data_drop(c, all[i]);
+	forget_upload(c, bucket, u, all, n);
+}
+
+bool uploads_abort_all(struct call *c, struct str bucket)
+{
+	struct str key, value;
+	struct scan *s = call_scan(c, key_str(table(c, "upload"), bucket), STR_NONE, false);
+	bool any = false;
+	while (scan_next(s, &key, &value)) {
+		upload_abort(c, bucket, record_decode(c, &s3_shape_StoredUpload, arena_dup(c->arena, value)));
+		any = true;
+	}
+	scan_close(s);
+	return any;
+}
+
+void op_AbortMultipartUpload(struct call *c)
+{
+	const struct s3_AbortMultipartUploadRequest *in = c->in;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, in->Key, "s3:AbortMultipartUpload", NULL, ACL_NONE))
+		return;
+	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
+	if (u != NULL)
+		upload_abort(c, b->Name, u);
+}
+
+void op_ListParts(struct call *c)
+{
+	const struct s3_ListPartsRequest *in = c->in;
+	struct s3_ListPartsOutput *out = c->out;
+	size_t n;
+	int64_t after = in->PartNumberMarker.v, max = in->MaxParts.set && in->MaxParts.v < LIST_MAX ? in->MaxParts.v : LIST_MAX;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, in->Key, "s3:ListMultipartUploadParts", NULL, ACL_NONE))
+		return;
+	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
+	if (u == NULL)
+		return;
+	if (max < 0 || after < 0) {
+		fail_argument(c, "Argument maxParts and partNumberMarker must be integers between 0 and 2147483647");
+		return;
+	}
+	struct s3_StoredPart **all = pieces(c, u->Id, &n);
+	out->Parts = LIST_OF(c->arena, struct s3_Part, n);
+	uint32_t shown = 0;
+	out->IsTruncated = SOME_BOOL(false);
+	for (size_t i = 0; i < n; i++) {
+		if (all[i]->Number.v <= after)
+			continue;
+		if (shown == max) {
+			out->IsTruncated = SOME_BOOL(true);
+			break;
+		}
+		struct s3_Part *p = LIST_AT(out->Parts, struct s3_Part, shown);
+		shown++;
+		p->PartNumber = all[i]->Number;
+		p->LastModified = all[i]->Modified;
+		p->ETag = etag_quoted(c, all[i]->Digest);
+		p->Size = all[i]->Size;
+		if (str_present(u->Object->SumKind))
+			SUM_OUT(p, u->Object->SumKind, all[i]->Sum);
+		out->NextPartNumberMarker = all[i]->Number;
+	}
+	out->Parts.n = shown;
+	out->Bucket = b->Name;
+	out->Key = in->Key;
+	out->UploadId = u->Id;
+	out->PartNumberMarker = SOME_I64(after);
+	out->MaxParts = SOME_I64(max);
+	out->Owner = owner_of(c, u->Object->Account);
+	out->Initiator = arena_new_of(c->arena, struct s3_Initiator);
+	out->Initiator->ID = out->Owner->ID;
+	out->StorageClass = str_present(u->Object->StorageClass) ? u->Object->StorageClass : S("STANDARD");
+	out->ChecksumAlgorithm = u->Object->SumKind;
+	out->ChecksumType = u->Object->SumType;
+}
+
+static void show_upload(struct call *c, const struct s3_StoredUpload *u, bool url, struct s3_MultipartUpload *to)
+{
+	to->UploadId = u->Id;
+	to->Key = url ? uri_encode(c->arena, u->Object->Key, true) : u->Object->Key;
+	to->Initiated = u->Initiated;
+	to->StorageClass = str_present(u->Object->StorageClass) ? u->Object->StorageClass : S("STANDARD");
+	to->Owner = owner_of(c, u->Object->Account);
+	to->Initiator = arena_new_of(c->arena, struct s3_Initiator);
+	to->Initiator->ID = to->Owner->ID;
+	to->ChecksumAlgorithm = u->Object->SumKind;
+	to->ChecksumType = u->Object->SumType;
+}
+
+struct uploads {
+	struct s3_MultipartUpload *v;
+	struct s3_CommonPrefix *p;
+	uint32_t n, n_p;
+	struct str last_key, last_id, last_prefix;
+	bool truncated;
+};
+
+static void walk_uploads(struct call *c, const struct s3_ListMultipartUploadsRequest *in, struct str bucket, int64_t max, struct uploads *x)
+{
+	struct str key, value, marker = in->KeyMarker, prefix = str_present(in->Prefix) ? in->Prefix : S("");
+	bool url = str_present(in->EncodingType);
+	struct scan *s = call_scan(c, key_str(table(c, "upload"), bucket), STR_NONE, false);
+	x->v = arena_array(c->arena, struct s3_MultipartUpload, (size_t)max + 1);
+	x->p = arena_array(c->arena, struct s3_CommonPrefix, (size_t)max + 1);
+	while (max > 0 && scan_next(s, &key, &value)) {
+		const struct s3_StoredUpload *u = record_decode(c, &s3_shape_StoredUpload, arena_dup(c->arena, value));
+		struct str name = u->Object->Key;
+		int order = marker.n > 0 ? str_cmp(name, marker) : 1;
+		if (!str_starts(name, prefix) || order < 0 || (order == 0 && (in->UploadIdMarker.n == 0 || str_cmp(u->Id, in->UploadIdMarker) <= 0)))
+			continue;
+		ptrdiff_t cut = in->Delimiter.n > 0 ? str_find_str(str_slice(name, prefix.n, name.n), in->Delimiter) : -1;
+		struct str common = cut >= 0 ? str_slice(name, 0, prefix.n + (size_t)cut + in->Delimiter.n) : STR_NONE;
+		if (str_present(common) && (str_eq(common, x->last_prefix) || (marker.n > 0 && str_starts(marker, common))))
+			continue;
+		if (x->n + x->n_p == (uint32_t)max) {
+			x->truncated = true;
+			break;
+		}
+		if (str_present(common)) {
+			x->p[x->n_p++].Prefix = url ? uri_encode(c->arena, common, true) : common;
+			x->last_prefix = common;
+		} else {
+			show_upload(c, u, url, &x->v[x->n++]);
+		}
+		x->last_key = str_present(common) ? common : name;
+		x->last_id = u->Id;
+	}
+	scan_close(s);
+}
+
+void op_ListMultipartUploads(struct call *c)
+{
+	const struct s3_ListMultipartUploadsRequest *in = c->in;
+	struct s3_ListMultipartUploadsOutput *out = c->out;
+	struct uploads x = {0};
+	int64_t max = in->MaxUploads.set && in->MaxUploads.v < LIST_MAX ? in->MaxUploads.v : LIST_MAX;
+	const struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:ListBucketMultipartUploads");
+	if (b == NULL)
+		return;
+	if (max < 0) {
+		fail_argument(c, "Argument max-uploads must be an integer between 0 and 2147483647");
+		return;
+	}
+	walk_uploads(c, in, b->Name, max, &x);
+	bool url = str_present(in->EncodingType);
+	out->Uploads = (struct list){x.v, x.n, x.n > 0};
+	out->CommonPrefixes = (struct list){x.p, x.n_p, x.n_p > 0};
+	out->IsTruncated = SOME_BOOL(x.truncated);
+	if (x.truncated) {
+		out->NextKeyMarker = url ? uri_encode(c->arena, x.last_key, true) : x.last_key;
+		out->NextUploadIdMarker = x.last_id;
+	}
+	out->Bucket = b->Name;
+	out->Prefix = in->Prefix;
+	out->Delimiter = in->Delimiter;
+	out->EncodingType = in->EncodingType;
+	out->KeyMarker = str_present(in->KeyMarker) ? in->KeyMarker : S("");
+	out->UploadIdMarker = str_present(in->UploadIdMarker) ? in->UploadIdMarker : S("");
+	out->MaxUploads = SOME_I64(max);
+}

@@ -1,0 +1,116 @@
+/* DeleteObject and DeleteObjects. Source: their pages in the S3 API Reference. */
+#include "s3.h"
+
+/* May who asks delete this, and may he pass a governance lock by? */
+static bool may_delete(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str version)
+{
+	return may(c, b, key, str_present(version) ? "s3:DeleteObjectVersion" : "s3:DeleteObject", &b->Grants, str_present(version) ? ACL_NONE : ACL_WRITE);
+}
+
+static bool bypass_of(struct call *c, const struct s3_StoredBucket *b, struct str key, struct opt_bool asked)
+{
+	return asked.v && may(c, b, key, "s3:BypassGovernanceRetention", NULL, ACL_NONE);
+}
+
+static bool mfa_ok(struct call *c, const struct s3_StoredBucket *b, struct str version)
+{
+	if (!str_eq(b->MfaDelete, S("Enabled")) || !str_present(version))
+		return true;
+	call_fail_code(c, 403, "AccessDenied", "Mfa Authentication must be used for this request");
+	return false;
+}
+
+void op_DeleteObject(struct call *c)
+{
+	const struct s3_DeleteObjectRequest *in = c->in;
+	struct s3_DeleteObjectOutput *out = c->out;
+	struct deletion d;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !key_ok(c, in->Key))
+		return;
+	if (in->IfMatchLastModifiedTime.set || in->IfMatchSize.set) {
+		call_unsupported(c, "tsubo does not implement conditions of directory buckets");
+		return;
+	}
+	if (!may_delete(c, b, in->Key, in->VersionId)) {
+		(void)allow(c, b, in->Key, str_present(in->VersionId) ? "s3:DeleteObjectVersion" : "s3:DeleteObject", NULL, ACL_NONE);
+		return;
+	}
+	if (!mfa_ok(c, b, in->VersionId))
+		return;
+	if (str_present(in->IfMatch)) {
+		const struct s3_StoredObject *o = object_current(c, b->Name, in->Key);
+		if (o == NULL || !etag_matches(in->IfMatch, o->Tag)) {
+			call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+			return;
+		}
+	}
+	if (!object_delete(c, b, in->Key, in->VersionId, bypass_of(c, b, in->Key, in->BypassGovernanceRetention), &d))
+		return;
+	out->VersionId = d.version;
+	if (d.marker)
+		out->DeleteMarker = SOME_BOOL(true);
+}
+
+static void delete_one(struct call *c, const struct s3_StoredBucket *b, const struct s3_DeleteObjectsRequest *in, const struct s3_ObjectIdentifier *id,
+                       struct s3_DeletedObject *done, struct s3_Error *error)
+{
+	struct deletion d = {0};
+	struct str version = id->VersionId.n > 0 ? id->VersionId : STR_NONE;
+	error->Key = done->Key = id->Key;
+	error->VersionId = done->VersionId = version;
+	if (!may_delete(c, b, id->Key, version)) {
+		error->Code = S("AccessDenied");
+		error->Message = S("Access Denied");
+		return;
+	}
+	if (str_present(id->ETag)) {
+		const struct s3_StoredObject *o = object_current(c, b->Name, id->Key);
+		if (o == NULL || !etag_matches(id->ETag, o->Tag)) {
+			error->Code = S("PreconditionFailed");
+			error->Message = S("At least one of the pre-conditions you specified did not hold");
+			return;
+		}
+	}
+	if (key_ok(c, id->Key) && mfa_ok(c, b, version) &&
+	    object_delete(c, b, id->Key, version, bypass_of(c, b, id->Key, in->BypassGovernanceRetention), &d)) {
+		if (d.marker)
+			done->DeleteMarker = SOME_BOOL(true);
+		if (d.marker)
+			done->DeleteMarkerVersionId = d.version;
+		return;
+	}
+	/* One key's failure is its own: the others go on. */
+	ASSERT(c->failed);
+	error->Code = c->error.code;
+	error->Message = c->error.message;
+	c->failed = false;
+	c->error = (struct wire_error){0};
+}
+
+void op_DeleteObjects(struct call *c)
+{
+	const struct s3_DeleteObjectsRequest *in = c->in;
+	struct s3_DeleteObjectsOutput *out = c->out;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !body_digests_ok(c, true))
+		return;
+	uint32_t n = in->Delete->Objects.n, n_done = 0, n_errors = 0;
+	if (n == 0 || n > LIST_MAX) {
+		fail_xml(c);
+		return;
+	}
+	out->Deleted = LIST_OF(c->arena, struct s3_DeletedObject, n);
+	out->Errors = LIST_OF(c->arena, struct s3_Error, n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct s3_DeletedObject done = {0};
+		struct s3_Error error = {0};
+		delete_one(c, b, in, LIST_AT(in->Delete->Objects, struct s3_ObjectIdentifier, i), &done, &error);
+		if (str_present(error.Code))
+			((struct s3_Error *)out->Errors.v)[n_errors++] = error;
+		else if (!in->Delete->Quiet.v)
+			((struct s3_DeletedObject *)out->Deleted.v)[n_done++] = done;
+	}
+	out->Deleted.n = n_done;
+	out->Errors.n = n_errors;
+}

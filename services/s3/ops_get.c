@@ -1,0 +1,304 @@
+/* GetObject, HeadObject, GetObjectAttributes: conditions, ranges, part numbers.
+ * Source: their pages in the S3 API Reference; RFC 9110, sections 13 and 14. */
+#include "s3.h"
+
+#include "base/time.h"
+
+/* ---- conditions and ranges ---- */
+
+static void not_modified(struct call *c, const struct s3_StoredObject *o)
+{
+	call_header(c, "ETag", etag_quoted(c, o->Tag));
+	call_header(c, "Last-Modified", time_rfc1123(c->arena, o->Modified.ms));
+	call_fail_code(c, 304, "NotModified", "Not Modified");
+}
+
+void read_conditions(struct call *c, const struct s3_StoredObject *o, struct str if_match, struct str if_none_match,
+                     struct opt_time modified, struct opt_time unmodified)
+{
+	int64_t at = o->Modified.ms / 1000 * 1000;
+	bool changed = str_present(if_match) ? !etag_matches(if_match, o->Tag) : unmodified.set && at > unmodified.ms;
+	if (changed) {
+		call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+		return;
+	}
+	bool same = str_present(if_none_match) ? etag_matches(if_none_match, o->Tag) : modified.set && at <= modified.ms && modified.ms <= c->now_ms;
+	if (same)
+		not_modified(c, o);
+}
+
+bool range_of(struct call *c, struct str header, int64_t size, int64_t *start, int64_t *length)
+{
+	int64_t first = -1, last = -1;
+	*start = 0;
+	*length = size;
+	if (!str_starts_nocase(header, S("bytes=")) || str_find(header, ',') >= 0)
+		return false; /* what is not understood is passed over */
+	struct str to = str_trim(str_slice(header, 6, header.n)), from = str_cut(&to, '-');
+	if (!str_present(to) || (from.n > 0 && !str_to_i64(from, &first)) || (to.n > 0 && !str_to_i64(to, &last)) || (from.n == 0 && to.n == 0) ||
+	    (from.n > 0 && to.n > 0 && last < first) || (from.n > 0 && first < 0) || (from.n == 0 && last < 0))
+		return false;
+	if (from.n == 0) { /* the last so many bytes */
+		first = last < size ? size - last : 0;
+		last = last == 0 ? -1 : size - 1;
+	} else if (to.n == 0 || last >= size) {
+		last = size - 1;
+	}
+	if (first >= size || last < first) {
+		call_header(c, "Content-Range", arena_printf(c->arena, "bytes */%lld", (long long)size));
+		call_fail_code(c, 416, "InvalidRange", "The requested range is not satisfiable");
+		return false;
+	}
+	*start = first;
+	*length = last - first + 1;
+	return true;
+}
+
+/* ---- what GET and HEAD have in common ---- */
+
+struct reading {
+	const struct s3_StoredBucket *b;
+	const struct s3_StoredObject *o;
+	struct sse_key key;
+	int64_t start, length;
+	bool partial;
+	struct opt_i64 parts; /* x-amz-mp-parts-count */
+};
+
+static void refuse_marker(struct call *c, const struct s3_StoredObject *o, bool by_version)
+{
+	call_header(c, "x-amz-delete-marker", S("true"));
+	call_header(c, "x-amz-version-id", str_present(o->Version) ? o->Version : S("null"));
+	if (by_version) {
+		call_header(c, "Last-Modified", time_rfc1123(c->arena, o->Modified.ms));
+		call_fail_code(c, 405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+	} else {
+		fail_no_key(c, o->Key);
+	}
+}
+
+static bool archived(struct call *c, const struct s3_StoredObject *o)
+{
+	bool cold = str_eq(o->StorageClass, S("GLACIER")) || str_eq(o->StorageClass, S("DEEP_ARCHIVE"));
+	return cold && !(o->RestoredUntil.set && o->RestoredUntil.ms > c->now_ms);
+}
+
+static bool part_range(struct call *c, struct reading *r, struct opt_i64 number)
+{
+	struct list parts = object_parts(c, r->o);
+	int64_t at = 0;
+	for (uint32_t i = 0; i < parts.n; i++) {
+		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
+		if ((int64_t)i + 1 == number.v) {
+			r->start = at;
+			r->length = p->Size.v;
+			r->partial = r->o->PartsCount.set && r->length > 0;
+			r->parts = r->o->PartsCount;
+			return true;
+		}
+		at += p->Size.v;
+	}
+	call_fail_code(c, 416, "InvalidPartNumber", "The requested partnumber is not satisfiable");
+	return false;
+}
+
+#define READ(c, in, r, need_bytes) read_object((c), (in)->Bucket, (in)->Key, (in)->VersionId, (in)->ExpectedBucketOwner, (in)->Range, \
+	(in)->PartNumber, (const struct str[]){(in)->IfMatch, (in)->IfNoneMatch, (in)->SSECustomerAlgorithm, (in)->SSECustomerKey, \
+	(in)->SSECustomerKeyMD5}, (in)->IfModifiedSince, (in)->IfUnmodifiedSince, (need_bytes), (r))
+
+static bool read_object(struct call *c, struct str bucket, struct str key, struct str version, struct str owner, struct str range,
+                        struct opt_i64 part, const struct str with[5], struct opt_time modified, struct opt_time unmodified, bool bytes,
+                        struct reading *r)
+{
+	*r = (struct reading){.b = bucket_get(c, bucket, owner)};
+	if (r->b == NULL || !key_ok(c, key))
+		return false;
+	if (str_present(range) && part.set) {
+		fail_request(c, "Cannot specify both Range header and partNumber query parameter");
+		return false;
+	}
+	if (str_present(version) && version.n == 0)
+		version = STR_NONE;
+	const char *action = str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject";
+	const struct s3_StoredObject *o = r->o = object_find(c, r->b, key, version);
+	if (o == NULL || !allow(c, r->b, key, action, &o->Grants, ACL_READ))
+		return false;
+	if (o->Marker.v) {
+		refuse_marker(c, o, str_present(version));
+		return false;
+	}
+	read_conditions(c, o, with[0], with[1], modified, unmodified);
+	if (c->failed || !customer_key(c, with[2], with[3], with[4], &r->key) || !customer_key_fits(c, o, &r->key))
+		return false;
+	if (bytes && archived(c, o)) {
+		struct s3_InvalidObjectState *e = call_fail(c, &s3_err_InvalidObjectState, "The operation is not valid for the object's storage class");
+		e->StorageClass = o->StorageClass;
+		return false;
+	}
+	r->length = o->Size.v;
+	if (part.set)
+		return part_range(c, r, part);
+	r->partial = str_present(range) && range_of(c, range, o->Size.v, &r->start, &r->length);
+	return !c->failed;
+}
+
+static struct str restore_text(struct call *c, const struct s3_StoredObject *o)
+{
+	if (!o->RestoredUntil.set)
+		return STR_NONE;
+	return arena_printf(c->arena, "ongoing-request=\"false\", expiry-date=\"%.*s\"", STR_ARG(time_rfc1123(c->arena, o->RestoredUntil.ms)));
+}
+
+static bool sums_wanted(struct call *c, struct str mode, const struct reading *r)
+{
+	(void)c;
+	return str_eq_nocase(mode, S("ENABLED")) && !r->partial && str_present(r->o->Sum);
+}
+
+/* GetObjectOutput and HeadObjectOutput have these members under one name. */
+#define SHOW(c, out, in, r) do { \
+	const struct s3_StoredObject *o_ = (r)->o; \
+	(out)->AcceptRanges = S("bytes"); (out)->LastModified = SOME_TIME(o_->Modified.ms / 1000 * 1000); \
+	(out)->ContentLength = SOME_I64((r)->length); (out)->ETag = etag_quoted((c), o_->Tag); (out)->VersionId = version_shown((r)->b, o_); \
+	(out)->CacheControl = override((in)->ResponseCacheControl, o_->CacheControl); \
+	(out)->ContentDisposition = override((in)->ResponseContentDisposition, o_->ContentDisposition); \
+	(out)->ContentEncoding = override((in)->ResponseContentEncoding, o_->ContentEncoding); \
+	(out)->ContentLanguage = override((in)->ResponseContentLanguage, o_->ContentLanguage); \
+	(out)->ContentType = override((in)->ResponseContentType, o_->ContentType.n > 0 ? o_->ContentType : S("binary/octet-stream")); \
+	(out)->Expires = override(expires_text((c), (in)->ResponseExpires), o_->Expires); \
+	(out)->WebsiteRedirectLocation = o_->WebsiteRedirectLocation; (out)->Metadata = o_->Metadata; \
+	(out)->Restore = restore_text((c), o_); (out)->PartsCount = (r)->parts; \
+	if (str_present(o_->StorageClass) && !str_eq(o_->StorageClass, S("STANDARD"))) \
+		(out)->StorageClass = o_->StorageClass; \
+	if (o_->Labels.n > 0) \
+		(out)->TagCount = SOME_I64(o_->Labels.n); \
+	(out)->ObjectLockMode = o_->LockMode; (out)->ObjectLockRetainUntilDate = o_->LockUntil; (out)->ObjectLockLegalHoldStatus = o_->Hold; \
+	if (sums_wanted((c), (in)->ChecksumMode, (r))) { \
+		SUM_OUT((out), o_->SumKind, o_->Sum); \
+		(out)->ChecksumType = o_->SumType; \
+	} \
+	if ((r)->key.set) { \
+		(out)->SSECustomerAlgorithm = S("AES256"); (out)->SSECustomerKeyMD5 = (r)->key.md5; \
+	} else { \
+		(out)->ServerSideEncryption = S("AES256"); \
+	} \
+	if ((r)->partial) \
+		(out)->ContentRange = arena_printf((c)->arena, "bytes %lld-%lld/%lld", (long long)(r)->start, (long long)((r)->start + (r)->length - 1), \
+			(long long)o_->Size.v); \
+	} while (0)
+
+static struct str override(struct str asked, struct str own) { return str_present(asked) ? asked : own; }
+static struct str expires_text(struct call *c, struct opt_time t) { return t.set ? time_rfc1123(c->arena, t.ms) : STR_NONE; }
+
+/* An anonymous request must not choose the answer's headers. */
+static bool overrides_ok(struct call *c)
+{
+	if (c->who->type != PRINCIPAL_ANONYMOUS || c->http == NULL)
+		return true;
+	for (size_t i = 0; i < c->http->query.n; i++)
+		if (str_starts(c->http->query.v[i].name, S("response-"))) {
+			fail_request(c, "Request specific response headers cannot be used for anonymous GET requests.");
+			return false;
+		}
+	return true;
+}
+
+void op_GetObject(struct call *c)
+{
+	const struct s3_GetObjectRequest *in = c->in;
+	struct s3_GetObjectOutput *out = c->out;
+	struct reading r;
+	if (!overrides_ok(c) || !READ(c, in, &r, true))
+		return;
+	SHOW(c, out, in, &r);
+	out->Body = data_body(c, r.o, &r.key, r.start, r.length);
+	if (r.partial)
+		call_status(c, 206);
+}
+
+void op_HeadObject(struct call *c)
+{
+	const struct s3_HeadObjectRequest *in = c->in;
+	struct s3_HeadObjectOutput *out = c->out;
+	struct reading r;
+	if (!READ(c, in, &r, false))
+		return;
+	SHOW(c, out, in, &r);
+	if (r.partial)
+		call_status(c, 206);
+}
+
+/* ---- attributes ---- */
+
+static bool wants(const struct s3_GetObjectAttributesRequest *in, const char *what)
+{
+	for (uint32_t i = 0; i < in->ObjectAttributes.n; i++)
+		if (str_eq(*LIST_AT(in->ObjectAttributes, struct str, i), str_c(what)))
+			return true;
+	return false;
+}
+
+static struct s3_GetObjectAttributesParts *show_parts(struct call *c, const struct s3_GetObjectAttributesRequest *in, const struct s3_StoredObject *o)
+{
+	struct s3_GetObjectAttributesParts *p = arena_new_of(c->arena, struct s3_GetObjectAttributesParts);
+	struct list parts = object_parts(c, o);
+	int64_t max = in->MaxParts.set && in->MaxParts.v < 1000 ? in->MaxParts.v : 1000, after = in->PartNumberMarker.v;
+	p->TotalPartsCount = SOME_I64(parts.n);
+	p->MaxParts = SOME_I64(max);
+	p->PartNumberMarker = SOME_I64(after);
+	p->IsTruncated = SOME_BOOL(false);
+	p->Parts = LIST_OF(c->arena, struct s3_ObjectPart, parts.n);
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < parts.n; i++) {
+		const struct s3_StoredPart *from = LIST_AT(parts, struct s3_StoredPart, i);
+		if (from->Number.v <= after)
+			continue;
+		if (n == max) {
+			p->IsTruncated = SOME_BOOL(true);
+			break;
+		}
+		struct s3_ObjectPart *to = LIST_AT(p->Parts, struct s3_ObjectPart, n);
+		n++;
+		to->PartNumber = from->Number;
+		to->Size = from->Size;
+		SUM_OUT(to, o->SumKind, from->Sum);
+		p->NextPartNumberMarker = from->Number;
+	}
+	p->Parts.n = n;
+	p->Parts.set = str_present(o->SumKind);
+	return p;
+}
+
+void op_GetObjectAttributes(struct call *c)
+{
+	const struct s3_GetObjectAttributesRequest *in = c->in;
+	struct s3_GetObjectAttributesOutput *out = c->out;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	struct sse_key k;
+	if (b == NULL || !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
+		return;
+	const struct s3_StoredObject *o = object_find(c, b, in->Key, in->VersionId);
+	if (o == NULL || !allow(c, b, in->Key, str_present(in->VersionId) ? "s3:GetObjectVersion" : "s3:GetObject", &o->Grants, ACL_READ))
+		return;
+	if (o->Marker.v) {
+		refuse_marker(c, o, str_present(in->VersionId));
+		return;
+	}
+	if (!customer_key_fits(c, o, &k))
+		return;
+	out->LastModified = o->Modified;
+	out->VersionId = version_shown(b, o);
+	if (wants(in, "ETag"))
+		out->ETag = o->Tag;
+	if (wants(in, "ObjectSize"))
+		out->ObjectSize = o->Size;
+	if (wants(in, "StorageClass"))
+		out->StorageClass = str_present(o->StorageClass) ? o->StorageClass : S("STANDARD");
+	if (wants(in, "Checksum") && str_present(o->Sum)) {
+		out->Checksum = arena_new_of(c->arena, struct s3_Checksum);
+		SUM_OUT(out->Checksum, o->SumKind, o->Sum);
+		out->Checksum->ChecksumType = o->SumType;
+	}
+	if (wants(in, "ObjectParts") && o->PartsCount.set)
+		out->ObjectParts = show_parts(c, in, o);
+}

@@ -1,0 +1,442 @@
+/* PutObject and CopyObject. Source: their pages in the S3 API Reference. */
+#include "s3.h"
+
+enum { METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX = 256 };
+
+/* ---- what both have ---- */
+
+bool tags_ok(struct call *c, const struct list *tags, size_t max)
+{
+	if (tags->n > max) {
+		call_fail_code(c, 400, "BadRequest", max == TAGS_MAX ? "Object tags cannot be greater than 10" : "Bucket tag count cannot be greater than 50");
+		return false;
+	}
+	for (uint32_t i = 0; i < tags->n; i++) {
+		const struct s3_Tag *t = LIST_AT(*tags, struct s3_Tag, i);
+		if (t->Key.n == 0 || utf8_length(t->Key) > TAG_KEY_MAX || str_starts(t->Key, S("aws:"))) {
+			call_fail_code(c, 400, "InvalidTag", t->Key.n > 0 && str_starts(t->Key, S("aws:")) ?
+				"System tags cannot be added/updated by requester" : "The TagKey you have provided is invalid");
+			return false;
+		}
+		if (t->Value.n > 0 && utf8_length(t->Value) > TAG_VALUE_MAX) {
+			call_fail_code(c, 400, "InvalidTag", "The TagValue you have provided is invalid");
+			return false;
+		}
+		for (uint32_t k = 0; k < i; k++)
+			if (str_eq(LIST_AT(*tags, struct s3_Tag, k)->Key, t->Key)) {
+				call_fail_code(c, 400, "InvalidTag", "Cannot provide multiple Tags with the same key");
+				return false;
+			}
+	}
+	return true;
+}
+
+bool tags_from_text(struct call *c, struct str text, struct list *out)
+{
+	struct params p = {0};
+	*out = (struct list){0};
+	if (!str_present(text) || text.n == 0)
+		return true;
+	if (!params_parse(c->arena, text, 100, &p)) {
+		fail_argument(c, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.");
+		return false;
+	}
+	*out = LIST_OF(c->arena, struct s3_Tag, p.n);
+	for (size_t i = 0; i < p.n; i++)
+		*LIST_AT(*out, struct s3_Tag, i) = (struct s3_Tag){p.v[i].name, str_present(p.v[i].value) ? p.v[i].value : S("")};
+	return tags_ok(c, out, TAGS_MAX);
+}
+
+/* "aws-chunked" is how it came, not what it is. */
+static struct str own_encoding(struct call *c, struct str encoding)
+{
+	struct buf b;
+	buf_init(&b, c->arena, encoding.n + 2);
+	if (!str_present(encoding))
+		return STR_NONE;
+	while (str_present(encoding)) {
+		struct str one = str_trim(str_cut(&encoding, ','));
+		if (one.n == 0 || str_eq_nocase(one, S("aws-chunked")))
+			continue;
+		if (b.n > 0)
+			buf_putc(&b, ',');
+		buf_str(&b, one);
+	}
+	return b.n > 0 ? buf_view(&b) : STR_NONE;
+}
+
+static bool metadata_ok(struct call *c, const struct map_of *m)
+{
+	size_t n = 0;
+	const struct s3_Metadata_entry *v = m->v;
+	for (uint32_t i = 0; i < m->n; i++)
+		n += v[i].key.n + v[i].value.n;
+	if (n <= METADATA_MAX)
+		return true;
+	call_fail_code(c, 400, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size");
+	return false;
+}
+
+static bool storage_class_ok(struct call *c, struct str s)
+{
+	static const char *const known[] = {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"};
+	bool ok = !str_present(s);
+	for (size_t i = 0; i < COUNT_OF(known) && !ok; i++)
+		ok = str_eq(s, str_c(known[i]));
+	if (!ok)
+		call_fail_code(c, 400, "InvalidStorageClass", "The storage class you specified is not valid");
+	return ok;
+}
+
+static bool encryption_ok(struct call *c, struct str algorithm, struct str kms_key, struct str customer)
+{
+	if (str_starts(algorithm, S("aws:kms")) || str_present(kms_key)) {
+		call_unsupported(c, "tsubo does not implement encryption with KMS keys yet");
+		return false;
+	}
+	if (str_present(algorithm) && !str_eq(algorithm, S("AES256"))) {
+		fail_argument(c, "The encryption method specified is not supported");
+		return false;
+	}
+	if (str_present(algorithm) && str_present(customer)) {
+		fail_argument(c, "Server Side Encryption with Customer provided key is incompatible with the encryption method specified");
+		return false;
+	}
+	return true;
+}
+
+/* Lock settings of the request, or the bucket's default. */
+static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struct str mode, struct opt_time until, struct str hold, struct s3_StoredObject *o)
+{
+	if ((str_present(mode) || until.set || str_present(hold)) && !b->Lock.v) {
+		fail_request(c, "Bucket is missing Object Lock Configuration");
+		return false;
+	}
+	if (str_present(mode) != until.set) {
+		fail_argument(c, "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied");
+		return false;
+	}
+	if (until.set && until.ms <= c->now_ms) {
+		fail_argument(c, "The retain until date must be in the future!");
+		return false;
+	}
+	o->LockMode = mode;
+	o->LockUntil = until;
+	o->Hold = hold;
+	const struct s3_DefaultRetention *d = b->LockRule;
+	if (!str_present(mode) && b->Lock.v && d != NULL && str_present(d->Mode)) {
+		int64_t days = d->Days.set ? d->Days.v : d->Years.v * 365;
+		o->LockMode = d->Mode;
+		o->LockUntil = SOME_TIME(c->now_ms + days * 86400000);
+	}
+	return true;
+}
+
+/* PutObject, CreateMultipartUpload and CopyObject have these members under one name. */
+#define TAKE_HEADERS(c, o, in) do { \
+	(o)->Metadata = (in)->Metadata; (o)->CacheControl = (in)->CacheControl; (o)->ContentDisposition = (in)->ContentDisposition; \
+	(o)->ContentEncoding = own_encoding((c), (in)->ContentEncoding); (o)->ContentLanguage = (in)->ContentLanguage; \
+	(o)->ContentType = (in)->ContentType; (o)->Expires = (in)->Expires; } while (0)
+#define GRANT_HEADERS(in) {(in)->GrantFullControl, (in)->GrantRead, (in)->GrantReadACP, STR_NONE, (in)->GrantWriteACP}
+
+static bool redirect_ok(struct call *c, struct str location)
+{
+	if (!str_present(location) || str_starts(location, S("/")) || str_starts(location, S("http://")) || str_starts(location, S("https://")))
+		return true;
+	call_fail_code(c, 400, "InvalidRedirectLocation", "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.");
+	return false;
+}
+
+struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBucket *b, const struct s3_PutObjectRequest *in, struct sse_key *k)
+{
+	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
+	const struct str grants[5] = GRANT_HEADERS(in);
+	if (!key_ok(c, in->Key) || !metadata_ok(c, &in->Metadata) || !storage_class_ok(c, in->StorageClass) || !redirect_ok(c, in->WebsiteRedirectLocation) ||
+	    !encryption_ok(c, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSECustomerAlgorithm) ||
+	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, k) ||
+	    !tags_from_text(c, in->Tagging, &o->Labels) || !acl_from_request(c, b, in->ACL, grants, true, &o->Grants) ||
+	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o))
+		return NULL;
+	TAKE_HEADERS(c, o, in);
+	o->Key = in->Key;
+	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
+	o->StorageClass = in->StorageClass;
+	o->Account = c->who->type == PRINCIPAL_ANONYMOUS ? b->Account : c->account;
+	if (acls_off(b))
+		o->Account = b->Account;
+	o->Modified = SOME_TIME(c->now_ms);
+	o->CustomerKey = k->set ? k->md5 : STR_NONE;
+	return o;
+}
+
+void op_PutObject(struct call *c)
+{
+	const struct s3_PutObjectRequest *in = c->in;
+	struct s3_PutObjectOutput *out = c->out;
+	struct sse_key k;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
+		return;
+	if (in->WriteOffsetBytes.set) {
+		call_unsupported(c, "tsubo does not implement appending to objects (x-amz-write-offset-bytes)");
+		return;
+	}
+	if (str_present(in->Tagging) && !allow(c, b, in->Key, "s3:PutObjectTagging", NULL, ACL_NONE))
+		return;
+	if (str_present(in->ACL) && !acls_off(b) && !allow(c, b, in->Key, "s3:PutObjectAcl", NULL, ACL_NONE))
+		return;
+	struct s3_StoredObject *o = object_from_put(c, b, in, &k);
+	if (o == NULL || !sum_kind_ok(c, in->ChecksumAlgorithm) || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
+		return;
+	o->Part = data_keep(c, in->Body, &k);
+	o->Size = o->Part->Size;
+	o->Tag = o->Part->Digest;
+	o->SumType = S("FULL_OBJECT");
+	sum_of_body(c, in->Body, &o->SumKind, &o->Sum);
+	object_add(c, b, o);
+	notify(c, b, o, "s3:ObjectCreated:Put");
+	out->ETag = etag_quoted(c, o->Tag);
+	out->VersionId = str_present(o->Version) ? o->Version : STR_NONE;
+	out->ChecksumType = o->SumType;
+	SUM_OUT(out, o->SumKind, o->Sum);
+	if (k.set) {
+		out->SSECustomerAlgorithm = S("AES256");
+		out->SSECustomerKeyMD5 = k.md5;
+	} else {
+		out->ServerSideEncryption = S("AES256");
+	}
+}
+
+/* ---- copies ---- */
+
+/* "/bucket/key?versionId=x", percent-encoded. Absent: it cannot be read. */
+struct str decode_copy_source(struct call *c, struct str source, struct str *key, struct str *version)
+{
+	ptrdiff_t q = str_find_str(source, S("?versionId="));
+	*version = STR_NONE;
+	if (q >= 0) {
+		*version = str_slice(source, (size_t)q + sizeof "?versionId=" - 1, source.n);
+		source = str_slice(source, 0, (size_t)q);
+	}
+	struct str plain = uri_decode(c->arena, source, false);
+	if (str_starts(plain, S("/")))
+		plain = str_slice(plain, 1, plain.n);
+	if (str_starts(plain, S("arn:aws:s3:"))) {
+		call_unsupported(c, "tsubo does not implement access points");
+		return STR_NONE;
+	}
+	struct str bucket = str_cut(&plain, '/');
+	if (!str_present(plain) || plain.n == 0 || bucket.n == 0) {
+		fail_argument(c, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+		return STR_NONE;
+	}
+	*key = plain;
+	return bucket;
+}
+
+static bool copy_conditions(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredObject *from)
+{
+	int64_t modified = from->Modified.ms / 1000 * 1000;
+	bool match = !str_present(in->CopySourceIfMatch) || etag_matches(in->CopySourceIfMatch, from->Tag);
+	bool none = !str_present(in->CopySourceIfNoneMatch) || !etag_matches(in->CopySourceIfNoneMatch, from->Tag);
+	bool since = !in->CopySourceIfModifiedSince.set || str_present(in->CopySourceIfNoneMatch) || modified > in->CopySourceIfModifiedSince.ms;
+	bool unchanged = !in->CopySourceIfUnmodifiedSince.set || str_present(in->CopySourceIfMatch) || modified <= in->CopySourceIfUnmodifiedSince.ms;
+	if (match && none && since && unchanged)
+		return true;
+	call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+	return false;
+}
+
+/* The source object, readable by who asks, in *b its bucket. */
+static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket **b, struct sse_key *k)
+{
+	struct str key, version, bucket = decode_copy_source(c, in->CopySource, &key, &version);
+	if (!str_present(bucket) || (*b = bucket_get(c, bucket, in->ExpectedSourceBucketOwner)) == NULL)
+		return NULL;
+	if (!customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, k))
+		return NULL;
+	struct s3_StoredObject *o = object_find(c, *b, key, version);
+	if (o == NULL || !allow(c, *b, key, str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject", &o->Grants, ACL_READ))
+		return NULL;
+	if (o->Marker.v) {
+		if (str_present(version))
+			fail_request(c, "The source of a copy request may not specifically refer to a delete marker by version id.");
+		else
+			fail_no_key(c, key);
+		return NULL;
+	}
+	if (o->Size.v > INT64_C(5) << 30) {
+		fail_request(c, "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
+		return NULL;
+	}
+	return customer_key_fits(c, o, k) && copy_conditions(c, in, o) ? o : NULL;
+}
+
+static bool share_parts(struct call *c, const struct s3_StoredObject *from, const struct sse_key *from_key, const struct sse_key *k, struct s3_StoredObject *o)
+{
+	struct list parts = object_parts(c, from);
+	struct s3_StoredParts all = {.Parts = LIST_OF(c->arena, struct s3_StoredPart, parts.n)};
+	for (uint32_t i = 0; i < parts.n; i++) {
+		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
+		const struct s3_StoredPart *copy = data_share(c, p, from_key, k, 0, p->Size.v);
+		if (copy == NULL)
+			return false;
+		*LIST_AT(all.Parts, struct s3_StoredPart, i) = *copy;
+	}
+	if (parts.n == 1) {
+		o->Part = LIST_AT(all.Parts, struct s3_StoredPart, 0);
+		return true;
+	}
+	o->PartsRow = SOME_I64((int64_t)call_serial(c, "row"));
+	o->PartsCount = from->PartsCount;
+	call_put(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v), &s3_shape_StoredParts, &all);
+	return true;
+}
+
+/* What the copy is like: the request's headers or the source's. */
+static struct s3_StoredObject *copy_headers(struct call *c, const struct s3_StoredBucket *b, const struct s3_CopyObjectRequest *in,
+                                            const struct s3_StoredObject *from, const struct sse_key *k)
+{
+	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
+	bool replace = str_eq(in->MetadataDirective, S("REPLACE")), retag = str_eq(in->TaggingDirective, S("REPLACE"));
+	const struct str grants[5] = GRANT_HEADERS(in);
+	if (!key_ok(c, in->Key) || !storage_class_ok(c, in->StorageClass) || !redirect_ok(c, in->WebsiteRedirectLocation) ||
+	    !encryption_ok(c, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSECustomerAlgorithm) ||
+	    !acl_from_request(c, b, in->ACL, grants, true, &o->Grants) ||
+	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o))
+		return NULL;
+	if (replace) {
+		if (!metadata_ok(c, &in->Metadata))
+			return NULL;
+		TAKE_HEADERS(c, o, in);
+	} else {
+		o->Metadata = from->Metadata;
+		o->CacheControl = from->CacheControl;
+		o->ContentDisposition = from->ContentDisposition;
+		o->ContentEncoding = from->ContentEncoding;
+		o->ContentLanguage = from->ContentLanguage;
+		o->ContentType = from->ContentType;
+		o->Expires = from->Expires;
+	}
+	if (retag && !tags_from_text(c, in->Tagging, &o->Labels))
+		return NULL;
+	if (!retag)
+		o->Labels = from->Labels;
+	o->Key = in->Key;
+	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
+	o->StorageClass = in->StorageClass;
+	o->Account = acls_off(b) ? b->Account : c->account;
+	o->Modified = SOME_TIME(c->now_ms);
+	o->CustomerKey = k->set ? k->md5 : STR_NONE;
+	o->Size = from->Size;
+	o->Tag = from->Tag;
+	o->SumKind = from->SumKind;
+	o->SumType = from->SumType;
+	o->Sum = from->Sum;
+	return o;
+}
+
+static bool copy_changes_something(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket *sb, const struct s3_StoredObject *from)
+{
+	struct str key, version;
+	struct str bucket = decode_copy_source(c, in->CopySource, &key, &version);
+	if (!str_eq(bucket, in->Bucket) || !str_eq(key, in->Key) || str_present(version) || str_eq(in->MetadataDirective, S("REPLACE")) ||
+	    str_present(in->StorageClass) || str_present(in->WebsiteRedirectLocation) || str_present(in->ServerSideEncryption) ||
+	    str_present(in->SSECustomerAlgorithm) || str_present(from->CustomerKey))
+		return true;
+	(void)sb;
+	fail_request(c, "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, "
+		"storage class, website redirect location or encryption attributes.");
+	return false;
+}
+
+void op_CopyObject(struct call *c)
+{
+	const struct s3_CopyObjectRequest *in = c->in;
+	struct s3_CopyObjectOutput *out = c->out;
+	const struct s3_StoredBucket *sb = NULL;
+	struct sse_key k, from_key;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
+		return;
+	if (!customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) || !sum_kind_ok(c, in->ChecksumAlgorithm))
+		return;
+	const struct s3_StoredObject *from = copy_source(c, in, &sb, &from_key);
+	if (from == NULL || !copy_changes_something(c, in, sb, from) || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
+		return;
+	if (str_present(in->ChecksumAlgorithm) && !str_eq(in->ChecksumAlgorithm, from->SumKind)) {
+		call_unsupported(c, "tsubo does not compute another checksum (%.*s) while copying an object with %.*s", STR_ARG(in->ChecksumAlgorithm),
+			STR_ARG(str_present(from->SumKind) ? from->SumKind : S("none")));
+		return;
+	}
+	struct s3_StoredObject *o = copy_headers(c, b, in, from, &k);
+	if (o == NULL || !share_parts(c, from, &from_key, &k, o))
+		return;
+	object_add(c, b, o);
+	notify(c, b, o, "s3:ObjectCreated:Copy");
+	struct s3_CopyObjectResult *r = out->CopyObjectResult = arena_new_of(c->arena, struct s3_CopyObjectResult);
+	r->ETag = etag_quoted(c, o->Tag);
+	r->LastModified = o->Modified;
+	r->ChecksumType = o->SumType;
+	SUM_OUT(r, o->SumKind, o->Sum);
+	out->VersionId = str_present(o->Version) ? o->Version : STR_NONE;
+	out->CopySourceVersionId = version_shown(sb, from);
+	if (k.set) {
+		out->SSECustomerAlgorithm = S("AES256");
+		out->SSECustomerKeyMD5 = k.md5;
+	} else {
+		out->ServerSideEncryption = S("AES256");
+	}
+}
+
+/* ---- CreateMultipartUpload: an object's headers without its bytes ---- */
+
+void op_CreateMultipartUpload(struct call *c)
+{
+	const struct s3_CreateMultipartUploadRequest *in = c->in;
+	struct s3_CreateMultipartUploadOutput *out = c->out;
+	const struct str grants[5] = GRANT_HEADERS(in);
+	struct sse_key k;
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
+		return;
+	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
+	if (!key_ok(c, in->Key) || !metadata_ok(c, &in->Metadata) || !storage_class_ok(c, in->StorageClass) || !redirect_ok(c, in->WebsiteRedirectLocation) ||
+	    !encryption_ok(c, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSECustomerAlgorithm) || !sum_kind_ok(c, in->ChecksumAlgorithm) ||
+	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) ||
+	    !tags_from_text(c, in->Tagging, &o->Labels) || !acl_from_request(c, b, in->ACL, grants, true, &o->Grants) ||
+	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o))
+		return;
+	bool full_only = str_eq(in->ChecksumAlgorithm, S("CRC64NVME")), crc = full_only || str_starts(in->ChecksumAlgorithm, S("CRC32"));
+	struct str type = str_present(in->ChecksumType) ? in->ChecksumType : full_only ? S("FULL_OBJECT") : S("COMPOSITE");
+	if (str_present(in->ChecksumAlgorithm) && (str_eq(type, S("FULL_OBJECT")) ? !crc : full_only)) {
+		fail_request(c, "The %.*s checksum type cannot be used with the %.*s checksum algorithm.", STR_ARG(type), STR_ARG(in->ChecksumAlgorithm));
+		return;
+	}
+	if (str_present(in->ChecksumType) && !str_present(in->ChecksumAlgorithm)) {
+		fail_request(c, "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
+		return;
+	}
+	TAKE_HEADERS(c, o, in);
+	o->Key = in->Key;
+	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
+	o->StorageClass = in->StorageClass;
+	o->Account = acls_off(b) ? b->Account : c->account;
+	o->CustomerKey = k.set ? k.md5 : STR_NONE;
+	o->SumKind = in->ChecksumAlgorithm;
+	o->SumType = str_present(in->ChecksumAlgorithm) ? type : STR_NONE;
+	struct s3_StoredUpload u = {.Initiated = SOME_TIME(c->now_ms), .Object = o};
+	u.Id = upload_id_new(c);
+	upload_put(c, b->Name, &u);
+	out->Bucket = b->Name;
+	out->Key = in->Key;
+	out->UploadId = u.Id;
+	out->ChecksumAlgorithm = o->SumKind;
+	out->ChecksumType = o->SumType;
+	if (k.set) {
+		out->SSECustomerAlgorithm = S("AES256");
+		out->SSECustomerKeyMD5 = k.md5;
+	} else {
+		out->ServerSideEncryption = S("AES256");
+	}
+}

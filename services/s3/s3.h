@@ -1,0 +1,170 @@
+/* Inside the S3 service: what its files share. Nobody else includes it.
+ *
+ * How records lie in the store (README.md tells why):
+ *   (s3, "bucket", name)                      a bucket; names are one space for all accounts
+ *   (s3, "object", bucket, key)               the current version, when it is not a delete marker
+ *   (s3, "version", bucket, key, ~serial)     the versions behind it, newest first, and delete markers
+ *   (s3, "data", row)                         the bytes of a small body, encrypted
+ *   (s3, "parts", row)                        the parts of an object made of several
+ *   (s3, "upload", bucket, key, id)           a multipart upload under way
+ *   (s3, "piece", id, number)                 its parts
+ *   (s3, "config", bucket, kind, id)          configurations that a bucket may have many of */
+#ifndef TSUBO_S3_H
+#define TSUBO_S3_H
+
+#include "s3.model.h"
+#include "base/pattern.h"
+#include "svc/service.h"
+
+enum { KEY_MAX = 1024, LIST_MAX = 1000, PARTS_MAX = 10000, PART_SMALLEST = 5 << 20, INLINE_MAX = 64 << 10 };
+
+struct s3_StoredBucket;
+struct s3_StoredObject;
+
+/* ---- errors (errors.c) ---- */
+void fail_no_bucket(struct call *c, struct str name);
+void fail_no_key(struct call *c, struct str key);
+void fail_argument(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void fail_request(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void fail_xml(struct call *c);
+void fail_denied(struct call *c);
+
+/* ---- buckets (bucket.c) ---- */
+struct key *table(struct call *c, const char *name);
+struct key *bucket_key(struct call *c, struct str name);
+/* The bucket, or NULL with c failed: it is not there, or not of the expected owner. */
+struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner);
+/* As bucket_get, and c->who may do `action` on the bucket itself. */
+struct s3_StoredBucket *bucket_open(struct call *c, struct str name, struct str expected_owner, const char *action);
+void bucket_put(struct call *c, const struct s3_StoredBucket *b);
+bool bucket_versioned(const struct s3_StoredBucket *b); /* Enabled or Suspended */
+struct s3_Owner *owner_of(struct call *c, struct str account);
+struct str canonical_id(struct call *c, struct str account);
+void op_CreateBucket(struct call *c);
+void op_DeleteBucket(struct call *c);
+void op_HeadBucket(struct call *c);
+void op_ListBuckets(struct call *c);
+void op_GetBucketLocation(struct call *c);
+
+/* ---- permission (access.c) ---- */
+enum acl { ACL_NONE, ACL_READ, ACL_WRITE, ACL_READ_ACP, ACL_WRITE_ACP };
+/* May c->who do `action` on the bucket (key absent) or an object? grants: the ACL that may allow it too, of the object or
+ * the bucket. Fails c when not. */
+bool allow(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need);
+/* The same question without failing. */
+bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need);
+/* The grants of a canned ACL and of grant headers; false: refused. `object`: its own canned ones are allowed. */
+bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str grant[5], bool object, struct list *out);
+struct s3_AccessControlPolicy;
+bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants);
+void op_GetBucketAcl(struct call *c);
+void op_PutBucketAcl(struct call *c);
+void op_GetObjectAcl(struct call *c);
+void op_PutObjectAcl(struct call *c);
+bool acls_off(const struct s3_StoredBucket *b);
+bool grants_public(const struct list *grants);
+struct list owner_grants(struct call *c, struct str account);
+
+/* ---- CORS (cors.c) ---- */
+/* Add the headers of an actual request that a rule allows. */
+void cors_answer(struct call *c, const struct s3_StoredBucket *b);
+bool cors_claims(const struct wire_request *r);
+void cors_preflight(struct call *c, struct str bucket);
+
+/* ---- bytes (data.c) ---- */
+struct sse_key { bool set; unsigned char key[32]; struct str md5; }; /* md5: base64, as sent */
+/* A customer's key out of the request's three members; false: refused. */
+bool customer_key(struct call *c, struct str algorithm, struct str key, struct str md5, struct sse_key *out);
+/* Keep a received body as a part: claims the blob, or writes a row. Wraps its key with the customer's, or with ours. */
+struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const struct sse_key *k);
+/* The same bytes a second time (a copy), under the other key. */
+struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *from, const struct sse_key *from_key, const struct sse_key *k,
+                                 int64_t start, int64_t length);
+/* Give a part's bytes back. */
+void data_drop(struct call *c, const struct s3_StoredPart *p);
+/* The stretch [start, start+length) of a part, ready to be sent. false: the key does not fit (c failed). */
+bool data_part(struct call *c, const struct s3_StoredPart *p, const struct sse_key *k, int64_t start, int64_t length, struct body_part *out);
+/* The stretch of an object as a body to send. */
+struct body *data_body(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k, int64_t start, int64_t length);
+/* The parts of an object, one or many. */
+struct list object_parts(struct call *c, const struct s3_StoredObject *o);
+void object_drop_data(struct call *c, const struct s3_StoredObject *o);
+/* Is the customer's key in the request the one of the object? Fails c when not. */
+bool customer_key_fits(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k);
+
+/* ---- checksums (sums.c) ---- */
+struct sums { struct str crc32, crc32c, crc64nvme, sha1, sha256; }; /* base64 */
+/* Which one the body was checked by or has by default, and its value; kind absent: none. */
+void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct str *value);
+size_t sum_bytes(struct str kind);
+/* Set the output's member of that kind. */
+#define SUM_OUT(out, kind, value) do { struct sums s_ = {0}; sum_spread((kind), (value), &s_); (out)->ChecksumCRC32 = s_.crc32; \
+	(out)->ChecksumCRC32C = s_.crc32c; (out)->ChecksumCRC64NVME = s_.crc64nvme; (out)->ChecksumSHA1 = s_.sha1; \
+	(out)->ChecksumSHA256 = s_.sha256; } while (0)
+#define SUM_IN(in) ((struct sums){(in)->ChecksumCRC32, (in)->ChecksumCRC32C, (in)->ChecksumCRC64NVME, (in)->ChecksumSHA1, (in)->ChecksumSHA256})
+void sum_spread(struct str kind, struct str value, struct sums *out);
+struct str sum_pick(const struct sums *s, struct str kind);
+/* Kinds that are not computed here (SHA-512, XXHash...) are refused by name. */
+bool sum_kind_ok(struct call *c, struct str kind);
+struct str sum_composite(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n);
+struct str sum_full(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n);
+/* Of operations whose body does not stream: Content-MD5 and checksum headers against the body. */
+bool body_digests_ok(struct call *c, bool required);
+
+/* ---- objects and versions (object.c) ---- */
+bool key_ok(struct call *c, struct str key);
+struct key *object_key(struct call *c, struct str bucket, struct str key);
+struct s3_StoredObject *object_current(struct call *c, struct str bucket, struct str key);
+/* The current version, or the named one; a marker too. NULL with c failed as S3 does. */
+struct s3_StoredObject *object_find(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str version);
+/* Write back a changed record in its place. */
+void object_update(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o);
+/* Make it the current version by the bucket's versioning rules. Sets Version and Serial. */
+void object_add(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o);
+struct deletion { struct str version; bool marker; bool done; };
+/* Delete: without version by the bucket's rules, with one for good. bypass: governance. false: c failed (lock, ...). */
+bool object_delete(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str version, bool bypass, struct deletion *out);
+struct str version_shown(const struct s3_StoredBucket *b, const struct s3_StoredObject *o); /* absent: never versioned */
+struct scan *versions_scan(struct call *c, struct str bucket, struct str key);
+struct str etag_quoted(struct call *c, struct str etag);
+bool etag_matches(struct str header, struct str etag);
+/* If-Match and If-None-Match of writes against what is there. */
+bool write_conditions(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str if_match, struct str if_none_match);
+bool locked(struct call *c, const struct s3_StoredObject *o, bool bypass);
+
+/* ---- operations ---- */
+struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBucket *b, const struct s3_PutObjectRequest *in, struct sse_key *k);
+bool tags_from_text(struct call *c, struct str text, struct list *out);
+bool tags_ok(struct call *c, const struct list *tags, size_t max);
+struct str decode_copy_source(struct call *c, struct str source, struct str *key, struct str *version);
+/* The bytes that a Range header means; true: a part of them. Fails c with 416. */
+bool range_of(struct call *c, struct str header, int64_t size, int64_t *start, int64_t *length);
+void read_conditions(struct call *c, const struct s3_StoredObject *o, struct str if_match, struct str if_none_match,
+                     struct opt_time modified, struct opt_time unmodified);
+void op_PutObject(struct call *c);
+void op_CopyObject(struct call *c);
+void op_GetObject(struct call *c);
+void op_HeadObject(struct call *c);
+void op_GetObjectAttributes(struct call *c);
+void op_DeleteObject(struct call *c);
+void op_DeleteObjects(struct call *c);
+void op_ListObjects(struct call *c);
+void op_ListObjectsV2(struct call *c);
+void op_ListObjectVersions(struct call *c);
+void op_CreateMultipartUpload(struct call *c);
+void op_UploadPart(struct call *c);
+void op_UploadPartCopy(struct call *c);
+void op_CompleteMultipartUpload(struct call *c);
+void op_AbortMultipartUpload(struct call *c);
+void op_ListParts(struct call *c);
+void op_ListMultipartUploads(struct call *c);
+struct str upload_id_new(struct call *c);
+void upload_put(struct call *c, struct str bucket, const struct s3_StoredUpload *u);
+void job_forget(struct call *c, struct str id, struct str payload);
+void upload_abort(struct call *c, struct str bucket, const struct s3_StoredUpload *u);
+bool uploads_abort_all(struct call *c, struct str bucket);
+
+/* ---- what happens after (notify.c, lifecycle.c) ---- */
+void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event);
+
+#endif
