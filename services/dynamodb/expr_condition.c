@@ -337,7 +337,7 @@ static bool function_matches(const struct expr *e, const struct av *item, struct
 		return false;
 	switch (e->function) {
 	case FN_ATTRIBUTE_TYPE:
-		return str_eq(y->s, str_c(av_type_name(x->type)));
+		return y->type == AV_S && str_eq(y->s, str_c(av_type_name(x->type)));
 	case FN_BEGINS_WITH:
 		return value_begins_with(x, y);
 	case FN_CONTAINS:

@@ -6,26 +6,6 @@
 
 enum { PAGE_BYTES_MAX = 1024 * 1024 };
 
-struct search {
-	struct call *c;
-	const struct table *t;
-	const struct table_index *x;     /* NULL: the table */
-	const struct key_schema *schema; /* of the index or the table */
-	struct str from, to;
-	bool reverse, consistent, count_only, fetch;
-	int64_t limit;                   /* 0: none */
-	struct condition filter;
-	struct projection projection;
-	/* result */
-	struct json **items;
-	uint32_t n, cap;
-	int64_t scanned, matched;
-	size_t bytes;
-	double fetched_units;
-	struct json *last_key;
-	struct consumed used;
-};
-
 /* ---- reading the shared parameters ---- */
 
 struct search_input {
@@ -170,7 +150,7 @@ static struct str next_key(struct arena *a, struct str key)
 	return arena_join(a, key, str_of("\0", 1));
 }
 
-static void start_after(struct search *s, struct str position)
+void search_start_after(struct search *s, struct str position)
 {
 	if (s->reverse)
 		s->to = position;
@@ -244,26 +224,30 @@ static struct json *position_of(struct search *s, struct str bytes)
 	return item_document(s->c, &key);
 }
 
-static void run_search(struct search *s)
+void search_run(struct search *s)
 {
 	struct scan *scan = scan_open(s->c->txn, s->from, s->to, s->reverse);
-	struct str key, bytes, last = STR_NONE;
+	struct str key, bytes, last = STR_NONE, last_place = STR_NONE;
 	while (scan_next(scan, &key, &bytes)) {
 		size_t size;
 		bool ok = item_bytes_size(bytes, &size);
 		ASSERT(ok);
 		if (s->scanned > 0 && s->bytes + size > PAGE_BYTES_MAX) {
 			s->last_key = position_of(s, last);
+			s->last_place = last_place;
 			break;
 		}
 		s->bytes += size;
 		s->scanned++;
 		/* Only the entry before the page's end is needed again; its bytes are copied when that may come now. */
-		if (s->bytes + ITEM_SIZE_MAX + 4096 > PAGE_BYTES_MAX)
+		if (s->bytes + ITEM_SIZE_MAX + 4096 > PAGE_BYTES_MAX) {
 			last = arena_dup(s->c->arena, bytes);
+			last_place = arena_dup(s->c->arena, key);
+		}
 		take_entry(s, bytes);
 		if (s->limit > 0 && s->scanned >= s->limit) {
 			s->last_key = position_of(s, str_present(last) ? last : bytes);
+			s->last_place = arena_dup(s->c->arena, key);
 			break;
 		}
 	}
@@ -349,7 +333,7 @@ static struct str with_element(struct search *s, const struct buf *prefix, const
 	return buf_view(&b);
 }
 
-static void set_bounds(struct search *s, const struct key_conditions *k)
+void search_key_bounds(struct search *s, const struct key_conditions *k)
 {
 	struct arena *a = s->c->arena;
 	struct buf prefix;
@@ -393,7 +377,7 @@ static bool apply_start(struct search *s, struct request *r, const struct av *st
 		return false;
 	if (str_cmp(position, s->from) < 0 || str_cmp(position, s->to) >= 0)
 		return fault(&r->fault, "The provided starting key is outside query boundaries based on provided conditions");
-	start_after(s, position);
+	search_start_after(s, position);
 	return true;
 }
 
@@ -455,7 +439,7 @@ void ddb_query(struct call *c)
 	ok = ok && check_key_conditions(&s, &r, &keys) && check_filter_keys(&s, &r, in->QueryFilter.set);
 	ok = ok && check_projected(&s, &r, &common) && check_paths(&s, &r);
 	if (ok) {
-		set_bounds(&s, &keys);
+		search_key_bounds(&s, &keys);
 		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &start);
 	}
 	if (!ok) {
@@ -463,7 +447,7 @@ void ddb_query(struct call *c)
 			request_failed(&r);
 		return;
 	}
-	run_search(&s);
+	search_run(&s);
 	out->Items = items_of(&s);
 	out->Count = SOME_I64(s.matched);
 	out->ScannedCount = SOME_I64(s.scanned);
@@ -540,7 +524,7 @@ void ddb_scan(struct call *c)
 			fault(&r.fault, "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct "
 			                "Segment. TotalSegments: %lld Segment: %lld", (long long)total, (long long)segment);
 		else if (str_present(position))
-			start_after(&s, position);
+			search_start_after(&s, position);
 		ok = r.fault.code == FAULT_NONE;
 	}
 	if (!ok) {
@@ -548,7 +532,7 @@ void ddb_scan(struct call *c)
 			request_failed(&r);
 		return;
 	}
-	run_search(&s);
+	search_run(&s);
 	out->Items = items_of(&s);
 	out->Count = SOME_I64(s.matched);
 	out->ScannedCount = SOME_I64(s.scanned);

@@ -8,6 +8,7 @@
 #include "ops_settings.h"
 #include "ops_table.h"
 #include "ops_transact.h"
+#include "partiql_run.h"
 #include "ttl.h"
 #include "write.h"
 
@@ -45,6 +46,9 @@ static const struct op ops[] = {
 	{.model = &dynamodb_op_RestoreTableFromBackup, .run = ddb_restore_table_from_backup, .mode = OP_WRITE, .access = ddb_access_backup},
 	{.model = &dynamodb_op_RestoreTableToPointInTime, .run = ddb_restore_table_to_point_in_time, .mode = OP_WRITE, .access = ddb_access_table},
 	{.model = &dynamodb_op_UpdateContinuousBackups, .run = ddb_update_continuous_backups, .mode = OP_WRITE, .access = ddb_access_table},
+	{.model = &dynamodb_op_BatchExecuteStatement, .run = ddb_batch_execute_statement, .mode = OP_WRITE, .access = ddb_access_statements},
+	{.model = &dynamodb_op_ExecuteStatement, .run = ddb_execute_statement, .mode = OP_WRITE, .access = ddb_access_statement},
+	{.model = &dynamodb_op_ExecuteTransaction, .run = ddb_execute_transaction, .mode = OP_WRITE, .access = ddb_access_statements},
 };
 
 static const struct job_kind jobs[] = {
