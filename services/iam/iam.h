@@ -67,10 +67,12 @@ void tags_remove(struct list *from, struct list keys);
 
 /* ---- managed policies (managed.c, ops_policy.c) ---- */
 
-struct aws_policy { struct str arn, name, path, id, version, document; int64_t created_ms, updated_ms; };
+struct aws_policy { struct str arn, name, path, id, version, document; int64_t created_ms, updated_ms; size_t number; };
 /* Those of AWS, from managed.json; sorted by ARN. Any thread. */
 const struct aws_policy *aws_policies(size_t *n);
 const struct aws_policy *aws_policy_find(struct str arn);
+/* Its document parsed: once, for good. Any thread. */
+struct policy *aws_policy_parsed(const struct aws_policy *p);
 /* The account's own by ARN; NULL without failing. */
 struct iam_Managed *managed_find(struct call *c, struct str arn);
 /* The default version's document of either; absent when there is none. */
@@ -99,7 +101,7 @@ struct iam_Entity *user_or_caller(struct call *c, struct str name, enum kind *ki
 void resolve_policies(struct call *c, const struct principal *who, struct policy_input *in);
 bool resolve_role(struct call *c, struct str role_arn, struct principal *role, struct str *trust);
 /* All documents that apply to a user, role or group by ARN; for simulation. false: NoSuchEntity. */
-struct documents { struct str *v, *names; size_t n; struct str boundary; };
+struct documents { struct str *v, *names; struct policy **parsed /* where it is kept parsed, else NULL */; size_t n; struct str boundary; };
 bool resolve_documents(struct call *c, struct str arn, struct documents *d);
 
 /* The entity or policy an operation is about, and its condition keys (access.c). */

@@ -1,11 +1,13 @@
 /* AWS's own managed policies, from managed.json (see README.md for its source), read once when first asked for.
  *
- * What always holds: after that the table is constant, so any thread may read it. */
+ * What always holds: after that the table is constant, so any thread may read it; parsed documents are kept beside it,
+ * each put there once. */
 #include "iam.h"
 
 #include "base/time.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* The file's bytes in the program: relative to the root of the tree, where the build runs. */
@@ -17,6 +19,9 @@ extern const char iam_managed_json[], iam_managed_json_end[];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct aws_policy *table;
 static size_t table_n;
+static _Atomic(struct policy *) *parsed;
+static pthread_mutex_t parsing = PTHREAD_MUTEX_INITIALIZER;
+static struct arena *parsed_arena;
 
 static int by_arn(const void *x, const void *y)
 {
@@ -57,6 +62,10 @@ static void load(void)
 		ASSERT(ok);
 	}
 	qsort(table, table_n, sizeof *table, by_arn);
+	for (size_t i = 0; i < table_n; i++)
+		table[i].number = i;
+	parsed = arena_alloc_array(a, sizeof *parsed, table_n);
+	parsed_arena = a;
 }
 
 const struct aws_policy *aws_policies(size_t *n)
@@ -73,4 +82,22 @@ const struct aws_policy *aws_policy_find(struct str arn)
 	pthread_once(&once, load);
 	const struct aws_policy wanted = {.arn = arn};
 	return bsearch(&wanted, table, table_n, sizeof *table, by_arn);
+}
+
+struct policy *aws_policy_parsed(const struct aws_policy *p)
+{
+	ASSERT(p->number < table_n && p == &table[p->number]);
+	struct policy *got = atomic_load(&parsed[p->number]);
+	if (got != NULL)
+		return got;
+	pthread_mutex_lock(&parsing);
+	got = atomic_load(&parsed[p->number]);
+	if (got == NULL) {
+		struct str why;
+		got = policy_parse(parsed_arena, p->document, POLICY_IDENTITY, &why);
+		ASSERT(got != NULL); /* test_iam.py attaches them all */
+		atomic_store(&parsed[p->number], got);
+	}
+	pthread_mutex_unlock(&parsing);
+	return got;
 }

@@ -8,7 +8,7 @@ enum { POLICIES_MAX = 512 };
 
 struct gather { struct call *c; struct documents *d; size_t cap; };
 
-static void add(struct gather *g, struct str name, struct str document)
+static void add(struct gather *g, struct str name, struct str document, struct policy *kept)
 {
 	struct documents *d = g->d;
 	if (!str_present(document) || d->n == POLICIES_MAX)
@@ -17,9 +17,11 @@ static void add(struct gather *g, struct str name, struct str document)
 		size_t more = g->cap > 0 ? g->cap * 2 : 8;
 		d->v = arena_grow(g->c->arena, d->v, sizeof *d->v, g->cap, more);
 		d->names = arena_grow(g->c->arena, d->names, sizeof *d->names, g->cap, more);
+		d->parsed = arena_grow(g->c->arena, d->parsed, sizeof *d->parsed, g->cap, more);
 		g->cap = more;
 	}
 	d->names[d->n] = name;
+	d->parsed[d->n] = kept;
 	d->v[d->n++] = document;
 }
 
@@ -27,14 +29,18 @@ static void add_entity(struct gather *g, const struct iam_Entity *e)
 {
 	for (uint32_t i = 0; i < e->Inline.n; i++) {
 		const struct iam_Documents_entry *d = (const struct iam_Documents_entry *)e->Inline.v + i;
-		add(g, d->key, d->value);
+		add(g, d->key, d->value, NULL);
 	}
 	for (uint32_t i = 0; i < e->Attached.n; i++) {
 		struct str arn = *LIST_AT(e->Attached, struct str, i), name = arn;
 		ptrdiff_t slash = str_rfind(arn, '/');
 		if (slash >= 0)
 			name = str_slice(arn, (size_t)slash + 1, arn.n);
-		add(g, name, managed_document(g->c, arn));
+		const struct aws_policy *aws = aws_policy_find(arn);
+		if (aws != NULL)
+			add(g, name, aws->document, aws_policy_parsed(aws));
+		else
+			add(g, name, managed_document(g->c, arn), NULL);
 	}
 }
 
@@ -115,13 +121,13 @@ void resolve_policies(struct call *c, const struct principal *who, struct policy
 			in->boundary = parsed_or_nothing(c, managed_document(&here, e->Boundary));
 	}
 	if (who->type == PRINCIPAL_FEDERATED && !str_present(who->session_name)) /* root asked for it: all that the session policy leaves */
-		add(&g, S("root"), S("{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"));
+		add(&g, S("root"), S("{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}"), NULL);
 	if (str_present(who->session_policy))
 		in->session = session_of(&here, who->session_policy);
 	struct policy **v = arena_array(c->arena, struct policy *, d.n);
 	size_t n = 0;
 	for (size_t i = 0; i < d.n; i++) {
-		struct policy *p = parsed(c, d.v[i]);
+		struct policy *p = d.parsed[i] != NULL ? d.parsed[i] : parsed(c, d.v[i]);
 		if (p != NULL)
 			v[n++] = p;
 	}
