@@ -177,7 +177,7 @@ OPERATION(list_urls);
 bool url_claims(const struct wire_request *r);
 void url_serve(struct call *c);
 
-extern const struct cfn_type lambda_cfn_types[];
-extern const size_t n_lambda_cfn_types;
+enum { LAMBDA_CFN_TYPES = 9 };
+extern const struct cfn_type lambda_cfn_types[LAMBDA_CFN_TYPES];
 
 #endif
