@@ -52,18 +52,30 @@ const char *assets_dir(void)
 	return real;
 }
 
-const char *python_packages(void)
+/* A folder below the runtimes directory, by its absolute path; NULL when it is not there. */
+static const char *runtimes_folder(const char *name, char *path, size_t n)
 {
-	static char path[1024];
 	if (path[0] == '\0' && service_config()->runtime_dir != NULL) {
 		char wanted[1024];
-		snprintf(wanted, sizeof wanted, "%s/python", service_config()->runtime_dir);
+		snprintf(wanted, sizeof wanted, "%s/%s", service_config()->runtime_dir, name);
 		char *real = realpath(wanted, NULL);
 		if (real != NULL)
-			snprintf(path, sizeof path, "%s", real);
+			snprintf(path, n, "%s", real);
 		free(real);
 	}
 	return path[0] != '\0' ? path : NULL;
+}
+
+const char *python_packages(void)
+{
+	static char path[1024];
+	return runtimes_folder("python", path, sizeof path);
+}
+
+const char *node_packages(void)
+{
+	static char path[1024];
+	return runtimes_folder("nodejs/node_modules", path, sizeof path);
 }
 
 /* ---- Python: the same version when it is installed, else the newest ---- */

@@ -162,5 +162,6 @@ struct interpreter { char path[300], from[300], to[300], version[40]; };
 bool interpreter_find(struct str runtime, struct interpreter *out);
 bool interpreter_known(struct str runtime); /* asking does not start a process: else do it on a worker */
 const char *python_packages(void); /* directory with boto3, or NULL */
+const char *node_packages(void);   /* node_modules with AWS's SDK, or NULL */
 
 #endif

@@ -345,6 +345,8 @@ static void launch(struct plan *p)
 	mount_add(&m, assets_dir(), "/var/runtime");
 	if (is_python(p->config->Runtime))
 		mount_add(&m, python_packages(), "/var/lang/python");
+	else if (node_packages() != NULL && is_node(p->config->Runtime)) /* where import looks from /var/task */
+		mount_add(&m, node_packages(), "/var/node_modules");
 	if (in.from[0] != '\0')
 		mount_add(&m, in.from, in.to);
 	int own_port = service_config()->port;
