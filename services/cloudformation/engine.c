@@ -75,6 +75,29 @@ static struct str failed_names(struct call *c, struct stack_resources all)
 	return b.n > 0 ? buf_view(&b) : STR_NONE;
 }
 
+/* "The following resource(s) failed to create: [A]. The following resource(s) failed to update: [B]. " */
+static struct str failed_sentence(struct call *c, struct stack_resources all)
+{
+	static const char *const verbs[] = {"create", "update"};
+	struct buf out;
+	buf_init(&out, c->arena, 131072);
+	for (size_t v = 0; v < COUNT_OF(verbs); v++) {
+		size_t n = 0;
+		for (size_t i = 0; i < all.n; i++) {
+			const struct cloudformation_ResourceRecord *r = all.v[i];
+			if (!yes(r->Failed) || !is(r->Status, v == 0 ? "CREATE_FAILED" : "UPDATE_FAILED"))
+				continue;
+			if (n++ == 0)
+				buf_printf(&out, "The following resource(s) failed to %s: [%.*s", verbs[v], STR_ARG(r->LogicalId));
+			else
+				buf_printf(&out, ", %.*s", STR_ARG(r->LogicalId));
+		}
+		if (n > 0)
+			buf_lit(&out, "]. ");
+	}
+	return out.n > 0 ? buf_view(&out) : STR_NONE;
+}
+
 static bool any_task(struct stack_resources all)
 {
 	for (size_t i = 0; i < all.n; i++)
@@ -175,6 +198,12 @@ void engine_update(struct call *c, struct cloudformation_StackRecord *s)
 	s->Operation = operation_token(c);
 	s->Updated = SOME_TIME(c->now_ms);
 	stack_set_status(c, s, "UPDATE_IN_PROGRESS", str_present(s->ParentId) ? STR_NONE : S("User Initiated"));
+	struct stack_resources all = stack_resources(c, s->Id);
+	for (size_t i = 0; i < all.n; i++) {
+		all.v[i]->Change = STR_NONE; /* of the operation before */
+		all.v[i]->Before = all.v[i]->Wanted = NULL;
+		stack_resource_save(c, s->Id, all.v[i]);
+	}
 	enlist_template(c, s);
 	begin_phase(c, s, "UPDATE");
 }
@@ -239,9 +268,9 @@ static void end_operation(struct call *c, struct cloudformation_StackRecord *s, 
 
 static void create_failed(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all, struct str reason)
 {
-	struct str names = failed_names(c, all);
+	struct str names = failed_sentence(c, all);
 	if (str_present(names))
-		reason = arena_printf(c->arena, "The following resource(s) failed to create: [%.*s]. ", STR_ARG(names));
+		reason = names;
 	cancel_running(c, s, all);
 	if (is(s->OnFailure, "DO_NOTHING")) {
 		for (size_t i = 0; i < all.n; i++)
@@ -297,9 +326,9 @@ static void begin_restore(struct call *c, struct cloudformation_StackRecord *s, 
 
 static void update_failed(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all, struct str reason)
 {
-	struct str names = failed_names(c, all);
+	struct str names = failed_sentence(c, all);
 	if (str_present(names))
-		reason = arena_printf(c->arena, "The following resource(s) failed to update: [%.*s]. ", STR_ARG(names));
+		reason = names;
 	if (is(s->OnFailure, "DO_NOTHING")) {
 		cancel_running(c, s, all);
 		for (size_t i = 0; i < all.n; i++)

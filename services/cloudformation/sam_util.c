@@ -43,14 +43,14 @@ struct json *sam_text(struct sam *s, struct str text) { return json_new_str(s->a
 struct json *sam_one(struct sam *s, const char *key, const struct json *value)
 {
 	struct json *o = json_new_object(s->a);
-	json_set(s->a, o, str_c(key), value);
+	json_set(s->a, o, str_c(key), value != NULL ? value : json_new_null(s->a)); /* null is refused when the result is checked */
 	return o;
 }
 
 struct json *sam_list(struct sam *s, const struct json *only)
 {
 	struct json *list = json_new_array(s->a);
-	json_push(s->a, list, only);
+	json_push(s->a, list, only != NULL ? only : json_new_null(s->a));
 	return list;
 }
 

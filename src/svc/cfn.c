@@ -56,9 +56,15 @@ static const char *handler_code(const struct wire_error *e)
 
 enum cfn_status cfn_fail_as(struct cfn_resource *r, const struct wire_error *e)
 {
-	return cfn_fail(r, "Resource handler returned message: \"%.*s (Service: %s, Status Code: %d, Request ID: %.*s)\" "
+	/* the "Lambda" of AWS::Lambda::Function */
+	struct str rest = str_c(r->type);
+	str_cut(&rest, ':');
+	if (rest.n > 0)
+		rest = str_slice(rest, 1, rest.n);
+	struct str service = str_cut(&rest, ':');
+	return cfn_fail(r, "Resource handler returned message: \"%.*s (Service: %.*s, Status Code: %d, Request ID: %.*s)\" "
 	                "(RequestToken: %.*s, HandlerErrorCode: %s)", STR_ARG(e->message.n > 0 ? e->message : e->code),
-	                r->type, e->status, STR_ARG(r->c->request_id), STR_ARG(r->client_token), handler_code(e));
+	                STR_ARG(service), e->status, STR_ARG(r->c->request_id), STR_ARG(r->client_token), handler_code(e));
 }
 
 struct json *cfn_input(struct cfn_resource *r, const char *const *pairs)

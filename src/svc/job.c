@@ -67,8 +67,13 @@ void job_put(struct call *c, const char *kind, struct str id, int64_t due_ms, st
 	int64_t old_ms;
 	if (due_of(c->txn, c->arena, id_key, &old_ms))
 		txn_del(c->txn, key_bytes(job_key(c->arena, old_ms, service, c->account, c->region, str_c(kind), id)));
-	put_record(c->txn, c->arena, job_key(c->arena, due_ms, service, c->account, c->region, str_c(kind), id), id_key, due_ms,
-		0, payload);
+	struct key *k = job_key(c->arena, due_ms, service, c->account, c->region, str_c(kind), id);
+	if (str_eq(key_bytes(k), t->job_key)) {
+		/* the run that puts it has this very key, and is in flight: it would be passed over */
+		due_ms++;
+		k = job_key(c->arena, due_ms, service, c->account, c->region, str_c(kind), id);
+	}
+	put_record(c->txn, c->arena, k, id_key, due_ms, 0, payload);
 	t->jobs_changed = true;
 }
 
