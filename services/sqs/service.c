@@ -44,5 +44,7 @@ const struct service service_sqs = {
 	.jobs = jobs,
 	.n_jobs = COUNT_OF(jobs),
 	.body_max = 8 << 20,
+	.cfn_types = sqs_cfn_types,
+	.n_cfn_types = COUNT_OF(sqs_cfn_types),
 	.resource_policy = resource_policy,
 };
