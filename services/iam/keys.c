@@ -1,12 +1,13 @@
 /* Long-term access keys in memory: who signs with which secret.
  *
- * What always holds: the table belongs to the loop thread and says what is committed: it is read from the store at start
- * and again for one user in the effect of a call that changed it. Root of the server's account has the keys test/test;
- * a key that is a 12-digit account id is root of that account, with the secret "test". */
+ * What always holds: the table says what is committed: it is read from the store at start and again for one user in the
+ * effect of a call that changed it, both on the loop thread; any thread may ask, so it is behind a lock. Root of the
+ * server's account has the keys test/test; a key that is a 12-digit account id is root of that account, secret "test". */
 #include "iam.h"
 
 #include "base/map.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 struct owner {
@@ -21,6 +22,7 @@ struct entry { struct str secret; const struct owner *owner; };
 
 static struct map entries; /* access key id -> struct entry */
 static struct owner *owners;
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 
 static void owner_free(struct owner *o)
 {
@@ -130,9 +132,11 @@ static void on_change(void *block)
 	struct str account = str_of(ch->account, 12), value;
 	struct arena *a = arena_new(0);
 	struct txn *t = store_read(service_store());
+	pthread_rwlock_wrlock(&lock);
 	forget(account, ch->kind, str_of(ch->name, ch->name_n));
 	if (txn_get(t, str_of(ch->key, ch->key_n), a, &value))
 		remember(account, ch->kind, value);
+	pthread_rwlock_unlock(&lock);
 	txn_end(t);
 	arena_free(a);
 }
@@ -168,18 +172,9 @@ static void root_of(struct str account, struct arena *a, struct principal *who)
 		.arn = arena_join(a, S("arn:aws:iam::"), account, S(":root"))};
 }
 
-bool keys_secret_of(struct str access_key, struct arena *a, struct principal *who, struct str *secret)
+/* Copied: the table may change while the call runs. */
+static void copy_out(const struct entry *e, struct arena *a, struct principal *who, struct str *secret)
 {
-	bool server_root = str_eq(access_key, S("test"));
-	if (server_root || is_account_id(access_key)) {
-		root_of(server_root ? str_c(service_config()->account) : access_key, a, who);
-		*secret = S("test");
-		return true;
-	}
-	const struct entry *e = map_get(&entries, access_key);
-	if (e == NULL)
-		return false;
-	/* copied: the table may change while the call runs */
 	const struct principal *p = &e->owner->who;
 	struct param_tag *tags = arena_array(a, struct param_tag, p->n_tags);
 	*who = *p;
@@ -191,5 +186,20 @@ bool keys_secret_of(struct str access_key, struct arena *a, struct principal *wh
 		tags[i] = (struct param_tag){arena_dup(a, p->tags[i].key), arena_dup(a, p->tags[i].value), false};
 	who->tags = tags;
 	*secret = arena_dup(a, e->secret);
-	return true;
+}
+
+bool keys_secret_of(struct str access_key, struct arena *a, struct principal *who, struct str *secret)
+{
+	bool server_root = str_eq(access_key, S("test"));
+	if (server_root || is_account_id(access_key)) {
+		root_of(server_root ? str_c(service_config()->account) : access_key, a, who);
+		*secret = S("test");
+		return true;
+	}
+	pthread_rwlock_rdlock(&lock);
+	const struct entry *e = map_get(&entries, access_key);
+	if (e != NULL)
+		copy_out(e, a, who, secret);
+	pthread_rwlock_unlock(&lock);
+	return e != NULL;
 }

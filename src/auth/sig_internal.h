@@ -36,6 +36,11 @@ bool sig_fail(struct sig_error *err, int status, const char *code, struct str me
 /* 32 bytes as 64 lower-case digits. */
 void sig_hex(const unsigned char in[32], char out[64]);
 
+/* Take a credential scope apart into the claim: "AKID/20150830/us-east-1/iam/aws4_request". */
+bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c, struct sig_error *err);
+
+/* base64 of HMAC-SHA1. */
+struct str sigv2_mac(struct arena *a, struct str secret, struct str text);
 /* Signature Version 2 (sigv2.c). */
 bool sigv2_parse(struct arena *a, const struct sig_request *r, struct str authorization, struct sig_claim *c,
                  struct sig_error *err);

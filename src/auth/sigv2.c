@@ -130,6 +130,15 @@ static void write_resource(struct arena *a, struct buf *b, const struct sig_requ
 	}
 }
 
+struct str sigv2_mac(struct arena *a, struct str secret, struct str text)
+{
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	if (HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n, mac, &n) == NULL)
+		die("HMAC-SHA1 failed");
+	return base64_encode(a, str_of((const char *)mac, n));
+}
+
 static bool matches(struct arena *a, const struct sig_request *r, const struct sig_claim *c, struct str secret, struct str bucket)
 {
 	struct buf b;
@@ -153,11 +162,7 @@ static bool matches(struct arena *a, const struct sig_request *r, const struct s
 		buf_putc(&b, '\n');
 	}
 	write_resource(a, &b, r, bucket);
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	if (HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)b.p, b.n, mac, &n) == NULL)
-		die("HMAC-SHA1 failed");
-	return secret_eq(base64_encode(a, str_of((const char *)mac, n)), c->signature);
+	return secret_eq(sigv2_mac(a, secret, buf_view(&b)), c->signature);
 }
 
 /* What stands before ".s3." or ".localhost" in the host: a virtual-host bucket. Which host names are buckets is the

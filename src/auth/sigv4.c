@@ -31,7 +31,7 @@ bool sig_fail(struct sig_error *err, int status, const char *code, struct str me
 /* ---- parsing ---- */
 
 /* "AKID/20150830/us-east-1/iam/aws4_request", read from the end: S3 access keys may hold slashes. */
-static bool parse_scope(struct arena *a, struct str credential, struct sig_claim *c, struct sig_error *err)
+bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c, struct sig_error *err)
 {
 	struct str part[4], rest = credential; /* terminator, service, region, date */
 	for (size_t i = 0; i < 4; i++) {
@@ -116,7 +116,7 @@ static bool parse_header(struct arena *a, const struct sig_request *r, struct st
 	c->access_key = credential; /* for the message only */
 	if (!str_present(credential) || !str_present(c->signature) || !str_present(c->signed_headers) || !str_present(c->amz_date))
 		return header_incomplete(a, err, c);
-	if (!parse_scope(a, credential, c, err))
+	if (!sig_parse_scope(a, credential, c, err))
 		return false;
 	if (!signs_host(c->signed_headers))
 		return sig_fail(err, 403, "SignatureDoesNotMatch", S("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."));
@@ -147,7 +147,7 @@ static bool parse_query(struct arena *a, const struct sig_request *r, struct sig
 	    !str_present(c->signature) || (s3 && !str_present(expires)))
 		return query_fail(err, s3, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
 			"X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.");
-	if (!parse_scope(a, credential, c, err))
+	if (!sig_parse_scope(a, credential, c, err))
 		return false;
 	if (!signs_host(c->signed_headers))
 		return query_fail(err, s3, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");

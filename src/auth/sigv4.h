@@ -44,6 +44,14 @@ bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_c
 bool sig_chunk_verify(struct sig_chunks *c, struct str chunk_sha256_hex, struct str signature_hex);
 bool sig_trailer_verify(struct sig_chunks *c, struct str trailers_canonical, struct str signature_hex);
 
+/* S3's POST form, which signs its policy document alone: fields x-amz-algorithm, x-amz-credential, x-amz-date,
+ * x-amz-signature (V4), or AWSAccessKeyId and signature (V2: credential and amz_date absent). `policy` is the field as it
+ * came, in base64. Parse fills the claim (the session token is the caller's to add); the policy's own expiration and
+ * conditions are the caller's to check. */
+bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential, struct str amz_date, struct str access_key,
+                    struct str signature, struct sig_claim *claim, struct sig_error *err);
+bool sig_post_verify(struct arena *a, const struct sig_claim *claim, struct str secret, struct str policy, struct sig_error *err);
+
 /* Sign, for our own outgoing calls and tests: gives the Authorization header's value. */
 struct str sig_sign(struct arena *a, const struct sig_request *r, struct str access_key, struct str secret,
                     struct str region, struct str service, struct str amz_date, struct str payload_hash);

@@ -5,6 +5,7 @@
  * account passes unless a resource policy denies. Source: "Policy evaluation logic" (IAM User Guide). */
 #include "svc/task.h"
 
+#include "auth/session.h"
 #include "base/time.h"
 #include "svc/arn.h"
 
@@ -139,6 +140,18 @@ const struct principal *service_principal(struct call *c, const char *principal,
 	if (arn_parse(source_arn, &arn))
 		p->source_account = arn.account;
 	return p;
+}
+
+bool principal_of_key(struct call *c, struct str access_key, struct str token, struct principal *who, struct str *secret)
+{
+	if (token.n > 0)
+		return session_open(c->arena, token, who, secret) && str_eq(who->access_key, access_key) && who->token_expires_ms > c->now_ms;
+	for (size_t i = 0; i < n_services; i++)
+		if (services[i]->secret_of != NULL && services[i]->secret_of(access_key, c->arena, who, secret)) {
+			who->access_key = access_key;
+			return true;
+		}
+	return false;
 }
 
 static bool trusted(struct call *c, struct str role_arn, struct str trust_text, const struct principal *who)

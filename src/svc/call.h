@@ -90,6 +90,9 @@ bool authorize(struct call *c, const char *action, struct str resource, const st
 /* The decision alone. */
 struct verdict authorize_as(struct call *c, const struct principal *who, struct str action, struct str resource,
                             const struct access_extra *x);
+/* Who owns an access key (with its session token, or absent) and its secret: for signatures that only a service can read
+ * (S3's POST form). Strings in the call's arena. false: no such key, a token of another one, or expired. */
+bool principal_of_key(struct call *c, struct str access_key, struct str token, struct principal *who, struct str *secret);
 /* iam:PassRole on the role for a service principal, and the role's trust in it. Fails c when not. */
 bool authorize_pass_role(struct call *c, struct str role_arn, const char *service_principal);
 

@@ -57,7 +57,7 @@ struct service {
 	void (*stop)(void);
 	/* The policies of a principal; only iam has it. Fills the sets from the store through c->txn. */
 	void (*policies)(struct call *c, const struct principal *who, struct policy_input *in);
-	/* Long-term access keys; only iam has it: loop thread, from memory. false: no such key. */
+	/* Long-term access keys; only iam has it: from memory, any thread. false: no such key. */
 	bool (*secret_of)(struct str access_key, struct arena *a, struct principal *who, struct str *secret);
 	/* A role by ARN; only iam has it. Fills what a session of it carries (role_arn, name, user_id without session, account,
 	 * tags; token_expires_ms is the longest session, a span) and its trust policy. false: no such role. */

@@ -78,7 +78,8 @@ static void test_keys_of_documents(void **state)
 	struct arena *a = arena_new(0);
 	struct list keys = {0};
 	document_keys(a, S("{\"Statement\":[{\"Resource\":\"${aws:username}/${aws:PrincipalTag/x, 'y'}${*}\",\"Condition\":{\"StringLike\":"
-		"{\"s3:prefix\":[\"a\",\"${AWS:UserName}\"]},\"Bool\":{\"aws:SecureTransport\":true}}},{\"Condition\":{\"Null\":{\"S3:Prefix\":true}}}]}"), &keys);
+		"{\"s3:prefix\":[\"a\",\"${AWS:UserName}\"]},\"Bool\":{\"aws:SecureTransport\":true}}},"
+		"{\"Condition\":{\"Null\":{\"S3:Prefix\":true}}}]}"), &keys);
 	const char *const wanted[] = {"s3:prefix", "aws:SecureTransport", "aws:username", "aws:PrincipalTag/x"};
 	assert_int_equal(keys.n, COUNT_OF(wanted));
 	for (uint32_t i = 0; i < keys.n; i++)

@@ -347,6 +347,37 @@ static void test_v2_query(void **state)
 	refused(&r, STR_NONE, 1175139620000, 403, "AccessDenied", "requires the Signature, Expires and AWSAccessKeyId");
 }
 
+/* ---- POST forms ---- */
+
+#define POST_POLICY \
+	"eyAiZXhwaXJhdGlvbiI6ICIyMDE1LTEyLTMwVDEyOjAwOjAwLjAwMFoiLA0KICAiY29uZGl0aW9ucyI6IFsNCiAgICB7ImJ1Y2tldCI6ICJzaWd2NGV4YW1w" \
+	"bGVidWNrZXQifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRrZXkiLCAidXNlci91c2VyMS8iXSwNCiAgICB7ImFjbCI6ICJwdWJsaWMtcmVhZCJ9LA0KICAg" \
+	"IHsic3VjY2Vzc19hY3Rpb25fcmVkaXJlY3QiOiAiaHR0cDovL3NpZ3Y0ZXhhbXBsZWJ1Y2tldC5zMy5hbWF6b25hd3MuY29tL3N1Y2Nlc3NmdWxfdXBsb2Fk" \
+	"Lmh0bWwifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRDb250ZW50LVR5cGUiLCAiaW1hZ2UvIl0sDQogICAgeyJ4LWFtei1tZXRhLXV1aWQiOiAiMTQzNjUx" \
+	"MjM2NTEyNzQifSwNCiAgICB7IngtYW16LXNlcnZlci1zaWRlLWVuY3J5cHRpb24iOiAiQUVTMjU2In0sDQogICAgWyJzdGFydHMtd2l0aCIsICIkeC1hbXot" \
+	"bWV0YS10YWciLCAiIl0sDQoNCiAgICB7IngtYW16LWNyZWRlbnRpYWwiOiAiQUtJQUlPU0ZPRE5ON0VYQU1QTEUvMjAxNTEyMjkvdXMtZWFzdC0xL3MzL2F3" \
+	"czRfcmVxdWVzdCJ9LA0KICAgIHsieC1hbXotYWxnb3JpdGhtIjogIkFXUzQtSE1BQy1TSEEyNTYifSwNCiAgICB7IngtYW16LWRhdGUiOiAiMjAxNTEyMjlU" \
+	"MDAwMDAwWiIgfQ0KICBdDQp9"
+#define POST_V2 "QyigO3Da7gYxPW1IXllc6C7gI74="
+
+/* "Example: Browser-Based Upload using HTTP POST" (S3 API Reference): the policy there and its signature. */
+static void test_post_form(void **state)
+{
+	(void)state;
+	const struct str policy = S(POST_POLICY), credential = S(KEY "/20151229/us-east-1/s3/aws4_request"), date = S("20151229T000000Z"),
+		algorithm = S("AWS4-HMAC-SHA256"), signature = S("8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e");
+	assert_true(sig_post_parse(a, algorithm, credential, date, STR_NONE, signature, &claim, &err));
+	assert_true(str_eq(claim.access_key, S(KEY)));
+	assert_true(sig_post_verify(a, &claim, SECRET, policy, &err));
+	assert_false(sig_post_verify(a, &claim, SECRET, str_slice(policy, 4, policy.n), &err));
+	assert_string_equal(err.code, "SignatureDoesNotMatch");
+	assert_false(sig_post_parse(a, algorithm, credential, STR_NONE, STR_NONE, signature, &claim, &err));
+	assert_true(str_find_str(err.message, S("'X-Amz-Date'")) > 0);
+	assert_true(sig_post_parse(a, STR_NONE, STR_NONE, STR_NONE, S(KEY), S(POST_V2), &claim, &err));
+	assert_true(sig_post_verify(a, &claim, SECRET, policy, &err));
+	assert_false(sig_post_parse(a, STR_NONE, STR_NONE, STR_NONE, S(KEY), STR_NONE, &claim, &err));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -354,7 +385,7 @@ int main(void)
 		T(test_s3_get_object), T(test_s3_put_object_with_escaped_path), T(test_s3_query_parameters), T(test_s3_presigned),
 		T(test_s3_presigned_with_faults), T(test_s3_refuses_unsigned_amz_headers), T(test_s3_clock_skew), T(test_body_is_signed),
 		T(test_clock_skew), T(test_malformed_authorization), T(test_no_signature), T(test_date_header), T(test_chunks),
-		T(test_trailer), T(test_v2_header), T(test_v2_query),
+		T(test_trailer), T(test_v2_header), T(test_v2_query), T(test_post_form),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

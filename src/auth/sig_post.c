@@ -1,0 +1,48 @@
+/* S3's POST form: a browser sends a policy document and a signature over it.
+ *
+ * Source: "Authenticating Requests: Browser-Based Uploads Using POST (AWS Signature Version 4)" and "Browser-based uploads
+ * using POST (AWS signature version 2)", S3 API Reference and User Guide. */
+#include "auth/sig_internal.h"
+
+bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential, struct str amz_date, struct str access_key,
+                    struct str signature, struct sig_claim *claim, struct sig_error *err)
+{
+	*claim = (struct sig_claim){.kind = SIG_V2_QUERY, .access_key = access_key, .signature = signature, .service = S("s3")};
+	if (str_present(access_key) && !str_present(credential)) {
+		if (str_present(signature))
+			return true;
+		return sig_fail(err, 400, "InvalidArgument", S("Bucket POST must contain a field named 'signature'.  "
+			"If it is specified, please check the order of the fields."));
+	}
+	claim->kind = SIG_V4_QUERY;
+	claim->amz_date = amz_date;
+	static const struct { const char *name; } fields[] = {{"X-Amz-Algorithm"}, {"X-Amz-Credential"}, {"X-Amz-Date"}, {"X-Amz-Signature"}};
+	const struct str values[] = {algorithm, credential, amz_date, signature};
+	for (size_t i = 0; i < COUNT_OF(fields); i++)
+		if (!str_present(values[i]))
+			return sig_fail(err, 400, "InvalidArgument", arena_printf(a,
+				"Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", fields[i].name));
+	if (!str_eq(algorithm, S("AWS4-HMAC-SHA256")))
+		return sig_fail(err, 400, "InvalidArgument", S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
+	return sig_parse_scope(a, credential, claim, err);
+}
+
+bool sig_post_verify(struct arena *a, const struct sig_claim *claim, struct str secret, struct str policy, struct sig_error *err)
+{
+	ASSERT(claim->kind == SIG_V4_QUERY || claim->kind == SIG_V2_QUERY);
+	struct str made;
+	char hex[64];
+	if (claim->kind == SIG_V2_QUERY) {
+		made = sigv2_mac(a, secret, policy);
+	} else {
+		struct hmac_key spare;
+		unsigned char raw[32], mac[32];
+		hmac_finish(signing_key(secret, claim, &spare, raw), policy.p, policy.n, mac);
+		sig_hex(mac, hex);
+		made = str_of(hex, 64);
+	}
+	if (secret_eq(made, claim->signature))
+		return true;
+	return sig_fail(err, 403, "SignatureDoesNotMatch", S("The request signature we calculated does not match the signature you "
+		"provided. Check your key and signing method."));
+}
