@@ -412,7 +412,7 @@ static void forget_below(struct call *c, const char *table, struct str name)
 
 void function_forget(struct call *c, struct str name)
 {
-	static const char *const tables[] = {"fn", "meta", "alias", "policy", "eventconfig"};
+	static const char *const tables[] = {"fn", "meta", "alias", "policy", "eventconfig", "url"};
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		forget_below(c, tables[i], name);
 }

@@ -11,11 +11,13 @@ static const struct op ops[] = {
 	ROW(CreateAlias, create_alias, OP_WRITE),
 	ROW(CreateEventSourceMapping, create_mapping, OP_WRITE),
 	ROW(CreateFunction, create_function, OP_WRITE),
+	ROW(CreateFunctionUrlConfig, create_url, OP_WRITE),
 	ROW(DeleteAlias, delete_alias, OP_WRITE),
 	ROW(DeleteEventSourceMapping, delete_mapping, OP_WRITE),
 	ROW(DeleteFunction, delete_function, OP_WRITE),
 	ROW(DeleteFunctionConcurrency, delete_concurrency, OP_WRITE),
 	ROW(DeleteFunctionEventInvokeConfig, delete_event_config, OP_WRITE),
+	ROW(DeleteFunctionUrlConfig, delete_url, OP_WRITE),
 	ROW(DeleteLayerVersion, delete_layer_version, OP_WRITE),
 	ROW(GetAccountSettings, get_account_settings, OP_READ),
 	ROW(GetAlias, get_alias, OP_READ),
@@ -25,6 +27,7 @@ static const struct op ops[] = {
 	ROW(GetFunctionConfiguration, get_function_configuration, OP_READ),
 	ROW(GetFunctionEventInvokeConfig, get_event_config, OP_READ),
 	ROW(GetFunctionRecursionConfig, get_recursion, OP_READ),
+	ROW(GetFunctionUrlConfig, get_url, OP_READ),
 	ROW(GetLayerVersion, get_layer_version, OP_READ),
 	ROW(GetLayerVersionByArn, get_layer_version_by_arn, OP_READ),
 	ROW(GetLayerVersionPolicy, get_layer_policy, OP_READ),
@@ -34,6 +37,7 @@ static const struct op ops[] = {
 	ROW(ListAliases, list_aliases, OP_READ),
 	ROW(ListEventSourceMappings, list_mappings, OP_READ),
 	ROW(ListFunctionEventInvokeConfigs, list_event_configs, OP_READ),
+	ROW(ListFunctionUrlConfigs, list_urls, OP_READ),
 	ROW(ListFunctions, list_functions, OP_READ),
 	ROW(ListLayerVersions, list_layer_versions, OP_READ),
 	ROW(ListLayers, list_layers, OP_READ),
@@ -53,13 +57,20 @@ static const struct op ops[] = {
 	ROW(UpdateFunctionCode, update_function_code, OP_WRITE),
 	ROW(UpdateFunctionConfiguration, update_function_configuration, OP_WRITE),
 	ROW(UpdateFunctionEventInvokeConfig, update_event_config, OP_WRITE),
+	ROW(UpdateFunctionUrlConfig, update_url, OP_WRITE),
 };
 
 static const struct job_kind jobs[] = {{"async", async_job}};
 
-static bool claims(const struct wire_request *r) { return code_claims(r); }
+static bool claims(const struct wire_request *r) { return code_claims(r) || url_claims(r); }
 
-static void serve(struct call *c) { code_serve(c); }
+static void serve(struct call *c)
+{
+	if (code_claims(c->http))
+		code_serve(c);
+	else
+		url_serve(c);
+}
 
 static const struct op raw = {.run = serve, .mode = OP_READ};
 
