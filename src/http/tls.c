@@ -254,15 +254,6 @@ static const char *load(struct http_tls *t)
 	return t->bad;
 }
 
-static bool files_there(struct http_tls *t)
-{
-	static const char *const names[] = {"ca.key", "ca.pem", "server.key", "server.pem"};
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (access(path_of(t, names[i]), R_OK) != 0)
-			return false;
-	return true;
-}
-
 struct http_tls *tls_open(const char *dir, const char *base_name, char **why)
 {
 	struct http_tls *t = calloc(1, sizeof *t);
@@ -273,15 +264,10 @@ struct http_tls *tls_open(const char *dir, const char *base_name, char **why)
 	t->dir = arena_dup(t->arena, str_c(dir));
 	t->base_name = arena_dup(t->arena, base_name != NULL && *base_name != '\0' ? str_c(base_name) : S("localhost"));
 	map_init(&t->minted, NULL);
-	const char *bad = NULL;
 	errno = 0;
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		bad = "cannot make the directory";
-	else if (!files_there(t))
-		bad = load(t);
-	if (bad == NULL)
+	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
 		return t;
-	if (asprintf(why, "%s in %s%s%s", bad, dir, errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "") < 0)
+	if (asprintf(why, "cannot make the directory %s: %s", dir, strerror(errno)) < 0)
 		die("out of memory");
 	tls_close(t);
 	return NULL;

@@ -3,8 +3,8 @@
  * data/tls/ holds ca.pem, ca.key (mode 600), server.pem, server.key. The server certificate names localhost,
  * *.localhost, 127.0.0.1, ::1 and the AWS-like names under the configured base name; it is made again when it is
  * near its end. Other names below localhost and the base name get a certificate of their own when a client asks for
- * them (SNI). Files that are missing are made when opening (20 ms, EC P-256 keys); otherwise
- * nothing is loaded before the first client that speaks TLS, or tls_warm. */
+ * them (SNI). Opening only makes the directory: keys and certificates are made (20 ms and some syncs) or loaded (5 to
+ * 10 ms) by tls_warm, else by the first client that speaks TLS. */
 #ifndef TSUBO_TLS_H
 #define TSUBO_TLS_H
 
