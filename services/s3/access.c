@@ -7,7 +7,7 @@
 #define AUTHENTICATED "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 #define LOG_DELIVERY "http://acs.amazonaws.com/groups/s3/LogDelivery"
 
-bool acls_off(const struct s3_StoredBucket *b) { return !str_present(b->Ownership) || str_eq(b->Ownership, S("BucketOwnerEnforced")); }
+bool acls_off(const struct s3_StoredBucket *b) { return str_eq(b->Ownership, S("BucketOwnerEnforced")); }
 
 static bool yes(struct opt_bool o) { return o.set && o.v; }
 
@@ -112,6 +112,9 @@ bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const 
 		return true;
 	struct verdict v = authorize_as(c, c->who, str_c(action), resource_of(c, b, key), extra_of(c, b));
 	if (v.decision == DECISION_EXPLICIT_DENY)
+		return false;
+	bool restricted = b->Public != NULL && yes(b->Public->RestrictPublicBuckets) && !same_account(c, b) && c->who->type != PRINCIPAL_SERVICE;
+	if (v.decision == DECISION_ALLOW && restricted && policy_public(c, b->PolicyText))
 		return false;
 	return v.decision == DECISION_ALLOW || acl_allows(c, b, grants, need);
 }

@@ -197,6 +197,7 @@ void op_PutObject(struct call *c)
 	notify(c, b, o, "s3:ObjectCreated:Put");
 	out->ETag = etag_quoted(c, o->Tag);
 	out->VersionId = str_present(o->Version) ? o->Version : STR_NONE;
+	out->Expiration = expiration_text(c, b, o);
 	out->ChecksumType = o->SumType;
 	SUM_OUT(out, o->SumKind, o->Sum);
 	if (k.set) {

@@ -40,11 +40,6 @@ void bucket_put(struct call *c, const struct s3_StoredBucket *b);
 bool bucket_versioned(const struct s3_StoredBucket *b); /* Enabled or Suspended */
 struct s3_Owner *owner_of(struct call *c, struct str account);
 struct str canonical_id(struct call *c, struct str account);
-void op_CreateBucket(struct call *c);
-void op_DeleteBucket(struct call *c);
-void op_HeadBucket(struct call *c);
-void op_ListBuckets(struct call *c);
-void op_GetBucketLocation(struct call *c);
 
 /* ---- permission (access.c) ---- */
 enum acl { ACL_NONE, ACL_READ, ACL_WRITE, ACL_READ_ACP, ACL_WRITE_ACP };
@@ -57,10 +52,8 @@ bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const 
 bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str grant[5], bool object, struct list *out);
 struct s3_AccessControlPolicy;
 bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants);
-void op_GetBucketAcl(struct call *c);
-void op_PutBucketAcl(struct call *c);
-void op_GetObjectAcl(struct call *c);
-void op_PutObjectAcl(struct call *c);
+/* Does a bucket policy let everyone in? */
+bool policy_public(struct call *c, struct str text);
 bool acls_off(const struct s3_StoredBucket *b);
 bool grants_public(const struct list *grants);
 struct list owner_grants(struct call *c, struct str account);
@@ -133,6 +126,9 @@ bool write_conditions(struct call *c, const struct s3_StoredBucket *b, struct st
 bool locked(struct call *c, const struct s3_StoredObject *o, bool bypass);
 
 /* ---- operations ---- */
+#define S3_OPERATION(name, how) void op_##name(struct call *c);
+#include "operations.h"
+#undef S3_OPERATION
 struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBucket *b, const struct s3_PutObjectRequest *in, struct sse_key *k);
 bool tags_from_text(struct call *c, struct str text, struct list *out);
 bool tags_ok(struct call *c, const struct list *tags, size_t max);
@@ -141,23 +137,6 @@ struct str decode_copy_source(struct call *c, struct str source, struct str *key
 bool range_of(struct call *c, struct str header, int64_t size, int64_t *start, int64_t *length);
 void read_conditions(struct call *c, const struct s3_StoredObject *o, struct str if_match, struct str if_none_match,
                      struct opt_time modified, struct opt_time unmodified);
-void op_PutObject(struct call *c);
-void op_CopyObject(struct call *c);
-void op_GetObject(struct call *c);
-void op_HeadObject(struct call *c);
-void op_GetObjectAttributes(struct call *c);
-void op_DeleteObject(struct call *c);
-void op_DeleteObjects(struct call *c);
-void op_ListObjects(struct call *c);
-void op_ListObjectsV2(struct call *c);
-void op_ListObjectVersions(struct call *c);
-void op_CreateMultipartUpload(struct call *c);
-void op_UploadPart(struct call *c);
-void op_UploadPartCopy(struct call *c);
-void op_CompleteMultipartUpload(struct call *c);
-void op_AbortMultipartUpload(struct call *c);
-void op_ListParts(struct call *c);
-void op_ListMultipartUploads(struct call *c);
 struct str upload_id_new(struct call *c);
 void upload_put(struct call *c, struct str bucket, const struct s3_StoredUpload *u);
 void job_forget(struct call *c, struct str id, struct str payload);
@@ -166,5 +145,10 @@ bool uploads_abort_all(struct call *c, struct str bucket);
 
 /* ---- what happens after (notify.c, lifecycle.c) ---- */
 void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event);
+void job_deliver(struct call *c, struct str id, struct str payload);
+void job_lifecycle(struct call *c, struct str id, struct str payload);
+struct str expiration_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o);
+
+extern const struct cfn_type s3_cfn_types[2];
 
 #endif

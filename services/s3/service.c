@@ -12,7 +12,9 @@ static const struct op ops[] = {
 };
 
 static const struct job_kind jobs[] = {
+	{"deliver", job_deliver}, /* an event */
 	{"forget", job_forget}, /* that an upload was completed */
+	{"lifecycle", job_lifecycle},
 };
 
 const struct service service_s3 = {
@@ -25,6 +27,8 @@ const struct service service_s3 = {
 	.n_ops = COUNT_OF(ops),
 	.jobs = jobs,
 	.n_jobs = COUNT_OF(jobs),
+	.cfn_types = s3_cfn_types,
+	.n_cfn_types = COUNT_OF(s3_cfn_types),
 	.stream_inline = INLINE_MAX,
 	.encrypt_streams = true,
 };

@@ -5,7 +5,7 @@
 #include "store/blob.h"
 #include "wire/wire.h"
 
-enum { BODY_INVOKE_MAX = 1 << 20 };
+enum { BODY_INVOKE_MAX = 64 << 20 };
 
 /* AES-256 in counter mode: the same for both directions. `at` is the offset of p[0] in its file. */
 void body_cipher(const unsigned char key[32], int64_t at, char *p, size_t n);

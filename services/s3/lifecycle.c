@@ -1,0 +1,334 @@
+/* Lifecycle: what expires, moves to another storage class, or was never completed, by the service clock.
+ *
+ * A bucket with rules has a job at every midnight (UTC), as S3 rounds to it. The job walks the bucket in steps of STEP
+ * records, each step a transaction of its own that leaves the place where the next one goes on. Source: "Managing the
+ * lifecycle of objects" (S3 User Guide), "PutBucketLifecycleConfiguration" (S3 API Reference). */
+#include "s3.h"
+
+#include "base/time.h"
+
+enum { STEP = 500, RULES_MAX = 1000, DAY_MS = 86400000 };
+
+static int64_t next_midnight(int64_t ms) { return (ms / DAY_MS + 1) * DAY_MS; }
+
+/* When something of this age in days is due: rounded up to midnight. */
+static int64_t due_at(int64_t from_ms, int64_t days) { return next_midnight(from_ms + days * DAY_MS - 1); }
+
+static bool has_tag(const struct s3_StoredObject *o, const struct s3_Tag *t)
+{
+	for (uint32_t i = 0; i < o->Labels.n; i++) {
+		const struct s3_Tag *own = LIST_AT(o->Labels, struct s3_Tag, i);
+		if (str_eq(own->Key, t->Key) && str_eq(own->Value, t->Value))
+			return true;
+	}
+	return false;
+}
+
+static bool size_fits(const struct s3_StoredObject *o, struct opt_i64 greater, struct opt_i64 less)
+{
+	return (!greater.set || o->Size.v > greater.v) && (!less.set || o->Size.v < less.v);
+}
+
+static bool rule_fits(const struct s3_LifecycleRule *r, const struct s3_StoredObject *o)
+{
+	const struct s3_LifecycleRuleFilter *f = r->Filter;
+	if (!str_eq(r->Status, S("Enabled")) || (str_present(r->Prefix) && !str_starts(o->Key, r->Prefix)))
+		return false;
+	if (f == NULL)
+		return true;
+	if (str_present(f->Prefix) && !str_starts(o->Key, f->Prefix))
+		return false;
+	if ((f->Tag != NULL && !has_tag(o, f->Tag)) || !size_fits(o, f->ObjectSizeGreaterThan, f->ObjectSizeLessThan))
+		return false;
+	const struct s3_LifecycleRuleAndOperator *and = f->And;
+	if (and == NULL)
+		return true;
+	for (uint32_t i = 0; i < and->Tags.n; i++)
+		if (!has_tag(o, LIST_AT(and->Tags, struct s3_Tag, i)))
+			return false;
+	return (!str_present(and->Prefix) || str_starts(o->Key, and->Prefix)) && size_fits(o, and->ObjectSizeGreaterThan, and->ObjectSizeLessThan);
+}
+
+/* ---- what a rule does to a current version ---- */
+
+static bool expires_now(const struct s3_LifecycleRule *r, const struct s3_StoredObject *o, int64_t now_ms)
+{
+	const struct s3_LifecycleExpiration *e = r->Expiration;
+	if (e == NULL || o->Marker.v)
+		return false;
+	if (e->Date.set)
+		return now_ms >= e->Date.ms;
+	return e->Days.set && now_ms >= due_at(o->Modified.ms, e->Days.v);
+}
+
+static struct str moves_to(const struct s3_LifecycleRule *r, const struct s3_StoredObject *o, int64_t now_ms)
+{
+	struct str to = STR_NONE;
+	int64_t longest = -1;
+	for (uint32_t i = 0; i < r->Transitions.n; i++) {
+		const struct s3_Transition *t = LIST_AT(r->Transitions, struct s3_Transition, i);
+		int64_t days = t->Date.set ? 0 : t->Days.v;
+		bool due = t->Date.set ? now_ms >= t->Date.ms : now_ms >= due_at(o->Modified.ms, days);
+		if (due && days > longest) {
+			to = t->StorageClass;
+			longest = days;
+		}
+	}
+	return to;
+}
+
+static void apply_current(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o)
+{
+	struct deletion d;
+	for (uint32_t i = 0; i < b->Lifecycle->Rules.n; i++) {
+		const struct s3_LifecycleRule *r = LIST_AT(b->Lifecycle->Rules, struct s3_LifecycleRule, i);
+		if (!rule_fits(r, o) || !expires_now(r, o, c->now_ms))
+			continue;
+		struct s3_StoredBucket quiet = *b; /* its events have names of their own */
+		quiet.Notification = NULL;
+		if (object_delete(c, &quiet, o->Key, STR_NONE, false, &d))
+			notify(c, b, o, d.marker ? "s3:LifecycleExpiration:DeleteMarkerCreated" : "s3:LifecycleExpiration:Delete");
+		return;
+	}
+	for (uint32_t i = 0; i < b->Lifecycle->Rules.n; i++) {
+		const struct s3_LifecycleRule *r = LIST_AT(b->Lifecycle->Rules, struct s3_LifecycleRule, i);
+		struct str to = rule_fits(r, o) ? moves_to(r, o, c->now_ms) : STR_NONE;
+		if (!str_present(to) || str_eq(to, o->StorageClass))
+			continue;
+		o->StorageClass = to;
+		object_update(c, b, o);
+		notify(c, b, o, "s3:LifecycleTransition");
+		return;
+	}
+}
+
+/* ---- versions behind the current one ---- */
+
+struct behind { struct str key; int64_t newer; int64_t became_ms; bool only; };
+
+static bool remove_version(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o)
+{
+	struct deletion d;
+	struct s3_StoredBucket quiet = *b;
+	quiet.Notification = NULL;
+	if (locked(c, o, false)) {
+		c->failed = false; /* it stays until the lock ends */
+		c->error = (struct wire_error){0};
+		return false;
+	}
+	if (!object_delete(c, &quiet, o->Key, str_present(o->Version) ? o->Version : S("null"), false, &d))
+		return false;
+	notify(c, b, o, "s3:LifecycleExpiration:Delete");
+	return true;
+}
+
+/* A version is not current since the one before it (in the order of time: after it) was made. */
+static void apply_behind(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o, const struct behind *at)
+{
+	for (uint32_t i = 0; i < b->Lifecycle->Rules.n; i++) {
+		const struct s3_LifecycleRule *r = LIST_AT(b->Lifecycle->Rules, struct s3_LifecycleRule, i);
+		const struct s3_NoncurrentVersionExpiration *e = r->NoncurrentVersionExpiration;
+		if (!rule_fits(r, o))
+			continue;
+		if (at->became_ms >= 0 && e != NULL && e->NoncurrentDays.set && c->now_ms >= due_at(at->became_ms, e->NoncurrentDays.v) &&
+		    (!e->NewerNoncurrentVersions.set || at->newer >= e->NewerNoncurrentVersions.v)) {
+			remove_version(c, b, o);
+			return;
+		}
+		if (o->Marker.v && at->became_ms < 0 && at->only && r->Expiration != NULL &&
+		    (r->Expiration->ExpiredObjectDeleteMarker.v || (r->Expiration->Days.set && c->now_ms >= due_at(o->Modified.ms, r->Expiration->Days.v)))) {
+			remove_version(c, b, o);
+			return;
+		}
+		for (uint32_t k = 0; k < r->NoncurrentVersionTransitions.n && at->became_ms >= 0 && !o->Marker.v; k++) {
+			const struct s3_NoncurrentVersionTransition *t = LIST_AT(r->NoncurrentVersionTransitions, struct s3_NoncurrentVersionTransition, k);
+			if (c->now_ms < due_at(at->became_ms, t->NoncurrentDays.v) || str_eq(o->StorageClass, t->StorageClass))
+				continue;
+			o->StorageClass = t->StorageClass;
+			object_update(c, b, o);
+		}
+	}
+}
+
+/* All versions of one key. */
+static void walk_key(struct call *c, const struct s3_StoredBucket *b, struct str name)
+{
+	struct str key, value;
+	const struct s3_StoredObject *current = object_current(c, b->Name, name);
+	struct behind at = {.key = name, .became_ms = current != NULL ? current->Modified.ms : -1};
+	struct scan *s = versions_scan(c, b->Name, name);
+	struct s3_StoredObject *o = scan_next(s, &key, &value) ? record_decode(c, &s3_shape_StoredObject, arena_dup(c->arena, value)) : NULL;
+	while (o != NULL) {
+		struct s3_StoredObject *next = scan_next(s, &key, &value) ? record_decode(c, &s3_shape_StoredObject, arena_dup(c->arena, value)) : NULL;
+		at.only = next == NULL;
+		apply_behind(c, b, o, &at);
+		at.newer += at.became_ms >= 0;
+		at.became_ms = o->Modified.ms;
+		o = next;
+	}
+	scan_close(s);
+}
+
+/* ---- uploads ---- */
+
+static void abort_old(struct call *c, const struct s3_StoredBucket *b)
+{
+	struct str key, value;
+	struct scan *s = call_scan(c, key_str(table(c, "upload"), b->Name), STR_NONE, false);
+	for (int n = 0; n < STEP && scan_next(s, &key, &value); n++) {
+		const struct s3_StoredUpload *u = record_decode(c, &s3_shape_StoredUpload, arena_dup(c->arena, value));
+		for (uint32_t i = 0; i < b->Lifecycle->Rules.n; i++) {
+			const struct s3_LifecycleRule *r = LIST_AT(b->Lifecycle->Rules, struct s3_LifecycleRule, i);
+			const struct s3_AbortIncompleteMultipartUpload *a = r->AbortIncompleteMultipartUpload;
+			if (a == NULL || !rule_fits(r, u->Object) || c->now_ms < due_at(u->Initiated.ms, a->DaysAfterInitiation.v))
+				continue;
+			upload_abort(c, b->Name, u);
+			break;
+		}
+	}
+	scan_close(s);
+}
+
+/* ---- the job ---- */
+
+/* One step: payload is "<table>\n<key>", where to go on. */
+void job_lifecycle(struct call *c, struct str id, struct str payload)
+{
+	const struct s3_StoredBucket *b = call_get(c, bucket_key(c, id), &s3_shape_StoredBucket);
+	if (b == NULL || b->Lifecycle == NULL)
+		return;
+	struct str after = payload, name = payload.n > 0 ? str_cut(&after, '\n') : S("object");
+	bool objects = str_eq(name, S("object"));
+	struct key *prefix = key_str(table(c, objects ? "object" : "version"), b->Name);
+	struct str start = str_present(after) && payload.n > 0 ? key_after(c->arena, key_bytes(key_str(key_str(table(c, objects ? "object" : "version"), b->Name), after))) : STR_NONE;
+	struct scan *s = scan_open(c->txn, str_present(start) ? start : key_bytes(prefix), key_after(c->arena, key_bytes(prefix)), false);
+	struct str key, value, last = STR_NONE;
+	int n = 0;
+	while (n < STEP && scan_next(s, &key, &value)) {
+		struct s3_StoredObject *o = record_decode(c, &s3_shape_StoredObject, arena_dup(c->arena, value));
+		if (str_present(last) && str_eq(last, o->Key))
+			continue;
+		last = o->Key;
+		n++;
+		if (objects)
+			apply_current(c, b, o);
+		else
+			walk_key(c, b, o->Key);
+	}
+	scan_close(s);
+	if (n == STEP)
+		job_put(c, "lifecycle", id, c->now_ms, arena_join(c->arena, name, S("\n"), last));
+	else if (objects)
+		job_put(c, "lifecycle", id, c->now_ms, S("version"));
+	else {
+		abort_old(c, b);
+		job_put(c, "lifecycle", id, next_midnight(c->now_ms), S(""));
+	}
+}
+
+/* ---- the configuration ---- */
+
+void op_GetBucketLifecycleConfiguration(struct call *c)
+{
+	const struct s3_GetBucketLifecycleConfigurationRequest *in = c->in;
+	struct s3_GetBucketLifecycleConfigurationOutput *out = c->out;
+	const struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:GetLifecycleConfiguration");
+	if (b == NULL)
+		return;
+	if (b->Lifecycle == NULL) {
+		call_fail_code(c, 404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist");
+		return;
+	}
+	out->Rules = b->Lifecycle->Rules;
+	out->TransitionDefaultMinimumObjectSize = S("all_storage_classes_128K");
+}
+
+static bool rule_ok(struct call *c, const struct s3_LifecycleRule *r, const struct list *rules, uint32_t at)
+{
+	bool acts = r->Expiration != NULL || r->Transitions.n > 0 || r->NoncurrentVersionExpiration != NULL || r->NoncurrentVersionTransitions.n > 0 ||
+	            r->AbortIncompleteMultipartUpload != NULL;
+	if (!acts) {
+		fail_request(c, "At least one action needs to be specified in a rule");
+		return false;
+	}
+	if (r->ID.n > 255) {
+		fail_argument(c, "ID length should not exceed allowed limit of 255");
+		return false;
+	}
+	for (uint32_t i = 0; i < at; i++)
+		if (str_present(r->ID) && str_eq(r->ID, LIST_AT(*rules, struct s3_LifecycleRule, i)->ID)) {
+			fail_argument(c, "Rule ID must be unique. Found same ID for more than one rule");
+			return false;
+		}
+	const struct s3_LifecycleExpiration *e = r->Expiration;
+	if (e != NULL && e->Days.set + e->Date.set + e->ExpiredObjectDeleteMarker.set != 1) {
+		fail_xml(c);
+		return false;
+	}
+	if ((e != NULL && e->Days.set && e->Days.v <= 0) || (r->NoncurrentVersionExpiration != NULL && r->NoncurrentVersionExpiration->NoncurrentDays.v <= 0)) {
+		fail_argument(c, "'Days' for Expiration action must be a positive integer");
+		return false;
+	}
+	if (e != NULL && e->Date.set && e->Date.ms % DAY_MS != 0) {
+		fail_argument(c, "'Date' must be at midnight GMT");
+		return false;
+	}
+	return true;
+}
+
+void op_PutBucketLifecycleConfiguration(struct call *c)
+{
+	const struct s3_PutBucketLifecycleConfigurationRequest *in = c->in;
+	struct s3_PutBucketLifecycleConfigurationOutput *out = c->out;
+	struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:PutLifecycleConfiguration");
+	if (b == NULL || !body_digests_ok(c, true))
+		return;
+	struct s3_BucketLifecycleConfiguration *l = in->LifecycleConfiguration;
+	if (l == NULL || l->Rules.n == 0 || l->Rules.n > RULES_MAX) {
+		fail_xml(c);
+		return;
+	}
+	for (uint32_t i = 0; i < l->Rules.n; i++) {
+		struct s3_LifecycleRule *r = LIST_AT(l->Rules, struct s3_LifecycleRule, i);
+		if (!rule_ok(c, r, &l->Rules, i))
+			return;
+		if (!str_present(r->ID) || r->ID.n == 0)
+			r->ID = arena_printf(c->arena, "rule-%llu", (unsigned long long)call_serial(c, "rule"));
+	}
+	b->Lifecycle = l;
+	bucket_put(c, b);
+	job_put(c, "lifecycle", b->Name, next_midnight(c->now_ms), S(""));
+	out->TransitionDefaultMinimumObjectSize = S("all_storage_classes_128K");
+}
+
+void op_DeleteBucketLifecycle(struct call *c)
+{
+	const struct s3_DeleteBucketLifecycleRequest *in = c->in;
+	struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:PutLifecycleConfiguration");
+	if (b == NULL)
+		return;
+	b->Lifecycle = NULL;
+	bucket_put(c, b);
+	job_drop(c, "lifecycle", b->Name);
+}
+
+/* x-amz-expiration: when the object goes, and by which rule; absent: it stays. */
+struct str expiration_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
+{
+	int64_t first = INT64_MAX;
+	struct str rule = STR_NONE;
+	for (uint32_t i = 0; b->Lifecycle != NULL && i < b->Lifecycle->Rules.n; i++) {
+		const struct s3_LifecycleRule *r = LIST_AT(b->Lifecycle->Rules, struct s3_LifecycleRule, i);
+		const struct s3_LifecycleExpiration *e = r->Expiration;
+		if (e == NULL || !rule_fits(r, o) || (!e->Days.set && !e->Date.set))
+			continue;
+		int64_t at = e->Date.set ? e->Date.ms : due_at(o->Modified.ms, e->Days.v);
+		if (at < first) {
+			first = at;
+			rule = r->ID;
+		}
+	}
+	if (!str_present(rule))
+		return STR_NONE;
+	return arena_printf(c->arena, "expiry-date=\"%.*s\", rule-id=\"%.*s\"", STR_ARG(time_rfc1123(c->arena, first)), STR_ARG(rule));
+}

@@ -1,0 +1,587 @@
+/* What a bucket is set to: versioning, tags, policy, CORS, encryption, ownership, public access, website, logging, lock.
+ *
+ * Each configuration is a member of the bucket's record, kept as it was sent once it has been checked. What would promise
+ * something that is not done here is refused by name. Source: the operations' pages in the S3 API Reference. */
+#include "s3.h"
+
+enum { BUCKET_TAGS_MAX = 50, POLICY_MAX = 20 << 10, CORS_MAX = 100, ROUTES_MAX = 50 };
+
+/* A bucket to be changed; the body's digests are checked as the operation asks. */
+static struct s3_StoredBucket *to_change(struct call *c, struct str name, struct str owner, const char *action, bool digest)
+{
+	struct s3_StoredBucket *b = bucket_open(c, name, owner, action);
+	return b != NULL && body_digests_ok(c, digest) ? b : NULL;
+}
+
+#define OPEN(in, action) bucket_open(c, (in)->Bucket, (in)->ExpectedBucketOwner, (action))
+#define CHANGE(in, action) to_change(c, (in)->Bucket, (in)->ExpectedBucketOwner, (action), true)
+/* A DELETE of one member. */
+#define FORGET(op, action, member) \
+	void op_##op(struct call *c) \
+	{ \
+		const struct s3_##op##Request *in = c->in; \
+		struct s3_StoredBucket *b = OPEN(in, action); \
+		if (b == NULL) \
+			return; \
+		b->member = NULL; \
+		bucket_put(c, b); \
+	}
+
+/* ---- versioning ---- */
+
+void op_GetBucketVersioning(struct call *c)
+{
+	const struct s3_GetBucketVersioningRequest *in = c->in;
+	struct s3_GetBucketVersioningOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketVersioning");
+	if (b == NULL)
+		return;
+	out->Status = b->Versioning;
+	out->MFADelete = b->MfaDelete;
+}
+
+void op_PutBucketVersioning(struct call *c)
+{
+	const struct s3_PutBucketVersioningRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketVersioning");
+	if (b == NULL)
+		return;
+	const struct s3_VersioningConfiguration *v = in->VersioningConfiguration;
+	if (str_eq(v->MFADelete, S("Enabled"))) {
+		call_unsupported(c, "tsubo does not implement MFA delete: it has no MFA devices");
+		return;
+	}
+	if (!str_present(v->Status)) {
+		call_fail_code(c, 400, "IllegalVersioningConfigurationException", "The Versioning element must be specified");
+		return;
+	}
+	if (b->Lock.v && !str_eq(v->Status, S("Enabled"))) {
+		call_fail_code(c, 409, "InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.");
+		return;
+	}
+	b->Versioning = v->Status;
+	bucket_put(c, b);
+}
+
+/* ---- tags ---- */
+
+void op_GetBucketTagging(struct call *c)
+{
+	const struct s3_GetBucketTaggingRequest *in = c->in;
+	struct s3_GetBucketTaggingOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketTagging");
+	if (b == NULL)
+		return;
+	if (b->Labels.n == 0) {
+		call_fail_code(c, 404, "NoSuchTagSet", "The TagSet does not exist");
+		return;
+	}
+	out->TagSet = b->Labels;
+}
+
+void op_PutBucketTagging(struct call *c)
+{
+	const struct s3_PutBucketTaggingRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketTagging");
+	if (b == NULL || (c->parent == NULL && !tags_ok(c, &in->Tagging->TagSet, BUCKET_TAGS_MAX)))
+		return;
+	b->Labels = in->Tagging->TagSet;
+	bucket_put(c, b);
+}
+
+void op_DeleteBucketTagging(struct call *c)
+{
+	const struct s3_DeleteBucketTaggingRequest *in = c->in;
+	struct s3_StoredBucket *b = OPEN(in, "s3:PutBucketTagging");
+	if (b == NULL)
+		return;
+	b->Labels = (struct list){0};
+	bucket_put(c, b);
+}
+
+/* ---- policy ---- */
+
+static bool everyone(const struct json *principal)
+{
+	const struct json *aws = json_is(principal, JSON_OBJECT) ? json_get(principal, S("AWS")) : principal;
+	if (str_eq(json_str(aws), S("*")))
+		return true;
+	for (uint32_t i = 0; json_is(aws, JSON_ARRAY) && i < aws->n; i++)
+		if (str_eq(json_str(&aws->items[i]), S("*")))
+			return true;
+	return false;
+}
+
+/* Does a condition bind the statement to someone? Source: "The meaning of public" (S3 User Guide). */
+static bool bound(const struct json *condition)
+{
+	static const char *const keys[] = {"aws:SourceIp", "aws:SourceArn", "aws:SourceVpc", "aws:SourceVpce", "aws:SourceOwner", "aws:SourceAccount",
+		"aws:PrincipalOrgID", "aws:PrincipalArn", "aws:PrincipalAccount", "aws:userid", "s3:x-amz-server-side-encryption-aws-kms-key-id",
+		"s3:DataAccessPointAccount", "s3:DataAccessPointArn"};
+	for (uint32_t i = 0; json_is(condition, JSON_OBJECT) && i < condition->n; i++) {
+		const struct json *pairs = &condition->members[i].value;
+		for (uint32_t k = 0; json_is(pairs, JSON_OBJECT) && k < pairs->n; k++)
+			for (size_t n = 0; n < COUNT_OF(keys); n++)
+				if (str_eq_nocase(pairs->members[k].key, str_c(keys[n])))
+					return true;
+	}
+	return false;
+}
+
+bool policy_public(struct call *c, struct str text)
+{
+	const struct json *j = text.n > 0 ? json_parse(c->arena, text, NULL) : NULL, *list = json_get(j, S("Statement"));
+	size_t n = json_is(list, JSON_ARRAY) ? list->n : list != NULL ? 1 : 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct json *s = json_is(list, JSON_ARRAY) ? &list->items[i] : list;
+		if (str_eq(json_get_str(s, "Effect"), S("Allow")) && everyone(json_get(s, S("Principal"))) && !bound(json_get(s, S("Condition"))))
+			return true;
+	}
+	return false;
+}
+
+static bool all_texts(const struct json *j, bool (*ok)(struct str s, struct str bucket), struct str bucket)
+{
+	if (json_is(j, JSON_STRING))
+		return ok(j->text, bucket);
+	for (uint32_t i = 0; json_is(j, JSON_ARRAY) && i < j->n; i++)
+		if (!json_is(&j->items[i], JSON_STRING) || !ok(j->items[i].text, bucket))
+			return false;
+	return true;
+}
+
+static bool action_ok(struct str s, struct str bucket)
+{
+	(void)bucket;
+	return str_eq(s, S("*")) || str_starts_nocase(s, S("s3:"));
+}
+
+static bool resource_ok(struct str s, struct str bucket)
+{
+	struct str rest = str_slice(s, sizeof "arn:aws:s3:::" - 1, s.n), name = str_cut(&rest, '/');
+	return str_starts(s, S("arn:aws:s3:::")) && glob_match(name, bucket);
+}
+
+static bool policy_ok(struct call *c, struct str text, struct str bucket)
+{
+	struct str why;
+	if (text.n > POLICY_MAX) {
+		call_fail_code(c, 400, "PolicyTooLarge", "Policy exceeds the maximum allowed document size.");
+		return false;
+	}
+	if (policy_parse(c->arena, text, POLICY_RESOURCE, &why) == NULL) {
+		call_fail_code(c, 400, "MalformedPolicy", "%.*s", STR_ARG(why));
+		return false;
+	}
+	const struct json *list = json_get(json_parse(c->arena, text, NULL), S("Statement"));
+	size_t n = json_is(list, JSON_ARRAY) ? list->n : 1;
+	for (size_t i = 0; i < n; i++) {
+		const struct json *s = json_is(list, JSON_ARRAY) ? &list->items[i] : list;
+		if (!all_texts(json_get(s, S("Action")), action_ok, bucket)) {
+			call_fail_code(c, 400, "MalformedPolicy", "Policy has invalid action");
+			return false;
+		}
+		if (!all_texts(json_get(s, S("Resource")), resource_ok, bucket)) {
+			call_fail_code(c, 400, "MalformedPolicy", "Policy has invalid resource");
+			return false;
+		}
+	}
+	return true;
+}
+
+void op_GetBucketPolicy(struct call *c)
+{
+	const struct s3_GetBucketPolicyRequest *in = c->in;
+	struct s3_GetBucketPolicyOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketPolicy");
+	if (b == NULL)
+		return;
+	if (!str_present(b->PolicyText))
+		call_fail_code(c, 404, "NoSuchBucketPolicy", "The bucket policy does not exist");
+	else
+		out->Policy = b->PolicyText;
+}
+
+void op_PutBucketPolicy(struct call *c)
+{
+	const struct s3_PutBucketPolicyRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketPolicy");
+	if (b == NULL || !policy_ok(c, in->Policy, b->Name))
+		return;
+	if (b->Public != NULL && b->Public->BlockPublicPolicy.v && policy_public(c, in->Policy)) {
+		call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::%.*s\" because "
+			"public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.", STR_ARG(c->who->arn), STR_ARG(b->Name));
+		return;
+	}
+	b->PolicyText = in->Policy;
+	bucket_put(c, b);
+}
+
+void op_DeleteBucketPolicy(struct call *c)
+{
+	const struct s3_DeleteBucketPolicyRequest *in = c->in;
+	struct s3_StoredBucket *b = OPEN(in, "s3:DeleteBucketPolicy");
+	if (b == NULL)
+		return;
+	b->PolicyText = STR_NONE;
+	bucket_put(c, b);
+}
+
+void op_GetBucketPolicyStatus(struct call *c)
+{
+	const struct s3_GetBucketPolicyStatusRequest *in = c->in;
+	struct s3_GetBucketPolicyStatusOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketPolicyStatus");
+	if (b == NULL)
+		return;
+	if (!str_present(b->PolicyText)) {
+		call_fail_code(c, 404, "NoSuchBucketPolicy", "The bucket policy does not exist");
+		return;
+	}
+	out->PolicyStatus = arena_new_of(c->arena, struct s3_PolicyStatus);
+	out->PolicyStatus->IsPublic = SOME_BOOL(policy_public(c, b->PolicyText));
+}
+
+/* ---- CORS ---- */
+
+void op_GetBucketCors(struct call *c)
+{
+	const struct s3_GetBucketCorsRequest *in = c->in;
+	struct s3_GetBucketCorsOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketCORS");
+	if (b == NULL)
+		return;
+	if (b->Cors == NULL)
+		call_fail_code(c, 404, "NoSuchCORSConfiguration", "The CORS configuration does not exist");
+	else
+		out->CORSRules = b->Cors->CORSRules;
+}
+
+static bool one_star(struct str s)
+{
+	ptrdiff_t at = str_find(s, '*');
+	return at < 0 || str_find(str_slice(s, (size_t)at + 1, s.n), '*') < 0;
+}
+
+static bool cors_ok(struct call *c, const struct s3_CORSRule *r)
+{
+	static const char *const methods[] = {"GET", "PUT", "HEAD", "POST", "DELETE"};
+	for (uint32_t i = 0; i < r->AllowedMethods.n; i++) {
+		struct str m = *LIST_AT(r->AllowedMethods, struct str, i);
+		bool known = false;
+		for (size_t k = 0; k < COUNT_OF(methods); k++)
+			known |= str_eq(m, str_c(methods[k]));
+		if (!known) {
+			fail_request(c, "Found unsupported HTTP method in CORS config. Unsupported method is %.*s", STR_ARG(m));
+			return false;
+		}
+	}
+	for (uint32_t i = 0; i < r->AllowedOrigins.n; i++)
+		if (!one_star(*LIST_AT(r->AllowedOrigins, struct str, i))) {
+			fail_request(c, "AllowedOrigin \"%.*s\" can not have more than one wildcard.", STR_ARG(*LIST_AT(r->AllowedOrigins, struct str, i)));
+			return false;
+		}
+	for (uint32_t i = 0; i < r->AllowedHeaders.n; i++)
+		if (!one_star(*LIST_AT(r->AllowedHeaders, struct str, i))) {
+			fail_request(c, "AllowedHeader \"%.*s\" can not have more than one wildcard.", STR_ARG(*LIST_AT(r->AllowedHeaders, struct str, i)));
+			return false;
+		}
+	if (r->AllowedMethods.n > 0 && r->AllowedOrigins.n > 0)
+		return true;
+	fail_xml(c);
+	return false;
+}
+
+void op_PutBucketCors(struct call *c)
+{
+	const struct s3_PutBucketCorsRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketCORS");
+	if (b == NULL)
+		return;
+	if (in->CORSConfiguration->CORSRules.n == 0 || in->CORSConfiguration->CORSRules.n > CORS_MAX) {
+		fail_xml(c);
+		return;
+	}
+	for (uint32_t i = 0; i < in->CORSConfiguration->CORSRules.n; i++)
+		if (!cors_ok(c, LIST_AT(in->CORSConfiguration->CORSRules, struct s3_CORSRule, i)))
+			return;
+	b->Cors = in->CORSConfiguration;
+	bucket_put(c, b);
+}
+
+FORGET(DeleteBucketCors, "s3:PutBucketCORS", Cors)
+
+/* ---- encryption ---- */
+
+void op_GetBucketEncryption(struct call *c)
+{
+	const struct s3_GetBucketEncryptionRequest *in = c->in;
+	struct s3_GetBucketEncryptionOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetEncryptionConfiguration");
+	if (b == NULL)
+		return;
+	out->ServerSideEncryptionConfiguration = b->Encryption;
+	if (b->Encryption != NULL)
+		return;
+	struct s3_ServerSideEncryptionConfiguration *e = out->ServerSideEncryptionConfiguration = arena_new_of(c->arena, struct s3_ServerSideEncryptionConfiguration);
+	e->Rules = LIST_OF(c->arena, struct s3_ServerSideEncryptionRule, 1);
+	struct s3_ServerSideEncryptionRule *rule = LIST_AT(e->Rules, struct s3_ServerSideEncryptionRule, 0);
+	rule->ApplyServerSideEncryptionByDefault = arena_new_of(c->arena, struct s3_ServerSideEncryptionByDefault);
+	rule->ApplyServerSideEncryptionByDefault->SSEAlgorithm = S("AES256");
+	rule->BucketKeyEnabled = SOME_BOOL(false);
+}
+
+void op_PutBucketEncryption(struct call *c)
+{
+	const struct s3_PutBucketEncryptionRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutEncryptionConfiguration");
+	if (b == NULL)
+		return;
+	const struct list *rules = &in->ServerSideEncryptionConfiguration->Rules;
+	if (rules->n != 1) {
+		fail_xml(c);
+		return;
+	}
+	const struct s3_ServerSideEncryptionRule *rule = LIST_AT(*rules, struct s3_ServerSideEncryptionRule, 0);
+	if (rule->ApplyServerSideEncryptionByDefault != NULL && !str_eq(rule->ApplyServerSideEncryptionByDefault->SSEAlgorithm, S("AES256"))) {
+		call_unsupported(c, "tsubo does not implement encryption with KMS keys yet");
+		return;
+	}
+	b->Encryption = in->ServerSideEncryptionConfiguration;
+	bucket_put(c, b);
+}
+
+FORGET(DeleteBucketEncryption, "s3:PutEncryptionConfiguration", Encryption)
+
+/* ---- ownership and public access ---- */
+
+void op_GetBucketOwnershipControls(struct call *c)
+{
+	const struct s3_GetBucketOwnershipControlsRequest *in = c->in;
+	struct s3_GetBucketOwnershipControlsOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketOwnershipControls");
+	if (b == NULL)
+		return;
+	if (!str_present(b->Ownership) || b->Ownership.n == 0) {
+		call_fail_code(c, 404, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found");
+		return;
+	}
+	out->OwnershipControls = arena_new_of(c->arena, struct s3_OwnershipControls);
+	out->OwnershipControls->Rules = LIST_OF(c->arena, struct s3_OwnershipControlsRule, 1);
+	LIST_AT(out->OwnershipControls->Rules, struct s3_OwnershipControlsRule, 0)->ObjectOwnership = b->Ownership;
+}
+
+void op_PutBucketOwnershipControls(struct call *c)
+{
+	const struct s3_PutBucketOwnershipControlsRequest *in = c->in;
+	struct s3_StoredBucket *b = to_change(c, in->Bucket, in->ExpectedBucketOwner, "s3:PutBucketOwnershipControls", false);
+	if (b == NULL)
+		return;
+	if (in->OwnershipControls->Rules.n != 1) {
+		fail_xml(c);
+		return;
+	}
+	struct str rule = LIST_AT(in->OwnershipControls->Rules, struct s3_OwnershipControlsRule, 0)->ObjectOwnership;
+	if (str_eq(rule, S("BucketOwnerEnforced")) && grants_public(&b->Grants)) {
+		call_fail_code(c, 400, "InvalidBucketAclWithObjectOwnership", "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
+		return;
+	}
+	b->Ownership = rule;
+	bucket_put(c, b);
+}
+
+/* Without controls ACLs count, as they did before there were any: an object is its writer's. */
+void op_DeleteBucketOwnershipControls(struct call *c)
+{
+	const struct s3_DeleteBucketOwnershipControlsRequest *in = c->in;
+	struct s3_StoredBucket *b = OPEN(in, "s3:PutBucketOwnershipControls");
+	if (b == NULL)
+		return;
+	b->Ownership = S("");
+	bucket_put(c, b);
+}
+
+void op_GetPublicAccessBlock(struct call *c)
+{
+	const struct s3_GetPublicAccessBlockRequest *in = c->in;
+	struct s3_GetPublicAccessBlockOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketPublicAccessBlock");
+	if (b == NULL)
+		return;
+	out->PublicAccessBlockConfiguration = b->Public;
+	if (b->Public == NULL)
+		call_fail_code(c, 404, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found");
+}
+
+void op_PutPublicAccessBlock(struct call *c)
+{
+	const struct s3_PutPublicAccessBlockRequest *in = c->in;
+	struct s3_StoredBucket *b = to_change(c, in->Bucket, in->ExpectedBucketOwner, "s3:PutBucketPublicAccessBlock", false);
+	if (b == NULL)
+		return;
+	struct s3_PublicAccessBlockConfiguration *p = in->PublicAccessBlockConfiguration;
+	b->Public = arena_new_of(c->arena, struct s3_PublicAccessBlockConfiguration);
+	b->Public->BlockPublicAcls = SOME_BOOL(p->BlockPublicAcls.v);
+	b->Public->IgnorePublicAcls = SOME_BOOL(p->IgnorePublicAcls.v);
+	b->Public->BlockPublicPolicy = SOME_BOOL(p->BlockPublicPolicy.v);
+	b->Public->RestrictPublicBuckets = SOME_BOOL(p->RestrictPublicBuckets.v);
+	bucket_put(c, b);
+}
+
+FORGET(DeletePublicAccessBlock, "s3:PutBucketPublicAccessBlock", Public)
+
+/* ---- website ---- */
+
+void op_GetBucketWebsite(struct call *c)
+{
+	const struct s3_GetBucketWebsiteRequest *in = c->in;
+	struct s3_GetBucketWebsiteOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketWebsite");
+	if (b == NULL)
+		return;
+	if (b->Website == NULL) {
+		call_fail_code(c, 404, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration");
+		return;
+	}
+	out->RedirectAllRequestsTo = b->Website->RedirectAllRequestsTo;
+	out->IndexDocument = b->Website->IndexDocument;
+	out->ErrorDocument = b->Website->ErrorDocument;
+	out->RoutingRules = b->Website->RoutingRules;
+}
+
+void op_PutBucketWebsite(struct call *c)
+{
+	const struct s3_PutBucketWebsiteRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketWebsite");
+	if (b == NULL)
+		return;
+	const struct s3_WebsiteConfiguration *w = in->WebsiteConfiguration;
+	if (w->RedirectAllRequestsTo != NULL && (w->IndexDocument != NULL || w->ErrorDocument != NULL || w->RoutingRules.n > 0)) {
+		fail_argument(c, "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.");
+		return;
+	}
+	if (w->RedirectAllRequestsTo == NULL && w->IndexDocument == NULL) {
+		fail_argument(c, "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty");
+		return;
+	}
+	if (w->IndexDocument != NULL && (w->IndexDocument->Suffix.n == 0 || str_find(w->IndexDocument->Suffix, '/') >= 0)) {
+		fail_argument(c, "The IndexDocument Suffix is not well formed");
+		return;
+	}
+	if (w->RoutingRules.n > ROUTES_MAX) {
+		fail_request(c, "%u routing rules provided, the number of routing rules in a website configuration is limited to 50.", (unsigned)w->RoutingRules.n);
+		return;
+	}
+	b->Website = in->WebsiteConfiguration;
+	bucket_put(c, b);
+}
+
+FORGET(DeleteBucketWebsite, "s3:DeleteBucketWebsite", Website)
+
+/* ---- logging, payment, acceleration ---- */
+
+void op_GetBucketLogging(struct call *c)
+{
+	const struct s3_GetBucketLoggingRequest *in = c->in;
+	struct s3_GetBucketLoggingOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketLogging");
+	if (b != NULL)
+		out->LoggingEnabled = b->Logging;
+}
+
+void op_PutBucketLogging(struct call *c)
+{
+	const struct s3_PutBucketLoggingRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketLogging");
+	if (b == NULL)
+		return;
+	if (in->BucketLoggingStatus->LoggingEnabled != NULL) {
+		call_unsupported(c, "tsubo does not deliver server access logs yet (PutBucketLogging with LoggingEnabled)");
+		return;
+	}
+	b->Logging = NULL;
+	bucket_put(c, b);
+}
+
+void op_GetBucketRequestPayment(struct call *c)
+{
+	const struct s3_GetBucketRequestPaymentRequest *in = c->in;
+	struct s3_GetBucketRequestPaymentOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketRequestPayment");
+	if (b != NULL)
+		out->Payer = str_present(b->Payer) ? b->Payer : S("BucketOwner");
+}
+
+void op_PutBucketRequestPayment(struct call *c)
+{
+	const struct s3_PutBucketRequestPaymentRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketRequestPayment");
+	if (b == NULL)
+		return;
+	b->Payer = in->RequestPaymentConfiguration->Payer;
+	bucket_put(c, b);
+}
+
+void op_GetBucketAccelerateConfiguration(struct call *c)
+{
+	const struct s3_GetBucketAccelerateConfigurationRequest *in = c->in;
+	(void)OPEN(in, "s3:GetAccelerateConfiguration"); /* never on */
+}
+
+void op_PutBucketAccelerateConfiguration(struct call *c)
+{
+	const struct s3_PutBucketAccelerateConfigurationRequest *in = c->in;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:PutAccelerateConfiguration");
+	if (b != NULL && str_eq(in->AccelerateConfiguration->Status, S("Enabled")))
+		call_unsupported(c, "tsubo has no edge locations to accelerate transfers with");
+}
+
+/* ---- object lock ---- */
+
+void op_GetObjectLockConfiguration(struct call *c)
+{
+	const struct s3_GetObjectLockConfigurationRequest *in = c->in;
+	struct s3_GetObjectLockConfigurationOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketObjectLockConfiguration");
+	if (b == NULL)
+		return;
+	if (!b->Lock.v) {
+		call_fail_code(c, 404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket");
+		return;
+	}
+	out->ObjectLockConfiguration = arena_new_of(c->arena, struct s3_ObjectLockConfiguration);
+	out->ObjectLockConfiguration->ObjectLockEnabled = S("Enabled");
+	if (b->LockRule == NULL)
+		return;
+	out->ObjectLockConfiguration->Rule = arena_new_of(c->arena, struct s3_ObjectLockRule);
+	out->ObjectLockConfiguration->Rule->DefaultRetention = b->LockRule;
+}
+
+void op_PutObjectLockConfiguration(struct call *c)
+{
+	const struct s3_PutObjectLockConfigurationRequest *in = c->in;
+	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketObjectLockConfiguration");
+	if (b == NULL)
+		return;
+	const struct s3_ObjectLockConfiguration *o = in->ObjectLockConfiguration;
+	if (!str_eq(b->Versioning, S("Enabled"))) {
+		call_fail_code(c, 409, "InvalidBucketState", "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration");
+		return;
+	}
+	if (o == NULL || !str_eq(o->ObjectLockEnabled, S("Enabled"))) {
+		fail_xml(c);
+		return;
+	}
+	struct s3_DefaultRetention *d = o->Rule != NULL ? o->Rule->DefaultRetention : NULL;
+	if (o->Rule != NULL && (d == NULL || !str_present(d->Mode) || d->Days.set == d->Years.set)) {
+		fail_xml(c);
+		return;
+	}
+	if (d != NULL && (d->Days.set ? d->Days.v : d->Years.v) <= 0) {
+		fail_argument(c, "Default retention period must be a positive integer value.");
+		return;
+	}
+	b->Lock = SOME_BOOL(true);
+	b->LockRule = d;
+	bucket_put(c, b);
+}
