@@ -250,18 +250,77 @@ static void reply_json(struct call *c, int status, const char *text)
 	call_reply(c, status, &type, 1, str_c(text));
 }
 
+/* ---- CORS: answered here, not by the function ---- */
+
+static bool listed(const struct list *l, struct str value)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		struct str one = *LIST_AT(*l, struct str, i);
+		if (str_eq(one, S("*")) || str_eq_nocase(one, value))
+			return true;
+	}
+	return false;
+}
+
+static struct str joined(struct arena *a, const struct list *l)
+{
+	struct str all = S("");
+	for (uint32_t i = 0; i < l->n; i++)
+		all = arena_join(a, all, i > 0 ? S(",") : S(""), *LIST_AT(*l, struct str, i));
+	return all;
+}
+
+enum { CORS_HEADERS = 6 };
+
+/* The headers for a request from an allowed origin; how many. */
+static size_t cors_headers(struct call *c, const struct lambda_Cors *k, bool preflight, struct param out[CORS_HEADERS])
+{
+	struct str origin = wire_header(c->http, S("origin"));
+	size_t n = 0;
+	if (k == NULL || !str_present(origin) || !listed(&k->AllowOrigins, origin))
+		return 0;
+	bool any = k->AllowOrigins.n == 1 && str_eq(*LIST_AT(k->AllowOrigins, struct str, 0), S("*")) && !k->AllowCredentials.v;
+	out[n++] = (struct param){S("access-control-allow-origin"), any ? S("*") : origin, true};
+	if (!any)
+		out[n++] = (struct param){S("vary"), S("Origin"), true};
+	if (k->AllowCredentials.v)
+		out[n++] = (struct param){S("access-control-allow-credentials"), S("true"), true};
+	if (!preflight && k->ExposeHeaders.n > 0)
+		out[n++] = (struct param){S("access-control-expose-headers"), joined(c->arena, &k->ExposeHeaders), true};
+	if (preflight && k->AllowMethods.n > 0)
+		out[n++] = (struct param){S("access-control-allow-methods"), joined(c->arena, &k->AllowMethods), true};
+	if (preflight && k->AllowHeaders.n > 0)
+		out[n++] = (struct param){S("access-control-allow-headers"), joined(c->arena, &k->AllowHeaders), true};
+	if (preflight && k->MaxAge.set && n < CORS_HEADERS)
+		out[n++] = (struct param){S("access-control-max-age"), arena_printf(c->arena, "%lld", (long long)k->MaxAge.v), true};
+	return n;
+}
+
+static bool preflight(struct call *c, const struct lambda_Cors *k)
+{
+	if (k == NULL || !str_eq(c->http->method, S("OPTIONS")) || !str_present(wire_header(c->http, S("access-control-request-method"))))
+		return false;
+	struct param headers[CORS_HEADERS];
+	size_t n = cors_headers(c, k, true, headers);
+	call_reply(c, 200, headers, n, S(""));
+	return true;
+}
+
 /* {"statusCode", "headers", "cookies", "body", "isBase64Encoded"}; anything else is the body itself. */
-static void reply_answer(struct call *c, struct str payload)
+static void reply_answer(struct call *c, struct str payload, const struct lambda_Cors *cors)
 {
 	struct arena *a = c->arena;
 	struct json *j = json_parse(a, payload, NULL), *given = json_get(j, S("headers")), *cookies = json_get(j, S("cookies"));
 	if (!json_is(j, JSON_OBJECT) || json_get(j, S("statusCode")) == NULL) {
-		const struct param type = {S("content-type"), S("application/json"), true};
-		call_reply(c, 200, &type, 1, json_is(j, JSON_STRING) ? j->text : payload);
+		struct param plain[CORS_HEADERS + 1];
+		size_t k = cors_headers(c, cors, false, plain);
+		plain[k++] = (struct param){S("content-type"), S("application/json"), true};
+		call_reply(c, 200, plain, k, json_is(j, JSON_STRING) ? j->text : payload);
 		return;
 	}
-	size_t n = 0, most = (given != NULL ? given->n : 0) + (cookies != NULL ? cookies->n : 0) + 1;
+	size_t n = 0, most = CORS_HEADERS + (given != NULL ? given->n : 0) + (cookies != NULL ? cookies->n : 0) + 1;
 	struct param *headers = arena_array(a, struct param, most);
+	n = cors_headers(c, cors, false, headers);
 	bool typed = false;
 	for (size_t i = 0; json_is(given, JSON_OBJECT) && i < given->n; i++) {
 		const struct json *v = &given->members[i].value;
@@ -294,6 +353,9 @@ void url_serve(struct call *c)
 	c->account = r->Account;
 	c->region = r->Region;
 	struct function_ref ref = {r->FunctionName, r->Qualifier};
+	struct lambda_FunctionUrlConfig *u = call_get(c, url_key(c, ref.name, ref.qualifier), &lambda_shape_FunctionUrlConfig);
+	if (preflight(c, u != NULL ? u->Cors : NULL))
+		return;
 	struct str version = str_present(ref.qualifier) ? ref.qualifier : S("$LATEST");
 	struct lambda_AliasConfiguration *alias = str_present(ref.qualifier) ? alias_get(c, ref.name, ref.qualifier) : NULL;
 	struct lambda_FunctionRecord *f = function_get(c, ref.name, alias != NULL ? alias_pick(c, alias) : version);
@@ -303,7 +365,7 @@ void url_serve(struct call *c)
 	struct str none = S("NONE");
 	struct condition_key key = {S("lambda:FunctionUrlAuthType"), &none, 1};
 	struct access_extra x = {.keys = &key, .n_keys = 1, .resource_policy = policy_document(c, ref.name, ref.qualifier)};
-	bool allowed = f != NULL && meta != NULL &&
+	bool allowed = f != NULL && meta != NULL && u != NULL &&
 		authorize_as(c, &nobody, S("lambda:InvokeFunctionUrl"), function_arn(c, ref.name, ref.qualifier), &x).decision == DECISION_ALLOW;
 	if (!allowed) {
 		reply_json(c, 403, "{\"Message\":\"Forbidden. For troubleshooting Function URL authorization issues, see: "
@@ -321,5 +383,5 @@ void url_serve(struct call *c)
 	else if (a->error_code.n > 0)
 		reply_json(c, 502, "Internal Server Error");
 	else
-		reply_answer(c, a->bytes);
+		reply_answer(c, a->bytes, u->Cors);
 }

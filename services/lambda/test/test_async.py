@@ -1,0 +1,119 @@
+"""Asynchronous invocation: retries, destinations, the dead-letter queue, what survives a crash.
+
+Source: "Invoking Lambda functions asynchronously" and "Capturing records of asynchronous invocations" (developer guide).
+The clock is turned instead of waited for."""
+import json
+import time
+
+import pytest
+
+CODE = """
+import boto3, os
+def handler(event, context):
+    d = boto3.client('dynamodb')
+    d.update_item(TableName=os.environ['TABLE'], Key={'id': {'S': event['id']}}, UpdateExpression='ADD n :one',
+                  ExpressionAttributeValues={':one': {'N': '1'}})
+    if event.get('fail'):
+        raise Exception('on purpose')
+    return {'done': event['id']}
+"""
+
+
+@pytest.fixture
+def table(client, name):
+    d = client("dynamodb")
+    d.create_table(TableName=name, KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+                   AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+
+    def count(key):
+        item = d.get_item(TableName=name, Key={"id": {"S": key}}).get("Item")
+        return int(item["n"]["N"]) if item else 0
+    return count
+
+
+@pytest.fixture
+def function(python, table, name):
+    return python(CODE, Timeout=30, MemorySize=512, Environment={"Variables": {"TABLE": name}})
+
+
+def queue(client, name):
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    def receive():
+        for _ in range(3):
+            got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MessageAttributeNames=["All"]).get("Messages")
+            if got:
+                return got[0]
+    return arn, receive
+
+
+def test_an_event_is_answered_at_once_and_runs(aws, function, table, eventually):
+    r = aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "a"}))
+    assert r["StatusCode"] == 202 and r["Payload"].read() == b""
+    eventually(lambda: table("a") == 1)
+
+
+def test_a_failing_event_is_tried_three_times(tsubo, aws, function, table, eventually):
+    aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "f", "fail": True}))
+    eventually(lambda: table("f") == 1)
+    time.sleep(0.5)
+    assert table("f") == 1
+    tsubo.turn_clock("+61s")
+    eventually(lambda: table("f") == 2)
+    time.sleep(0.3)
+    tsubo.turn_clock("+121s")
+    eventually(lambda: table("f") == 3)
+    time.sleep(0.3)
+    tsubo.turn_clock("+600s")
+    time.sleep(0.5)
+    assert table("f") == 3
+
+
+def test_destinations(client, aws, function, name):
+    good, take_good = queue(client, name + "-good")
+    bad, take_bad = queue(client, name + "-bad")
+    aws.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0, DestinationConfig={
+        "OnSuccess": {"Destination": good}, "OnFailure": {"Destination": bad}})
+    aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "g"}))
+    record = json.loads(take_good()["Body"])
+    assert record["requestContext"]["condition"] == "Success" and record["requestContext"]["approximateInvokeCount"] == 1
+    assert record["requestPayload"] == {"id": "g"} and record["responsePayload"] == {"done": "g"}
+    assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
+    assert record["requestContext"]["functionArn"].endswith(f":function:{function}:$LATEST")
+    aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "b", "fail": True}))
+    record = json.loads(take_bad()["Body"])
+    assert record["requestContext"]["condition"] == "RetriesExhausted" and record["responseContext"]["functionError"] == "Unhandled"
+    assert record["responsePayload"]["errorMessage"] == "on purpose"
+
+
+def test_the_dead_letter_queue_gets_the_event(client, aws, function, name):
+    dead, take = queue(client, name + "-dlq")
+    aws.update_function_configuration(FunctionName=function, DeadLetterConfig={"TargetArn": dead})
+    aws.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0)
+    aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "d", "fail": True}))
+    message = take()
+    assert json.loads(message["Body"]) == {"id": "d", "fail": True}
+    assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "on purpose"
+    assert len(message["MessageAttributes"]["RequestID"]["StringValue"]) == 36
+
+
+def test_events_outlive_a_kill(fresh_tsubo, zip_of, eventually):
+    from importlib import util
+    import os
+    spec = util.spec_from_file_location("shared", os.path.join(os.path.dirname(__file__), "conftest.py"))
+    shared = util.module_from_spec(spec)
+    spec.loader.exec_module(shared)
+    aws, d = fresh_tsubo.client("lambda"), fresh_tsubo.client("dynamodb")
+    role = shared.make_role(fresh_tsubo.client, "r")
+    d.create_table(TableName="seen", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+                   AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+    aws.create_function(FunctionName="f", Runtime="python3.11", Role=role, Handler="m.handler", Timeout=30, MemorySize=512,
+                        Environment={"Variables": {"TABLE": "seen"}}, Code={"ZipFile": zip_of({"m.py": "import time\ntime.sleep(1)\n" + CODE})})
+    for i in range(5):
+        aws.invoke(FunctionName="f", InvocationType="Event", Payload=json.dumps({"id": str(i)}))
+    fresh_tsubo.kill()
+    fresh_tsubo.start()
+    d = fresh_tsubo.client("dynamodb")
+    eventually(lambda: d.scan(TableName="seen")["Count"] == 5, timeout=30)

@@ -1,0 +1,139 @@
+"""Event source mappings of SQS queues. Source: "Using Lambda with Amazon SQS" (developer guide)."""
+import json
+import time
+
+import pytest
+
+CODE = """
+import boto3, json, os
+d = boto3.client('dynamodb')
+def handler(event, context):
+    d.update_item(TableName=os.environ['SEEN'], Key={'id': {'S': 'calls'}}, UpdateExpression='SET l = list_append(if_not_exists(l, :none), :k)',
+                  ExpressionAttributeValues={':none': {'L': []}, ':k': {'L': [{'S': json.dumps(event['Records'])}]}})
+    bad = [r for r in event['Records'] if r['body'] == 'poison']
+    if os.environ.get('REPORT'):
+        return {'batchItemFailures': [{'itemIdentifier': r['messageId']} for r in bad]}
+    if bad:
+        raise Exception('poison')
+"""
+
+
+@pytest.fixture
+def queue(client, name):
+    class Queue:
+        sqs = client("sqs")
+
+        def __init__(self):
+            self.dead = self.sqs.create_queue(QueueName=name + "-dead")["QueueUrl"]
+            dead = f"arn:aws:sqs:us-east-1:000000000000:{name}-dead"
+            self.url = self.sqs.create_queue(QueueName=name, Attributes={
+                "VisibilityTimeout": "2", "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 2})})["QueueUrl"]
+            self.arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+
+        def send(self, *bodies, **more):
+            for body in bodies:
+                self.sqs.send_message(QueueUrl=self.url, MessageBody=body, **more)
+
+        def left(self):
+            a = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
+            return int(a["ApproximateNumberOfMessages"]) + int(a["ApproximateNumberOfMessagesNotVisible"])
+    return Queue()
+
+
+@pytest.fixture
+def seen(client, name):
+    d = client("dynamodb")
+    d.create_table(TableName=name + "-seen", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+                   AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+
+    def calls():
+        item = d.get_item(TableName=name + "-seen", Key={"id": {"S": "calls"}}).get("Item")
+        return [json.loads(c["S"]) for c in item["l"]["L"]] if item else []
+    return calls
+
+
+@pytest.fixture
+def worker(python, seen, name):
+    return lambda **env: python(CODE, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen", **env}})
+
+
+@pytest.fixture
+def mapping(aws):
+    made = []
+
+    def make(**args):
+        made.append(aws.create_event_source_mapping(**args)["UUID"])
+        return made[-1]
+    yield make
+    for uuid in made:
+        aws.delete_event_source_mapping(UUID=uuid)
+
+
+def test_messages_come_and_are_deleted(queue, seen, worker, mapping, eventually):
+    f = worker()
+    mapping(EventSourceArn=queue.arn, FunctionName=f)
+    queue.send("hello", MessageAttributes={"k": {"DataType": "String", "StringValue": "v"}})
+    record = eventually(seen)[0][0]
+    assert record["body"] == "hello" and record["eventSource"] == "aws:sqs" and record["eventSourceARN"] == queue.arn
+    assert record["awsRegion"] == "us-east-1" and record["attributes"]["ApproximateReceiveCount"] == "1"
+    assert record["messageAttributes"]["k"] == {"stringValue": "v", "stringListValues": [], "binaryListValues": [], "dataType": "String"}
+    eventually(lambda: queue.left() == 0)
+    time.sleep(2.5)
+    assert len(seen()) == 1
+
+
+def test_a_failing_batch_comes_again_and_ends_in_the_dead_letter_queue(queue, seen, worker, mapping, eventually):
+    f = worker()
+    mapping(EventSourceArn=queue.arn, FunctionName=f)
+    queue.send("poison")
+    got = eventually(lambda: queue.sqs.receive_message(QueueUrl=queue.dead, WaitTimeSeconds=5).get("Messages"), timeout=30)
+    assert got[0]["Body"] == "poison" and len(seen()) == 2
+
+
+def test_partial_failures(queue, seen, worker, mapping, eventually):
+    f = worker(REPORT="1")
+    queue.send("a", "poison", "b")
+    mapping(EventSourceArn=queue.arn, FunctionName=f, FunctionResponseTypes=["ReportBatchItemFailures"])
+    eventually(lambda: queue.left() == 1 and len(seen()) >= 1)
+    eventually(lambda: queue.sqs.receive_message(QueueUrl=queue.dead, WaitTimeSeconds=2).get("Messages"), timeout=30)
+    bodies = [r["body"] for c in seen() for r in c]
+    assert bodies.count("a") == 1 and bodies.count("b") == 1 and bodies.count("poison") == 2
+
+
+def test_a_window_gathers(queue, seen, worker, mapping, eventually):
+    f = worker()
+    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "60"})
+    mapping(EventSourceArn=queue.arn, FunctionName=f, BatchSize=50, MaximumBatchingWindowInSeconds=2)
+    for i in range(15):
+        queue.send(str(i))
+    eventually(lambda: sum(len(c) for c in seen()) == 15, timeout=20)
+    assert max(len(c) for c in seen()) > 10
+
+
+def test_filters_drop_what_they_do_not_want(queue, seen, worker, mapping, eventually):
+    f = worker()
+    mapping(EventSourceArn=queue.arn, FunctionName=f, FilterCriteria={"Filters": [{"Pattern": json.dumps({"body": {"n": [{"numeric": [">", 5]}]}})}]})
+    queue.send(json.dumps({"n": 1}), json.dumps({"n": 7}), "text")
+    eventually(lambda: [r["body"] for c in seen() for r in c] == ['{"n": 7}'])
+    eventually(lambda: queue.left() == 0)
+
+
+def test_many_messages_each_once(queue, seen, worker, mapping, eventually):
+    f = worker()
+    mapping(EventSourceArn=queue.arn, FunctionName=f)
+    for i in range(0, 60, 10):
+        queue.sqs.send_message_batch(QueueUrl=queue.url, Entries=[{"Id": str(k), "MessageBody": str(k)} for k in range(i, i + 10)])
+    eventually(lambda: sorted(int(r["body"]) for c in seen() for r in c) == list(range(60)), timeout=30)
+    eventually(lambda: queue.left() == 0)
+
+
+def test_fifo_keeps_the_order_of_a_group(client, seen, worker, mapping, name, eventually):
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName=name + ".fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"})["QueueUrl"]
+    for i in range(12):
+        sqs.send_message(QueueUrl=url, MessageBody=str(i), MessageGroupId="g")
+    f = worker()
+    mapping(EventSourceArn=f"arn:aws:sqs:us-east-1:000000000000:{name}.fifo", FunctionName=f, BatchSize=5)
+    eventually(lambda: len([r for c in seen() for r in c]) == 12, timeout=30)
+    assert [int(r["body"]) for c in seen() for r in c] == list(range(12))
+    assert seen()[0][0]["attributes"]["MessageGroupId"] == "g"
