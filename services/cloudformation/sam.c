@@ -34,14 +34,14 @@ static void write_made(struct sam *s, const struct macro *macro)
 	for (struct made *m = s->made; m != NULL; m = m->next) {
 		struct json *r = sam_one(s, "Type", sam_text(s, str_c(m->type)));
 		if (m->depends_on != NULL)
-			json_set(s->a, r, S("DependsOn"), m->depends_on);
+			sam_set(s, r, S("DependsOn"), m->depends_on);
 		for (uint32_t i = 0; i < m->attributes->n; i++)
-			json_set(s->a, r, m->attributes->members[i].key, &m->attributes->members[i].value);
-		json_set(s->a, r, S("Properties"), m->properties);
-		json_set(s->a, s->out, m->id, r);
+			sam_set(s, r, m->attributes->members[i].key, &m->attributes->members[i].value);
+		sam_set(s, r, S("Properties"), m->properties);
+		sam_set(s, s->out, m->id, r);
 		for (size_t i = 0; macro->refers[i][0] != NULL; i++)
 			if (str_eq(str_c(m->type), str_c(macro->refers[i][1])))
-				json_set(s->a, s->refs, arena_printf(s->a, "%.*s.%s", STR_ARG(s->id), macro->refers[i][0]), sam_text(s, m->id));
+				sam_set(s, s->refs, arena_printf(s->a, "%.*s.%s", STR_ARG(s->id), macro->refers[i][0]), sam_text(s, m->id));
 	}
 }
 
@@ -74,7 +74,7 @@ static void run_macro(struct sam *s, const struct macro *macro, struct str id, s
 	if (depends != NULL && s->made->depends_on == NULL)
 		s->made->depends_on = json_copy(s->a, depends);
 	if (!str_eq(s->made->id, id))
-		json_set(s->a, s->changed_ids, id, sam_text(s, s->made->id));
+		sam_set(s, s->changed_ids, id, sam_text(s, s->made->id));
 	json_unset(s->out, id);
 	write_made(s, macro);
 }
@@ -91,7 +91,7 @@ static void note_function_names(struct sam *s, const struct json *resource)
 		if (!str_eq(json_get_str(event, "Type"), S("Api")) || !str_present(id))
 			continue;
 		struct str before = json_str(json_get(s->function_names, id));
-		json_set(s->a, s->function_names, id, sam_text(s, arena_join(s->a, before, name)));
+		sam_set(s, s->function_names, id, sam_text(s, arena_join(s->a, before, name)));
 	}
 }
 
@@ -216,9 +216,9 @@ static struct json *known_values(struct sam *s, const struct json *template, con
 	for (uint32_t i = 0; json_is(declared, JSON_OBJECT) && i < declared->n; i++)
 		sam_put(s, values, arena_cstr(s->a, declared->members[i].key), json_get(&declared->members[i].value, S("Default")));
 	for (uint32_t i = 0; given != NULL && i < given->n; i++)
-		json_set(s->a, values, given->members[i].key, &given->members[i].value);
-	json_set(s->a, values, S("AWS::Region"), sam_text(s, region));
-	json_set(s->a, values, S("AWS::Partition"), sam_text(s, S("aws")));
+		sam_set(s, values, given->members[i].key, &given->members[i].value);
+	sam_set(s, values, S("AWS::Region"), sam_text(s, region));
+	sam_set(s, values, S("AWS::Partition"), sam_text(s, S("aws")));
 	return values;
 }
 

@@ -52,6 +52,9 @@ void *sam_fail(struct sam *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void *sam_fail_at(struct sam *s, struct str id, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* sam_util.c: small trees */
+/* json_set and json_push; a NULL value becomes null, which is refused when the result is checked as a template. */
+struct json *sam_set(struct sam *s, struct json *object, struct str key, const struct json *value);
+struct json *sam_push(struct sam *s, struct json *array, const struct json *value);
 struct json *sam_lit(struct sam *s, const char *json);       /* parse a literal of ours */
 struct json *sam_text(struct sam *s, struct str text);
 struct json *sam_ref(struct sam *s, struct str id);

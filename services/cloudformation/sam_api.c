@@ -59,15 +59,15 @@ static void gateway_responses(struct sam *s, struct json *doc)
 		for (size_t k = 0; k < COUNT_OF(kinds); k++) {
 			const struct json *of_kind = json_get(given, str_c(kinds[k].member));
 			for (uint32_t m = 0; json_is(of_kind, JSON_OBJECT) && m < of_kind->n; m++)
-				json_set(s->a, parameters, arena_printf(s->a, "gatewayresponse.%s%.*s", kinds[k].prefix, STR_ARG(of_kind->members[m].key)),
+				sam_set(s, parameters, arena_printf(s->a, "gatewayresponse.%s%.*s", kinds[k].prefix, STR_ARG(of_kind->members[m].key)),
 				         &of_kind->members[m].value);
 		}
-		json_set(s->a, out, S("responseParameters"), parameters);
+		sam_set(s, out, S("responseParameters"), parameters);
 		const struct json *templates = json_get(r, S("ResponseTemplates"));
-		json_set(s->a, out, S("responseTemplates"), templates != NULL ? templates : json_new_object(s->a));
+		sam_set(s, out, S("responseTemplates"), templates != NULL ? templates : json_new_object(s->a));
 		if (sam_truthy(code))
-			json_set(s->a, out, S("statusCode"), sam_text(s, code->text));
-		json_set(s->a, sam_ensure(s, doc, S("x-amazon-apigateway-gateway-responses"), JSON_OBJECT), all->members[i].key, out);
+			sam_set(s, out, S("statusCode"), sam_text(s, code->text));
+		sam_set(s, sam_ensure(s, doc, S("x-amazon-apigateway-gateway-responses"), JSON_OBJECT), all->members[i].key, out);
 	}
 }
 
@@ -83,7 +83,7 @@ static void models(struct sam *s, struct json *doc)
 		for (size_t k = 0; k < name.n; k++)
 			if (name.p[k] >= 'A' && name.p[k] <= 'Z')
 				((char *)name.p)[k] = (char)(name.p[k] + 32);
-		json_set(s->a, sam_ensure(s, doc, S("definitions"), JSON_OBJECT), name, &all->members[i].value);
+		sam_set(s, sam_ensure(s, doc, S("definitions"), JSON_OBJECT), name, &all->members[i].value);
 	}
 }
 
@@ -112,10 +112,10 @@ static void endpoint_extension(struct sam *s, struct json *doc)
 	if (swagger_is_openapi3(json_get(doc, S("openapi")))) {
 		struct json *servers = sam_ensure(s, doc, S("servers"), JSON_ARRAY);
 		if (servers->n == 0)
-			json_push(s->a, servers, json_new_object(s->a));
+			sam_push(s, servers, json_new_object(s->a));
 		into = &servers->items[0];
 	}
-	json_set(s->a, sam_ensure(s, into, S("x-amazon-apigateway-endpoint-configuration"), JSON_OBJECT), S("disableExecuteApiEndpoint"), off);
+	sam_set(s, sam_ensure(s, into, S("x-amazon-apigateway-endpoint-configuration"), JSON_OBJECT), S("disableExecuteApiEndpoint"), off);
 }
 
 static void edit_definition(struct sam *s, struct json *doc, const struct json *auth)
@@ -130,7 +130,7 @@ static void edit_definition(struct sam *s, struct json *doc, const struct json *
 	if (!s->failed && editable(s, "GatewayResponses", doc))
 		gateway_responses(s, doc);
 	if (!s->failed && doc != NULL && sam_truthy(sam_property(s, "BinaryMediaTypes")))
-		json_set(s->a, doc, S("x-amazon-apigateway-binary-media-types"), unescape(s, sam_resolve(s, sam_property(s, "BinaryMediaTypes"))));
+		sam_set(s, doc, S("x-amazon-apigateway-binary-media-types"), unescape(s, sam_resolve(s, sam_property(s, "BinaryMediaTypes"))));
 	if (!s->failed && editable(s, "Models", doc)) {
 		models(s, doc);
 		swagger_openapi(s, doc, version);
@@ -156,8 +156,8 @@ static void endpoint_configuration(struct sam *s, struct made *api)
 		sam_put(s, config, "VpcEndpointIds", ids != NULL ? ids : json_get(value, S("VpcEndpointIds")));
 		sam_put(s, config, "IpAddressType", json_get(value, S("IpAddressType")));
 	}
-	json_set(s->a, api->properties, S("EndpointConfiguration"), config);
-	json_set(s->a, api->properties, S("Parameters"), sam_one(s, "endpointConfigurationTypes", type));
+	sam_set(s, api->properties, S("EndpointConfiguration"), config);
+	sam_set(s, api->properties, S("Parameters"), sam_one(s, "endpointConfigurationTypes", type));
 }
 
 static struct made *rest_api(struct sam *s, const struct json *auth)
@@ -177,9 +177,9 @@ static struct made *rest_api(struct sam *s, const struct json *auth)
 		struct json *where = sam_s3_location(s, uri, "DefinitionUri", "Bucket", "Key", "Version");
 		if (where == NULL)
 			return NULL;
-		json_set(s->a, api->properties, S("BodyS3Location"), where);
+		sam_set(s, api->properties, S("BodyS3Location"), where);
 	} else if (doc != NULL) {
-		json_set(s->a, api->properties, S("Body"), doc);
+		sam_set(s, api->properties, S("Body"), doc);
 	}
 	for (size_t i = 0; i < COUNT_OF(same); i++)
 		if (sam_truthy(sam_property(s, same[i])))
@@ -205,11 +205,11 @@ static struct made *deployment(struct sam *s, const struct made *api)
 		id = arena_join(s->a, id, str_slice(digest, 0, 10));
 	}
 	struct made *d = sam_make(s, id, "AWS::ApiGateway::Deployment", s->passed);
-	json_set(s->a, d->properties, S("RestApiId"), sam_ref(s, s->id));
+	sam_set(s, d->properties, S("RestApiId"), sam_ref(s, s->id));
 	if (str_present(digest))
-		json_set(s->a, d->properties, S("Description"), sam_text(s, arena_join(s->a, S("RestApi deployment id: "), digest)));
+		sam_set(s, d->properties, S("Description"), sam_text(s, arena_join(s->a, S("RestApi deployment id: "), digest)));
 	if (!sam_truthy(version))
-		json_set(s->a, d->properties, S("StageName"), sam_text(s, S("Stage")));
+		sam_set(s, d->properties, S("StageName"), sam_text(s, S("Stage")));
 	return d;
 }
 
@@ -221,12 +221,12 @@ static struct made *stage(struct sam *s, const struct made *deployed)
 	struct str id = sam_alphanumeric(name) ? arena_join(s->a, s->id, name, S("Stage"))
 	              : arena_join(s->a, s->id, S("Stage"), name.n > 0 ? sam_hash(s, name, 10) : S(""));
 	struct made *m = sam_make(s, id, "AWS::ApiGateway::Stage", s->passed);
-	json_set(s->a, m->properties, S("RestApiId"), sam_ref(s, s->id));
-	json_set(s->a, m->properties, S("DeploymentId"), sam_ref(s, deployed->id));
+	sam_set(s, m->properties, S("RestApiId"), sam_ref(s, s->id));
+	sam_set(s, m->properties, S("DeploymentId"), sam_ref(s, deployed->id));
 	for (size_t i = 0; i < COUNT_OF(same); i++)
 		sam_put(s, m->properties, same[i], sam_property(s, same[i]));
 	if (sam_property(s, "Tags") != NULL)
-		json_set(s->a, m->properties, S("Tags"), sam_tags(s, sam_property(s, "Tags"), false));
+		sam_set(s, m->properties, S("Tags"), sam_tags(s, sam_property(s, "Tags"), false));
 	return m;
 }
 
@@ -247,5 +247,5 @@ void sam_api(struct sam *s)
 	for (struct made *m = s->made; m != NULL; m = m->next)
 		if (!str_eq(str_c(m->type), S("AWS::ApiGateway::Deployment")) && !str_eq(str_c(m->type), S("AWS::Lambda::Permission"))
 		    && !str_eq(str_c(m->type), S("AWS::ApiGateway::UsagePlanKey")))
-			json_set(s->a, m->properties, S("Tags"), sam_tags(s, tags, false));
+			sam_set(s, m->properties, S("Tags"), sam_tags(s, tags, false));
 }

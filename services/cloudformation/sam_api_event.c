@@ -30,7 +30,7 @@ static void permission(struct sam *s, const struct target *t, const struct event
 		if (upper.p[i] >= 'a' && upper.p[i] <= 'z')
 			((char *)upper.p)[i] = (char)(upper.p[i] - 32);
 	struct json *variables = sam_one(s, "__ApiId__", json_get(e->properties, S("RestApiId")));
-	json_set(s->a, variables, S("__Stage__"), sam_text(s, S("*")));
+	sam_set(s, variables, S("__Stage__"), sam_text(s, S("*")));
 	struct str text = arena_join(s->a, S("arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/${__Stage__}/"),
 	                             any ? S("*") : upper, permission_path(s, path));
 	sam_permission(s, t, e->id, suffix, "apigateway.amazonaws.com", sam_sub(s, text, variables));
@@ -64,16 +64,16 @@ static void integrate(struct sam *s, const struct target *t, const struct event 
 	size_t n = swagger_contents(json_get(json_get(doc, S("paths")), path), items);
 	for (size_t i = 0; i < n; i++) {
 		struct json *definition = json_get(items[i], method), *integration = sam_lit(s, "{\"type\":\"aws_proxy\",\"httpMethod\":\"POST\"}");
-		json_set(s->a, integration, S("uri"), str_present(condition) ? sam_if(s, condition, uri) : uri);
+		sam_set(s, integration, S("uri"), str_present(condition) ? sam_if(s, condition, uri) : uri);
 		if (stream)
-			json_set(s->a, integration, S("responseTransferMode"), sam_text(s, S("STREAM")));
+			sam_set(s, integration, S("responseTransferMode"), sam_text(s, S("STREAM")));
 		sam_put(s, integration, "credentials", integration_credentials(s, auth, json_get(api, S("Auth"))));
 		if (sam_truthy(json_get(e->properties, S("TimeoutInMillis"))))
 			sam_put(s, integration, "timeoutInMillis", json_get(e->properties, S("TimeoutInMillis")));
-		json_set(s->a, definition, S("x-amazon-apigateway-integration"), integration);
+		sam_set(s, definition, S("x-amazon-apigateway-integration"), integration);
 		sam_ensure(s, definition, S("responses"), JSON_OBJECT);
 		if (str_present(condition))
-			json_set(s->a, items[i], method, sam_if(s, condition, definition));
+			sam_set(s, items[i], method, sam_if(s, condition, definition));
 	}
 }
 
@@ -94,10 +94,10 @@ static void validator(struct sam *s, struct json *doc, struct json *definition, 
 	struct json *all = sam_ensure(s, doc, S("x-amazon-apigateway-request-validators"), JSON_OBJECT);
 	if (json_get(all, name) == NULL) {
 		struct json *v = sam_one(s, "validateRequestBody", json_new_bool(s->a, body));
-		json_set(s->a, v, S("validateRequestParameters"), json_new_bool(s->a, parameters));
-		json_set(s->a, all, name, v);
+		sam_set(s, v, S("validateRequestParameters"), json_new_bool(s->a, parameters));
+		sam_set(s, all, name, v);
 	}
-	json_set(s->a, definition, S("x-amazon-apigateway-request-validator"), sam_text(s, name));
+	sam_set(s, definition, S("x-amazon-apigateway-request-validator"), sam_text(s, name));
 }
 
 static void add_model(struct sam *s, const struct event *e, struct json *doc, const struct json *api, struct json *definition)
@@ -114,15 +114,15 @@ static void add_model(struct sam *s, const struct event *e, struct json *doc, co
 	struct str name = lower(s, json_str(model));
 	if (json_get(doc, S("swagger")) != NULL) {
 		struct json *p = sam_lit(s, "{\"in\":\"body\"}");
-		json_set(s->a, p, S("name"), sam_text(s, name));
-		json_set(s->a, p, S("schema"), sam_one(s, "$ref", sam_text(s, arena_join(s->a, S("#/definitions/"), name))));
+		sam_set(s, p, S("name"), sam_text(s, name));
+		sam_set(s, p, S("schema"), sam_one(s, "$ref", sam_text(s, arena_join(s->a, S("#/definitions/"), name))));
 		sam_put(s, p, "required", json_get(request, S("Required")));
-		json_push(s->a, sam_ensure(s, definition, S("parameters"), JSON_ARRAY), p);
+		sam_push(s, sam_ensure(s, definition, S("parameters"), JSON_ARRAY), p);
 	} else {
 		struct json *schema = sam_one(s, "schema", sam_one(s, "$ref", sam_text(s, arena_join(s->a, S("#/components/schemas/"), name))));
 		struct json *p = sam_one(s, "content", sam_one(s, "application/json", schema));
 		sam_put(s, p, "required", json_get(request, S("Required")));
-		json_set(s->a, definition, S("requestBody"), p);
+		sam_set(s, definition, S("requestBody"), p);
 	}
 	if (body != NULL || parameters != NULL)
 		validator(s, doc, definition, sam_truthy(body), sam_truthy(parameters));
@@ -141,13 +141,13 @@ static bool add_parameter(struct sam *s, const struct event *e, struct json *def
 		                      "'method.request.[querystring|path|header].{value}', e.g 'method.request.header.Authorization'.") != NULL;
 	struct json *p = sam_one(s, "in", sam_text(s, str_eq(location, S("querystring")) ? S("query") : location));
 	const struct json *required = json_get(settings, S("Required"));
-	json_set(s->a, p, S("name"), sam_text(s, rest));
-	json_set(s->a, p, S("required"), required != NULL ? required : json_new_bool(s->a, false));
-	json_set(s->a, p, S("type"), sam_text(s, S("string")));
-	json_push(s->a, sam_ensure(s, definition, S("parameters"), JSON_ARRAY), p);
+	sam_set(s, p, S("name"), sam_text(s, rest));
+	sam_set(s, p, S("required"), required != NULL ? required : json_new_bool(s->a, false));
+	sam_set(s, p, S("type"), sam_text(s, S("string")));
+	sam_push(s, sam_ensure(s, definition, S("parameters"), JSON_ARRAY), p);
 	if (sam_truthy(json_get(settings, S("Caching")))) {
 		struct json *integration = json_get(definition, S("x-amazon-apigateway-integration"));
-		json_push(s->a, sam_ensure(s, integration, S("cacheKeyParameters"), JSON_ARRAY), sam_text(s, name));
+		sam_push(s, sam_ensure(s, integration, S("cacheKeyParameters"), JSON_ARRAY), sam_text(s, name));
 	}
 	return true;
 }

@@ -26,7 +26,7 @@ static struct json *lambda_authorizer(struct sam *s, struct str name, const stru
 	const struct json *identity = json_get(a, S("Identity")), *ttl = json_get(identity, S("ReauthorizeEvery"));
 	const struct json *role = json_get(a, S("FunctionInvokeRole"));
 	struct json *out = sam_one(s, "type", sam_text(s, request ? S("request") : S("token")));
-	json_set(s->a, out, S("authorizerUri"), sam_sub(s,
+	sam_set(s, out, S("authorizerUri"), sam_sub(s,
 		S("arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${__FunctionArn__}/invocations"),
 		sam_one(s, "__FunctionArn__", json_get(a, S("FunctionArn")))));
 	sam_put(s, out, "authorizerResultTtlInSeconds", ttl);
@@ -42,7 +42,7 @@ static struct json *lambda_authorizer(struct sam *s, struct str name, const stru
 		if (b.n == 0 && !(json_is(ttl, JSON_NUMBER) && !sam_truthy(ttl)))
 			return sam_fail(s, "%.*s Authorizer must specify Identity with at least one of Headers, QueryStrings, StageVariables, or Context.", STR_ARG(name));
 		if (b.n > 0)
-			json_set(s->a, out, S("identitySource"), sam_text(s, buf_view(&b)));
+			sam_set(s, out, S("identitySource"), sam_text(s, buf_view(&b)));
 	} else {
 		sam_put(s, out, "identityValidationExpression", json_get(identity, S("ValidationExpression")));
 	}
@@ -59,19 +59,19 @@ static struct json *definition(struct sam *s, struct str name, const struct json
 		return sam_fail(s, "%.*s Authorizer has invalid 'FunctionPayloadType': %.*s.", STR_ARG(name), STR_ARG(payload));
 	struct json *out = sam_lit(s, "{\"type\":\"apiKey\",\"in\":\"header\"}"), *how;
 	if (sam_truthy(pool)) {
-		json_set(s->a, out, S("x-amazon-apigateway-authtype"), sam_text(s, S("cognito_user_pools")));
+		sam_set(s, out, S("x-amazon-apigateway-authtype"), sam_text(s, S("cognito_user_pools")));
 		how = sam_one(s, "type", sam_text(s, S("cognito_user_pools")));
-		json_set(s->a, how, S("providerARNs"), json_is(pool, JSON_ARRAY) ? pool : sam_list(s, pool));
+		sam_set(s, how, S("providerARNs"), json_is(pool, JSON_ARRAY) ? pool : sam_list(s, pool));
 		sam_put(s, how, "identityValidationExpression", json_get(identity, S("ValidationExpression")));
 		request = false;
 	} else {
-		json_set(s->a, out, S("x-amazon-apigateway-authtype"), sam_text(s, S("custom")));
+		sam_set(s, out, S("x-amazon-apigateway-authtype"), sam_text(s, S("custom")));
 		how = lambda_authorizer(s, name, a, request);
 	}
 	if (how == NULL)
 		return NULL;
-	json_set(s->a, out, S("name"), sam_text(s, request ? S("Unused") : header.n > 0 ? header : S("Authorization")));
-	json_set(s->a, out, S("x-amazon-apigateway-authorizer"), how);
+	sam_set(s, out, S("name"), sam_text(s, request ? S("Unused") : header.n > 0 ? header : S("Authorization")));
+	sam_set(s, out, S("x-amazon-apigateway-authorizer"), how);
 	return out;
 }
 
@@ -104,20 +104,20 @@ static void default_authorizer(struct sam *s, struct json *method, struct str na
 	for (uint32_t i = 0; json_is(before, JSON_ARRAY) && i < before->n; i++) {
 		const struct json *one = &before->items[i];
 		if (has_key(one, d->authorizers))
-			json_push(s->a, own, one);
+			sam_push(s, own, one);
 		else if (!none && json_get(one, S("NONE")) != NULL)
 			none = true;
 		else
-			json_push(s->a, others, one);
+			sam_push(s, others, one);
 	}
 	if (!none && own->n == 0)
-		json_push(s->a, own, security_of(s, arena_cstr(s->a, d->authorizer),
+		sam_push(s, own, security_of(s, arena_cstr(s->a, d->authorizer),
 		          json_get(json_get(d->authorizers, d->authorizer), S("AuthorizationScopes"))));
 	for (uint32_t i = 0; !none && i < own->n; i++)
-		json_push(s->a, others, &own->items[i]);
+		sam_push(s, others, &own->items[i]);
 	if (others->n == 0)
 		return;
-	json_set(s->a, method, S("security"), others);
+	sam_set(s, method, S("security"), others);
 	if (json_get(&others->items[0], S("AWS_IAM")) != NULL)
 		swagger_iam_definition(s, d->doc);
 }
@@ -132,12 +132,12 @@ static void default_key(struct sam *s, struct json *method, struct str name, voi
 		const struct json *one = &before->items[i];
 		off = off || json_get(one, S("api_key_false")) != NULL;
 		if (json_get(one, S("api_key")) == NULL && json_get(one, S("api_key_false")) == NULL)
-			json_push(s->a, after, one);
+			sam_push(s, after, one);
 	}
 	if (!off && (d->preflight || !str_eq(name, S("options"))))
-		json_push(s->a, after, security_of(s, "api_key", NULL));
+		sam_push(s, after, security_of(s, "api_key", NULL));
 	if (after->n > 0 || json_is(before, JSON_ARRAY))
-		json_set(s->a, method, S("security"), after);
+		sam_set(s, method, S("security"), after);
 }
 
 static void each_path(struct sam *s, struct json *doc, void (*fn)(struct sam *, struct json *, struct str, void *), struct defaults *d)
@@ -177,7 +177,7 @@ void sam_api_auth(struct sam *s, struct json *doc, const struct json *auth)
 		struct json *one = definition(s, authorizers->members[i].key, &authorizers->members[i].value);
 		if (one == NULL)
 			return;
-		json_set(s->a, sam_ensure(s, doc, S("securityDefinitions"), JSON_OBJECT), authorizers->members[i].key, one);
+		sam_set(s, sam_ensure(s, doc, S("securityDefinitions"), JSON_OBJECT), authorizers->members[i].key, one);
 	}
 	if (str_present(name)) {
 		if (!iam && json_get(authorizers, name) == NULL) {
@@ -205,7 +205,7 @@ void sam_api_authorizer_permissions(struct sam *s, const struct json *auth)
 		struct made *m = sam_make(s, id, "AWS::Lambda::Permission", s->passed);
 		m->properties = sam_lit(s, "{\"Action\":\"lambda:InvokeFunction\",\"Principal\":\"apigateway.amazonaws.com\"}");
 		sam_put(s, m->properties, "FunctionName", arn);
-		json_set(s->a, m->properties, S("SourceArn"), sam_sub(s, S("arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*"),
+		sam_set(s, m->properties, S("SourceArn"), sam_sub(s, S("arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/authorizers/*"),
 		         sam_one(s, "__ApiId__", sam_ref(s, s->id))));
 	}
 }
@@ -253,7 +253,7 @@ void sam_method_auth(struct sam *s, const struct event *e, struct json *doc, con
 			if (scopes == NULL)
 				scopes = json_get(authorizer, S("AuthorizationScopes"));
 			security = sam_ensure(s, definitions[i], S("security"), JSON_ARRAY);
-			json_push(s->a, security, security_of(s, arena_cstr(s->a, name), authorizer != NULL ? scopes : NULL));
+			sam_push(s, security, security_of(s, arena_cstr(s->a, name), authorizer != NULL ? scopes : NULL));
 			if (json_get(&security->items[0], S("AWS_IAM")) != NULL)
 				swagger_iam_definition(s, doc);
 		}
@@ -261,7 +261,7 @@ void sam_method_auth(struct sam *s, const struct event *e, struct json *doc, con
 			continue;
 		if (sam_truthy(key))
 			swagger_key_definition(s, doc);
-		json_push(s->a, sam_ensure(s, definitions[i], S("security"), JSON_ARRAY),
+		sam_push(s, sam_ensure(s, definitions[i], S("security"), JSON_ARRAY),
 		          security_of(s, sam_truthy(key) ? "api_key" : "api_key_false", NULL));
 	}
 }

@@ -17,9 +17,9 @@ struct made *sam_permission(struct sam *s, const struct target *t, struct str pr
 {
 	struct str tail = suffix.n == 0 || sam_alphanumeric(suffix) ? suffix : sam_hash(s, suffix, 10);
 	struct made *m = sam_make(s, arena_join(s->a, prefix, S("Permission"), tail), "AWS::Lambda::Permission", s->passed);
-	json_set(s->a, m->properties, S("Action"), sam_text(s, S("lambda:InvokeFunction")));
-	json_set(s->a, m->properties, S("FunctionName"), t->name);
-	json_set(s->a, m->properties, S("Principal"), sam_text(s, str_c(principal)));
+	sam_set(s, m->properties, S("Action"), sam_text(s, S("lambda:InvokeFunction")));
+	sam_set(s, m->properties, S("FunctionName"), t->name);
+	sam_set(s, m->properties, S("Principal"), sam_text(s, str_c(principal)));
 	sam_put(s, m->properties, "SourceArn", source_arn);
 	return m;
 }
@@ -54,7 +54,7 @@ static bool rule_state(struct sam *s, const struct event *e, struct made *rule)
 	if (sam_truthy(state))
 		sam_put(s, rule->properties, "State", state);
 	if (enabled != NULL)
-		json_set(s->a, rule->properties, S("State"), sam_text(s, sam_truthy(enabled) ? S("ENABLED") : S("DISABLED")));
+		sam_set(s, rule->properties, S("State"), sam_text(s, sam_truthy(enabled) ? S("ENABLED") : S("DISABLED")));
 	return true;
 }
 
@@ -81,10 +81,10 @@ static const struct json *rule_dead_letters(struct sam *s, const struct event *e
 	struct json *document = sam_lit(s, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Action\":\"sqs:SendMessage\",\"Effect\":\"Allow\","
 		"\"Principal\":{\"Service\":\"events.amazonaws.com\"}}]}");
 	struct json *statement = json_at(json_get(document, S("Statement")), 0);
-	json_set(s->a, statement, S("Resource"), sam_get_att(s, id, "Arn"));
-	json_set(s->a, statement, S("Condition"), sam_one(s, "ArnEquals", sam_one(s, "aws:SourceArn", rule_arn)));
-	json_set(s->a, policy->properties, S("PolicyDocument"), document);
-	json_set(s->a, policy->properties, S("Queues"), sam_list(s, sam_ref(s, id)));
+	sam_set(s, statement, S("Resource"), sam_get_att(s, id, "Arn"));
+	sam_set(s, statement, S("Condition"), sam_one(s, "ArnEquals", sam_one(s, "aws:SourceArn", rule_arn)));
+	sam_set(s, policy->properties, S("PolicyDocument"), document);
+	sam_set(s, policy->properties, S("Queues"), sam_list(s, sam_ref(s, id)));
 	return sam_get_att(s, id, "Arn");
 }
 
@@ -114,14 +114,14 @@ static void rule_event(struct sam *s, const struct target *t, const struct event
 		return;
 	struct json *target = sam_one(s, "Arn", t->arn);
 	struct str own_id = json_get_str(json_get(p, S("Target")), "Id");
-	json_set(s->a, target, S("Id"), sam_text(s, str_present(own_id) ? own_id : target_id(s, e->id)));
+	sam_set(s, target, S("Id"), sam_text(s, str_present(own_id) ? own_id : target_id(s, e->id)));
 	sam_put(s, target, "Input", json_get(p, S("Input")));
 	sam_put(s, target, "InputPath", json_get(p, S("InputPath")));
 	if (dead != NULL)
-		json_set(s->a, target, S("DeadLetterConfig"), sam_one(s, "Arn", dead));
+		sam_set(s, target, S("DeadLetterConfig"), sam_one(s, "Arn", dead));
 	sam_put(s, target, "RetryPolicy", json_get(p, S("RetryPolicy")));
 	sam_put(s, target, "InputTransformer", json_get(p, S("InputTransformer")));
-	json_set(s->a, rule->properties, S("Targets"), sam_list(s, target));
+	sam_set(s, rule->properties, S("Targets"), sam_list(s, target));
 	sam_permission(s, t, e->id, S(""), "events.amazonaws.com", arn);
 }
 
@@ -134,8 +134,8 @@ static void subscription(struct sam *s, const struct event *e, const char *proto
 {
 	static const char *const same[] = {"Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy"};
 	struct made *m = sam_make(s, e->id, "AWS::SNS::Subscription", s->passed);
-	json_set(s->a, m->properties, S("Protocol"), sam_text(s, str_c(protocol)));
-	json_set(s->a, m->properties, S("Endpoint"), endpoint);
+	sam_set(s, m->properties, S("Protocol"), sam_text(s, str_c(protocol)));
+	sam_set(s, m->properties, S("Endpoint"), endpoint);
 	sam_put(s, m->properties, "TopicArn", json_get(e->properties, S("Topic")));
 	for (size_t i = 0; i < COUNT_OF(same); i++)
 		sam_put(s, m->properties, same[i], json_get(e->properties, str_c(same[i])));
@@ -146,10 +146,10 @@ static void topic_queue_policy(struct sam *s, const struct event *e, struct str 
 	struct made *m = sam_make(s, id, "AWS::SQS::QueuePolicy", s->passed);
 	struct json *document = sam_lit(s, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Action\":\"sqs:SendMessage\",\"Effect\":\"Allow\",\"Principal\":\"*\"}]}");
 	struct json *statement = json_at(json_get(document, S("Statement")), 0);
-	json_set(s->a, statement, S("Resource"), arn);
-	json_set(s->a, statement, S("Condition"), sam_one(s, "ArnEquals", sam_one(s, "aws:SourceArn", json_get(e->properties, S("Topic")))));
-	json_set(s->a, m->properties, S("PolicyDocument"), document);
-	json_set(s->a, m->properties, S("Queues"), sam_list(s, url));
+	sam_set(s, statement, S("Resource"), arn);
+	sam_set(s, statement, S("Condition"), sam_one(s, "ArnEquals", sam_one(s, "aws:SourceArn", json_get(e->properties, S("Topic")))));
+	sam_set(s, m->properties, S("PolicyDocument"), document);
+	sam_set(s, m->properties, S("Queues"), sam_list(s, url));
 }
 
 static bool is_fifo_topic(struct sam *s, const struct json *topic)
@@ -174,7 +174,7 @@ static void sns_event(struct sam *s, const struct target *t, const struct event 
 	if (queue->type == JSON_TRUE) {
 		struct made *made = sam_make(s, queue_id, "AWS::SQS::Queue", s->passed);
 		if (is_fifo_topic(s, topic))
-			json_set(s->a, made->properties, S("FifoQueue"), json_new_bool(s->a, true));
+			sam_set(s, made->properties, S("FifoQueue"), json_new_bool(s->a, true));
 		arn = sam_get_att(s, queue_id, "Arn");
 		url = sam_ref(s, queue_id);
 	} else {
@@ -200,19 +200,19 @@ static void depend_on_permission(struct sam *s, struct json *bucket, struct str 
 	if (str_present(condition)) {
 		/* DependsOn cannot be conditional: a tag that refers to the permission makes the bucket wait for it */
 		struct json *three = sam_list(s, sam_text(s, condition)), *tag;
-		json_push(s->a, three, sam_ref(s, permission));
-		json_push(s->a, three, sam_text(s, S("no dependency")));
+		sam_push(s, three, sam_ref(s, permission));
+		sam_push(s, three, sam_text(s, S("no dependency")));
 		tag = sam_one(s, "Key", sam_text(s, arena_join(s->a, S("sam:ConditionalDependsOn:"), permission)));
-		json_set(s->a, tag, S("Value"), sam_one(s, "Fn::If", three));
-		json_push(s->a, sam_ensure(s, properties, S("Tags"), JSON_ARRAY), tag);
+		sam_set(s, tag, S("Value"), sam_one(s, "Fn::If", three));
+		sam_push(s, sam_ensure(s, properties, S("Tags"), JSON_ARRAY), tag);
 		return;
 	}
 	struct json *list = json_is(depends, JSON_ARRAY) ? json_copy(s->a, depends) : json_new_array(s->a);
 	if (json_is(depends, JSON_STRING))
-		json_push(s->a, list, depends);
+		sam_push(s, list, depends);
 	if (!sam_contains(list, sam_text(s, permission)))
-		json_push(s->a, list, sam_text(s, permission));
-	json_set(s->a, bucket, S("DependsOn"), list);
+		sam_push(s, list, sam_text(s, permission));
+	sam_set(s, bucket, S("DependsOn"), list);
 }
 
 static void s3_event(struct sam *s, const struct target *t, const struct event *e)
@@ -228,7 +228,7 @@ static void s3_event(struct sam *s, const struct target *t, const struct event *
 		return;
 	}
 	struct made *permission = sam_permission(s, t, e->id, S(""), "s3.amazonaws.com", NULL);
-	json_set(s->a, permission->properties, S("SourceAccount"), sam_ref(s, S("AWS::AccountId")));
+	sam_set(s, permission->properties, S("SourceAccount"), sam_ref(s, S("AWS::AccountId")));
 	depend_on_permission(s, bucket, permission->id);
 	struct json *properties = sam_ensure(s, bucket, S("Properties"), JSON_OBJECT);
 	struct json *config = sam_ensure(s, properties, S("NotificationConfiguration"), JSON_OBJECT);
@@ -238,14 +238,14 @@ static void s3_event(struct sam *s, const struct target *t, const struct event *
 	for (uint32_t i = 0; json_is(events, JSON_ARRAY) && i < events->n; i++) {
 		struct json *one = sam_one(s, "Function", t->arn);
 		sam_put(s, one, "Filter", filter);
-		json_set(s->a, one, S("Event"), &events->items[i]);
+		sam_set(s, one, S("Event"), &events->items[i]);
 		struct str condition = json_get_str(s->passed, "Condition");
 		if (str_present(condition))
 			one = sam_if(s, condition, one);
 		if (!sam_contains(list, one))
-			json_push(s->a, list, one);
+			sam_push(s, list, one);
 	}
-	json_set(s->a, s->out, id, json_copy(s->a, bucket));
+	sam_set(s, s->out, id, json_copy(s->a, bucket));
 }
 
 /* ---- CloudWatch Logs ---- */

@@ -99,15 +99,15 @@ static struct made *make_function(struct sam *s)
 		sam_put(s, f->properties, "FunctionName", sam_property(s, "FunctionName"));
 	for (size_t i = 0; i < COUNT_OF(same); i++)
 		sam_put(s, f->properties, same[i], sam_property(s, same[i]));
-	json_set(s->a, f->properties, S("Code"), where);
+	sam_set(s, f->properties, S("Code"), where);
 	const struct json *tags = sam_property(s, "Tags");
 	if (json_get(tags, S("lambda:createdBy")) != NULL)
 		return sam_fail(s, "lambda:createdBy is a reserved Tag key name and cannot be set on your resource. Please change the tag key in the input.");
-	json_set(s->a, f->properties, S("Tags"), sam_tags(s, tags, true));
+	sam_set(s, f->properties, S("Tags"), sam_tags(s, tags, true));
 	if (sam_truthy(tracing) && !str_eq(json_str(sam_resolve(s, tracing)), S("Disabled")))
-		json_set(s->a, f->properties, S("TracingConfig"), sam_one(s, "Mode", tracing));
+		sam_set(s, f->properties, S("TracingConfig"), sam_one(s, "Mode", tracing));
 	if (sam_property(s, "DeadLetterQueue") != NULL)
-		json_set(s->a, f->properties, S("DeadLetterConfig"), sam_one(s, "TargetArn", json_get(sam_property(s, "DeadLetterQueue"), S("TargetArn"))));
+		sam_set(s, f->properties, S("DeadLetterConfig"), sam_one(s, "TargetArn", json_get(sam_property(s, "DeadLetterQueue"), S("TargetArn"))));
 	return f;
 }
 
@@ -121,7 +121,7 @@ static void add_layers(struct sam *s, struct json *what, const struct json *laye
 		struct str id = sam_is_function(layer, "Ref") ? json_str(&layer->members[0].value) : STR_NONE;
 		const struct json *p = str_present(id) ? json_get(json_get(s->resources, id), S("Properties")) : NULL;
 		if (sam_truthy(json_get(p, S("PublishLambdaVersion"))))
-			json_set(s->a, what, id, p);
+			sam_set(s, what, id, p);
 	}
 }
 
@@ -136,7 +136,7 @@ static struct json *version_data(struct sam *s, const struct function *f)
 	}
 	struct json *what = sam_resolve(s, json_get(p, S("Code")));
 	for (uint32_t i = 0; json_is(env, JSON_OBJECT) && i < env->n; i++)
-		json_set(s->a, what, env->members[i].key, &env->members[i].value);
+		sam_set(s, what, env->members[i].key, &env->members[i].value);
 	if (sam_truthy(json_get(p, S("MemorySize"))))
 		sam_put(s, what, "MemorySize", json_get(p, S("MemorySize")));
 	struct str apply = json_get_str(snap, "ApplyOn");
@@ -160,11 +160,11 @@ static bool make_version(struct sam *s, struct function *f)
 			words = sam_text(s, arena_join(s->a, d->text, S(" "), sha));
 		} else if (sam_truthy(d)) {
 			struct json *parts = sam_list(s, d), *join = sam_list(s, sam_text(s, S(" ")));
-			json_push(s->a, parts, words);
-			json_push(s->a, join, parts);
+			sam_push(s, parts, words);
+			sam_push(s, join, parts);
 			words = sam_one(s, "Fn::Join", join);
 		}
-		json_set(s->a, f->function->properties, S("Description"), words);
+		sam_set(s, f->function->properties, S("Description"), words);
 		hash = str_slice(sha, 0, 10);
 	} else {
 		hash = sam_hash_json(s, version_data(s, f), 10);
@@ -172,8 +172,8 @@ static bool make_version(struct sam *s, struct function *f)
 	f->version = sam_make(s, arena_printf(s->a, "%.*sVersion%.*s", STR_ARG(s->id), STR_ARG(hash)), "AWS::Lambda::Version", s->passed);
 	const struct json *policy = sam_property(s, "VersionDeletionPolicy");
 	if (json_get(f->version->attributes, S("DeletionPolicy")) == NULL)
-		json_set(s->a, f->version->attributes, S("DeletionPolicy"), policy != NULL ? policy : sam_text(s, S("Retain")));
-	json_set(s->a, f->version->properties, S("FunctionName"), sam_ref(s, s->id));
+		sam_set(s, f->version->attributes, S("DeletionPolicy"), policy != NULL ? policy : sam_text(s, S("Retain")));
+	sam_set(s, f->version->properties, S("FunctionName"), sam_ref(s, s->id));
 	sam_put(s, f->version->properties, "Description", sam_property(s, "VersionDescription"));
 	return true;
 }
@@ -194,9 +194,9 @@ static bool make_alias(struct sam *s, struct function *f)
 		if (id.p[i] == '-' || id.p[i] == '_')
 			((char *)id.p)[i] = id.p[i] == '-' ? 'D' : 'U';
 	f->alias = sam_make(s, arena_printf(s->a, "%.*sAlias%.*s", STR_ARG(s->id), STR_ARG(id)), "AWS::Lambda::Alias", s->passed);
-	json_set(s->a, f->alias->properties, S("Name"), sam_text(s, f->alias_name));
-	json_set(s->a, f->alias->properties, S("FunctionName"), sam_ref(s, s->id));
-	json_set(s->a, f->alias->properties, S("FunctionVersion"), sam_get_att(s, f->version->id, "Version"));
+	sam_set(s, f->alias->properties, S("Name"), sam_text(s, f->alias_name));
+	sam_set(s, f->alias->properties, S("FunctionName"), sam_ref(s, s->id));
+	sam_set(s, f->alias->properties, S("FunctionVersion"), sam_get_att(s, f->version->id, "Version"));
 	if (sam_truthy(sam_property(s, "ProvisionedConcurrencyConfig")))
 		sam_put(s, f->alias->properties, "ProvisionedConcurrencyConfig", sam_property(s, "ProvisionedConcurrencyConfig"));
 	return true;
@@ -245,7 +245,7 @@ static struct str destination_condition(struct sam *s, const struct json *destin
 		return condition;
 	struct str negated = arena_join(s->a, S("NOT"), condition, sam_hash(s, id, 10));
 	struct json *not = sam_one(s, "Fn::Not", sam_list(s, sam_one(s, "Condition", sam_text(s, condition))));
-	json_set(s->a, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), negated, not);
+	sam_set(s, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), negated, not);
 	return negated;
 }
 
@@ -265,13 +265,13 @@ static struct json *make_destination(struct sam *s, struct str type, struct str 
 	if (str_present(own)) {
 		both = arena_join(s->a, own, S("AND"), condition, sam_hash(s, s->id, 10));
 		struct json *list = sam_list(s, sam_one(s, "Condition", sam_text(s, own)));
-		json_push(s->a, list, sam_one(s, "Condition", sam_text(s, condition)));
-		json_set(s->a, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), both, sam_one(s, "Fn::And", list));
+		sam_push(s, list, sam_one(s, "Condition", sam_text(s, condition)));
+		sam_set(s, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), both, sam_one(s, "Fn::And", list));
 	}
-	json_set(s->a, m->attributes, S("Condition"), sam_text(s, both));
+	sam_set(s, m->attributes, S("Condition"), sam_text(s, both));
 	struct json *three = sam_list(s, sam_text(s, condition));
-	json_push(s->a, three, arn);
-	json_push(s->a, three, otherwise);
+	sam_push(s, three, arn);
+	sam_push(s, three, otherwise);
 	return sam_one(s, "Fn::If", three);
 }
 
@@ -291,8 +291,8 @@ static bool add_destination(struct sam *s, struct function *f, struct str id, co
 		arn = make_destination(s, type, made_id, condition, otherwise);
 	if (arn == NULL)
 		return false;
-	json_set(s->a, out, str_c(outcome), sam_one(s, "Destination", arn));
-	json_push(s->a, f->event_invoke_policies, sam_destination_policy(s, type, arn, made_id));
+	sam_set(s, out, str_c(outcome), sam_one(s, "Destination", arn));
+	sam_push(s, f->event_invoke_policies, sam_destination_policy(s, type, arn, made_id));
 	return true;
 }
 
@@ -310,9 +310,9 @@ static bool make_event_invoke(struct sam *s, struct function *f)
 	struct made *m = sam_make(s, id, "AWS::Lambda::EventInvokeConfig", s->attributes);
 	if (f->alias != NULL)
 		sam_depends(s, m, f->alias->id);
-	json_set(s->a, m->properties, S("FunctionName"), sam_ref(s, s->id));
-	json_set(s->a, m->properties, S("Qualifier"), sam_text(s, f->alias != NULL ? f->alias_name : S("$LATEST")));
-	json_set(s->a, m->properties, S("DestinationConfig"), destinations);
+	sam_set(s, m->properties, S("FunctionName"), sam_ref(s, s->id));
+	sam_set(s, m->properties, S("Qualifier"), sam_text(s, f->alias != NULL ? f->alias_name : S("$LATEST")));
+	sam_set(s, m->properties, S("DestinationConfig"), destinations);
 	sam_put(s, m->properties, "MaximumEventAgeInSeconds", json_get(config, S("MaximumEventAgeInSeconds")));
 	sam_put(s, m->properties, "MaximumRetryAttempts", json_get(config, S("MaximumRetryAttempts")));
 	return true;
@@ -343,18 +343,18 @@ static bool conditional_role(struct sam *s, struct function *f, struct made *rol
 	if (!then_none && !else_none)
 		return false;
 	if (then_none && else_none) {
-		json_set(s->a, f->function->properties, S("Role"), arn);
+		sam_set(s, f->function->properties, S("Role"), arn);
 		return true;
 	}
 	struct json *choice = sam_list(s, &three->items[0]);
-	json_push(s->a, choice, then_none ? arn : &three->items[1]);
-	json_push(s->a, choice, then_none ? &three->items[2] : arn);
-	json_set(s->a, f->function->properties, S("Role"), sam_one(s, "Fn::If", choice));
+	sam_push(s, choice, then_none ? arn : &three->items[1]);
+	sam_push(s, choice, then_none ? &three->items[2] : arn);
+	sam_set(s, f->function->properties, S("Role"), sam_one(s, "Fn::If", choice));
 	struct str own = then_none ? condition : arena_join(s->a, S("NOT"), condition);
-	json_set(s->a, role->attributes, S("Condition"), sam_text(s, own));
+	sam_set(s, role->attributes, S("Condition"), sam_text(s, own));
 	if (else_none) {
 		struct json *not = sam_one(s, "Fn::Not", sam_list(s, sam_one(s, "Condition", sam_text(s, condition))));
-		json_set(s->a, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), own, not);
+		sam_set(s, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), own, not);
 	}
 	return true;
 }
@@ -368,7 +368,7 @@ static void propagate_tags(struct sam *s)
 	for (struct made *m = s->made; m != NULL; m = m->next)
 		for (size_t i = 0; i < COUNT_OF(taggable); i++)
 			if (str_eq(str_c(m->type), str_c(taggable[i])))
-				json_set(s->a, m->properties, S("Tags"), sam_tags(s, tags, false));
+				sam_set(s, m->properties, S("Tags"), sam_tags(s, tags, false));
 }
 
 void sam_function(struct sam *s)
@@ -389,7 +389,7 @@ void sam_function(struct sam *s)
 	if (role == NULL)
 		return;
 	if (sam_property(s, "Role") == NULL)
-		json_set(s->a, f.function->properties, S("Role"), sam_get_att(s, role->id, "Arn"));
+		sam_set(s, f.function->properties, S("Role"), sam_get_att(s, role->id, "Arn"));
 	else if (!conditional_role(s, &f, role))
 		drop_made(s, role);
 	f.target.role = role;

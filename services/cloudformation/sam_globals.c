@@ -34,7 +34,7 @@ static struct json *merge_objects(struct sam *s, const struct json *global, cons
 		const struct json *theirs = json_get(global, key), *own = &local->members[i].value;
 		/* the one list that is not joined */
 		bool replace = theirs == NULL || (top && str_eq(key, S("Architectures")));
-		json_set(s->a, out, key, replace ? own : merge(s, theirs, own, false));
+		sam_set(s, out, key, replace ? own : merge(s, theirs, own, false));
 	}
 	return out;
 }
@@ -48,7 +48,7 @@ static struct json *merge(struct sam *s, const struct json *global, const struct
 		return json_copy(s->a, local);
 	struct json *joined = json_copy(s->a, global);
 	for (uint32_t i = 0; i < local->n; i++)
-		json_push(s->a, joined, &local->items[i]);
+		sam_push(s, joined, &local->items[i]);
 	return joined;
 }
 
@@ -125,7 +125,7 @@ static void fix_openapi(struct sam *s, struct json *properties)
 		version->type = JSON_STRING;
 	if (!json_is(body, JSON_OBJECT))
 		return;
-	json_set(s->a, body, S("openapi"), version);
+	sam_set(s, body, S("openapi"), version);
 	json_unset(body, S("swagger"));
 }
 
@@ -145,7 +145,7 @@ bool sam_globals(struct sam *s)
 			theirs = globals_for(s, s->resources->members[i].key, resource, theirs);
 		if (theirs != NULL) {
 			struct json *merged = merge(s, theirs, properties, true);
-			json_set(s->a, resource, S("Properties"), merged);
+			sam_set(s, resource, S("Properties"), merged);
 		}
 		json_unset(resource, S("IgnoreGlobals"));
 		if (str_eq(type, S("AWS::Serverless::Api")))

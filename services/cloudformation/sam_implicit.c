@@ -11,8 +11,8 @@ void sam_default_bodies(struct sam *s)
 		struct json *p = sam_ensure(s, resource, S("Properties"), JSON_OBJECT);
 		if (sam_truthy(json_get(p, S("DefinitionBody"))) || sam_truthy(json_get(p, S("DefinitionUri"))))
 			continue;
-		json_set(s->a, p, S("DefinitionBody"), swagger_skeleton(s));
-		json_set(s->a, p, S("__MANAGE_SWAGGER"), json_new_bool(s->a, true));
+		sam_set(s, p, S("DefinitionBody"), swagger_skeleton(s));
+		sam_set(s, p, S("__MANAGE_SWAGGER"), json_new_bool(s->a, true));
 	}
 }
 
@@ -44,8 +44,8 @@ static void share_tags(struct sam *s, struct json *function)
 	struct json *properties = json_get(api, S("Properties"));
 	struct json *own = sam_ensure(s, properties, S("Tags"), JSON_OBJECT);
 	for (uint32_t i = 0; json_is(tags, JSON_OBJECT) && i < tags->n; i++)
-		json_set(s->a, own, tags->members[i].key, &tags->members[i].value);
-	json_set(s->a, properties, S("PropagateTags"), json_new_bool(s->a, true));
+		sam_set(s, own, tags->members[i].key, &tags->members[i].value);
+	sam_set(s, properties, S("PropagateTags"), json_new_bool(s->a, true));
 }
 
 static void note(struct sam *s, struct implicit *x, struct json *function, struct str api, struct str path, struct str method)
@@ -54,12 +54,12 @@ static void note(struct sam *s, struct implicit *x, struct json *function, struc
 	struct json *paths = sam_ensure(s, x->conditions, api, JSON_OBJECT);
 	struct json *methods = sam_ensure(s, paths, path, JSON_OBJECT);
 	struct str condition = json_get_str(function, "Condition");
-	json_set(s->a, methods, method, str_present(condition) ? sam_text(s, condition) : json_new_null(s->a));
+	sam_set(s, methods, method, str_present(condition) ? sam_text(s, condition) : json_new_null(s->a));
 	struct json *of_api = sam_ensure(s, x->policies, api, JSON_OBJECT);
 	for (size_t i = 0; i < COUNT_OF(policies); i++) {
 		struct json *list = sam_ensure(s, of_api, str_c(policies[i]), JSON_ARRAY);
 		if (json_get(function, str_c(policies[i])) != NULL)
-			json_push(s->a, list, json_get(function, str_c(policies[i])));
+			sam_push(s, list, json_get(function, str_c(policies[i])));
 	}
 }
 
@@ -70,7 +70,7 @@ static void add_event(struct sam *s, struct implicit *x, struct str function_id,
 		return;
 	if (json_get(p, S("RestApiId")) == NULL) {
 		share_tags(s, function);
-		json_set(s->a, p, S("RestApiId"), sam_ref(s, S("ServerlessRestApi")));
+		sam_set(s, p, S("RestApiId"), sam_ref(s, S("ServerlessRestApi")));
 	}
 	struct str api_id = api_id_of(p), path = json_get_str(p, "Path"), method = json_get_str(p, "Method");
 	if (!str_present(path) || !str_present(method)) {
@@ -96,7 +96,7 @@ static struct json *distinct(struct sam *s, const struct json *methods, struct j
 		if (c->type == JSON_NULL)
 			return NULL;
 		if (!sam_contains(into, c))
-			json_push(s->a, into, c);
+			sam_push(s, into, c);
 	}
 	return into;
 }
@@ -110,7 +110,7 @@ static void condition_of_api(struct sam *s, const struct implicit *x, struct jso
 	if (all == NULL || all->n == 0)
 		return;
 	struct str name = all->n == 1 ? all->items[0].text : S("ServerlessRestApiCondition");
-	json_set(s->a, api, S("Condition"), sam_text(s, name));
+	sam_set(s, api, S("Condition"), sam_text(s, name));
 	if (all->n > 1)
 		sam_combine_conditions(s, all, name);
 }
@@ -121,7 +121,7 @@ static void policy_of_api(struct sam *s, const struct implicit *x, struct json *
 	for (; *order != NULL; order++) {
 		struct json *value = sam_text(s, str_c(*order));
 		if (sam_contains(list, value)) {
-			json_set(s->a, api, str_c(policy), value);
+			sam_set(s, api, str_c(policy), value);
 			return;
 		}
 	}
@@ -183,8 +183,8 @@ void sam_implicit_api(struct sam *s)
 	const struct json *theirs = json_get(s->resources, S("ServerlessRestApi"));
 	struct json *saved = theirs != NULL ? json_copy(s->a, theirs) : NULL;
 	struct json *made = sam_lit(s, "{\"Type\":\"AWS::Serverless::Api\",\"Properties\":{\"StageName\":\"Prod\",\"__MANAGE_SWAGGER\":true}}");
-	json_set(s->a, json_get(made, S("Properties")), S("DefinitionBody"), swagger_skeleton(s));
-	json_set(s->a, s->resources, S("ServerlessRestApi"), made);
+	sam_set(s, json_get(made, S("Properties")), S("DefinitionBody"), swagger_skeleton(s));
+	sam_set(s, s->resources, S("ServerlessRestApi"), made);
 	for (uint32_t i = 0; i < s->resources->n; i++)
 		if (str_eq(json_get_str(&s->resources->members[i].value, "Type"), S("AWS::Serverless::Function")))
 			add_function(s, &x, s->resources->members[i].key, &s->resources->members[i].value);
@@ -192,7 +192,7 @@ void sam_implicit_api(struct sam *s)
 	const struct json *body = json_get(json_get(api, S("Properties")), S("DefinitionBody"));
 	if (json_get(body, S("paths"))->n == 0) {
 		if (saved != NULL)
-			json_set(s->a, s->resources, S("ServerlessRestApi"), saved);
+			sam_set(s, s->resources, S("ServerlessRestApi"), saved);
 		else
 			json_unset(s->resources, S("ServerlessRestApi"));
 	} else {

@@ -39,19 +39,19 @@ void sam_simple_table(struct sam *s)
 	}
 	struct made *m = sam_make(s, s->id, "AWS::DynamoDB::Table", s->attributes);
 	struct json *attribute = sam_one(s, "AttributeName", sam_text(s, name)), *hash = sam_one(s, "AttributeName", sam_text(s, name));
-	json_set(s->a, attribute, S("AttributeType"), sam_text(s, type));
-	json_set(s->a, hash, S("KeyType"), sam_text(s, S("HASH")));
-	json_set(s->a, m->properties, S("AttributeDefinitions"), sam_list(s, attribute));
-	json_set(s->a, m->properties, S("KeySchema"), sam_list(s, hash));
+	sam_set(s, attribute, S("AttributeType"), sam_text(s, type));
+	sam_set(s, hash, S("KeyType"), sam_text(s, S("HASH")));
+	sam_set(s, m->properties, S("AttributeDefinitions"), sam_list(s, attribute));
+	sam_set(s, m->properties, S("KeySchema"), sam_list(s, hash));
 	if (sam_truthy(throughput))
 		sam_put(s, m->properties, "ProvisionedThroughput", throughput);
 	else
-		json_set(s->a, m->properties, S("BillingMode"), sam_text(s, S("PAY_PER_REQUEST")));
+		sam_set(s, m->properties, S("BillingMode"), sam_text(s, S("PAY_PER_REQUEST")));
 	sam_put(s, m->properties, "PointInTimeRecoverySpecification", sam_property(s, "PointInTimeRecoverySpecification"));
 	sam_put(s, m->properties, "SSESpecification", sam_property(s, "SSESpecification"));
 	sam_put(s, m->properties, "TableName", sam_property(s, "TableName"));
 	if (sam_truthy(sam_property(s, "Tags")))
-		json_set(s->a, m->properties, S("Tags"), sam_tags(s, sam_property(s, "Tags"), false));
+		sam_set(s, m->properties, S("Tags"), sam_tags(s, sam_property(s, "Tags"), false));
 }
 
 /* ---- layers ---- */
@@ -98,7 +98,7 @@ static struct str layer_id(struct sam *s)
 		sam_put(s, p, own[i], sam_property(s, own[i]));
 	for (size_t i = 0; i < COUNT_OF(resolved); i++)
 		sam_put(s, p, resolved[i], sam_resolve(s, json_get(p, str_c(resolved[i]))));
-	json_set(s->a, r, S("Properties"), p);
+	sam_set(s, r, S("Properties"), p);
 	return arena_join(s->a, s->id, sam_hash_json(s, sam_one(s, arena_cstr(s->a, s->id), r), 10));
 }
 
@@ -120,10 +120,10 @@ void sam_layer(struct sam *s)
 		return;
 	struct made *m = sam_make(s, layer_id(s), "AWS::Lambda::LayerVersion", s->passed);
 	if (str_present(policy) || json_get(m->attributes, S("DeletionPolicy")) == NULL)
-		json_set(s->a, m->attributes, S("DeletionPolicy"), sam_text(s, str_present(policy) ? policy : S("Retain")));
+		sam_set(s, m->attributes, S("DeletionPolicy"), sam_text(s, str_present(policy) ? policy : S("Retain")));
 	const struct json *name = sam_resolve(s, sam_property(s, "LayerName"));
-	json_set(s->a, m->properties, S("LayerName"), sam_truthy(name) ? name : sam_text(s, s->id));
-	json_set(s->a, m->properties, S("Content"), content);
+	sam_set(s, m->properties, S("LayerName"), sam_truthy(name) ? name : sam_text(s, s->id));
+	sam_set(s, m->properties, S("Content"), content);
 	sam_put(s, m->properties, "Description", sam_resolve(s, sam_property(s, "Description")));
 	sam_put(s, m->properties, "CompatibleArchitectures", sam_property(s, "CompatibleArchitectures"));
 	sam_put(s, m->properties, "CompatibleRuntimes", sam_property(s, "CompatibleRuntimes"));

@@ -31,7 +31,7 @@ static void grant(struct sam *s, const struct target *t, const char *policy_arn)
 		return;
 	struct json *managed = json_get(t->role->properties, S("ManagedPolicyArns")), *arn = sam_text(s, str_c(policy_arn));
 	if (!sam_contains(managed, arn))
-		json_push(s->a, managed, arn);
+		sam_push(s, managed, arn);
 }
 
 /* The inline policy that lets the function send to its failure destination, unless the same document is there. */
@@ -43,16 +43,16 @@ static void grant_destination(struct sam *s, const struct target *t, const struc
 	for (uint32_t i = 0; i < documents->n; i++)
 		if (json_equal(json_get(&documents->items[i], S("PolicyDocument")), json_get(policy, S("PolicyDocument"))))
 			return;
-	json_push(s->a, documents, policy);
+	sam_push(s, documents, policy);
 }
 
 void sam_sqs_mapping(struct sam *s, const struct target *t, struct str id, const struct json *queue, const struct json *batch_size)
 {
 	struct made *m = sam_make(s, id, "AWS::Lambda::EventSourceMapping", s->passed);
-	json_set(s->a, m->properties, S("FunctionName"), t->name);
-	json_set(s->a, m->properties, S("EventSourceArn"), queue);
-	json_set(s->a, m->properties, S("BatchSize"), sam_truthy(batch_size) ? batch_size : json_new_i64(s->a, 10));
-	json_set(s->a, m->properties, S("Enabled"), json_new_bool(s->a, true));
+	sam_set(s, m->properties, S("FunctionName"), t->name);
+	sam_set(s, m->properties, S("EventSourceArn"), queue);
+	sam_set(s, m->properties, S("BatchSize"), sam_truthy(batch_size) ? batch_size : json_new_i64(s->a, 10));
+	sam_set(s, m->properties, S("Enabled"), json_new_bool(s->a, true));
 	grant(s, t, pulls[0].policy);
 }
 
@@ -86,7 +86,7 @@ static bool destination(struct sam *s, const struct target *t, const struct even
 	if (!json_is(failure, JSON_OBJECT))
 		return sam_event_fail(s, e, "Property 'DestinationConfig.OnFailure' should be a map.") != NULL;
 	struct str type = json_get_str(failure, "Type");
-	json_set(s->a, m->properties, S("DestinationConfig"), copy);
+	sam_set(s, m->properties, S("DestinationConfig"), copy);
 	if (!str_present(type))
 		return true;
 	json_unset(failure, S("Type"));
@@ -104,7 +104,7 @@ void sam_pull_event(struct sam *s, const struct target *t, const struct event *e
 	if (!check(s, e, pull))
 		return;
 	struct made *m = sam_make(s, e->id, "AWS::Lambda::EventSourceMapping", s->passed);
-	json_set(s->a, m->properties, S("FunctionName"), t->name);
+	sam_set(s, m->properties, S("FunctionName"), t->name);
 	sam_put(s, m->properties, "EventSourceArn", json_get(e->properties, str_c(pull->source)));
 	for (const char *const *name = same; *name != NULL; name++)
 		sam_put(s, m->properties, *name, json_get(e->properties, str_c(*name)));

@@ -73,7 +73,7 @@ static struct json *convert(struct sam *s, const struct json *policy, const stru
 	struct json *own = json_new_object(s->a);
 	for (uint32_t i = 0; i < values->n; i++)
 		if (json_get(needed, values->members[i].key) != NULL)
-			json_set(s->a, own, values->members[i].key, &values->members[i].value);
+			sam_set(s, own, values->members[i].key, &values->members[i].value);
 	return fill(s, json_get(template, S("Definition")), own);
 }
 
@@ -91,7 +91,7 @@ void sam_convert_policy_templates(struct sam *s)
 		if (json_is(p, JSON_OBJECT) && templates == NULL)
 			templates = json_get(embedded(s, cfn_policy_templates, cfn_policy_templates_end), S("Templates"));
 		if (type_of(p, templates) != POLICY_TEMPLATE) {
-			json_push(s->a, out, p);
+			sam_push(s, out, p);
 			continue;
 		}
 		struct json *done = NULL;
@@ -100,8 +100,8 @@ void sam_convert_policy_templates(struct sam *s)
 			struct json *then = convert(s, &three->items[1], templates), *other = then != NULL ? convert(s, &three->items[2], templates) : NULL;
 			if (other != NULL) {
 				struct json *choice = sam_list(s, &three->items[0]);
-				json_push(s->a, choice, then);
-				json_push(s->a, choice, other);
+				sam_push(s, choice, then);
+				sam_push(s, choice, other);
 				done = sam_one(s, "Fn::If", choice);
 			}
 		} else {
@@ -109,9 +109,9 @@ void sam_convert_policy_templates(struct sam *s)
 		}
 		if (done == NULL)
 			return;
-		json_push(s->a, out, done);
+		sam_push(s, out, done);
 	}
-	json_set(s->a, s->properties, S("Policies"), out);
+	sam_set(s, s->properties, S("Policies"), out);
 }
 
 /* ---- documents ---- */
@@ -119,15 +119,15 @@ void sam_convert_policy_templates(struct sam *s)
 static struct json *inline_policy(struct sam *s, struct str name, struct json *statements)
 {
 	struct json *policy = sam_one(s, "PolicyName", sam_text(s, name));
-	json_set(s->a, policy, S("PolicyDocument"), sam_one(s, "Statement", statements));
+	sam_set(s, policy, S("PolicyDocument"), sam_one(s, "Statement", statements));
 	return policy;
 }
 
 static struct json *allow(struct sam *s, const char *action, const struct json *resource)
 {
 	struct json *statement = sam_one(s, "Action", sam_text(s, str_c(action)));
-	json_set(s->a, statement, S("Effect"), sam_text(s, S("Allow")));
-	json_set(s->a, statement, S("Resource"), resource);
+	sam_set(s, statement, S("Effect"), sam_text(s, S("Allow")));
+	sam_set(s, statement, S("Resource"), resource);
 	return statement;
 }
 
@@ -140,10 +140,10 @@ struct json *sam_destination_policy(struct sam *s, struct str type, const struct
 		if (str_eq(type, str_c(kinds[i].type)))
 			return inline_policy(s, arena_join(s->a, logical_id, str_c(kinds[i].suffix)), sam_list(s, allow(s, kinds[i].action, arn)));
 	struct json *parts = sam_list(s, arn), *join = sam_list(s, sam_text(s, S("/")));
-	json_push(s->a, parts, sam_text(s, S("*")));
-	json_push(s->a, join, parts);
+	sam_push(s, parts, sam_text(s, S("*")));
+	sam_push(s, join, parts);
 	struct json *statements = sam_list(s, allow(s, "s3:PutObject", sam_one(s, "Fn::Join", join)));
-	json_push(s->a, statements, allow(s, "s3:ListBucket", arn));
+	sam_push(s, statements, allow(s, "s3:ListBucket", arn));
 	return inline_policy(s, arena_join(s->a, logical_id, S("S3Policy")), statements);
 }
 
@@ -152,7 +152,7 @@ static struct json *dead_letter_policy(struct sam *s, const struct json *queue)
 	bool sqs = str_eq(json_get_str(queue, "Type"), S("SQS"));
 	struct json *policy = inline_policy(s, S("DeadLetterQueuePolicy"),
 	                                    sam_list(s, allow(s, sqs ? "sqs:SendMessage" : "sns:Publish", json_get(queue, S("TargetArn")))));
-	json_set(s->a, json_get(policy, S("PolicyDocument")), S("Version"), sam_text(s, S("2012-10-17")));
+	sam_set(s, json_get(policy, S("PolicyDocument")), S("Version"), sam_text(s, S("2012-10-17")));
 	return policy;
 }
 
@@ -175,7 +175,7 @@ static struct json *wrap_document(struct sam *s, struct str name, const struct j
 	if (sam_is_no_value(document))
 		return json_copy(s->a, document);
 	struct json *policy = sam_one(s, "PolicyName", sam_text(s, name));
-	json_set(s->a, policy, S("PolicyDocument"), document);
+	sam_set(s, policy, S("PolicyDocument"), document);
 	return policy;
 }
 
@@ -183,8 +183,8 @@ static struct json *wrap_document(struct sam *s, struct str name, const struct j
 static struct json *both_branches(struct sam *s, const struct json *choice, struct json *then, struct json *other)
 {
 	struct json *three = sam_list(s, &choice->members[0].value.items[0]);
-	json_push(s->a, three, then);
-	json_push(s->a, three, other);
+	sam_push(s, three, then);
+	sam_push(s, three, other);
 	return sam_one(s, "Fn::If", three);
 }
 
@@ -195,15 +195,15 @@ static bool add_policy(struct sam *s, struct made *role, const struct json *poli
 	switch (type_of(policy, NULL)) {
 	case POLICY_STATEMENT:
 		if (three != NULL)
-			json_push(s->a, documents, both_branches(s, policy, wrap_document(s, name, &three->items[1]), wrap_document(s, name, &three->items[2])));
+			sam_push(s, documents, both_branches(s, policy, wrap_document(s, name, &three->items[1]), wrap_document(s, name, &three->items[2])));
 		else
-			json_push(s->a, documents, wrap_document(s, name, policy));
+			sam_push(s, documents, wrap_document(s, name, policy));
 		return true;
 	case POLICY_MANAGED: {
 		struct json *arn = three != NULL ? both_branches(s, policy, arn_of_name(s, &three->items[1]), arn_of_name(s, &three->items[2]))
 		                                 : arn_of_name(s, policy);
 		if (!sam_contains(managed, arn))
-			json_push(s->a, managed, arn);
+			sam_push(s, managed, arn);
 		return true;
 	}
 	default:
@@ -221,24 +221,24 @@ struct made *sam_role(struct sam *s, const struct json *extra_policies)
 		trust = sam_lit(s, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Action\":[\"sts:AssumeRole\"],\"Effect\":\"Allow\","
 		                "\"Principal\":{\"Service\":[\"lambda.amazonaws.com\"]}}]}");
 	if (sam_truthy(tracing) && !str_eq(json_str(sam_resolve(s, tracing)), S("Disabled")))
-		json_push(s->a, managed, managed_arn(s, "AWSXrayWriteOnlyAccess"));
+		sam_push(s, managed, managed_arn(s, "AWSXrayWriteOnlyAccess"));
 	if (sam_truthy(sam_property(s, "VpcConfig")))
-		json_push(s->a, managed, managed_arn(s, "service-role/AWSLambdaVPCAccessExecutionRole"));
+		sam_push(s, managed, managed_arn(s, "service-role/AWSLambdaVPCAccessExecutionRole"));
 	if (sam_property(s, "DeadLetterQueue") != NULL)
-		json_push(s->a, documents, dead_letter_policy(s, sam_property(s, "DeadLetterQueue")));
+		sam_push(s, documents, dead_letter_policy(s, sam_property(s, "DeadLetterQueue")));
 	for (uint32_t i = 0; i < extra_policies->n; i++)
-		json_push(s->a, documents, &extra_policies->items[i]);
+		sam_push(s, documents, &extra_policies->items[i]);
 	if (policies != NULL && policies->type != JSON_ARRAY && sam_truthy(policies))
 		policies = sam_list(s, policies);
 	for (uint32_t i = 0; json_is(policies, JSON_ARRAY) && i < policies->n; i++)
 		if (!add_policy(s, role, &policies->items[i], i, managed, documents))
 			return NULL;
-	json_set(s->a, role->properties, S("AssumeRolePolicyDocument"), trust);
-	json_set(s->a, role->properties, S("ManagedPolicyArns"), managed);
+	sam_set(s, role->properties, S("AssumeRolePolicyDocument"), trust);
+	sam_set(s, role->properties, S("ManagedPolicyArns"), managed);
 	if (documents->n > 0)
-		json_set(s->a, role->properties, S("Policies"), documents);
+		sam_set(s, role->properties, S("Policies"), documents);
 	sam_put(s, role->properties, "Path", sam_property(s, "RolePath"));
 	sam_put(s, role->properties, "PermissionsBoundary", sam_property(s, "PermissionsBoundary"));
-	json_set(s->a, role->properties, S("Tags"), sam_tags(s, sam_property(s, "Tags"), true));
+	sam_set(s, role->properties, S("Tags"), sam_tags(s, sam_property(s, "Tags"), true));
 	return role;
 }

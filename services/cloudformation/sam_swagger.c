@@ -59,11 +59,11 @@ void swagger_add_path(struct sam *s, struct json *doc, struct str path, struct s
 	ASSERT(json_is(paths, JSON_OBJECT));
 	struct json *item = json_get(paths, path);
 	if (item == NULL)
-		item = json_set(s->a, paths, path, json_new_object(s->a));
+		item = sam_set(s, paths, path, json_new_object(s->a));
 	size_t n = swagger_contents(item, items);
 	for (size_t i = 0; i < n; i++)
 		if (json_is(items[i], JSON_OBJECT) && json_get(items[i], swagger_method(s, method)) == NULL)
-			json_set(s->a, items[i], swagger_method(s, method), json_new_object(s->a));
+			sam_set(s, items[i], swagger_method(s, method), json_new_object(s->a));
 }
 
 static bool integrated(const struct json *definition)
@@ -120,14 +120,14 @@ void swagger_key_definition(struct sam *s, struct json *doc)
 {
 	struct json *security = sam_ensure(s, doc, S("securityDefinitions"), JSON_OBJECT);
 	if (json_get(security, S("api_key")) == NULL)
-		json_set(s->a, security, S("api_key"), sam_lit(s, "{\"type\":\"apiKey\",\"name\":\"x-api-key\",\"in\":\"header\"}"));
+		sam_set(s, security, S("api_key"), sam_lit(s, "{\"type\":\"apiKey\",\"name\":\"x-api-key\",\"in\":\"header\"}"));
 }
 
 void swagger_iam_definition(struct sam *s, struct json *doc)
 {
 	struct json *security = sam_ensure(s, doc, S("securityDefinitions"), JSON_OBJECT);
 	if (json_get(security, S("AWS_IAM")) == NULL)
-		json_set(s->a, security, S("AWS_IAM"), sam_lit(s, "{\"x-amazon-apigateway-authtype\":\"awsSigv4\",\"type\":\"apiKey\","
+		sam_set(s, security, S("AWS_IAM"), sam_lit(s, "{\"x-amazon-apigateway-authtype\":\"awsSigv4\",\"type\":\"apiKey\","
 		         "\"name\":\"Authorization\",\"in\":\"header\"}"));
 }
 
@@ -176,8 +176,8 @@ static struct json *allowed_methods(struct sam *s, const struct json *item)
 
 static void cors_header(struct sam *s, struct json *parameters, struct json *headers, const char *name, const struct json *value, const char *type)
 {
-	json_set(s->a, parameters, arena_printf(s->a, "method.response.header.%s", name), value);
-	json_set(s->a, headers, str_c(name), sam_one(s, "type", sam_text(s, str_c(type))));
+	sam_set(s, parameters, arena_printf(s->a, "method.response.header.%s", name), value);
+	sam_set(s, headers, str_c(name), sam_one(s, "type", sam_text(s, str_c(type))));
 }
 
 static struct json *options_method(struct sam *s, const struct json *cors, const struct json *methods)
@@ -197,8 +197,8 @@ static struct json *options_method(struct sam *s, const struct json *cors, const
 	if (json_is(json_get(cors, S("AllowCredentials")), JSON_TRUE))
 		cors_header(s, parameters, headers, "Access-Control-Allow-Credentials", sam_text(s, S("'true'")), "string");
 	struct json *answer = json_get(json_get(json_get(o, S("x-amazon-apigateway-integration")), S("responses")), S("default"));
-	json_set(s->a, answer, S("responseParameters"), parameters);
-	json_set(s->a, json_get(json_get(o, S("responses")), S("200")), S("headers"), headers);
+	sam_set(s, answer, S("responseParameters"), parameters);
+	sam_set(s, json_get(json_get(o, S("responses")), S("200")), S("headers"), headers);
 	return o;
 }
 
@@ -219,7 +219,7 @@ static struct json *cors_properties(struct sam *s, const struct json *cors)
 			return sam_fail(s, "Invalid key '%.*s' for 'Cors' property.", STR_ARG(cors->members[i].key));
 	}
 	if (json_get(out, S("AllowOrigin")) == NULL)
-		json_set(s->a, out, S("AllowOrigin"), sam_text(s, S("'*'")));
+		sam_set(s, out, S("AllowOrigin"), sam_text(s, S("'*'")));
 	if (json_is(json_get(out, S("AllowCredentials")), JSON_TRUE) && str_eq(json_get_str(out, "AllowOrigin"), S("'*'")))
 		return sam_fail(s, "Unable to add Cors configuration because 'AllowCredentials' can not be true when 'AllowOrigin' is \"'*'\" or not set");
 	return out;
@@ -251,7 +251,7 @@ void swagger_cors(struct sam *s, struct json *doc, const struct json *cors)
 				continue;
 			if (!sam_truthy(methods))
 				methods = allowed_methods(s, items[k]);
-			json_set(s->a, items[k], S("options"), options_method(s, properties, methods));
+			sam_set(s, items[k], S("options"), options_method(s, properties, methods));
 		}
 	}
 }
@@ -265,7 +265,7 @@ static void move(struct sam *s, struct json *doc, const char *from, const char *
 		return;
 	struct json copy = *what;
 	struct json *components = sam_ensure(s, doc, S("components"), JSON_OBJECT);
-	json_set(s->a, components, str_c(to), &copy);
+	sam_set(s, components, str_c(to), &copy);
 	json_unset(doc, str_c(from));
 }
 

@@ -22,27 +22,27 @@ static struct json *shared_attributes(struct sam *s)
 	struct json *name = sam_text(s, condition);
 	if (s->shared_unconditional || sam_contains(s->shared_conditions, name))
 		return s->shared_policies;
-	json_push(s->a, s->shared_conditions, name);
+	sam_push(s, s->shared_conditions, name);
 	struct json *list = json_new_array(s->a);
 	for (uint32_t i = 0; i < s->shared_conditions->n; i++)
-		json_push(s->a, list, sam_one(s, "Condition", &s->shared_conditions->items[i]));
+		sam_push(s, list, sam_one(s, "Condition", &s->shared_conditions->items[i]));
 	const struct json *value = list->n > 1 ? sam_one(s, "Fn::Or", list) : name;
-	json_set(s->a, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), S("SharedUsagePlanCondition"), value);
-	json_set(s->a, s->shared_policies, S("Condition"), sam_text(s, S("SharedUsagePlanCondition")));
+	sam_set(s, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), S("SharedUsagePlanCondition"), value);
+	sam_set(s, s->shared_policies, S("Condition"), sam_text(s, S("SharedUsagePlanCondition")));
 	return s->shared_policies;
 }
 
 static struct json *stage_of(struct sam *s, const char *api, const char *stage, struct str stage_id)
 {
 	struct json *o = sam_one(s, api, sam_ref(s, s->id));
-	json_set(s->a, o, str_c(stage), sam_ref(s, stage_id));
+	sam_set(s, o, str_c(stage), sam_ref(s, stage_id));
 	return o;
 }
 
 static struct json *add_once(struct sam *s, struct json *list, const struct json *value)
 {
 	if (!sam_contains(list, value))
-		json_push(s->a, list, value);
+		sam_push(s, list, value);
 	return json_copy(s->a, list);
 }
 
@@ -74,17 +74,17 @@ void sam_usage_plan(struct sam *s, const struct json *auth, struct str stage_id)
 	struct str key_id = shared ? S("ServerlessApiKey") : arena_join(s->a, s->id, S("ApiKey"));
 	struct made *m = sam_make(s, plan_id, "AWS::ApiGateway::UsagePlan", attributes);
 	m->depends_on = shared ? add_once(s, s->shared_depends, sam_text(s, s->id)) : sam_list(s, sam_text(s, s->id));
-	json_set(s->a, m->properties, S("ApiStages"), shared ? add_once(s, s->shared_stages, &own->items[0]) : own);
+	sam_set(s, m->properties, S("ApiStages"), shared ? add_once(s, s->shared_stages, &own->items[0]) : own);
 	for (size_t i = 0; i < COUNT_OF(same); i++)
 		if (sam_truthy(json_get(plan, str_c(same[i]))))
 			sam_put(s, m->properties, same[i], json_get(plan, str_c(same[i])));
 	m = sam_make(s, key_id, "AWS::ApiGateway::ApiKey", attributes);
 	sam_depends(s, m, plan_id);
-	json_set(s->a, m->properties, S("Enabled"), json_new_bool(s->a, true));
-	json_set(s->a, m->properties, S("StageKeys"), shared ? add_once(s, s->shared_keys, &keys->items[0]) : keys);
+	sam_set(s, m->properties, S("Enabled"), json_new_bool(s->a, true));
+	sam_set(s, m->properties, S("StageKeys"), shared ? add_once(s, s->shared_keys, &keys->items[0]) : keys);
 	m = sam_make(s, shared ? S("ServerlessUsagePlanKey") : arena_join(s->a, s->id, S("UsagePlanKey")), "AWS::ApiGateway::UsagePlanKey", attributes);
 	sam_depends(s, m, key_id);
-	json_set(s->a, m->properties, S("KeyId"), sam_ref(s, key_id));
-	json_set(s->a, m->properties, S("KeyType"), sam_text(s, S("API_KEY")));
-	json_set(s->a, m->properties, S("UsagePlanId"), sam_ref(s, plan_id));
+	sam_set(s, m->properties, S("KeyId"), sam_ref(s, key_id));
+	sam_set(s, m->properties, S("KeyType"), sam_text(s, S("API_KEY")));
+	sam_set(s, m->properties, S("UsagePlanId"), sam_ref(s, plan_id));
 }

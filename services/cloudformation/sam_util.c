@@ -31,6 +31,16 @@ void *sam_fail(struct sam *s, const char *fmt, ...)
 	return sam_fail_at(s, s->id, "%.*s", STR_ARG(message));
 }
 
+struct json *sam_set(struct sam *s, struct json *object, struct str key, const struct json *value)
+{
+	return json_set(s->a, object, key, value != NULL ? value : json_new_null(s->a));
+}
+
+struct json *sam_push(struct sam *s, struct json *array, const struct json *value)
+{
+	return json_push(s->a, array, value != NULL ? value : json_new_null(s->a));
+}
+
 struct json *sam_lit(struct sam *s, const char *json)
 {
 	struct json *j = json_parse(s->a, str_c(json), NULL);
@@ -43,14 +53,14 @@ struct json *sam_text(struct sam *s, struct str text) { return json_new_str(s->a
 struct json *sam_one(struct sam *s, const char *key, const struct json *value)
 {
 	struct json *o = json_new_object(s->a);
-	json_set(s->a, o, str_c(key), value != NULL ? value : json_new_null(s->a)); /* null is refused when the result is checked */
+	sam_set(s, o, str_c(key), value);
 	return o;
 }
 
 struct json *sam_list(struct sam *s, const struct json *only)
 {
 	struct json *list = json_new_array(s->a);
-	json_push(s->a, list, only != NULL ? only : json_new_null(s->a));
+	sam_push(s, list, only);
 	return list;
 }
 
@@ -59,7 +69,7 @@ struct json *sam_ref(struct sam *s, struct str id) { return sam_one(s, "Ref", sa
 struct json *sam_get_att(struct sam *s, struct str id, const char *attribute)
 {
 	struct json *pair = sam_list(s, sam_text(s, id));
-	json_push(s->a, pair, sam_text(s, str_c(attribute)));
+	sam_push(s, pair, sam_text(s, str_c(attribute)));
 	return sam_one(s, "Fn::GetAtt", pair);
 }
 
@@ -68,15 +78,15 @@ struct json *sam_sub(struct sam *s, struct str text, struct json *variables)
 	if (variables == NULL)
 		return sam_one(s, "Fn::Sub", sam_text(s, text));
 	struct json *pair = sam_list(s, sam_text(s, text));
-	json_push(s->a, pair, variables);
+	sam_push(s, pair, variables);
 	return sam_one(s, "Fn::Sub", pair);
 }
 
 struct json *sam_if(struct sam *s, struct str condition, const struct json *value)
 {
 	struct json *three = sam_list(s, sam_text(s, condition));
-	json_push(s->a, three, value);
-	json_push(s->a, three, sam_ref(s, S("AWS::NoValue")));
+	sam_push(s, three, value);
+	sam_push(s, three, sam_ref(s, S("AWS::NoValue")));
 	return sam_one(s, "Fn::If", three);
 }
 
@@ -124,13 +134,13 @@ struct json *sam_ensure(struct sam *s, struct json *object, struct str key, enum
 	ASSERT(type == JSON_OBJECT || type == JSON_ARRAY);
 	if (v != NULL && v->type == type)
 		return v;
-	return json_set(s->a, object, key, type == JSON_OBJECT ? json_new_object(s->a) : json_new_array(s->a));
+	return sam_set(s, object, key, type == JSON_OBJECT ? json_new_object(s->a) : json_new_array(s->a));
 }
 
 void sam_put(struct sam *s, struct json *object, const char *key, const struct json *value)
 {
 	if (value != NULL && value->type != JSON_NULL)
-		json_set(s->a, object, str_c(key), value);
+		sam_set(s, object, str_c(key), value);
 }
 
 bool sam_contains(const struct json *array, const struct json *value)
@@ -179,11 +189,11 @@ struct json *sam_tags(struct sam *s, const struct json *tags, bool sam_tag)
 {
 	struct json *list = json_new_array(s->a);
 	if (sam_tag)
-		json_push(s->a, list, sam_lit(s, "{\"Key\":\"lambda:createdBy\",\"Value\":\"SAM\"}"));
+		sam_push(s, list, sam_lit(s, "{\"Key\":\"lambda:createdBy\",\"Value\":\"SAM\"}"));
 	for (uint32_t i = 0; json_is(tags, JSON_OBJECT) && i < tags->n; i++) {
 		struct json *tag = sam_one(s, "Key", sam_text(s, tags->members[i].key));
-		json_set(s->a, tag, S("Value"), tags->members[i].value.type == JSON_NULL ? sam_text(s, S("")) : &tags->members[i].value);
-		json_push(s->a, list, tag);
+		sam_set(s, tag, S("Value"), tags->members[i].value.type == JSON_NULL ? sam_text(s, S("")) : &tags->members[i].value);
+		sam_push(s, list, tag);
 	}
 	return list;
 }
@@ -267,13 +277,13 @@ struct json *sam_s3_location(struct sam *s, const struct json *uri, const char *
 	struct str path = str_cut(&rest, '?');
 	while (path.n > 0 && path.p[0] == '/')
 		path = str_slice(path, 1, path.n);
-	json_set(s->a, out, str_c(bucket), sam_text(s, host));
-	json_set(s->a, out, str_c(key), sam_text(s, path));
+	sam_set(s, out, str_c(bucket), sam_text(s, host));
+	sam_set(s, out, str_c(key), sam_text(s, path));
 	struct params query;
 	if (str_present(rest) && params_parse(s->a, rest, 16, &query)) {
 		struct str v = params_get(&query, S("versionId"));
 		if (v.n > 0)
-			json_set(s->a, out, str_c(version), sam_text(s, v));
+			sam_set(s, out, str_c(version), sam_text(s, v));
 	}
 	return out;
 }
@@ -293,7 +303,7 @@ void sam_depends(struct sam *s, struct made *m, struct str id)
 {
 	if (m->depends_on == NULL)
 		m->depends_on = json_new_array(s->a);
-	json_push(s->a, m->depends_on, sam_text(s, id));
+	sam_push(s, m->depends_on, sam_text(s, id));
 }
 
 static int by_text(const void *x, const void *y)
@@ -313,9 +323,9 @@ void sam_combine_conditions(struct sam *s, struct json *names, struct str name)
 		struct str new_name = more > 0 ? arena_printf(s->a, "%.*s%u", STR_ARG(name), more) : name;
 		struct json *list = json_new_array(s->a);
 		for (uint32_t k = 0; k < 10 && at < names->n; k++, at++)
-			json_push(s->a, list, sam_one(s, "Condition", &names->items[at]));
-		json_push(s->a, names, sam_text(s, new_name));
-		json_set(s->a, conditions, new_name, sam_one(s, "Fn::Or", list));
+			sam_push(s, list, sam_one(s, "Condition", &names->items[at]));
+		sam_push(s, names, sam_text(s, new_name));
+		sam_set(s, conditions, new_name, sam_one(s, "Fn::Or", list));
 		if (more > 0)
 			more--;
 	}
