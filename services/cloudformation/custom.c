@@ -53,7 +53,7 @@ static enum cfn_status ask(struct cfn_resource *r, const char *request)
 	struct json *in = json_new_object(c->arena);
 	json_set_str(c->arena, in, "FunctionName", function);
 	json_set_str(c->arena, in, "InvocationType", S("Event"));
-	json_set_str(c->arena, in, "Payload", json_text(c->arena, event_of(r, request, token)));
+	json_set_str(c->arena, in, "Payload", base64_encode(c->arena, json_text(c->arena, event_of(r, request, token))));
 	struct invoked sent = invoke(c, "lambda", "Invoke", in, NULL);
 	if (sent.parked)
 		return CFN_PARKED;
