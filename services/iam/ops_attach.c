@@ -4,7 +4,7 @@
  * Source: IAM API Reference; quotas: "IAM and AWS STS quotas". */
 #include "iam.h"
 
-enum { ATTACHED_MAX = 20 };
+enum { ATTACHED_MAX = 10 };
 
 static const struct { const char *attached_quota, *word; size_t inline_max; } limits[] = {
 	[KIND_USER] = {"PoliciesPerUser", "user", 2048},

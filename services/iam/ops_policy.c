@@ -3,7 +3,7 @@
  * Source: IAM API Reference, "Versioning IAM policies" (IAM User Guide): up to five versions, one is the default. */
 #include "iam.h"
 
-#include "svc/arn.h"
+#include "base/map.h"
 #include "svc/page.h"
 
 enum { VERSIONS_MAX = 5, SIZE_MAX_POLICY = 6144, PAGE_DEFAULT = 100 };
@@ -67,34 +67,47 @@ static struct iam_Managed *own_policy(struct call *c, struct str arn)
 
 /* ---- who uses a policy ---- */
 
-struct usage { struct str arn; int64_t attached, boundaries; };
+struct usage { int64_t attached, boundaries; };
+
+static struct usage *usage_in(struct call *c, struct map *all, struct str arn)
+{
+	struct usage *u = map_get(all, arn);
+	if (u != NULL)
+		return u;
+	u = arena_new_of(c->arena, struct usage);
+	map_put(all, arn, u);
+	return u;
+}
 
 static void count_usage(struct call *c, const struct iam_Entity *e, void *arg)
 {
-	struct usage *u = arg;
-	(void)c;
-	u->attached += texts_have(&e->Attached, u->arn);
-	u->boundaries += str_eq(e->Boundary, u->arn);
+	struct map *all = arg;
+	for (uint32_t i = 0; i < e->Attached.n; i++)
+		usage_in(c, all, *LIST_AT(e->Attached, struct str, i))->attached++;
+	if (str_present(e->Boundary))
+		usage_in(c, all, e->Boundary)->boundaries++;
 }
 
-static struct usage usage_of(struct call *c, struct str arn)
+/* Of all policies by ARN, in one look at every user, role and group. */
+static struct map usages(struct call *c)
 {
-	struct usage u = {arn, 0, 0};
-	entity_each(c, KIND_USER, count_usage, &u);
-	entity_each(c, KIND_ROLE, count_usage, &u);
-	entity_each(c, KIND_GROUP, count_usage, &u);
-	return u;
+	struct map all;
+	map_init(&all, c->arena);
+	entity_each(c, KIND_USER, count_usage, &all);
+	entity_each(c, KIND_ROLE, count_usage, &all);
+	entity_each(c, KIND_GROUP, count_usage, &all);
+	return all;
 }
 
 /* ---- answers ---- */
 
-static void policy_out(struct call *c, const struct iam_Managed *m, struct iam_Policy *out, bool in_full)
+static void policy_out(struct call *c, const struct iam_Managed *m, struct map *used, struct iam_Policy *out, bool in_full)
 {
 	struct str arn = managed_arn(c, m);
-	struct usage u = usage_of(c, arn);
+	const struct usage *u = usage_in(c, used, arn);
 	*out = (struct iam_Policy){
 		.PolicyName = m->Name, .PolicyId = m->Id, .Arn = arn, .Path = m->Path, .DefaultVersionId = m->Default,
-		.AttachmentCount = SOME_I64(u.attached), .PermissionsBoundaryUsageCount = SOME_I64(u.boundaries),
+		.AttachmentCount = SOME_I64(u->attached), .PermissionsBoundaryUsageCount = SOME_I64(u->boundaries),
 		.IsAttachable = SOME_BOOL(true), .CreateDate = m->Created, .UpdateDate = m->Updated,
 	};
 	if (in_full) {
@@ -103,12 +116,12 @@ static void policy_out(struct call *c, const struct iam_Managed *m, struct iam_P
 	}
 }
 
-static void aws_policy_out(struct call *c, const struct aws_policy *p, struct iam_Policy *out)
+static void aws_policy_out(struct call *c, const struct aws_policy *p, struct map *used, struct iam_Policy *out)
 {
-	struct usage u = usage_of(c, p->arn);
+	const struct usage *u = usage_in(c, used, p->arn);
 	*out = (struct iam_Policy){
 		.PolicyName = p->name, .PolicyId = p->id, .Arn = p->arn, .Path = p->path, .DefaultVersionId = p->version,
-		.AttachmentCount = SOME_I64(u.attached), .PermissionsBoundaryUsageCount = SOME_I64(u.boundaries),
+		.AttachmentCount = SOME_I64(u->attached), .PermissionsBoundaryUsageCount = SOME_I64(u->boundaries),
 		.IsAttachable = SOME_BOOL(true), .CreateDate = SOME_TIME(p->created_ms), .UpdateDate = SOME_TIME(p->updated_ms),
 	};
 }
@@ -161,7 +174,8 @@ void op_CreatePolicy(struct call *c)
 	version_add(c, &m, in->PolicyDocument);
 	policy_put(c, &m);
 	out->Policy = arena_new_of(c->arena, struct iam_Policy);
-	policy_out(c, &m, out->Policy, true);
+	struct map used = usages(c);
+	policy_out(c, &m, &used, out->Policy, true);
 }
 
 void op_GetPolicy(struct call *c)
@@ -170,11 +184,12 @@ void op_GetPolicy(struct call *c)
 	struct iam_GetPolicyResponse *out = c->out;
 	const struct aws_policy *aws = aws_policy_find(in->PolicyArn);
 	const struct iam_Managed *m = aws == NULL ? managed_find(c, in->PolicyArn) : NULL;
+	struct map used = usages(c);
 	out->Policy = arena_new_of(c->arena, struct iam_Policy);
 	if (aws != NULL)
-		aws_policy_out(c, aws, out->Policy);
+		aws_policy_out(c, aws, &used, out->Policy);
 	else if (m != NULL)
-		policy_out(c, m, out->Policy, true);
+		policy_out(c, m, &used, out->Policy, true);
 	else
 		fail_no_policy(c, in->PolicyArn);
 }
@@ -185,8 +200,8 @@ void op_DeletePolicy(struct call *c)
 	const struct iam_Managed *m = own_policy(c, in->PolicyArn);
 	if (m == NULL)
 		return;
-	struct usage u = usage_of(c, in->PolicyArn);
-	if (u.attached + u.boundaries > 0)
+	struct map used = usages(c);
+	if (map_get(&used, in->PolicyArn) != NULL)
 		call_fail(c, &iam_err_DeleteConflictException, "Cannot delete a policy attached to entities.");
 	else if (m->Versions.n > 1)
 		call_fail(c, &iam_err_DeleteConflictException, "This policy has more than one version. Before you delete a policy, you must "
@@ -196,7 +211,15 @@ void op_DeletePolicy(struct call *c)
 }
 
 /* AWS's and the account's own lie in two places: the marker is "aws" and the number, or the key of the last own one. */
-struct listing { struct call *c; const struct iam_ListPoliciesRequest *in; struct list l; size_t max; bool full; struct str marker; };
+struct listing {
+	struct call *c;
+	const struct iam_ListPoliciesRequest *in;
+	struct map used;
+	struct list l;
+	size_t max;
+	bool full;
+	struct str marker;
+};
 
 static bool list_one(struct listing *l, const struct iam_Policy *p, struct str marker)
 {
@@ -221,7 +244,7 @@ static void list_own(struct listing *l, struct str after)
 	struct str key, value;
 	while (!l->full && scan_next(s, &key, &value)) {
 		struct iam_Policy p;
-		policy_out(l->c, record_decode(l->c, &iam_shape_Managed, arena_dup(l->c->arena, value)), &p, false);
+		policy_out(l->c, record_decode(l->c, &iam_shape_Managed, arena_dup(l->c->arena, value)), &l->used, &p, false);
 		list_one(l, &p, arena_dup(l->c->arena, key));
 	}
 	scan_close(s);
@@ -234,7 +257,7 @@ void op_ListPolicies(struct call *c)
 	struct page p;
 	if (!page_open(c, in->Marker, in->MaxItems, &p))
 		return;
-	struct listing l = {c, in, LIST_OF(c->arena, struct iam_Policy, 0), p.max, false, STR_NONE};
+	struct listing l = {c, in, usages(c), LIST_OF(c->arena, struct iam_Policy, 0), p.max, false, STR_NONE};
 	bool in_aws = str_starts(p.after, S("aws:"));
 	uint64_t from = 0;
 	if (in_aws && !str_to_u64(str_slice(p.after, 4, p.after.n), &from))
@@ -247,7 +270,7 @@ void op_ListPolicies(struct call *c)
 		struct iam_Policy one;
 		if (!in->OnlyAttached.v && !str_starts(aws[i].path, in->PathPrefix))
 			continue;
-		aws_policy_out(c, &aws[i], &one);
+		aws_policy_out(c, &aws[i], &l.used, &one);
 		list_one(&l, &one, arena_printf(c->arena, "aws:%zu", i + 1));
 	}
 	out->Policies = l.l;

@@ -168,7 +168,8 @@ const struct principal *assume_role(struct call *c, struct str role_arn, const c
 {
 	struct principal *role = arena_new_of(c->arena, struct principal);
 	struct str trust;
-	const struct principal *who = service_principal(c, service_principal_name, STR_NONE);
+	struct principal as = *service_principal(c, service_principal_name, STR_NONE), *who = &as;
+	as.source_account = c->account; /* the service acts for a resource of this account */
 	if (!role_lookup(c, role_arn, role, &trust) || !trusted(c, role_arn, trust, who)) {
 		if (!quiet)
 			call_fail_code(c, 400, "InvalidParameterValueException", "The role defined for the function cannot be assumed by %s.",
