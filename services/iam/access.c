@@ -17,6 +17,7 @@ static const struct list *input_tags(struct call *c)
 {
 	const struct shape *s = c->op->model->input;
 	const struct member *m = s != NULL ? shape_member(s, S("Tags")) : NULL;
+	ASSERT(m == NULL || m->shape->type == SHAPE_LIST);
 	return m != NULL ? (const struct list *)((const char *)c->in + m->offset) : NULL;
 }
 
@@ -81,6 +82,7 @@ void access_iam(struct call *c)
 {
 	if (c->who->type == PRINCIPAL_ROOT)
 		return; /* nothing of IAM has a policy of its own that could deny */
+	ASSERT(c->op != NULL && c->op->model != NULL);
 	struct keys *k = arena_new_of(c->arena, struct keys);
 	const struct iam_Entity *found = NULL;
 	struct str resource = resource_of(c, &found);
@@ -100,6 +102,7 @@ void access_iam(struct call *c)
 			names[i] = LIST_AT(*tags, struct iam_Tag, i)->Key;
 		k->v[k->n++] = (struct condition_key){S("aws:TagKeys"), names, tags->n};
 	}
+	ASSERT(resource.n > 0 && k->n <= KEYS_MAX);
 	struct access_extra x = {.keys = k->v, .n_keys = k->n};
 	(void)authorize(c, NULL, resource, &x);
 }

@@ -163,6 +163,7 @@ static bool sync_all(struct cfn_resource *r, enum cfn_status *s, const struct en
 static void set_attributes(struct cfn_resource *r, const struct entity_type *t, const struct json *out)
 {
 	struct json *e = json_get(out, str_c(t->kind));
+	ASSERT(str_present(json_get_str(e, "Arn")));
 	r->attributes = json_new_object(r->c->arena);
 	json_set_str(r->c->arena, r->attributes, "Arn", json_get_str(e, "Arn"));
 	if (t == &role_type)
@@ -171,6 +172,7 @@ static void set_attributes(struct cfn_resource *r, const struct entity_type *t, 
 
 static enum cfn_status entity_create(struct cfn_resource *r, const struct entity_type *t)
 {
+	ASSERT(r->properties != NULL);
 	enum cfn_status s = CFN_DONE;
 	struct arena *a = r->c->arena;
 	struct str name = cfn_text(r->properties, t->name);
@@ -213,6 +215,7 @@ static bool update_role(struct cfn_resource *r, enum cfn_status *s)
 
 static enum cfn_status entity_update(struct cfn_resource *r, const struct entity_type *t)
 {
+	ASSERT(str_present(r->physical_id) && r->old_properties != NULL);
 	enum cfn_status s = CFN_DONE;
 	if (t == &role_type && !update_role(r, &s))
 		return s;

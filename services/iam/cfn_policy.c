@@ -152,6 +152,7 @@ enum cfn_status managed_policy_create(struct cfn_resource *r)
 	if (!cfn_do(r, &s, "CreatePolicy", in, &out))
 		return s;
 	r->physical_id = json_str(json_path(out, "Policy.Arn"));
+	ASSERT(str_present(r->physical_id));
 	return sync_holders(r, &s, NULL, r->properties) && managed_attributes(r, &s) ? CFN_DONE : s;
 }
 
@@ -259,6 +260,7 @@ enum cfn_status access_key_create(struct cfn_resource *r)
 	if (!cfn_do(r, &s, "CreateAccessKey", cfn_args(r, "UserName", cfn_text(r->properties, "UserName"), NULL), &out))
 		return s;
 	r->physical_id = json_str(json_path(out, "AccessKey.AccessKeyId"));
+	ASSERT(str_present(r->physical_id));
 	r->attributes = cfn_args(r, "SecretAccessKey", json_str(json_path(out, "AccessKey.SecretAccessKey")), NULL);
 	return str_present(cfn_text(r->properties, "Status")) ? access_key_update(r) : CFN_DONE;
 }

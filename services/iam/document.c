@@ -63,6 +63,7 @@ static struct iam_Position position(struct str s, size_t at)
 void document_statement(struct str document, size_t i, struct iam_Position *start, struct iam_Position *end)
 {
 	size_t at = statements_start(document);
+	ASSERT(at < document.n); /* it has parsed */
 	if (at < document.n && document.p[at] == '[') {
 		for (at++; at < document.n; at++) {
 			if (document.p[at] != '{')
@@ -80,6 +81,7 @@ void document_statement(struct str document, size_t i, struct iam_Position *star
 
 static void add_once(struct arena *a, struct list *into, struct str key)
 {
+	ASSERT(str_present(key));
 	for (uint32_t i = 0; i < into->n; i++)
 		if (str_eq_nocase(*LIST_AT(*into, struct str, i), key))
 			return;

@@ -65,7 +65,8 @@ struct iam_Entity *entity_get(struct call *c, enum kind kind, struct str name)
 
 void entity_put(struct call *c, enum kind kind, const struct iam_Entity *e)
 {
-	ASSERT(str_present(e->Name) && str_present(e->Id));
+	ASSERT(str_present(e->Name) && str_present(e->Id) && e->Created.set);
+	ASSERT(kind != KIND_ROLE || str_present(e->Trust));
 	call_put(c, entity_key(c, kind, e->Name), &iam_shape_Entity, e);
 }
 
@@ -90,6 +91,7 @@ struct iam_Entity *entity_new(struct call *c, enum kind kind, struct str name, s
 
 struct str entity_arn(struct call *c, enum kind kind, const struct iam_Entity *e)
 {
+	ASSERT(str_starts(e->Path, S("/")) && str_ends(e->Path, S("/")));
 	if (kind == KIND_ROOT)
 		return arena_printf(c->arena, "arn:aws:iam::%.*s:root", STR_ARG(c->account));
 	return arena_printf(c->arena, "arn:aws:iam::%.*s:%s%.*s%.*s", STR_ARG(c->account), kinds[kind].word, STR_ARG(e->Path), STR_ARG(e->Name));
@@ -114,6 +116,7 @@ bool document_ok(struct call *c, struct str document, enum policy_kind kind)
 size_t document_size(struct str document)
 {
 	size_t n = 0;
+	ASSERT(str_present(document));
 	bool inside = false;
 	for (size_t i = 0; i < document.n; i++) {
 		char ch = document.p[i];
@@ -185,6 +188,7 @@ void tags_remove(struct list *from, struct list keys)
 {
 	struct iam_Tag *v = from->v;
 	uint32_t n = 0;
+	ASSERT(from->n == 0 || v != NULL);
 	for (uint32_t i = 0; i < from->n; i++)
 		if (!texts_have(&keys, v[i].Key))
 			v[n++] = v[i];
@@ -211,6 +215,7 @@ bool page_open(struct call *c, struct str marker, struct opt_i64 max_items, stru
 struct list page_cut(struct call *c, struct page p, struct list all, size_t item_size, struct opt_bool *truncated, struct str *marker)
 {
 	size_t from = p.start < all.n ? p.start : all.n, n = all.n - from;
+	ASSERT(all.n == 0 || all.v != NULL);
 	*truncated = SOME_BOOL(n > p.max);
 	if (n > p.max) {
 		n = p.max;
@@ -226,6 +231,7 @@ bool entity_page(struct call *c, enum kind kind, struct str path_prefix, struct 
 	if (!page_open(c, marker, max_items, &p))
 		return false;
 	struct scan *s = call_scan(c, entity_table(c, kind), p.after, false);
+	ASSERT(p.max > 0);
 	struct str key, value, last = STR_NONE;
 	*truncated = SOME_BOOL(false);
 	for (size_t n = 0; scan_next(s, &key, &value);) {

@@ -87,6 +87,7 @@ static void remember(struct str account, enum kind kind, struct str record)
 		if (!k->Inactive.v)
 			map_put(&entries, k->Id, e);
 	}
+	ASSERT(o->who.account.n == 12 && str_present(o->who.arn));
 	o->next = owners;
 	owners = o;
 }
@@ -149,7 +150,7 @@ void keys_changed(struct call *c, enum kind kind, struct str name)
 	for (size_t i = 0; i < name.n; i++)
 		lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]);
 	struct str key = key_bytes(key_str(entity_table(c, kind), str_of(lower, name.n)));
-	ASSERT(key.n <= sizeof ch->key);
+	ASSERT(key.n <= sizeof ch->key && kind != KIND_ROLE);
 	ch->kind = kind;
 	memcpy(ch->account, c->account.p, 12);
 	memcpy(ch->name, name.p, ch->name_n = name.n);

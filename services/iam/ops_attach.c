@@ -121,6 +121,7 @@ static void inline_put(struct call *c, enum kind kind, struct str entity, struct
 		e->Inline = (struct map_of){v, e->Inline.n + 1, true};
 		d = &v[at];
 	}
+	ASSERT(d >= (struct iam_Documents_entry *)e->Inline.v && d < (struct iam_Documents_entry *)e->Inline.v + e->Inline.n);
 	*d = (struct iam_Documents_entry){name, document};
 	size_t size = 0;
 	for (uint32_t i = 0; i < e->Inline.n; i++)
@@ -159,6 +160,7 @@ static void inline_delete(struct call *c, enum kind kind, struct str entity, str
 		fail_no_inline(c, kind, name);
 		return;
 	}
+	ASSERT(e->Inline.n > 0 && d < v + e->Inline.n);
 	memmove(d, d + 1, (size_t)(v + e->Inline.n - d - 1) * sizeof *d);
 	e->Inline.n--;
 	entity_put(c, kind, e);

@@ -153,6 +153,7 @@ static struct iam_Version *version_add(struct call *c, struct iam_Managed *m, st
 	m->Next.set = true;
 	v[0] = (struct iam_Version){arena_printf(c->arena, "v%lld", (long long)m->Next.v), document, SOME_TIME(c->now_ms / 1000 * 1000)};
 	m->Updated = v[0].Created;
+	ASSERT(m->Versions.n <= VERSIONS_MAX);
 	return v;
 }
 
@@ -228,6 +229,7 @@ static bool list_one(struct listing *l, const struct iam_Policy *p, struct str m
 	if (!str_starts(p->Path, in->PathPrefix) || (in->OnlyAttached.v && p->AttachmentCount.v + p->PermissionsBoundaryUsageCount.v == 0) ||
 	    (boundary && p->PermissionsBoundaryUsageCount.v == 0))
 		return true;
+	ASSERT(l->l.n <= l->max);
 	if (l->l.n == l->max) {
 		l->full = true;
 		return false;
@@ -347,6 +349,7 @@ void op_DeletePolicyVersion(struct call *c)
 		call_fail(c, &iam_err_DeleteConflictException, "Cannot delete the default version of a policy.");
 		return;
 	}
+	ASSERT(m->Versions.n > 1); /* the default stays */
 	memmove(v, v + 1, (size_t)(all + m->Versions.n - v - 1) * sizeof *v);
 	m->Versions.n--;
 	policy_put(c, m);

@@ -67,6 +67,10 @@ static bool prepare(struct simulation *s, struct str resource_policy)
 	s->keys = arena_array(a, struct condition_key, s->entries.n);
 	for (uint32_t i = 0; i < s->entries.n; i++) {
 		const struct iam_ContextEntry *e = LIST_AT(s->entries, struct iam_ContextEntry, i);
+		if (!str_present(e->ContextKeyName)) {
+			call_fail(s->c, &iam_err_InvalidInputException, "A context entry needs a ContextKeyName.");
+			return false;
+		}
 		s->keys[i] = (struct condition_key){e->ContextKeyName, e->ContextKeyValues.v, e->ContextKeyValues.n};
 	}
 	if (s->resources.n == 0) {
@@ -136,6 +140,7 @@ static void evaluate(struct simulation *s, struct str action, struct str resourc
 
 static void answer(struct simulation *s, struct str marker, struct opt_i64 max_items, struct iam_SimulatePolicyResponse *out)
 {
+	ASSERT(s->resources.n > 0); /* prepare puts "*" there */
 	struct page p;
 	if (!page_open(s->c, marker, max_items, &p))
 		return;

@@ -147,6 +147,7 @@ void op_CreateAccessKey(struct call *c)
 	struct iam_Entity *e = user_or_caller(c, in->UserName, &kind);
 	if (e == NULL)
 		return;
+	ASSERT(e->Keys.n <= KEYS_PER_USER);
 	if (e->Keys.n >= KEYS_PER_USER) {
 		call_fail(c, &iam_err_LimitExceededException, "Cannot exceed quota for AccessKeysPerUser: %d", KEYS_PER_USER);
 		return;
@@ -178,6 +179,7 @@ void op_DeleteAccessKey(struct call *c)
 	struct iam_KeyPair *k = e != NULL ? key_get(c, e, in->AccessKeyId) : NULL, *all = e != NULL ? e->Keys.v : NULL;
 	if (k == NULL)
 		return;
+	ASSERT(e->Keys.n > 0 && k >= all && k < all + e->Keys.n);
 	memmove(k, k + 1, (size_t)(all + e->Keys.n - k - 1) * sizeof *k);
 	e->Keys.n--;
 	entity_put(c, kind, e);

@@ -11,6 +11,7 @@ struct gather { struct call *c; struct documents *d; size_t cap; };
 static void add(struct gather *g, struct str name, struct str document, struct policy *kept)
 {
 	struct documents *d = g->d;
+	ASSERT(d->n <= g->cap);
 	if (!str_present(document) || d->n == POLICIES_MAX)
 		return;
 	if (d->n == g->cap) {
@@ -100,12 +101,14 @@ static const struct iam_Entity *entity_of(struct call *c, const struct principal
 	struct str name = who->type == PRINCIPAL_FEDERATED ? who->session_name : who->name;
 	struct call here = *c;
 	here.service = service_find(S("iam"));
+	ASSERT(here.service != NULL && here.service->global);
 	here.account = who->account;
 	return entity_find(&here, kind, name);
 }
 
 void resolve_policies(struct call *c, const struct principal *who, struct policy_input *in)
 {
+	ASSERT(who->type != PRINCIPAL_SERVICE && who->type != PRINCIPAL_ANONYMOUS);
 	struct documents d = {0};
 	struct call here = *c;
 	here.service = service_find(S("iam"));
@@ -131,6 +134,7 @@ void resolve_policies(struct call *c, const struct principal *who, struct policy
 		if (p != NULL)
 			v[n++] = p;
 	}
+	ASSERT(n <= d.n);
 	in->identity = (struct policy_set){v, n};
 }
 

@@ -16,6 +16,7 @@ static struct str role_name_in(struct str arn)
  * role were another account's, which needs both sides. */
 static bool trusts(struct call *c, const char *action, struct str role_arn, const struct access_extra *x)
 {
+	ASSERT(x->resource_policy.n > 0 && str_present(x->resource_account));
 	struct verdict v = authorize_as(c, c->who, str_c(action), role_arn, x);
 	if (v.decision == DECISION_ALLOW && strcmp(v.by, "resource-based policy") != 0 && str_eq(x->resource_account, c->who->account)) {
 		struct access_extra both = *x;
@@ -68,6 +69,7 @@ void access_AssumeRole(struct call *c)
 
 static bool duration_ok(struct call *c, int64_t seconds, const struct principal *role)
 {
+	ASSERT(role->token_expires_ms > 0);
 	if (seconds * 1000 > role->token_expires_ms) /* the role's longest session */
 		call_fail_code(c, 400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
 	else if (c->who->type == PRINCIPAL_ASSUMED_ROLE && seconds > HOUR_S)
@@ -116,6 +118,7 @@ static bool merge_tags(struct call *c, struct principal *role)
 	for (size_t i = 0; i < role->n_tags; i++)
 		if (tag_find(v, n, role->tags[i].key) == NULL)
 			v[n++] = role->tags[i];
+	ASSERT(n <= from->n_tags + n_own + role->n_tags);
 	role->tags = v;
 	role->n_tags = n;
 	return true;

@@ -8,6 +8,7 @@ enum { HALF_DAY_S = 43200, HOUR_S = 3600 };
 void op_GetCallerIdentity(struct call *c)
 {
 	struct sts_GetCallerIdentityResponse *out = c->out;
+	ASSERT(c->who != NULL);
 	out->UserId = c->who->user_id;
 	out->Account = c->who->account;
 	out->Arn = c->who->arn;
@@ -35,6 +36,7 @@ static bool long_term(struct call *c, const char *op)
 static int64_t duration_ms(const struct call *c, struct opt_i64 asked)
 {
 	int64_t s = asked.set ? asked.v : HALF_DAY_S;
+	ASSERT(s >= 900); /* the model's constraint */
 	if (c->who->type == PRINCIPAL_ROOT && s > HOUR_S)
 		s = HOUR_S;
 	return s * 1000;

@@ -66,6 +66,7 @@ static bool compare_numbers(struct str x, struct str y, int *order)
 	}
 	if (!str_to_f64(x, &p) || !str_to_f64(y, &q))
 		return false;
+	ASSERT(p == p && q == q); /* not a number is no number's text */
 	*order = p < q ? -1 : p > q;
 	return true;
 }
@@ -115,6 +116,7 @@ static bool in_network(struct str network, struct str address)
 	if (str_present(bits_text) && (!str_to_u64(bits_text, &bits) || bits > (n4 ? 32u : 128u)))
 		return false;
 	bits += n4 ? 96 : 0;
+	ASSERT(bits <= 128);
 	for (unsigned i = 0; i < bits; i++)
 		if ((n[i / 8] ^ a[i / 8]) & (0x80 >> i % 8))
 			return false;
@@ -129,6 +131,7 @@ static bool value_matches(const struct match *m, const struct condition *c, stru
 		return match_glob(m, wanted, value, false);
 	if (c->op == OP_ARN_LIKE)
 		return match_arn(m, wanted, value);
+	ASSERT(c->op != OP_NULL); /* condition_holds answers it by itself */
 	wanted = match_expand(m, wanted);
 	if (!str_present(wanted))
 		return false;
@@ -163,6 +166,7 @@ static bool value_passes(const struct match *m, const struct condition *c, struc
 
 bool condition_holds(const struct match *m, const struct condition *c)
 {
+	ASSERT(str_present(c->key) && (c->values.n == 0 || c->values.v != NULL));
 	struct key_values k = match_key(m, c->key);
 	bool present = k.present && k.n > 0;
 	if (c->op == OP_NULL) {

@@ -105,11 +105,13 @@ struct finding { bool denied; enum closeness allowed; };
 static struct finding look(struct arena *a, const struct policy_request *r, const struct policy *p, bool has_principals)
 {
 	CHECK_MAGIC(p, POLICY_MAGIC);
+	ASSERT(p->n == 0 || p->v != NULL);
 	struct match m = {a, r, p->variables};
 	struct finding f = {false, NAMES_NOT};
 	for (size_t i = 0; i < p->n; i++) {
 		const struct statement *s = &p->v[i];
 		enum closeness close = NAMES_IT;
+		ASSERT(has_principals || !s->principals.present); /* the grammar of its kind */
 		if (has_principals) {
 			close = names(&s->principals, r->who);
 			if (s->principals.negated)
@@ -129,6 +131,7 @@ static struct finding look_set(struct arena *a, const struct policy_request *r, 
 {
 	struct finding all = {false, NAMES_NOT};
 	for (size_t i = 0; i < set.n; i++) {
+		ASSERT(set.v[i] != NULL);
 		struct finding f = look(a, r, set.v[i], false);
 		all.denied |= f.denied;
 		all.allowed = f.allowed > all.allowed ? f.allowed : all.allowed;
@@ -219,6 +222,7 @@ struct verdict policy_evaluate(struct arena *a, const struct policy_request *r, 
 
 struct verdict policy_evaluate_trust(struct arena *a, const struct policy *trust, const struct policy_request *r)
 {
+	ASSERT(trust != NULL && r->who != NULL);
 	struct finding f = look(a, r, trust, true);
 	if (f.denied)
 		return deny(by_resource);

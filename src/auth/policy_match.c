@@ -24,6 +24,7 @@ static inline bool is_wild(const struct glob *g, size_t i, char c)
 
 static bool glob_run(const struct glob *g, struct str s, bool ignore_case)
 {
+	ASSERT(g->text.n == 0 || g->text.p != NULL);
 	size_t p = 0, i = 0, star = SIZE_MAX, star_i = 0;
 	while (i < s.n) {
 		if (p < g->text.n && is_wild(g, p, '*')) {
@@ -80,6 +81,7 @@ static bool has_variables(const struct match *m, struct str text)
 /* false: a variable has no value. */
 static bool expand(const struct match *m, struct str text, struct glob *out)
 {
+	ASSERT(m->variables && m->arena != NULL);
 	struct buf chars, wild;
 	buf_init(&chars, m->arena, 0);
 	buf_init(&wild, m->arena, 0);
@@ -197,6 +199,7 @@ static struct str resource_account(const struct policy_request *r)
 /* Global keys that the principal alone decides. `name` is what follows "aws:". */
 static struct key_values global_key(const struct match *m, struct str name)
 {
+	ASSERT(m->r->who != NULL);
 	const struct principal *who = m->r->who;
 	bool service = who->type == PRINCIPAL_SERVICE, is_signed = who->type != PRINCIPAL_ANONYMOUS;
 	bool session = who->token_issued_ms > 0;
@@ -235,8 +238,10 @@ static struct key_values global_key(const struct match *m, struct str name)
 
 struct key_values match_key(const struct match *m, struct str name)
 {
+	ASSERT(m->r->n_keys == 0 || m->r->keys != NULL);
 	for (size_t i = 0; i < m->r->n_keys; i++) {
 		const struct condition_key *k = &m->r->keys[i];
+		ASSERT(str_present(k->name) && (k->n == 0 || k->values != NULL));
 		if (str_eq_nocase(k->name, name))
 			return (struct key_values){k->values, k->n, true};
 	}

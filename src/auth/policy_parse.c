@@ -38,6 +38,7 @@ static bool scalar_text(struct parse *p, const struct json *j, bool strings_only
 /* A string, or a list of them. */
 static bool parse_texts(struct parse *p, const struct json *j, bool strings_only, struct texts *out)
 {
+	ASSERT(j != NULL);
 	bool list = j->type == JSON_ARRAY;
 	out->n = list ? j->n : 1;
 	if (out->n > VALUES_MAX)
@@ -296,6 +297,7 @@ struct policy *policy_parse(struct arena *a, struct str document, enum policy_ki
 {
 	struct parse p = {a, kind, STR_NONE};
 	struct policy *out = arena_new_of(a, struct policy);
+	ASSERT(why != NULL);
 	out->magic = POLICY_MAGIC;
 	struct json *root = json_parse(a, document, NULL);
 	if (root == NULL)

@@ -38,6 +38,7 @@ static void put_text(struct buf *b, struct str s)
 
 static void principal_write(struct buf *b, const struct principal *who, struct str secret)
 {
+	ASSERT(who->n_tags == 0 || who->tags != NULL);
 	cbor_array(b, FIELDS);
 	cbor_uint(b, (uint64_t)who->type);
 	const struct str texts[] = {
@@ -193,6 +194,7 @@ struct session session_issue(struct arena *a, const struct principal *who, int64
 {
 	ASSERT(key_is_set);
 	ASSERT(expires_ms > now_ms && who->n_tags <= TAGS_MAX);
+	ASSERT(who->account.n == 12 && str_present(who->arn));
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	char *secret = arena_bytes(a, 40);
 	unsigned char dice[40];
@@ -216,6 +218,7 @@ bool session_open(struct arena *a, struct str token, struct principal *who, stru
 	ASSERT(key_is_set);
 	if (token.n == 0 || token.n > TOKEN_MAX)
 		return false;
+	ASSERT(who != NULL && secret != NULL);
 	struct str sealed = base64_decode(a, token), plain;
 	if (!str_present(sealed) || !unseal(a, sealed, &plain))
 		return false;

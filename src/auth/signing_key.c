@@ -107,6 +107,7 @@ const struct hmac_key *signing_key(struct str secret, const struct sig_claim *c,
 		slot->id_n = n;
 		slot->hash = hash;
 	}
+	ASSERT(slot->id_n == n && n <= ID_MAX);
 	memcpy(raw, slot->raw, 32);
 	return &slot->key;
 }
@@ -115,6 +116,7 @@ const struct hmac_key *signing_key(struct str secret, const struct sig_claim *c,
 
 static bool chunk_check(struct sig_chunks *c, struct str head, struct str empty_line, struct str hash, struct str signature)
 {
+	ASSERT(c->previous[64] == '\0' && c->scope_and_date[0] != '\0'); /* sig_verify has filled it */
 	char text[1024];
 	size_t n = 0;
 	struct str scope = str_c(c->scope_and_date), previous = str_of(c->previous, 64);

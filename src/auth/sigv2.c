@@ -91,7 +91,9 @@ static void write_amz_headers(struct arena *a, struct buf *b, const struct sig_r
 		else
 			v[n++] = h;
 	}
-	qsort(v, n, sizeof *v, named_order);
+	ASSERT(n <= r->n_headers);
+	if (n > 1)
+		qsort(v, n, sizeof *v, named_order);
 	for (size_t i = 0; i < n; i++) {
 		buf_str(b, v[i].name);
 		buf_putc(b, ':');
@@ -141,6 +143,7 @@ struct str sigv2_mac(struct arena *a, struct str secret, struct str text)
 
 static bool matches(struct arena *a, const struct sig_request *r, const struct sig_claim *c, struct str secret, struct str bucket)
 {
+	ASSERT(secret.n > 0);
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_str(&b, r->method);

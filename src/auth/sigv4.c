@@ -329,7 +329,7 @@ static void start_chunks(struct sig_chunks *chunks, const struct sig_claim *c, c
 bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_claim *claim, struct str secret,
                 struct str body_hash, int64_t wall_ms, struct sig_chunks *chunks, struct sig_error *err)
 {
-	ASSERT(claim->kind != SIG_NONE);
+	ASSERT(claim->kind != SIG_NONE && err != NULL);
 	if (claim->kind == SIG_V2_HEADER || claim->kind == SIG_V2_QUERY)
 		return sigv2_verify(a, r, claim, secret, wall_ms, err);
 	if (claim->kind == SIG_V4A)
@@ -343,6 +343,7 @@ bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_c
 	struct buf canonical;
 	buf_init(&canonical, a, 0);
 	canonical_write(a, &canonical, r, claim, payload, !s3, !s3);
+	ASSERT(canonical.n > 0 && !canonical.overflow);
 	unsigned char digest[32], raw[32];
 	char hex[64], text[232];
 	SHA256((const unsigned char *)canonical.p, canonical.n, digest);
@@ -371,7 +372,7 @@ struct str sig_string_to_sign(struct arena *a, const struct sig_claim *claim, st
 	size_t max = 128 + claim->amz_date.n + claim->date.n + claim->region.n + claim->service.n;
 	char *text = arena_bytes(a, max);
 	size_t n = string_to_sign(text, max, claim, hex);
-	ASSERT(n > 0);
+	ASSERT(n > 0 && n <= max);
 	return str_of(text, n);
 }
 
@@ -403,6 +404,7 @@ static struct str names_to_sign(struct arena *a, const struct sig_request *r)
 			continue;
 		v[n++] = name;
 	}
+	ASSERT(n >= 1 && n <= r->n_headers + 1);
 	qsort(v, n, sizeof *v, name_order);
 	struct buf b;
 	buf_init(&b, a, 0);
