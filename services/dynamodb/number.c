@@ -150,6 +150,16 @@ void number_write(struct buf *b, const struct number *n)
 	size_t count = sizeof text - at;
 	if (n->negative)
 		buf_putc(b, '-');
+	if (n->exponent > 0 && (size_t)n->exponent + count > NUMBER_DIGITS_MAX) {
+		buf_putc(b, text[at]);
+		if (count > 1) {
+			buf_putc(b, '.');
+			buf_put(b, text + at + 1, count - 1);
+		}
+		buf_lit(b, "E+");
+		buf_u64(b, (uint64_t)number_magnitude(n));
+		return;
+	}
 	if (n->exponent >= 0) {
 		buf_put(b, text + at, count);
 		for (int i = 0; i < n->exponent; i++)

@@ -20,7 +20,8 @@ enum number_fault { NUMBER_OK, NUMBER_MALFORMED, NUMBER_OVERFLOW, NUMBER_UNDERFL
 
 /* Read "[+-]digits[.digits][e[+-]digits]". White space is malformed. */
 enum number_fault number_parse(struct str text, struct number *out);
-/* Canonical text: plain notation, no exponent, no needless zeros: what DynamoDB gives back. */
+/* Canonical text, what DynamoDB gives back: plain notation without needless zeros; with an exponent ("1.5E+40") where the
+ * plain form has more than 38 digits, which clients that count digits (boto3) would refuse. */
 void number_write(struct buf *b, const struct number *n);
 struct str number_text(struct arena *a, const struct number *n);
 /* DynamoDB's sentence for a fault; text is what was to be read. */

@@ -1,0 +1,83 @@
+"""Backups, point-in-time recovery and restores."""
+import datetime
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def d(client):
+    return client("dynamodb")
+
+
+@pytest.fixture
+def table(d, name):
+    d.create_table(TableName=name, BillingMode="PAY_PER_REQUEST",
+                   AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "g", "AttributeType": "S"}],
+                   KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+                   GlobalSecondaryIndexes=[{"IndexName": "by-g", "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+                                            "Projection": {"ProjectionType": "ALL"}}])
+    return name
+
+
+def put(d, table, pk, v):
+    d.put_item(TableName=table, Item={"pk": {"S": pk}, "v": {"N": str(v)}, "g": {"S": "g"}})
+
+
+def all_of(d, table, **how):
+    return {i["pk"]["S"]: int(i["v"]["N"]) for page in d.get_paginator("scan").paginate(TableName=table, **how) for i in page["Items"]}
+
+
+def restored(d, eventually, target):
+    eventually(lambda: d.describe_table(TableName=target)["Table"]["TableStatus"] == "ACTIVE")
+    assert not d.describe_table(TableName=target)["Table"]["RestoreSummary"]["RestoreInProgress"]
+    assert all_of(d, target) == all_of(d, target, IndexName="by-g")
+    return all_of(d, target)
+
+
+def test_a_backup_is_of_one_moment(d, table, name, eventually):
+    for i in range(1100):  # more than one batch
+        put(d, table, "k%04d" % i, 0)
+    before = all_of(d, table)
+    arn = d.create_backup(TableName=table, BackupName="first")["BackupDetails"]["BackupArn"]
+    put(d, table, "k0000", 1)
+    put(d, table, "new", 1)
+    d.delete_item(TableName=table, Key={"pk": {"S": "k1099"}})
+    eventually(lambda: d.describe_backup(BackupArn=arn)["BackupDescription"]["BackupDetails"]["BackupStatus"] == "AVAILABLE")
+    assert d.describe_backup(BackupArn=arn)["BackupDescription"]["SourceTableDetails"]["ItemCount"] == 1100
+    assert d.restore_table_from_backup(BackupArn=arn, TargetTableName=name + "-r")["TableDescription"]["TableStatus"] == "CREATING"
+    assert restored(d, eventually, name + "-r") == before
+    assert [b["BackupName"] for b in d.list_backups(TableName=table)["BackupSummaries"]] == ["first"]
+    with pytest.raises(ClientError, match="Table already exists"):
+        d.restore_table_from_backup(BackupArn=arn, TargetTableName=table)
+    d.delete_table(TableName=table)
+    assert d.delete_backup(BackupArn=arn)["BackupDescription"]["BackupDetails"]["BackupStatus"] == "DELETED"
+    with pytest.raises(ClientError) as e:
+        d.describe_backup(BackupArn=arn)
+    assert e.value.response["Error"]["Code"] == "BackupNotFoundException"
+
+
+def test_recovery_to_a_second(d, table, name, eventually):
+    with pytest.raises(ClientError) as e:
+        d.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=name + "-x", UseLatestRestorableTime=True)
+    assert e.value.response["Error"]["Code"] == "PointInTimeRecoveryUnavailableException"
+    put(d, table, "old", 0)
+    d.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    put(d, table, "a", 1)
+    put(d, table, "b", 1)
+    want = all_of(d, table)
+    time.sleep(1.05)  # the API takes whole seconds
+    moment = datetime.datetime.now(datetime.timezone.utc)
+    time.sleep(1.05)
+    put(d, table, "a", 2)
+    put(d, table, "a", 3)
+    put(d, table, "c", 2)
+    d.delete_item(TableName=table, Key={"pk": {"S": "old"}})
+    d.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=name + "-1", RestoreDateTime=moment)
+    assert restored(d, eventually, name + "-1") == want
+    d.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=name + "-2", UseLatestRestorableTime=True)
+    assert restored(d, eventually, name + "-2") == {"a": 3, "b": 1, "c": 2}
+    with pytest.raises(ClientError) as e:
+        d.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=name + "-3", RestoreDateTime=moment - datetime.timedelta(days=1))
+    assert e.value.response["Error"]["Code"] == "InvalidRestoreTimeException"
