@@ -59,7 +59,7 @@ static enum cfn_status ask(struct cfn_resource *r, const char *request)
 		return CFN_PARKED;
 	if (!sent.ok)
 		return cfn_fail_as(r, &sent.error);
-	struct cloudformation_ResponseRecord record = {.StackId = r->stack_id, .Key = r->logical_id, .Token = r->client_token};
+	struct cloudformation_ResponseRecord record = {.StackId = r->stack_id, .Token = r->client_token};
 	call_put(c, response_key(c, token), &cloudformation_shape_ResponseRecord, &record);
 	json_set_str(c->arena, r->state, "Token", token);
 	int64_t seconds = json_get_i64(r->properties, "ServiceTimeout", TIMEOUT_SECONDS);
@@ -143,6 +143,10 @@ void custom_response(struct call *c)
 		record->Answer = str_present(c->http->body) ? c->http->body : S("");
 	}
 	call_put(c, response_key(c, token), &cloudformation_shape_ResponseRecord, record);
-	engine_wake(c, record->StackId, record->Key);
+	/* the operation that asked, be it of a resource or of what replaced one */
+	struct stack_resources all = stack_resources(c, record->StackId);
+	for (size_t i = 0; i < all.n; i++)
+		if (str_eq(all.v[i]->Token, record->Token) && yes(all.v[i]->Running))
+			engine_wake(c, record->StackId, all.v[i]->Key);
 	call_reply(c, 200, NULL, 0, S(""));
 }
