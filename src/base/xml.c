@@ -201,7 +201,7 @@ static void write_escaped(struct buf *b, struct str s, bool attr)
 	size_t from = 0;
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		if (LIKELY((unsigned char)c > '>' || c == ' '))
+		if (LIKELY((unsigned char)c > '>' || (c >= '\'' && c <= ';') || c == ' '))
 			continue;
 		char scratch[8];
 		struct str instead = reference(c, attr, scratch);
