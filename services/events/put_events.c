@@ -110,7 +110,8 @@ static void refuse(struct events_PutEventsResultEntry *out, const char *code, st
 	out->ErrorMessage = message;
 }
 
-static bool entry_ok(struct call *c, const struct events_PutEventsRequestEntry *e, const struct json **detail, struct events_PutEventsResultEntry *out)
+static bool entry_ok(struct call *c, const struct events_PutEventsRequestEntry *e, const struct json **detail,
+                     struct events_PutEventsResultEntry *out)
 {
 	const struct { const char *name; struct str value; } needed[] = {{"Source", e->Source}, {"DetailType", e->DetailType}, {"Detail", e->Detail}};
 	for (size_t i = 0; i < COUNT_OF(needed); i++)
@@ -149,7 +150,8 @@ static struct json *entry_json(struct arena *a, const struct events_PutEventsReq
 }
 
 /* A bus of another account or region: the same operation there, which asks that bus's policy. false: c is parked. */
-static bool put_elsewhere(struct call *c, const struct events_PutEventsRequestEntry *e, const struct bus_place *p, struct events_PutEventsResultEntry *out)
+static bool put_elsewhere(struct call *c, const struct events_PutEventsRequestEntry *e, const struct bus_place *p,
+                          struct events_PutEventsResultEntry *out)
 {
 	const struct invoke_options o = {.account = p->account, .region = p->region};
 	struct invoked i = invoke(c, "events", "PutEvents", entry_json(c->arena, e, p->name), &o);
@@ -162,7 +164,7 @@ static bool put_elsewhere(struct call *c, const struct events_PutEventsRequestEn
 	if (str_present(id))
 		out->EventId = id;
 	else
-		*out = (struct events_PutEventsResultEntry){.ErrorCode = json_get_str(entry, "ErrorCode"), .ErrorMessage = json_get_str(entry, "ErrorMessage")};
+		refuse(out, arena_cstr(c->arena, json_get_str(entry, "ErrorCode")), json_get_str(entry, "ErrorMessage"));
 	return true;
 }
 

@@ -90,7 +90,8 @@ static enum sent outcome(struct sending *s, const struct invoked *i)
 	return SENT_RETRY;
 }
 
-static enum sent call_target(struct call *c, const struct arn *arn, const char *op, const struct json *in, const struct principal *who, struct sending *s)
+static enum sent call_target(struct call *c, const struct arn *arn, const char *op, const struct json *in, const struct principal *who,
+                             struct sending *s)
 {
 	const struct invoke_options o = {.who = who, .account = arn->account, .region = arn->region};
 	struct invoked i = invoke(c, arena_cstr(c->arena, arn->service), op, in, &o);
@@ -109,7 +110,8 @@ static struct json *queue_input(struct call *c, const struct arn *arn, struct st
 }
 
 /* A stream of a name of its own for each event, as EventBridge makes them. */
-static enum sent to_log_group(struct call *c, const struct events_DeliveryRecord *d, const struct arn *arn, const struct principal *who, struct sending *s)
+static enum sent to_log_group(struct call *c, const struct events_DeliveryRecord *d, const struct arn *arn, const struct principal *who,
+                              struct sending *s)
 {
 	struct arena *a = c->arena;
 	struct str group = str_slice(arn->resource, sizeof "log-group:" - 1, arn->resource.n);
@@ -131,7 +133,8 @@ static enum sent to_log_group(struct call *c, const struct events_DeliveryRecord
 }
 
 /* Another bus of this account: the event goes on as it is, under its own id, through the bus's door for roles and rules. */
-static enum sent to_bus(struct call *c, const struct events_DeliveryRecord *d, const struct arn *arn, const struct principal *who, struct sending *s)
+static enum sent to_bus(struct call *c, const struct events_DeliveryRecord *d, const struct arn *arn, const struct principal *who,
+                        struct sending *s)
 {
 	struct str name = str_slice(arn->resource, sizeof "event-bus/" - 1, arn->resource.n);
 	const struct events_BusRecord *b = bus_get(c, name);
@@ -170,7 +173,7 @@ static struct json *simple_input(struct call *c, const struct events_DeliveryRec
 	if (str_eq(arn->service, S("lambda"))) {
 		json_set_str(a, in, "FunctionName", arn_text);
 		json_set_str(a, in, "InvocationType", S("Event"));
-		json_set_str(a, in, "Payload", s->body);
+		json_set_str(a, in, "Payload", base64_encode(a, s->body));
 	} else if (str_eq(arn->service, S("sqs"))) {
 		in = queue_input(c, arn, s->body);
 		if (d->Target->SqsParameters != NULL && d->Target->SqsParameters->MessageGroupId.n > 0)

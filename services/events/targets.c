@@ -86,7 +86,8 @@ void op_put_targets(struct call *c)
 			return;
 		const char *why = target_unsupported(c, t);
 		if (why != NULL) {
-			failed[n++] = (struct events_PutTargetsResultEntry){t->Id, S("NotImplemented"), arena_printf(c->arena, "tsubo does not deliver events to %s", why)};
+			struct str message = arena_printf(c->arena, "tsubo does not deliver events to %s", why);
+			failed[n++] = (struct events_PutTargetsResultEntry){t->Id, S("NotImplemented"), message};
 			continue;
 		}
 		struct key *k = target_key(c, r->Bus, r->Name, t->Id);

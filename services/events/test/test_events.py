@@ -313,9 +313,10 @@ def test_a_scheduled_function_is_invoked_when_its_policy_lets_the_rule(fresh):
                                   Code={"ZipFile": zipped(source)}, Environment={"Variables": {"QUEUE": fresh.queue}})["FunctionArn"]
     lambda_.get_waiter("function_active_v2").wait(FunctionName=fresh.name)
     rule = fresh.events.put_rule(Name=fresh.name, ScheduleExpression="rate(1 hour)")["RuleArn"]
-    fresh.events.put_targets(Rule=fresh.name, Targets=[{"Id": "f", "Arn": arn}])
+    fresh.events.put_targets(Rule=fresh.name, Targets=[{"Id": "f", "Arn": arn, "DeadLetterConfig": {"Arn": fresh.queue_arn}}])
     fresh.server.turn_clock("+61m")
-    assert fresh.receive(wait=1) == []  # the function's policy does not know the rule
+    denied = fresh.receive(wait=1)[0]["MessageAttributes"]
+    assert denied["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"  # the function's policy does not know the rule
     lambda_.add_permission(FunctionName=fresh.name, StatementId="s", Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=rule)
     fresh.server.turn_clock("+61m")
     got = fresh.events_received(wait=20)
