@@ -108,6 +108,9 @@ $(OBJ)/%.o: %.c | $(GENHDR)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# What a service's assets.c embeds lies in its runtime/ folder.
+$(foreach s,$(SERVICES),$(eval $(OBJ)/services/$(s)/assets.o: $(wildcard services/$(s)/runtime/*)))
+
 $(OBJ)/gen/%.o: $(GEN)/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -24,7 +24,8 @@ static struct json *send_input(struct call *c, const struct arn *to, struct str 
 	struct json *in = json_new_object(a);
 	if (str_eq(to->service, S("sqs"))) {
 		*op = "SendMessage";
-		json_set_str(a, in, "QueueUrl", arena_printf(a, "http://localhost:%d/%.*s/%.*s", service_config()->port, STR_ARG(to->account), STR_ARG(to->resource)));
+		json_set_str(a, in, "QueueUrl", arena_printf(a, "http://localhost:%d/%.*s/%.*s", service_config()->port, STR_ARG(to->account),
+			STR_ARG(to->resource)));
 		json_set_str(a, in, "MessageBody", body);
 	} else if (str_eq(to->service, S("sns"))) {
 		*op = "Publish";
@@ -132,7 +133,8 @@ static void count(struct call *c, const struct lambda_AsyncEvent *e, const char 
 }
 
 /* Send to the dead-letter queue: the event itself, the failure in attributes. */
-static bool dead_letter(struct call *c, const struct lambda_AsyncEvent *e, const struct outcome *o, const struct lambda_FunctionConfiguration *k, bool *parked)
+static bool dead_letter(struct call *c, const struct lambda_AsyncEvent *e, const struct outcome *o,
+                        const struct lambda_FunctionConfiguration *k, bool *parked)
 {
 	struct arena *a = c->arena;
 	struct json *attributes = json_new_object(a), *told = json_parse(a, o->payload, NULL);

@@ -323,7 +323,8 @@ NAMES(function_replaces, "FunctionName", "PackageType");
 NAMES(version_properties, "FunctionName", "Description", "CodeSha256");
 NAMES(alias_properties, "FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig");
 NAMES(alias_replaces, "FunctionName", "Name");
-NAMES(permission_properties, "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken", "FunctionUrlAuthType", "PrincipalOrgID");
+NAMES(permission_properties, "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken",
+	"FunctionUrlAuthType", "PrincipalOrgID");
 NAMES(mapping_properties, "FunctionName", "EventSourceArn", "StartingPosition", "Enabled", "BatchSize", "FilterCriteria", "Tags",
 	"MaximumBatchingWindowInSeconds", "ParallelizationFactor", "DestinationConfig", "MaximumRecordAgeInSeconds",
 	"BisectBatchOnFunctionError", "MaximumRetryAttempts", "TumblingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig");

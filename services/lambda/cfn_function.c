@@ -94,8 +94,9 @@ static const char response_js[] =
 	"  const web = require(url.protocol === \"https:\" ? \"https\" : \"http\");\n"
 	"  const headers = { \"content-type\": \"\", \"content-length\": Buffer.byteLength(body) };\n"
 	"  return new Promise((resolve) => {\n"
-	"    const request = web.request(url, { method: \"PUT\", headers }, (answer) => { answer.resume(); answer.on(\"end\", () => { context.done(); resolve(); }); });\n"
-	"    request.on(\"error\", (error) => { console.log(\"send failed: \" + error); context.done(); resolve(); });\n"
+	"    const done = () => { context.done(); resolve(); };\n"
+	"    const request = web.request(url, { method: \"PUT\", headers }, (answer) => { answer.resume(); answer.on(\"end\", done); });\n"
+	"    request.on(\"error\", (error) => { console.log(\"send failed: \" + error); done(); });\n"
 	"    request.end(body);\n  });\n};\n";
 
 static struct str inline_zip(struct cfn_resource *r, struct str code)
@@ -149,7 +150,8 @@ static void or_default(struct cfn_resource *r, struct json *in, const char *name
 static struct json *config_input(struct cfn_resource *r, bool create)
 {
 	struct arena *a = r->c->arena;
-	static const char *const names[] = {"Runtime", "Role", "Handler", "LoggingConfig", "VpcConfig", "FileSystemConfigs", "ImageConfig", "SnapStart", NULL};
+	static const char *const names[] = {"Runtime", "Role", "Handler", "LoggingConfig", "VpcConfig", "FileSystemConfigs", "ImageConfig",
+		"SnapStart", NULL};
 	struct json *in = cfn_copy(r, names);
 	json_set_str(a, in, "FunctionName", r->physical_id);
 	or_default(r, in, "Description", json_new_str(a, S("")));

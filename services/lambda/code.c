@@ -258,7 +258,8 @@ bool code_store(struct call *c, const struct code_source *s, struct code_stored 
 	if (!str_present(zip) && str_present(s->bucket) && !fetch(c, s, &zip, &out->parked))
 		return false;
 	if (!str_present(zip) || zip.n == 0) {
-		lambda_fail(c, &lambda_err_InvalidParameterValueException, "Could not unzip uploaded file. Please check your file, then try to upload again.");
+		lambda_fail(c, &lambda_err_InvalidParameterValueException,
+			"Could not unzip uploaded file. Please check your file, then try to upload again.");
 		return false;
 	}
 	if (zip.n > (str_present(s->zip) ? ZIP_MAX : UNZIPPED_MAX)) {

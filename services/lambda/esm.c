@@ -144,7 +144,8 @@ bool target_read(struct call *c, const struct mapping *m, struct arena *a, struc
 	if (r == NULL || !str_eq(r->Config->State, S("Enabled")))
 		return false;
 	struct str version = str_present(r->Qualifier) ? r->Qualifier : S("$LATEST");
-	struct lambda_AliasConfiguration *alias = str_eq(version, S("$LATEST")) || is_version_number(version) ? NULL : alias_get(c, r->FunctionName, version);
+	bool is_alias = !str_eq(version, S("$LATEST")) && !is_version_number(version);
+	struct lambda_AliasConfiguration *alias = is_alias ? alias_get(c, r->FunctionName, version) : NULL;
 	if (alias != NULL)
 		version = alias_pick(c, alias);
 	struct lambda_FunctionRecord *f = function_get(c, r->FunctionName, version);

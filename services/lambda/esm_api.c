@@ -82,7 +82,8 @@ static bool role_ok(struct call *c, struct str role_arn, struct str source, enum
 	struct str full = arena_printf(c->arena, "%s:%s", kind == SOURCE_SQS ? "sqs" : "dynamodb", action);
 	if (authorize_as(c, role, full, source, NULL).decision == DECISION_ALLOW)
 		return true;
-	lambda_fail(c, &lambda_err_InvalidParameterValueException, "The provided execution role does not have permissions to call %s on %s", action, service);
+	lambda_fail(c, &lambda_err_InvalidParameterValueException, "The provided execution role does not have permissions to call %s on %s",
+		action, service);
 	return false;
 }
 

@@ -70,7 +70,8 @@ static bool runtime_check(struct call *c, struct str runtime)
 		if (i < 2 ? str_eq(runtime, known) : str_starts(runtime, known))
 			return true;
 	}
-	call_unsupported(c, "functions with the runtime %.*s are not supported: provided.al2, provided.al2023, python3.x and nodejs2x.x are", STR_ARG(runtime));
+	call_unsupported(c, "functions with the runtime %.*s are not supported: provided.al2, provided.al2023, python3.x and nodejs2x.x are",
+		STR_ARG(runtime));
 	return false;
 }
 
@@ -96,6 +97,8 @@ bool config_refuse(struct call *c, const struct refused_parts *r)
 		what = "PublishTo";
 	else if (str_present(r->CodeSigningConfigArn) && r->CodeSigningConfigArn.n > 0)
 		what = "CodeSigningConfigArn";
+	else if (r->LoggingConfig != NULL && str_eq(r->LoggingConfig->LogFormat, S("JSON")))
+		what = "LogFormat JSON";
 	else if (str_present(r->ImageUri))
 		what = "ImageUri (functions from container images)";
 	if (what != NULL)
@@ -262,7 +265,7 @@ static bool create_check(struct call *c, const struct lambda_CreateFunctionReque
 		return false;
 	const struct refused_parts refused = {in->VpcConfig, &in->FileSystemConfigs, in->ImageConfig, in->SnapStart,
 		in->CapacityProviderConfig, in->DurableConfig, in->TenancyConfig, in->PublishTo, in->CodeSigningConfigArn,
-		in->Code != NULL ? in->Code->ImageUri : STR_NONE};
+		in->Code != NULL ? in->Code->ImageUri : STR_NONE, in->LoggingConfig};
 	if (!config_refuse(c, &refused) || !architectures_check(c, &in->Architectures))
 		return false;
 	if (str_eq(in->PackageType, S("Image"))) {

@@ -119,7 +119,8 @@ static void invoke_event(struct call *c, const struct lambda_InvocationRequest *
 			payload.n, ASYNC_PAYLOAD_MAX);
 		return;
 	}
-	struct lambda_AsyncEvent e = {.FunctionName = ref->name, .Qualifier = ref->qualifier, .RequestId = c->parent != NULL ? new_uuid(c) : c->request_id,
+	struct lambda_AsyncEvent e = {.FunctionName = ref->name, .Qualifier = ref->qualifier, 
+		.RequestId = c->parent != NULL ? new_uuid(c) : c->request_id,
 		.Payload = payload, .ClientContext = in->ClientContext, .Trace = trace_of(c), .QueuedMs = SOME_I64(c->now_ms)};
 	out->StatusCode = SOME_I64(202);
 	out->Payload = S("");
@@ -127,7 +128,8 @@ static void invoke_event(struct call *c, const struct lambda_InvocationRequest *
 		async_queue(c, &e, c->now_ms);
 		return;
 	}
-	struct queue_arg q = {typed_copy(call_keep(c), &lambda_shape_AsyncEvent, &e), arena_dup(call_keep(c), c->account), arena_dup(call_keep(c), c->region)};
+	struct arena *keep = call_keep(c);
+	struct queue_arg q = {typed_copy(keep, &lambda_shape_AsyncEvent, &e), arena_dup(keep, c->account), arena_dup(keep, c->region)};
 	const struct answer *a = call_await(c, queue_start, &q, sizeof q, INT64_MAX);
 	if (a != NULL && !a->ok)
 		lambda_fail(c, &lambda_err_ServiceException, "the event could not be queued");

@@ -384,7 +384,8 @@ void instance_responded(struct instance *i, struct str body, struct str error_ty
 	struct engine_result r = {.payload = body, .error = is_error ? S("Unhandled") : STR_NONE};
 	if (body.n > PAYLOAD_MAX) {
 		char text[200];
-		int n = snprintf(text, sizeof text, "{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size (%d bytes).\",\"errorType\":\"Function.ResponseSizeTooLarge\"}", PAYLOAD_MAX);
+		int n = snprintf(text, sizeof text, "{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size (%d bytes).\","
+			"\"errorType\":\"Function.ResponseSizeTooLarge\"}", PAYLOAD_MAX);
 		r.payload = str_of(text, (size_t)n);
 		r.error = S("Unhandled");
 		invocation_finish(v, &r);
@@ -407,8 +408,8 @@ static void fail_invocation(struct instance *i, struct invocation *v, int status
 	int n;
 	if (i->timed_out) {
 		report = "timeout";
-		n = snprintf(text, sizeof text, "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: %.*s Error: Task timed out after %.2f seconds\"}",
-			STR_ARG(id), (double)i->plan->config->Timeout.v);
+		n = snprintf(text, sizeof text, "{\"errorType\":\"Sandbox.Timedout\","
+			"\"errorMessage\":\"RequestId: %.*s Error: Task timed out after %.2f seconds\"}", STR_ARG(id), (double)i->plan->config->Timeout.v);
 	} else {
 		if (WIFSIGNALED(status))
 			snprintf(how, sizeof how, "exited with error: signal: %s", WTERMSIG(status) == SIGKILL ? "killed" : strsignal(WTERMSIG(status)));
@@ -467,7 +468,8 @@ void instance_failed_to_start(struct instance *i, const char *why)
 	struct arena *a = arena_new(0);
 	struct json *o = json_new_object(a);
 	json_set_str(a, o, "errorType", S("Runtime.InvalidEntrypoint"));
-	json_set_str(a, o, "errorMessage", arena_printf(a, "RequestId: %.*s Error: %s", v != NULL ? (int)v->call.request_id.n : 0, v != NULL ? v->call.request_id.p : "", why));
+	struct str id = v != NULL ? v->call.request_id : S("");
+	json_set_str(a, o, "errorMessage", arena_printf(a, "RequestId: %.*s Error: %s", STR_ARG(id), why));
 	struct engine_result r = {.payload = json_text(a, o), .error = S("Unhandled")};
 	if (v != NULL) {
 		if (i->log != NULL)

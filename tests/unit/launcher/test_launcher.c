@@ -155,7 +155,8 @@ static void test_nothing_of_the_host_is_seen(void **state)
 	(void)state;
 	need_sandbox();
 	static struct run r;
-	run_shell(&r, "echo $$; ls /root /home 2>/dev/null; ls /etc/shadow 2>/dev/null; [ $(ls -d /proc/[0-9]* | wc -l) -le 4 ] && echo few; id -u; hostname 2>/dev/null || cat /proc/sys/kernel/hostname");
+	run_shell(&r, "echo $$; ls /root /home 2>/dev/null; ls /etc/shadow 2>/dev/null; [ $(ls -d /proc/[0-9]* | wc -l) -le 4 ] && echo few; id -u;"
+	              "hostname 2>/dev/null || cat /proc/sys/kernel/hostname");
 	/* The shell is process 1; its own children are the only others. */
 	assert_string_equal(r.out, "1\nfew\n993\n169-254-100-1\n");
 }
