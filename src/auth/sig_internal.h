@@ -14,6 +14,8 @@
 /* SHA-256 after the inner and the outer padded key: one HMAC then costs two copies and the message. */
 struct hmac_key { SHA256_CTX inner, outer; };
 
+/* Without the fetch and the locks that OpenSSL's one-shot SHA256() costs. */
+void sig_sha256(const void *p, size_t n, unsigned char out[32]);
 void hmac_key_init(struct hmac_key *k, const void *secret, size_t n);
 void hmac_finish(const struct hmac_key *k, const void *message, size_t n, unsigned char out[32]);
 

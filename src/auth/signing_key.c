@@ -31,11 +31,19 @@ void sig_hex(const unsigned char in[32], char out[64])
 	}
 }
 
+void sig_sha256(const void *p, size_t n, unsigned char out[32])
+{
+	SHA256_CTX c;
+	SHA256_Init(&c);
+	SHA256_Update(&c, p, n);
+	SHA256_Final(out, &c);
+}
+
 void hmac_key_init(struct hmac_key *k, const void *secret, size_t n)
 {
 	unsigned char pad[64] = {0};
 	if (n > sizeof pad)
-		SHA256(secret, n, pad);
+		sig_sha256(secret, n, pad);
 	else if (n > 0)
 		memcpy(pad, secret, n);
 	for (size_t i = 0; i < sizeof pad; i++)
@@ -150,7 +158,7 @@ bool sig_trailer_verify(struct sig_chunks *c, struct str trailers_canonical, str
 {
 	unsigned char digest[32];
 	char hex[64];
-	SHA256((const unsigned char *)trailers_canonical.p, trailers_canonical.n, digest);
+	sig_sha256(trailers_canonical.p, trailers_canonical.n, digest);
 	sig_hex(digest, hex);
 	return chunk_check(c, S("AWS4-HMAC-SHA256-TRAILER\n"), STR_NONE, str_of(hex, 64), signature_hex);
 }

@@ -346,7 +346,7 @@ bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_c
 	ASSERT(canonical.n > 0 && !canonical.overflow);
 	unsigned char digest[32], raw[32];
 	char hex[64], text[232];
-	SHA256((const unsigned char *)canonical.p, canonical.n, digest);
+	sig_sha256(canonical.p, canonical.n, digest);
 	sig_hex(digest, hex);
 	/* the longest scope of AWS's own services is below 60 bytes; a longer one was not made by a signer */
 	size_t n = string_to_sign(text, sizeof text, claim, hex);
@@ -367,7 +367,7 @@ struct str sig_string_to_sign(struct arena *a, const struct sig_claim *claim, st
 {
 	unsigned char digest[32];
 	char hex[64];
-	SHA256((const unsigned char *)canonical.p, canonical.n, digest);
+	sig_sha256(canonical.p, canonical.n, digest);
 	sig_hex(digest, hex);
 	size_t max = 128 + claim->amz_date.n + claim->date.n + claim->region.n + claim->service.n;
 	char *text = arena_bytes(a, max);
