@@ -5,6 +5,10 @@
 #include "table.h"
 
 void ddb_access_table(struct call *c);        /* the input's TableName */
+void ddb_access_get(struct call *c);
+void ddb_access_put(struct call *c);
+void ddb_access_delete(struct call *c);
+void ddb_access_update(struct call *c);
 void ddb_access_query(struct call *c);        /* and IndexName */
 void ddb_access_scan(struct call *c);
 void ddb_access_resource(struct call *c);     /* the input's ResourceArn */
