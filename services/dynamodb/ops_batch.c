@@ -1,5 +1,6 @@
 /* BatchGetItem and BatchWriteItem: many single operations, checked as one, each on its own. */
 #include "ops_batch.h"
+#include "throttle.h"
 
 enum { GETS_MAX = 100, WRITES_MAX = 25, ANSWER_BYTES_MAX = 16 * 1024 * 1024 };
 
@@ -82,8 +83,9 @@ static void run_get_batch(struct call *c, struct get_batch *b, size_t *bytes, st
 	struct json **items = arena_array(c->arena, struct json *, b->n);
 	e->key = b->in->key;
 	e->value = (struct list){items, 0, true};
+	double left = throttle_left(c, b->t, NULL, true);
 	for (uint32_t i = 0; i < b->n; i++) {
-		if (*bytes > ANSWER_BYTES_MAX) {
+		if (*bytes > ANSWER_BYTES_MAX || used.table >= left) {
 			leave_unprocessed(out, b, i);
 			break;
 		}
@@ -131,11 +133,17 @@ void ddb_batch_get_item(struct call *c)
 	size_t bytes = 0;
 	for (uint32_t i = 0; i < n; i++)
 		run_get_batch(c, &batches[i], &bytes, out);
+	uint32_t left = 0;
+	for (uint32_t i = 0; i < out->UnprocessedKeys.n; i++)
+		left += ((struct dynamodb_BatchGetRequestMap_entry *)out->UnprocessedKeys.v)[i].value.Keys.n;
+	if (left == total) /* nothing could be done at all */
+		call_fail(c, &dynamodb_err_ProvisionedThroughputExceededException, "%s", throttle_message);
 }
 
 /* ---- BatchWriteItem ---- */
 
 struct write_batch {
+	const struct dynamodb_BatchWriteItemRequestMap_entry *in;
 	struct str name;
 	struct table *t;
 	struct item_op *ops;
@@ -161,7 +169,7 @@ static bool read_write(struct call *c, const struct dynamodb_WriteRequest *in, s
 
 static bool read_write_batch(struct call *c, const struct dynamodb_BatchWriteItemRequestMap_entry *e, struct write_batch *b)
 {
-	*b = (struct write_batch){.name = e->key, .ops = arena_array(c->arena, struct item_op, e->value.n)};
+	*b = (struct write_batch){.in = e, .name = e->key, .ops = arena_array(c->arena, struct item_op, e->value.n)};
 	for (uint32_t i = 0; i < e->value.n; i++)
 		if (!read_write(c, LIST_AT(e->value, struct dynamodb_WriteRequest, i), &b->ops[b->n++]))
 			return false;
@@ -184,6 +192,15 @@ static bool prepare_write_batch(struct call *c, struct write_batch *b, struct se
 	return true;
 }
 
+static void leave_unwritten(struct dynamodb_BatchWriteItemOutput *out, const struct write_batch *b, uint32_t from)
+{
+	struct dynamodb_BatchWriteItemRequestMap_entry *e =
+		(struct dynamodb_BatchWriteItemRequestMap_entry *)out->UnprocessedItems.v + out->UnprocessedItems.n++;
+	*e = *b->in;
+	e->value.v = LIST_AT(b->in->value, struct dynamodb_WriteRequest, from);
+	e->value.n -= from;
+}
+
 static void commit_write_batch(struct call *c, struct write_batch *b, struct dynamodb_BatchWriteItemOutput *out)
 {
 	const struct dynamodb_BatchWriteItemInput *in = c->in;
@@ -191,7 +208,12 @@ static void commit_write_batch(struct call *c, struct write_batch *b, struct dyn
 	consumed_init(c, b->t, &used, false);
 	struct dynamodb_ItemCollectionMetrics *metrics = arena_array(c->arena, struct dynamodb_ItemCollectionMetrics, b->n);
 	uint32_t n = 0;
+	double left = throttle_left(c, b->t, NULL, false);
 	for (uint32_t i = 0; i < b->n; i++) {
+		if (used.table >= left) {
+			leave_unwritten(out, b, i);
+			break;
+		}
 		item_op_commit(c, &b->ops[i], &used);
 		struct dynamodb_ItemCollectionMetrics *m = collection_metrics(c, b->t, &b->ops[i].input, in->ReturnItemCollectionMetrics);
 		if (m != NULL)
@@ -230,11 +252,17 @@ void ddb_batch_write_item(struct call *c)
 	for (uint32_t i = 0; i < n; i++)
 		if (!prepare_write_batch(c, &batches[i], &seen))
 			return;
-	out->UnprocessedItems = MAP_OF(c->arena, struct dynamodb_BatchWriteItemRequestMap_entry, 0);
+	out->UnprocessedItems = MAP_OF(c->arena, struct dynamodb_BatchWriteItemRequestMap_entry, n);
+	out->UnprocessedItems.n = 0;
 	if (wants_capacity(in->ReturnConsumedCapacity)) {
 		out->ConsumedCapacity = LIST_OF(c->arena, struct dynamodb_ConsumedCapacity, n);
 		out->ConsumedCapacity.n = 0;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		commit_write_batch(c, &batches[i], out);
+	uint32_t left = 0;
+	for (uint32_t i = 0; i < out->UnprocessedItems.n; i++)
+		left += ((struct dynamodb_BatchWriteItemRequestMap_entry *)out->UnprocessedItems.v)[i].value.n;
+	if (left == total)
+		call_fail(c, &dynamodb_err_ProvisionedThroughputExceededException, "%s", throttle_message);
 }

@@ -1,5 +1,6 @@
 /* PutItem, GetItem, UpdateItem, DeleteItem. */
 #include "item_op.h"
+#include "throttle.h"
 
 /* What PutItem and DeleteItem can return. */
 static bool check_return_values(struct request *r, struct str asked)
@@ -16,12 +17,14 @@ static void fail_condition(struct call *c, const struct item_op *op, struct str 
 		call_fail(c, &dynamodb_err_ConditionalCheckFailedException, "The conditional request failed");
 	if (op->old.found && str_eq(return_values, S("ALL_OLD")))
 		e->Item = item_document(c, &op->old.item);
-	count_metric(c, op->t->name, NULL, "ConditionalCheckFailedRequests", 1, "Count");
+	count_metric(c, op->t->name, "ConditionalCheckFailedRequests", 1);
 }
 
 /* Prepare and commit one write; false when c has failed. */
 static bool write_one(struct call *c, struct request *r, struct item_op *op, struct str on_failure, struct consumed *used)
 {
+	if (!throttle_admit(c, op->t, NULL, false))
+		return false;
 	switch (item_op_prepare(c, op, &r->fault)) {
 	case ITEM_INVALID:
 		request_failed(r);
@@ -236,6 +239,8 @@ void ddb_get_item(struct call *c)
 		request_failed(&r);
 		return;
 	}
+	if (!throttle_admit(c, t, NULL, true))
+		return;
 	size_t bytes = 0;
 	out->Item = item_read(c, t, &key, &p, &bytes);
 	struct consumed used;

@@ -3,6 +3,7 @@
  * Both are made into a `search`: bounds, filter, projection, what to return. A page ends at Limit items looked at, at
  * 1 MB of them, or at the end of the range; a page that ended at a limit has a LastEvaluatedKey. */
 #include "ops_query.h"
+#include "throttle.h"
 
 enum { PAGE_BYTES_MAX = 1024 * 1024 };
 
@@ -447,6 +448,8 @@ void ddb_query(struct call *c)
 			request_failed(&r);
 		return;
 	}
+	if (!throttle_admit(c, s.t, s.x, true))
+		return;
 	search_run(&s);
 	out->Items = items_of(&s);
 	out->Count = SOME_I64(s.matched);
@@ -532,6 +535,8 @@ void ddb_scan(struct call *c)
 			request_failed(&r);
 		return;
 	}
+	if (!throttle_admit(c, s.t, s.x, true))
+		return;
 	search_run(&s);
 	out->Items = items_of(&s);
 	out->Count = SOME_I64(s.matched);

@@ -4,6 +4,7 @@
  * Tokens lie under (…, "token") token -> i64 time, 32 bytes SHA-256 of the request, and (…, "tokenage") i64 time, token.
  * A token is good for ten minutes; each transaction with a token removes a few that are older. */
 #include "ops_transact.h"
+#include "throttle.h"
 
 #include "base/enc.h"
 
@@ -94,7 +95,11 @@ static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t 
 		why->Code = S("None");
 		enum item_op_result result = item_op_prepare(c, &parts[i].op, &f);
 		cancelled = cancelled || result != ITEM_READY;
-		if (result == ITEM_INVALID) {
+		if (result == ITEM_READY && throttle_left(c, parts[i].op.t, NULL, false) <= 0) {
+			why->Code = S("ProvisionedThroughputExceeded");
+			why->Message = str_c(throttle_message);
+			cancelled = true;
+		} else if (result == ITEM_INVALID) {
 			why->Code = S("ValidationError");
 			why->Message = f.message;
 		} else if (result == ITEM_CONDITION_FAILED) {
@@ -283,6 +288,8 @@ void ddb_transact_get_items(struct call *c)
 	out->Responses = LIST_OF(c->arena, struct dynamodb_ItemResponse, n);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t before = n_tables, at = table_at(tables, &n_tables, parts[i].t);
+		if (n_tables > before && !throttle_admit(c, parts[i].t, NULL, true))
+			return;
 		if (n_tables > before)
 			consumed_init(c, parts[i].t, &used[at], true);
 		size_t bytes = 0;

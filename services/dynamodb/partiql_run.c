@@ -5,6 +5,7 @@
 #include "ops_query.h"
 #include "ops_transact.h"
 #include "partiql.h"
+#include "throttle.h"
 
 #include "svc/page.h"
 
@@ -258,6 +259,8 @@ void ddb_execute_statement(struct call *c)
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 		return;
 	}
+	if (!throttle_admit(c, p.t, str_present(p.q.index) ? table_index(p.t, p.q.index) : NULL, p.q.kind == PARTIQL_SELECT))
+		return;
 	if (p.q.kind == PARTIQL_EXISTS)
 		fail_validation(c, "EXISTS is only supported in ExecuteTransaction");
 	else if (p.q.kind == PARTIQL_SELECT)

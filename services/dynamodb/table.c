@@ -1,11 +1,14 @@
 /* Finding tables and making keys: see table.h. */
 #include "table.h"
 
+#include "write.h"
+
 #include "svc/arn.h"
 
 void fail_fault(struct call *c, const struct fault *f)
 {
 	ASSERT(f->code != FAULT_NONE);
+	count_metric(c, STR_NONE, "UserErrors", 1);
 	call_fail_code(c, 400, f->code == FAULT_VALIDATION ? "ValidationException" : "SerializationException", "%.*s",
 	               STR_ARG(f->message));
 }

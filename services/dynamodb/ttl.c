@@ -96,7 +96,7 @@ static void expire(struct call *c, const struct table *t, struct str key)
 	struct consumed used;
 	consumed_init(c, t, &used, false);
 	item_write(c, t, key, &old, NULL, true, &used);
-	count_metric(c, t->name, NULL, "TimeToLiveDeletedItemCount", 1, "Count");
+	count_metric(c, t->name, "TimeToLiveDeletedItemCount", 1);
 }
 
 void ddb_job_ttl_sweep(struct call *c, struct str id, struct str payload)

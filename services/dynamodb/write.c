@@ -2,8 +2,10 @@
 #include "write.h"
 
 #include "history.h"
+#include "throttle.h"
 #include "ttl.h"
 
+#include "os/os.h"
 #include "telemetry/metric.h"
 
 #include <math.h>
@@ -186,11 +188,13 @@ void item_write(struct call *c, const struct table *t, struct str key, const str
 
 /* ---- metrics ---- */
 
+/* All that one operation on one table counts for, added in one go after the commit. */
 struct metric_block {
-	char account[16], region[32], table[256], operation[32];
-	const char *metric, *unit;
-	double value;
-	int64_t at_ms;
+	char account[16], region[32], table[256];
+	const char *operation;
+	bool read;
+	double units, returned; /* returned below zero: none */
+	int64_t at_ms, started_ms;
 };
 
 static void copy_text(char *to, size_t room, struct str s)
@@ -199,33 +203,37 @@ static void copy_text(char *to, size_t room, struct str s)
 	memcpy(to, s.n > 0 ? s.p : "", n);
 }
 
-static void add_metric(void *block)
+static void add_metrics(void *block)
 {
 	const struct metric_block *m = block;
+	struct str account = str_c(m->account), region = str_c(m->region), ns = S("AWS/DynamoDB");
 	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("Operation"), str_c(m->operation)}};
-	metric_add(str_c(m->account), str_c(m->region), S("AWS/DynamoDB"), str_c(m->metric), dims, m->operation[0] != '\0' ? 2 : 1,
-	           m->value, m->unit, m->at_ms);
-}
-
-void count_metric(struct call *c, struct str table, const char *operation, const char *metric, double value, const char *unit)
-{
-	struct metric_block *m = call_effect(c, add_metric, sizeof *m);
-	copy_text(m->account, sizeof m->account, c->account);
-	copy_text(m->region, sizeof m->region, c->region);
-	copy_text(m->table, sizeof m->table, table);
-	copy_text(m->operation, sizeof m->operation, str_c(operation));
-	m->metric = metric;
-	m->unit = unit;
-	m->value = value;
-	m->at_ms = c->now_ms;
+	metric_add(account, region, ns, m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 1, m->units, "Count", m->at_ms);
+	metric_add(account, region, ns, S("SuccessfulRequestLatency"), dims, 2, (double)(clock_now_ms() - m->started_ms), "Milliseconds", m->at_ms);
+	if (m->returned >= 0)
+		metric_add(account, region, ns, S("ReturnedItemCount"), dims, 2, m->returned, "Count", m->at_ms);
 }
 
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned)
 {
-	double sum = u->table;
+	throttle_charge(c, t, u);
+	struct metric_block *m = call_effect(c, add_metrics, sizeof *m);
+	copy_text(m->account, sizeof m->account, c->account);
+	copy_text(m->region, sizeof m->region, c->region);
+	copy_text(m->table, sizeof m->table, t->name);
+	m->operation = operation;
+	m->read = u->read;
+	m->units = u->table;
 	for (uint32_t i = 0; i < t->n_indexes; i++)
-		sum += u->indexes[i];
-	count_metric(c, t->name, NULL, u->read ? "ConsumedReadCapacityUnits" : "ConsumedWriteCapacityUnits", sum, "Count");
-	if (returned >= 0)
-		count_metric(c, t->name, operation, "ReturnedItemCount", returned, "Count");
+		m->units += u->indexes[i];
+	m->returned = returned;
+	m->at_ms = c->now_ms;
+	m->started_ms = c->started_ms;
+}
+
+/* Not an effect: those of a failing call are dropped, and what is counted here mostly belongs to one. */
+void count_metric(struct call *c, struct str table, const char *metric, double value)
+{
+	struct metric_dim dim = {S("TableName"), table};
+	metric_add(c->account, c->region, S("AWS/DynamoDB"), str_c(metric), &dim, str_present(table) ? 1 : 0, value, "Count", c->now_ms);
 }

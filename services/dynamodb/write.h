@@ -32,9 +32,11 @@ void consumed_fill(struct call *c, const struct table *t, const struct consumed 
                    struct dynamodb_ConsumedCapacity *out);
 /* ItemCollectionMetrics, for tables with local indexes when asked for; else NULL. */
 struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const struct table *t, const struct av *key, struct str asked);
-/* After the commit, count towards AWS/DynamoDB's metrics. */
+/* Take what was used from the table's throughput, and after the commit count it towards AWS/DynamoDB's metrics.
+ * operation: static text; returned below zero: the operation returns no list. */
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned);
-void count_metric(struct call *c, struct str table, const char *operation, const char *metric, double value, const char *unit);
+/* One count now, also of a call that fails; table absent: of the account. */
+void count_metric(struct call *c, struct str table, const char *metric, double value);
 
 /* ---- streams (stream.c) ---- */
 

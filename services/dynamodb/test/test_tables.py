@@ -207,3 +207,33 @@ def test_survives_a_kill(fresh_tsubo):
     fresh_tsubo.start()
     d = fresh_tsubo.client("dynamodb")
     assert names_in(d, "kept") == ["k%02d" % i for i in range(50)]
+
+
+def test_provisioned_throughput_throttles(fresh_tsubo):
+    """Five minutes of unused throughput may be used at once, then the rate counts ("Burst capacity", Developer Guide)."""
+    d = fresh_tsubo.client("dynamodb")
+    make(d, "small", BillingMode="PROVISIONED", ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1})
+
+    def write_until_refused():
+        for n in range(1000):
+            try:
+                put(d, "small", pk="k")
+            except ClientError as e:
+                assert e.response["Error"]["Code"] == "ProvisionedThroughputExceededException", e
+                assert "The level of configured provisioned throughput for the table was exceeded" in e.response["Error"]["Message"]
+                return n
+        raise AssertionError("never throttled")
+
+    assert 300 <= write_until_refused() <= 320
+    fresh_tsubo.turn_clock("+30s")
+    assert 30 <= write_until_refused() <= 35
+    fresh_tsubo.turn_clock("+2s")
+    answer = d.batch_write_item(RequestItems={"small": [{"PutRequest": {"Item": {"pk": {"S": "b%d" % i}}}} for i in range(20)]})
+    assert 10 < len(answer["UnprocessedItems"]["small"]) < 20
+    with pytest.raises(ClientError) as e:
+        d.transact_write_items(TransactItems=[{"Put": {"TableName": "small", "Item": {"pk": {"S": "t"}}}}])
+    assert e.value.response["CancellationReasons"][0]["Code"] == "ProvisionedThroughputExceeded"
+    d.get_item(TableName="small", Key={"pk": {"S": "k"}})  # reads have a bucket of their own
+    d.update_table(TableName="small", BillingMode="PAY_PER_REQUEST")
+    for i in range(50):
+        put(d, "small", pk="k")
