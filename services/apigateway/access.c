@@ -1,0 +1,39 @@
+/* Permission: apigateway:GET, POST, PUT, PATCH, DELETE on arn:aws:apigateway:<region>::<path of the request>.
+ *
+ * The path is made from the operation's template and the typed input, so that invoked calls are judged like requests.
+ * Source: "Actions, resources, and condition keys for Amazon API Gateway Management" (Service Authorization Reference). */
+#include "apigw.h"
+
+static struct str input_member(struct call *c, struct str wire_name)
+{
+	const struct shape *s = c->op->model->input;
+	for (uint16_t i = 0; s != NULL && i < s->n_members; i++) {
+		const struct member *m = &s->members[i];
+		if (m->location != LOC_URI || !str_eq(str_c(m->wire_name), wire_name) || m->shape->type != SHAPE_STRING)
+			continue;
+		struct str v = *(const struct str *)((const char *)c->in + m->offset);
+		return str_present(v) ? v : S("");
+	}
+	return S("");
+}
+
+void access_path(struct call *c)
+{
+	struct str uri = str_c(c->op->model->http_uri), rest = str_cut(&uri, '?');
+	struct buf b;
+	buf_init(&b, c->arena, 0);
+	buf_printf(&b, "arn:aws:apigateway:%.*s::", STR_ARG(c->region));
+	while (str_present(rest) && rest.n > 0) {
+		ptrdiff_t open = str_find(rest, '{'), close = str_find(rest, '}');
+		if (open < 0 || close < open) {
+			buf_str(&b, rest);
+			break;
+		}
+		buf_str(&b, str_slice(rest, 0, (size_t)open));
+		struct str value = input_member(c, str_slice(rest, (size_t)open + 1, (size_t)close));
+		uri_write(&b, value, false);
+		rest = str_slice(rest, (size_t)close + 1, rest.n);
+	}
+	const char *action = arena_cstr(c->arena, arena_printf(c->arena, "apigateway:%s", c->op->model->http_method));
+	authorize(c, action, buf_view(&b), NULL);
+}

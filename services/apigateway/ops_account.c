@@ -1,0 +1,105 @@
+/* The account's settings, and tags of APIs, stages, keys and plans. */
+#include "method.h"
+
+#include "svc/arn.h"
+
+static struct apigateway_Account *account_get(struct call *c)
+{
+	struct apigateway_Account *a = call_get(c, call_key(c, "account"), &apigateway_shape_Account);
+	if (a == NULL)
+		a = arena_new_of(c->arena, struct apigateway_Account);
+	a->throttleSettings = arena_new_of(c->arena, struct apigateway_ThrottleSettings);
+	*a->throttleSettings = (struct apigateway_ThrottleSettings){.burstLimit = SOME_I64(5000), .rateLimit = SOME_F64(10000)};
+	a->features = LIST_OF(c->arena, struct str, 1);
+	*LIST_AT(a->features, struct str, 0) = S("UsagePlans");
+	a->apiKeyVersion = S("4");
+	return a;
+}
+
+void op_get_account(struct call *c) { *(struct apigateway_Account *)c->out = *account_get(c); }
+
+void op_update_account(struct call *c)
+{
+	static const char *const paths[] = {"/cloudwatchRoleArn", NULL};
+	const struct apigateway_UpdateAccountRequest *in = c->in;
+	struct apigateway_Account *a = patched(c, &apigateway_shape_Account, account_get(c), &in->patchOperations, paths);
+	if (a == NULL)
+		return;
+	if (str_present(a->cloudwatchRoleArn) && a->cloudwatchRoleArn.n > 0 &&
+	    assume_role(c, a->cloudwatchRoleArn, "apigateway.amazonaws.com", S("check"), true) == NULL) {
+		bad_request(c, "The role ARN does not have required permissions configured. Please grant trust permission for API Gateway and add the "
+			"required role policy.");
+		return;
+	}
+	call_put(c, call_key(c, "account"), &apigateway_shape_Account, a);
+	*(struct apigateway_Account *)c->out = *account_get(c);
+}
+
+/* ---- tags ---- */
+
+struct tagged { const struct shape *shape; struct key *key; void *record; struct map_of *tags; };
+
+/* The record that an ARN (arn:aws:apigateway:region::/restapis/id/...) names, and where its tags are. */
+static bool tagged_find(struct call *c, struct str text, struct tagged *t)
+{
+	struct arn arn;
+	struct str parts[5];
+	size_t n = arn_parse(text, &arn) && str_eq(arn.service, S("apigateway")) ? patch_parts(c->arena, arn.resource, parts, 5) : 0;
+	if (n == 2 && str_eq(parts[0], S("restapis"))) {
+		*t = (struct tagged){&apigateway_shape_RestApi, part_key(c, "api", parts[1], STR_NONE), api_need(c, parts[1]), NULL};
+		t->tags = t->record != NULL ? &((struct apigateway_RestApi *)t->record)->tags : NULL;
+	} else if (n == 4 && str_eq(parts[0], S("restapis")) && str_eq(parts[2], S("stages"))) {
+		*t = (struct tagged){&apigateway_shape_Stage, part_key(c, "stage", parts[1], parts[3]), stage_need(c, parts[1], parts[3]), NULL};
+		t->tags = t->record != NULL ? &((struct apigateway_Stage *)t->record)->tags : NULL;
+	} else if (n == 2 && str_eq(parts[0], S("apikeys"))) {
+		struct key *k = key_str(call_key(c, "key"), parts[1]);
+		*t = (struct tagged){&apigateway_shape_ApiKey, k, call_get(c, k, &apigateway_shape_ApiKey), NULL};
+		t->tags = t->record != NULL ? &((struct apigateway_ApiKey *)t->record)->tags : NULL;
+	} else if (n == 2 && str_eq(parts[0], S("usageplans"))) {
+		struct key *k = key_str(call_key(c, "plan"), parts[1]);
+		*t = (struct tagged){&apigateway_shape_UsagePlan, k, call_get(c, k, &apigateway_shape_UsagePlan), NULL};
+		t->tags = t->record != NULL ? &((struct apigateway_UsagePlan *)t->record)->tags : NULL;
+	}
+	if (t->record == NULL && !c->failed)
+		not_found(c, "Invalid resource ARN specified: %.*s", STR_ARG(text));
+	return t->record != NULL;
+}
+
+void op_tag_resource(struct call *c)
+{
+	const struct apigateway_TagResourceRequest *in = c->in;
+	struct tagged t = {0};
+	if (!tagged_find(c, in->resourceArn, &t))
+		return;
+	const struct apigateway_MapOfStringToString_entry *e = in->tags.v;
+	for (uint32_t i = 0; i < in->tags.n; i++) {
+		struct apigateway_MapOfStringToString_entry *to = map_entry(c->arena, t.tags, sizeof *to, e[i].key);
+		to->value = e[i].value;
+	}
+	if (t.tags->n > 50) {
+		bad_request(c, "The number of tags is over the limit of 50");
+		return;
+	}
+	call_put(c, t.key, t.shape, t.record);
+}
+
+void op_untag_resource(struct call *c)
+{
+	const struct apigateway_UntagResourceRequest *in = c->in;
+	struct tagged t = {0};
+	if (!tagged_find(c, in->resourceArn, &t))
+		return;
+	for (uint32_t i = 0; i < in->tagKeys.n; i++)
+		map_remove(t.tags, sizeof(struct apigateway_MapOfStringToString_entry), *LIST_AT(in->tagKeys, struct str, i));
+	call_put(c, t.key, t.shape, t.record);
+}
+
+void op_get_tags(struct call *c)
+{
+	const struct apigateway_GetTagsRequest *in = c->in;
+	struct tagged t = {0};
+	if (tagged_find(c, in->resourceArn, &t)) {
+		((struct apigateway_Tags *)c->out)->tags = *t.tags;
+		((struct apigateway_Tags *)c->out)->tags.set = true;
+	}
+}

@@ -1,0 +1,212 @@
+/* Integrations of methods and their responses. What does not run here is refused when it is put. */
+#include "method.h"
+
+#include "base/pattern.h"
+
+static struct str upper(struct arena *a, struct str s)
+{
+	char *p = arena_bytes(a, s.n + 1);
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - 32) : s.p[i];
+	return str_of(p, s.n);
+}
+
+static bool uri_ok(struct call *c, const struct apigateway_Integration *i, struct str where)
+{
+	if (str_eq(i->type, S("AWS_PROXY"))) {
+		if (!str_starts(i->uri, S("arn:")) || str_find_str(i->uri, S(":lambda:path/")) < 0 || str_find_str(i->uri, S("/functions/")) < 0) {
+			bad_request(c, "Invalid ARN specified in the request%.*s", STR_ARG(where));
+			return false;
+		}
+		if (str_ends(i->uri, S("/response-streaming-invocations"))) {
+			call_unsupported(c, "integrations that stream their response are not there yet%.*s", STR_ARG(where));
+			return false;
+		}
+		return true;
+	}
+	bool http = str_starts_nocase(i->uri, S("http://")) || str_starts_nocase(i->uri, S("https://")) || str_starts(i->uri, S("${"));
+	if (!http)
+		bad_request(c, "Invalid HTTP endpoint specified for URI%.*s", STR_ARG(where));
+	return http;
+}
+
+bool integration_check(struct call *c, struct apigateway_Integration *i, struct str where)
+{
+	i->type = upper(c->arena, i->type);
+	if (!str_present(i->passthroughBehavior))
+		i->passthroughBehavior = S("WHEN_NO_MATCH");
+	i->passthroughBehavior = upper(c->arena, i->passthroughBehavior);
+	if (!i->timeoutInMillis.set)
+		i->timeoutInMillis = SOME_I64(TIMEOUT_DEFAULT_MS);
+	if (i->timeoutInMillis.v < 50 || i->timeoutInMillis.v > TIMEOUT_DEFAULT_MS) {
+		bad_request(c, "Timeout should be between 50 ms and 29000 ms%.*s", STR_ARG(where));
+		return false;
+	}
+	if (str_eq(i->connectionType, S("VPC_LINK"))) {
+		call_unsupported(c, "integrations through a VPC link are not there yet%.*s", STR_ARG(where));
+		return false;
+	}
+	if (str_eq(i->responseTransferMode, S("STREAM"))) {
+		call_unsupported(c, "integrations that stream their response are not there yet%.*s", STR_ARG(where));
+		return false;
+	}
+	if (str_eq(i->type, S("MOCK")))
+		return true;
+	if (str_eq(i->type, S("AWS")) || str_eq(i->type, S("HTTP")) || str_eq(i->type, S("HTTP_PROXY"))) {
+		call_unsupported(c, "integrations of type %.*s are not there yet%.*s", STR_ARG(i->type), STR_ARG(where));
+		return false;
+	}
+	if (!str_eq(i->type, S("AWS_PROXY"))) {
+		bad_request(c, "Invalid integration type specified%.*s", STR_ARG(where));
+		return false;
+	}
+	if (!str_present(i->httpMethod)) {
+		bad_request(c, "Enumeration value for HttpMethod must be non-empty%.*s", STR_ARG(where));
+		return false;
+	}
+	return uri_ok(c, i, where);
+}
+
+void op_put_integration(struct call *c)
+{
+	const struct apigateway_PutIntegrationRequest *in = c->in;
+	struct apigateway_Resource *r;
+	struct apigateway_Method *m = method_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
+	if (m == NULL)
+		return;
+	struct apigateway_Integration *i = arena_new_of(c->arena, struct apigateway_Integration);
+	*i = (struct apigateway_Integration){.type = in->type, .httpMethod = in->integrationHttpMethod, .uri = in->uri,
+		.connectionType = in->connectionType, .connectionId = in->connectionId, .credentials = in->credentials,
+		.requestParameters = in->requestParameters, .requestTemplates = in->requestTemplates, .passthroughBehavior = in->passthroughBehavior,
+		.contentHandling = in->contentHandling, .timeoutInMillis = in->timeoutInMillis,
+		.cacheNamespace = str_present(in->cacheNamespace) ? in->cacheNamespace : in->resourceId, .cacheKeyParameters = in->cacheKeyParameters,
+		.tlsConfig = in->tlsConfig, .responseTransferMode = in->responseTransferMode, .integrationTarget = in->integrationTarget};
+	if (!i->cacheKeyParameters.set)
+		i->cacheKeyParameters = (struct list){.set = true};
+	if (!integration_check(c, i, S("")))
+		return;
+	if (m->methodIntegration != NULL)
+		i->integrationResponses = m->methodIntegration->integrationResponses;
+	m->methodIntegration = i;
+	resource_save(c, in->restApiId, r);
+	*(struct apigateway_Integration *)c->out = *i;
+}
+
+static struct apigateway_Integration *integration_find(struct call *c, struct str api, struct str resource, struct str http_method,
+                                                       struct apigateway_Resource **r)
+{
+	const struct apigateway_Method *m = method_find(c, api, resource, http_method, r);
+	if (m != NULL && m->methodIntegration == NULL)
+		not_found(c, "Invalid Integration identifier specified");
+	return m != NULL ? m->methodIntegration : NULL;
+}
+
+void op_get_integration(struct call *c)
+{
+	const struct apigateway_GetIntegrationRequest *in = c->in;
+	struct apigateway_Resource *r;
+	const struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
+	if (i != NULL)
+		*(struct apigateway_Integration *)c->out = *i;
+}
+
+void op_update_integration(struct call *c)
+{
+	static const char *const paths[] = {"/type", "/httpMethod", "/uri", "/credentials", "/passthroughBehavior", "/contentHandling",
+		"/timeoutInMillis", "/requestParameters/*", "/requestTemplates/*", "/cacheNamespace", "/cacheKeyParameters/*", "/connectionType",
+		"/connectionId", "/tlsConfig/insecureSkipVerification", NULL};
+	const struct apigateway_UpdateIntegrationRequest *in = c->in;
+	struct apigateway_Resource *r;
+	struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r), *made;
+	if (i == NULL || (made = patched(c, &apigateway_shape_Integration, i, &in->patchOperations, paths)) == NULL)
+		return;
+	if (!integration_check(c, made, S("")))
+		return;
+	*i = *made;
+	resource_save(c, in->restApiId, r);
+	*(struct apigateway_Integration *)c->out = *made;
+}
+
+void op_delete_integration(struct call *c)
+{
+	const struct apigateway_DeleteIntegrationRequest *in = c->in;
+	struct apigateway_Resource *r;
+	struct apigateway_Method *m = method_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
+	if (m == NULL || integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r) == NULL)
+		return;
+	method_of(r, in->httpMethod)->methodIntegration = NULL;
+	resource_save(c, in->restApiId, r);
+}
+
+/* ---- responses of integrations ---- */
+
+static struct apigateway_IntegrationResponse *response_need(struct call *c, const struct apigateway_Integration *i, struct str status)
+{
+	struct apigateway_MapOfIntegrationResponse_entry *e = i->integrationResponses.v;
+	for (uint32_t k = 0; k < i->integrationResponses.n; k++)
+		if (str_eq(e[k].key, status))
+			return &e[k].value;
+	not_found(c, "Invalid Response status code specified");
+	return NULL;
+}
+
+static bool response_ok(struct call *c, const struct apigateway_IntegrationResponse *r)
+{
+	if (str_present(r->selectionPattern) && pattern_get(r->selectionPattern) == NULL) {
+		bad_request(c, "Invalid regular expression specified for selectionPattern: %.*s", STR_ARG(r->selectionPattern));
+		return false;
+	}
+	return true;
+}
+
+void op_put_integration_response(struct call *c)
+{
+	const struct apigateway_PutIntegrationResponseRequest *in = c->in;
+	struct apigateway_Resource *r;
+	struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
+	const struct apigateway_IntegrationResponse made = {in->statusCode, in->selectionPattern, in->responseParameters, in->responseTemplates,
+		in->contentHandling};
+	if (i == NULL || !response_ok(c, &made))
+		return;
+	struct apigateway_MapOfIntegrationResponse_entry *e = map_entry(c->arena, &i->integrationResponses, sizeof *e, in->statusCode);
+	e->value = made;
+	resource_save(c, in->restApiId, r);
+	*(struct apigateway_IntegrationResponse *)c->out = made;
+}
+
+void op_get_integration_response(struct call *c)
+{
+	const struct apigateway_GetIntegrationResponseRequest *in = c->in;
+	struct apigateway_Resource *r;
+	const struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
+	const struct apigateway_IntegrationResponse *found = i != NULL ? response_need(c, i, in->statusCode) : NULL;
+	if (found != NULL)
+		*(struct apigateway_IntegrationResponse *)c->out = *found;
+}
+
+void op_update_integration_response(struct call *c)
+{
+	static const char *const paths[] = {"/selectionPattern", "/responseParameters/*", "/responseTemplates/*", "/contentHandling", NULL};
+	const struct apigateway_UpdateIntegrationResponseRequest *in = c->in;
+	struct apigateway_Resource *r;
+	const struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
+	struct apigateway_IntegrationResponse *found = i != NULL ? response_need(c, i, in->statusCode) : NULL, *made;
+	if (found == NULL || (made = patched(c, &apigateway_shape_IntegrationResponse, found, &in->patchOperations, paths)) == NULL)
+		return;
+	if (!response_ok(c, made))
+		return;
+	*found = *made;
+	resource_save(c, in->restApiId, r);
+	*(struct apigateway_IntegrationResponse *)c->out = *made;
+}
+
+void op_delete_integration_response(struct call *c)
+{
+	const struct apigateway_DeleteIntegrationResponseRequest *in = c->in;
+	struct apigateway_Resource *r;
+	struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
+	if (i == NULL || response_need(c, i, in->statusCode) == NULL)
+		return;
+	map_remove(&i->integrationResponses, sizeof(struct apigateway_MapOfIntegrationResponse_entry), in->statusCode);
+	resource_save(c, in->restApiId, r);
+}

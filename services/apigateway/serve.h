@@ -1,0 +1,80 @@
+/* One request to a deployed API, on its way through the data plane. Lives in the call's arena; made anew at each run of
+ * the handler, from the request, the store and earlier answers only. */
+#ifndef TSUBO_APIGW_SERVE_H
+#define TSUBO_APIGW_SERVE_H
+
+#include "apigw.h"
+#include "base/map.h"
+
+struct exchange {
+	struct call *c;
+	struct str api, stage_name;
+	struct str path;            /* after the stage, as it was sent; "/" at least */
+	struct str full_path;       /* with the stage, without our own prefix */
+	struct str domain;          /* host without its port */
+	struct str request_id, extended_id, trace;
+	struct apigateway_Stage *stage;
+	struct apigateway_DeploymentRecord *deployment;
+	struct apigateway_Resource *resource;
+	struct apigateway_Method *method;
+	struct param *path_params;
+	size_t n_path_params;
+	struct str key_value, key_id, plan_id; /* API key, when one was asked for */
+	struct str principal_id;    /* of a Lambda authorizer */
+	struct json *authorizer;    /* its context: object of scalars; NULL: none */
+	struct str error_message, error_type; /* gateway responses */
+	struct str validation_error;
+	int integration_status;     /* 0: no integration ran */
+	bool parked;                /* waits: return at once */
+	/* the answer */
+	int status;
+	struct param headers[64];
+	size_t n_headers;
+	struct str body;
+};
+
+/* ---- match.c ---- */
+/* The resource of the deployment for the path, into x; false: there is none. */
+bool match_resource(struct exchange *x);
+
+/* ---- event.c ---- */
+struct json *request_context(struct exchange *x); /* of payload format 1.0 */
+struct json *proxy_event(struct exchange *x);
+/* Headers as the integration sees them: as sent, and X-Forwarded-*, X-Amzn-Trace-Id. */
+struct param *request_headers(struct exchange *x, size_t *n);
+bool is_binary_type(const struct exchange *x, struct str content_type);
+
+/* ---- context.c ---- */
+/* The text of "context.identity.sourceIp", "stageVariables.x", "method.request.header.X"; absent when there is none. */
+struct str context_value(struct exchange *x, struct str name);
+/* A template with $context.x, $stageVariables.x and $method.request.x put in. */
+struct str substitute(struct exchange *x, struct str template, struct str missing);
+/* "${stageVariables.x}" put in. */
+struct str with_stage_variables(struct exchange *x, struct str text);
+
+/* ---- answer.c ---- */
+void add_header(struct exchange *x, struct str name, struct str value);
+void set_header(struct exchange *x, struct str name, struct str value); /* instead of those of the name */
+/* The gateway response of a type ("THROTTLED"), as the API has put it or AWS's own. */
+void gateway_answer(struct exchange *x, const char *type, const char *message);
+/* With another status than the type's own. */
+void gateway_answer_as(struct exchange *x, const char *type, int status, const char *message);
+void send_answer(struct exchange *x);
+
+/* ---- proxy.c, mock.c ---- */
+void run_lambda_proxy(struct exchange *x, const struct apigateway_Integration *i);
+/* Invoke a function by the URI of an integration or authorizer. false: answered (or parked); else *payload. */
+bool invoke_function(struct exchange *x, struct str uri, struct str credentials, struct str source_arn, struct str payload, struct str *out,
+                     struct wire_error *error);
+void run_mock(struct exchange *x, const struct apigateway_Integration *i);
+
+/* ---- keys.c: API keys, usage plans, throttling. false: answered or parked. ---- */
+bool admit_key(struct exchange *x);
+/* ---- authorize.c ---- */
+bool admit_caller(struct exchange *x);
+/* ---- validate.c ---- */
+bool admit_request(struct exchange *x);
+/* ---- served.c: metrics and access logs, after the answer ---- */
+void record_served(struct exchange *x);
+
+#endif
