@@ -64,6 +64,8 @@ static void settle_walk(struct queue *q, int64_t from_ms, int64_t to_ms, int ste
 			break;
 		*(value.p[0] == HOLD_DELAYED ? &b->n_delayed : &b->n_inflight) -= step;
 		b->n_returned += step;
+		if (step > 0 && due_ms < b->floor_ms && !q->fifo)
+			b->floor_ms = due_ms; /* the clock was turned back since the floor was set */
 	}
 	scan_close(s);
 }
