@@ -137,7 +137,7 @@ void job_gauge(struct call *c, struct str id, struct str payload)
 	count_metric(q, "ApproximateNumberOfMessagesVisible", (double)(b->n_fresh + b->n_returned), "Count");
 	count_metric(q, "ApproximateNumberOfMessagesNotVisible", (double)b->n_inflight, "Count");
 	count_metric(q, "ApproximateNumberOfMessagesDelayed", (double)b->n_delayed, "Count");
-	count_metric(q, "ApproximateAgeOfOldestMessage", oldest_ms == INT64_MAX ? 0 : (double)((c->now_ms - oldest_ms) / 1000), "Seconds");
+	count_metric(q, "ApproximateAgeOfOldestMessage", oldest_ms == INT64_MAX ? 0 : (double)(c->now_ms - oldest_ms) / 1000, "Seconds");
 	bool empty = b->n_fresh + b->n_returned + b->n_inflight + b->n_delayed == 0;
 	q->box.gauge_due_ms = 0;
 	q->box_dirty = true;
