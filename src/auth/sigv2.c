@@ -198,6 +198,11 @@ bool sigv2_verify(struct arena *a, const struct sig_request *r, const struct sig
 	struct str bucket = host_bucket(str_present(host) ? host : r->host);
 	if (matches(a, r, c, secret, STR_NONE) || (str_present(bucket) && matches(a, r, c, secret, bucket)))
 		return true;
+	/* A bucket in the path is signed with a slash behind it, whether it was sent so or not (botocore, s3cmd). */
+	struct sig_request slashed = *r;
+	slashed.raw_path = arena_join(a, r->raw_path, S("/"));
+	if (r->raw_path.n > 1 && str_rfind(r->raw_path, '/') == 0 && matches(a, &slashed, c, secret, STR_NONE))
+		return true;
 	return sig_fail(err, 403, "SignatureDoesNotMatch", S("The request signature we calculated does not match the signature "
 		"you provided. Check your key and signing method."));
 }
