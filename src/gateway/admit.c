@@ -23,6 +23,7 @@ enum next stage_admit(struct request *r)
 			r->service = services[i];
 			r->op = services[i]->raw;
 			r->raw = true;
+			r->streams = services[i]->raw_streams;
 			r->protocol = PROTO_RAW;
 			break;
 		}

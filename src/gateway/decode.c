@@ -3,10 +3,10 @@
 
 enum next stage_decode(struct request *r)
 {
-	if (r->raw)
-		return NEXT;
 	if (r->streams)
 		r->wire.stream = &r->stream;
+	if (r->raw)
+		return NEXT;
 	struct call *c = &r->task.call;
 	void *in = wire_decode(r->arena, r->model_op, &r->wire, &r->error);
 	if (in == NULL) {

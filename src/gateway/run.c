@@ -25,6 +25,14 @@ static void merge_headers(struct arena *a, struct wire_response *to, const struc
 		wire_add_header(a, to, from->headers[i].name, from->headers[i].value);
 }
 
+/* A data plane's errors: in its service's XML where that speaks XML. */
+static enum protocol error_protocol(const struct request *r)
+{
+	if (!r->raw)
+		return r->protocol;
+	return r->service->model != NULL && r->service->model->protocol == PROTO_REST_XML ? PROTO_REST_XML : PROTO_REST_JSON;
+}
+
 static void run_encode(struct task *t)
 {
 	struct request *r = t->user;
@@ -33,11 +41,12 @@ static void run_encode(struct task *t)
 	if (r->raw && !c->failed) {
 		r->response = t->raw;
 		ASSERT(r->response.status != 0);
+		sender_prepare(r, c->txn);
 		return;
 	}
 	if (c->failed)
-		wire_encode_error(c->arena, r->raw ? NULL : r->service->model, r->model_op, &c->error,
-			r->raw ? PROTO_REST_JSON : r->protocol, r->query_mode, r->wire.raw_path, r->request_id, &r->response);
+		wire_encode_error(c->arena, error_protocol(r) == PROTO_REST_XML || !r->raw ? r->service->model : NULL, r->model_op, &c->error,
+			error_protocol(r), r->query_mode, r->wire.raw_path, r->request_id, &r->response);
 	else
 		wire_encode(c->arena, r->model_op, c->out, r->protocol, r->request_id, &r->response);
 	merge_headers(c->arena, &r->response, &t->extra);

@@ -64,6 +64,7 @@ struct service {
 	bool (*role_of)(struct call *c, struct str role_arn, struct principal *role, struct str *trust);
 	size_t body_max;    /* largest request body that does not stream; 0: 16 MiB */
 	size_t stream_inline; /* streaming bodies up to this stay in memory, larger ones become blobs; 0: 128 KiB */
+	bool raw_streams;     /* bodies of the data plane stream too: c->http->stream */
 	bool encrypt_streams; /* blobs of streaming bodies are encrypted, each under a new key in body.key */
 	/* A resource's own policy by ARN, for services that other services' grants ask (lambda, sqs, s3): NULL when none. */
 	struct str (*resource_policy)(struct call *c, struct str arn);
