@@ -141,7 +141,7 @@ struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const s
 	unsigned char key[KEY_BYTES];
 	bool in_blob = body != NULL && body->blob[0] != '\0';
 	p->Modified = SOME_TIME(c->now_ms);
-	p->Start = SOME_I64(0);
+	p->Start = SOME_I64(body != NULL && in_blob ? body->offset : 0);
 	struct str md5_raw = body != NULL ? body->md5 : STR_NONE;
 	if (md5_raw.n == 0) { /* invoked: nobody has hashed it */
 		struct md5 sum = md5(body != NULL ? body->bytes : S(""));
@@ -150,7 +150,7 @@ struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const s
 	p->Digest = hex_encode(c->arena, md5_raw);
 	p->Size = SOME_I64(in_blob ? body->length : body != NULL ? (int64_t)body->bytes.n : 0);
 	if (in_blob) {
-		ASSERT(body->encrypted && body->offset == 0);
+		ASSERT(body->encrypted);
 		memcpy(key, body->key, KEY_BYTES);
 		p->Blob = arena_dup(c->arena, str_c(body->blob));
 		blob_claim(c->txn, blob_of(p));

@@ -1,5 +1,5 @@
 /* Simple Storage Service: the rows of the service. */
-#include "s3.h"
+#include "raw.h"
 
 /* Each handler asks for permission itself (access.c): what is needed depends on the bucket's record, which it reads
  * anyway. */
@@ -17,6 +17,8 @@ static const struct job_kind jobs[] = {
 	{"lifecycle", job_lifecycle},
 };
 
+static const struct op raw = {.run = raw_run, .mode = OP_WRITE};
+
 const struct service service_s3 = {
 	.name = "s3",
 	.model = &s3_model,
@@ -31,4 +33,7 @@ const struct service service_s3 = {
 	.n_cfn_types = COUNT_OF(s3_cfn_types),
 	.stream_inline = INLINE_MAX,
 	.encrypt_streams = true,
+	.claims = s3_claims,
+	.raw = &raw,
+	.raw_streams = true,
 };

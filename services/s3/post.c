@@ -1,0 +1,491 @@
+/* Uploads by a browser's form, with a signed policy.
+ *
+ * The whole form has been received as a body. A worker finds the fields and the file's place in it and hashes the file; on
+ * the loop the signature over the policy is checked, for there the secrets are; then the handler checks the policy's
+ * conditions and stores a stretch of the received blob as the object. Source: "POST Object", "Creating a POST policy",
+ * "Browser-based uploads using POST" (S3 API Reference, S3 User Guide). */
+#include "form.h"
+#include "raw.h"
+
+#include "auth/session.h"
+#include "base/time.h"
+#include "base/xml.h"
+#include "svc/body.h"
+
+#include <openssl/hmac.h>
+#include <stdlib.h>
+
+enum { DELIMITER_MAX = 256, WAIT_MS = 600000 };
+
+/* What the worker and the loop have found out; in the call's kept memory. */
+struct form_out {
+	struct arena *keep;
+	struct form_head head;
+	int64_t length;             /* of the file */
+	unsigned char md5[16], crc64[8];
+	bool verified;              /* the policy's signature is right: */
+	struct principal who;
+	const char *code, *message; /* refused */
+	int status;
+};
+
+struct form_arg { struct form_out *out; const struct body *body; struct str boundary; };
+
+struct form_work {
+	struct form_out *out;       /* only while !gone */
+	struct ticket ticket;
+	bool gone;
+	struct arena *arena;
+	struct body body;
+	struct str boundary;
+	struct form_head head;
+	struct buf start;           /* the beginning of the form */
+	int64_t at, length;         /* read so far; of the file, -1 until its end is found */
+	char tail[DELIMITER_MAX];   /* bytes that may be the beginning of the delimiter */
+	size_t n_tail;
+	struct digest *md5;
+	uint64_t crc64;
+	bool readable;
+};
+
+/* ---- the worker ---- */
+
+static void file_bytes(struct form_work *w, struct str s)
+{
+	digest_add(w->md5, s);
+	w->crc64 = crc64nvme(w->crc64, s);
+	w->length += (int64_t)s.n;
+}
+
+/* Bytes of the file and what follows it: all up to the delimiter are the file's. */
+static void scan_file(struct form_work *w, struct str delimiter, struct str s, bool *ended)
+{
+	struct arena *a = arena_new(s.n + DELIMITER_MAX + 64);
+	struct str all = arena_join(a, str_of(w->tail, w->n_tail), s);
+	ptrdiff_t end = str_find_str(all, delimiter);
+	if (end >= 0) {
+		file_bytes(w, str_slice(all, 0, (size_t)end));
+		*ended = true;
+	} else {
+		size_t keep = all.n < delimiter.n - 1 ? all.n : delimiter.n - 1;
+		file_bytes(w, str_slice(all, 0, all.n - keep));
+		memcpy(w->tail, all.p + all.n - keep, keep);
+		w->n_tail = keep;
+	}
+	arena_free(a);
+}
+
+static bool load(struct form_work *w, int64_t offset, int64_t length, struct buf *out)
+{
+	struct body piece = w->body;
+	buf_clear(out);
+	if (piece.blob[0] == '\0') {
+		buf_str(out, str_slice(piece.bytes, (size_t)offset, (size_t)(offset + length)));
+		return !out->overflow;
+	}
+	piece.offset = offset;
+	piece.length = length;
+	return body_load(service_store(), &piece, out);
+}
+
+static void find_file(void *arg)
+{
+	enum { STEP = 1 << 20 };
+	struct form_work *w = arg;
+	struct str delimiter = arena_join(w->arena, S("\r\n--"), w->boundary);
+	struct buf block;
+	int64_t head = w->body.length < FORM_HEAD_MAX ? w->body.length : FORM_HEAD_MAX;
+	buf_init(&w->start, w->arena, FORM_HEAD_MAX);
+	w->readable = load(w, 0, head, &w->start);
+	if (!w->readable || !form_parse(buf_view(&w->start), w->boundary, &w->head))
+		return;
+	bool ended = false;
+	buf_init(&block, NULL, STEP);
+	w->md5 = digest_new(DIGEST_MD5);
+	for (int64_t at = (int64_t)w->head.start; at < w->body.length && !ended && w->readable; at += STEP) {
+		int64_t n = w->body.length - at < STEP ? w->body.length - at : STEP;
+		w->readable = load(w, at, n, &block);
+		if (w->readable)
+			scan_file(w, delimiter, buf_view(&block), &ended);
+	}
+	buf_free(&block);
+	if (!ended) {
+		w->head.code = "MalformedPOSTRequest";
+		w->head.message = "The body of your POST request is not well-formed multipart/form-data.";
+	}
+}
+
+/* ---- the loop ---- */
+
+static struct str field(const struct form_head *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (str_eq_nocase(f->fields[i].name, str_c(name)))
+			return f->fields[i].value;
+	return STR_NONE;
+}
+
+static void refuse(struct form_out *o, int status, const char *code, const char *message)
+{
+	o->status = status;
+	o->code = code;
+	o->message = message;
+}
+
+static bool secret_for(struct form_out *o, struct str access_key, struct str token, struct str *secret)
+{
+	if (token.n > 0) {
+		bool ok = session_open(o->keep, token, &o->who, secret) && str_eq(o->who.access_key, access_key);
+		if (!ok)
+			refuse(o, 400, "InvalidToken", "The provided token is malformed or otherwise invalid.");
+		return ok;
+	}
+	for (size_t i = 0; i < n_services; i++)
+		if (services[i]->secret_of != NULL && services[i]->secret_of(access_key, o->keep, &o->who, secret))
+			return true;
+	refuse(o, 403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.");
+	return false;
+}
+
+static struct str chained(struct arena *a, struct str key, struct str data)
+{
+	struct sha256 h = hmac_sha256(key, data);
+	return arena_dup(a, str_of((const char *)h.b, sizeof h.b));
+}
+
+static struct str signature_v4(struct arena *a, struct str secret, struct str credential, struct str policy)
+{
+	struct str rest = credential, key = arena_join(a, S("AWS4"), secret);
+	(void)str_cut(&rest, '/'); /* the access key */
+	for (int i = 0; i < 4; i++) /* date, region, service, aws4_request */
+		key = chained(a, key, str_present(rest) ? str_cut(&rest, '/') : S(""));
+	return hex_encode(a, chained(a, key, policy));
+}
+
+static struct str signature_v2(struct arena *a, struct str secret, struct str policy)
+{
+	unsigned char out[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)policy.p, policy.n, out, &n);
+	return base64_encode(a, str_of((const char *)out, n));
+}
+
+static void check_signature(struct form_out *o)
+{
+	const struct form_head *f = &o->head;
+	struct str policy = field(f, "policy"), credential = field(f, "x-amz-credential"), sent = field(f, "x-amz-signature"), key = credential, secret;
+	bool v2 = !str_present(credential);
+	if (!str_present(policy))
+		return; /* anonymous */
+	struct str access_key = v2 ? field(f, "AWSAccessKeyId") : str_cut(&key, '/');
+	if (v2)
+		sent = field(f, "signature");
+	if (!str_present(access_key) || !str_present(sent) || (!v2 && !str_eq(field(f, "x-amz-algorithm"), S("AWS4-HMAC-SHA256")))) {
+		refuse(o, 403, "AccessDenied", "Bucket POST must contain a field named 'signature'.  If it is specified, please check the order of the fields.");
+		return;
+	}
+	if (!secret_for(o, access_key, field(f, "x-amz-security-token"), &secret))
+		return;
+	struct str computed = v2 ? signature_v2(o->keep, secret, policy) : signature_v4(o->keep, secret, credential, policy);
+	if (!secret_eq(computed, sent)) {
+		refuse(o, 403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method.");
+		return;
+	}
+	o->who.access_key = access_key;
+	o->verified = true;
+}
+
+static void take_results(struct form_work *w)
+{
+	struct form_out *o = w->out;
+	struct arena *a = o->keep;
+	o->head = w->head;
+	if (!w->readable) {
+		refuse(o, 500, "InternalError", "We encountered an internal error. Please try again.");
+		return;
+	}
+	if (w->head.code != NULL) {
+		refuse(o, 400, w->head.code, w->head.message);
+		return;
+	}
+	for (size_t i = 0; i < o->head.n; i++) {
+		o->head.fields[i].name = arena_dup(a, w->head.fields[i].name);
+		o->head.fields[i].value = arena_dup(a, w->head.fields[i].value);
+	}
+	o->head.filename = arena_dup(a, w->head.filename);
+	o->head.file_type = arena_dup(a, w->head.file_type);
+	o->length = w->length;
+	unsigned char out[64];
+	digest_end(w->md5, out);
+	w->md5 = NULL;
+	memcpy(o->md5, out, sizeof o->md5);
+	for (size_t i = 0; i < 8; i++)
+		o->crc64[i] = (unsigned char)(w->crc64 >> (56 - 8 * i));
+	check_signature(o);
+}
+
+static void found(void *arg)
+{
+	struct form_work *w = arg;
+	if (!w->gone) {
+		take_results(w);
+		ticket_answer(w->ticket, &(struct answer){.ok = true, .bytes = S(""), .detail = w->out});
+	}
+	if (w->md5 != NULL)
+		digest_drop(w->md5);
+	arena_free(w->arena);
+}
+
+static void form_gone(struct ticket t, void *arg)
+{
+	(void)t;
+	((struct form_work *)arg)->gone = true;
+}
+
+static void form_start(struct ticket t, void *arg)
+{
+	const struct form_arg *f = arg;
+	struct arena *a = arena_new(4096);
+	struct form_work *w = arena_new_of(a, struct form_work);
+	w->arena = a;
+	w->ticket = t;
+	w->out = f->out;
+	w->body = *f->body;
+	w->body.bytes = arena_dup(a, f->body->bytes);
+	w->body.trailers = NULL;
+	w->boundary = arena_dup(a, f->boundary);
+	ticket_on_gone(t, form_gone, w);
+	worker_run(find_file, found, w);
+}
+
+/* ---- the policy ---- */
+
+static bool failed(struct call *c, const struct json *condition)
+{
+	call_fail_code(c, 403, "AccessDenied", "Invalid according to Policy: Policy Condition failed: %.*s", STR_ARG(json_text(c->arena, condition)));
+	return false;
+}
+
+static struct str form_value(const struct form_out *o, struct str bucket, struct str name)
+{
+	if (str_eq_nocase(name, S("bucket")))
+		return bucket;
+	for (size_t i = 0; i < o->head.n; i++)
+		if (str_eq_nocase(o->head.fields[i].name, name))
+			return o->head.fields[i].value;
+	return STR_NONE;
+}
+
+static bool length_ok(struct call *c, const struct form_out *o, const struct json *range)
+{
+	int64_t least = 0, most = 0;
+	if (range->n != 3 || !(json_to_i64(&range->items[1], &least) || str_to_i64(json_str(&range->items[1]), &least)) ||
+	    !(json_to_i64(&range->items[2], &most) || str_to_i64(json_str(&range->items[2]), &most))) {
+		call_fail_code(c, 400, "InvalidPolicyDocument", "Invalid Policy: Invalid content-length-range");
+		return false;
+	}
+	if (o->length < least)
+		call_fail_code(c, 400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size");
+	if (o->length > most)
+		call_fail_code(c, 400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
+	return !c->failed;
+}
+
+/* One condition; marks the field it covers. */
+static bool condition_ok(struct call *c, const struct form_out *o, struct str bucket, const struct json *j, bool covered[FORM_FIELDS_MAX])
+{
+	struct str name, want;
+	bool starts = false;
+	if (json_is(j, JSON_OBJECT) && j->n == 1) {
+		name = j->members[0].key;
+		want = json_str(&j->members[0].value);
+	} else if (json_is(j, JSON_ARRAY) && j->n == 3) {
+		struct str how = json_str(&j->items[0]);
+		if (str_eq_nocase(how, S("content-length-range")))
+			return length_ok(c, o, j);
+		starts = str_eq_nocase(how, S("starts-with"));
+		name = json_str(&j->items[1]);
+		want = json_str(&j->items[2]);
+		if ((!starts && !str_eq_nocase(how, S("eq"))) || name.n < 2 || name.p[0] != '$')
+			return failed(c, j);
+		name = str_slice(name, 1, name.n);
+	} else {
+		return failed(c, j);
+	}
+	for (size_t i = 0; i < o->head.n; i++)
+		covered[i] |= str_eq_nocase(o->head.fields[i].name, name);
+	struct str have = form_value(o, bucket, name);
+	if (!str_present(have))
+		have = S("");
+	return (str_present(want) && (starts ? str_starts(have, want) : str_eq(have, want))) || failed(c, j);
+}
+
+static bool exempt(struct str name)
+{
+	static const char *const names[] = {"x-amz-signature", "signature", "policy", "AWSAccessKeyId", "file"};
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (str_eq_nocase(name, str_c(names[i])))
+			return true;
+	return str_starts_nocase(name, S("x-ignore-"));
+}
+
+static bool policy_ok(struct call *c, const struct form_out *o, struct str bucket)
+{
+	bool covered[FORM_FIELDS_MAX] = {0};
+	int64_t expires;
+	struct str text = base64_decode(c->arena, field(&o->head, "policy"));
+	const struct json *j = str_present(text) ? json_parse(c->arena, text, NULL) : NULL, *list = json_get(j, S("conditions"));
+	if (!json_is(list, JSON_ARRAY) || !time_parse_iso8601(json_get_str(j, "expiration"), &expires)) {
+		call_fail_code(c, 400, "InvalidPolicyDocument", "Invalid Policy: Invalid JSON.");
+		return false;
+	}
+	if (expires <= c->now_ms) {
+		call_fail_code(c, 403, "AccessDenied", "Invalid according to Policy: Policy expired.");
+		return false;
+	}
+	for (uint32_t i = 0; i < list->n; i++)
+		if (!condition_ok(c, o, bucket, &list->items[i], covered))
+			return false;
+	for (size_t i = 0; i < o->head.n; i++)
+		if (!covered[i] && !exempt(o->head.fields[i].name)) {
+			call_fail_code(c, 403, "AccessDenied", "Invalid according to Policy: Extra input fields: %.*s", STR_ARG(o->head.fields[i].name));
+			return false;
+		}
+	return true;
+}
+
+/* ---- storing ---- */
+
+static struct str with_filename(struct call *c, struct str key, struct str filename)
+{
+	ptrdiff_t at = str_find_str(key, S("${filename}"));
+	if (at < 0)
+		return key;
+	ptrdiff_t slash = str_rfind(filename, '/');
+	filename = str_slice(filename, (size_t)(slash + 1), filename.n);
+	return arena_join(c->arena, str_slice(key, 0, (size_t)at), filename, str_slice(key, (size_t)at + sizeof "${filename}" - 1, key.n));
+}
+
+/* The fields as PutObject would have them. */
+static struct s3_PutObjectRequest *as_put(struct call *c, const struct form_out *o, struct str bucket)
+{
+	const struct form_head *f = &o->head;
+	struct s3_PutObjectRequest *in = arena_new_of(c->arena, struct s3_PutObjectRequest);
+	in->Bucket = bucket;
+	in->Key = with_filename(c, field(f, "key"), f->filename);
+	in->ACL = field(f, "acl");
+	in->CacheControl = field(f, "Cache-Control");
+	in->ContentDisposition = field(f, "Content-Disposition");
+	in->ContentEncoding = field(f, "Content-Encoding");
+	in->ContentType = str_present(field(f, "Content-Type")) ? field(f, "Content-Type") : STR_NONE;
+	in->Expires = field(f, "Expires");
+	in->StorageClass = field(f, "x-amz-storage-class");
+	in->WebsiteRedirectLocation = field(f, "x-amz-website-redirect-location");
+	in->ServerSideEncryption = field(f, "x-amz-server-side-encryption");
+	in->SSEKMSKeyId = field(f, "x-amz-server-side-encryption-aws-kms-key-id");
+	in->SSECustomerAlgorithm = field(f, "x-amz-server-side-encryption-customer-algorithm");
+	in->SSECustomerKey = field(f, "x-amz-server-side-encryption-customer-key");
+	in->SSECustomerKeyMD5 = field(f, "x-amz-server-side-encryption-customer-key-MD5");
+	in->Metadata = MAP_OF(c->arena, struct s3_Metadata_entry, f->n);
+	in->Metadata.n = 0;
+	for (size_t i = 0; i < f->n; i++)
+		if (str_starts_nocase(f->fields[i].name, S("x-amz-meta-")))
+			((struct s3_Metadata_entry *)in->Metadata.v)[in->Metadata.n++] =
+				(struct s3_Metadata_entry){str_slice(f->fields[i].name, sizeof "x-amz-meta-" - 1, f->fields[i].name.n), f->fields[i].value};
+	return in;
+}
+
+static void answer(struct call *c, const struct form_out *o, const struct s3_StoredBucket *b, const struct s3_StoredObject *made)
+{
+	struct arena *a = c->arena;
+	struct str to = field(&o->head, "success_action_redirect"), status = field(&o->head, "success_action_status"), etag = etag_quoted(c, made->Tag);
+	struct str location = arena_join(a, c->endpoint, S("/"), b->Name, S("/"), uri_encode(a, made->Key, true));
+	struct param h[4] = {{S("ETag"), etag, true}, {S("Location"), location, true}};
+	size_t n = 2;
+	if (str_present(made->Version))
+		h[n++] = (struct param){S("x-amz-version-id"), made->Version, true};
+	if (!str_present(to))
+		to = field(&o->head, "redirect");
+	if (str_starts(to, S("http://")) || str_starts(to, S("https://"))) {
+		h[1].value = arena_join(a, to, str_find(to, '?') >= 0 ? S("&") : S("?"), S("bucket="), b->Name, S("&key="), uri_encode(a, made->Key, false),
+			S("&etag="), uri_encode(a, etag, false));
+		call_reply(c, 303, h, n, S(""));
+		return;
+	}
+	if (!str_eq(status, S("201"))) {
+		call_reply(c, str_eq(status, S("200")) ? 200 : 204, h, n, S(""));
+		return;
+	}
+	struct buf x;
+	buf_init(&x, a, 0);
+	buf_lit(&x, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<PostResponse>");
+	xml_leaf(&x, S("Location"), location);
+	xml_leaf(&x, S("Bucket"), b->Name);
+	xml_leaf(&x, S("Key"), made->Key);
+	xml_leaf(&x, S("ETag"), etag);
+	buf_lit(&x, "</PostResponse>");
+	h[n++] = (struct param){S("Content-Type"), S("application/xml"), true};
+	call_reply(c, 201, h, n, buf_view(&x));
+}
+
+static void store(struct call *c, const struct form_out *o, struct str bucket)
+{
+	struct s3_PutObjectRequest *in = as_put(c, o, bucket);
+	struct sse_key k;
+	if (!str_present(in->Key) || in->Key.n == 0) {
+		fail_argument(c, "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.");
+		return;
+	}
+	const struct s3_StoredBucket *b = bucket_get(c, bucket, STR_NONE);
+	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
+		return;
+	struct s3_StoredObject *made = object_from_put(c, b, in, &k);
+	if (made == NULL)
+		return;
+	struct body file = *c->http->stream;
+	if (file.blob[0] == '\0')
+		file.bytes = str_slice(file.bytes, o->head.start, o->head.start + (size_t)o->length);
+	file.offset = file.blob[0] != '\0' ? (int64_t)o->head.start : 0;
+	file.length = o->length;
+	file.md5 = str_of((const char *)o->md5, sizeof o->md5);
+	made->Part = data_keep(c, &file, &k);
+	made->Size = made->Part->Size;
+	made->Tag = made->Part->Digest;
+	made->SumType = S("FULL_OBJECT");
+	made->SumKind = S("CRC64NVME");
+	made->Sum = base64_encode(c->arena, str_of((const char *)o->crc64, sizeof o->crc64));
+	object_add(c, b, made);
+	notify(c, b, made, "s3:ObjectCreated:Post");
+	answer(c, o, b, made);
+}
+
+void form_run(struct call *c, struct str bucket)
+{
+	struct str boundary = form_boundary(wire_header(c->http, S("content-type")));
+	if (!str_present(boundary) || c->http->stream == NULL) {
+		call_fail_code(c, 400, "MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.");
+		return;
+	}
+	/* What is found goes into kept memory, and comes back with the answer. */
+	struct form_arg arg = {arena_new_of(call_keep(c), struct form_out), c->http->stream, boundary};
+	arg.out->keep = call_keep(c);
+	const struct answer *a = call_await(c, form_start, &arg, sizeof arg, c->started_ms + WAIT_MS);
+	if (a == NULL)
+		return;
+	const struct form_out *o = a->detail;
+	if (!a->ok || o == NULL) {
+		call_fail_code(c, 400, "RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period.");
+		return;
+	}
+	if (o->code != NULL) {
+		call_fail_code(c, o->status, o->code, "%s", o->message);
+		return;
+	}
+	if (o->verified)
+		c->who = &o->who;
+	if (o->verified && str_present(o->who.account))
+		c->account = o->who.account;
+	if (o->verified && !policy_ok(c, o, bucket))
+		return;
+	store(c, o, bucket);
+}

@@ -1,0 +1,128 @@
+"""Events, lifecycle by the clock, CloudFormation, the AWS CLI. Source: S3 User Guide, CloudFormation User Guide."""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import botocore.exceptions
+import pytest
+
+
+@pytest.fixture(scope="module")
+def s3(client):
+    return client("s3")
+
+
+@pytest.fixture
+def bucket(s3, name):
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def receive(sqs, url, n):
+    out = []
+    for _ in range(20):
+        for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+            out.append(json.loads(m["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
+        if len(out) >= n:
+            break
+    return out
+
+
+def test_events_go_to_a_queue_that_allows_it(s3, client, bucket, name):
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    config = {"QueueConfigurations": [{"Id": "mine", "QueueArn": arn, "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:Delete"],
+                                       "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "in/"}, {"Name": "suffix", "Value": ".txt"}]}}}]}
+    with pytest.raises(botocore.exceptions.ClientError) as e:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=config)
+    assert "Unable to validate the following destination" in str(e.value)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
+         "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"}, "StringEquals": {"aws:SourceAccount": "000000000000"}}}]})})
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=config)
+    assert s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"] == config["QueueConfigurations"]
+    assert [m["Event"] for m in receive(sqs, url, 1)] == ["s3:TestEvent"]
+    s3.put_object(Bucket=bucket, Key="in/a b.txt", Body=b"hello")
+    s3.put_object(Bucket=bucket, Key="out/a.txt", Body=b"no")
+    s3.delete_object(Bucket=bucket, Key="in/a b.txt")
+    records = sorted((m["Records"][0] for m in receive(sqs, url, 2)), key=lambda r: r["eventName"])
+    assert [r["eventName"] for r in records] == ["ObjectCreated:Put", "ObjectRemoved:Delete"]
+    made = records[0]["s3"]
+    assert (made["bucket"]["name"], made["object"]["key"], made["object"]["size"], made["configurationId"]) == (bucket, "in/a+b.txt", 5, "mine")
+
+
+def test_lifecycle_follows_the_clock(fresh_tsubo):
+    import boto3
+    s3 = boto3.client("s3", endpoint_url=fresh_tsubo.url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    s3.create_bucket(Bucket="old")
+    for key in ("tmp/a", "tmp/b", "keep", "cold"):
+        s3.put_object(Bucket="old", Key=key, Body=b"x")
+    s3.create_multipart_upload(Bucket="old", Key="never")
+    s3.put_bucket_lifecycle_configuration(Bucket="old", LifecycleConfiguration={"Rules": [
+        {"ID": "tmp", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 2}},
+        {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "cold"}, "Transitions": [{"Days": 1, "StorageClass": "STANDARD_IA"}]},
+        {"ID": "up", "Status": "Enabled", "Filter": {"Prefix": ""}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]})
+    assert 'rule-id="tmp"' in s3.head_object(Bucket="old", Key="tmp/a")["Expiration"]
+    keys = lambda: [o["Key"] for o in s3.list_objects_v2(Bucket="old")["Contents"]]
+    fresh_tsubo.turn_clock("+1d")
+    assert keys() == ["cold", "keep", "tmp/a", "tmp/b"]
+    fresh_tsubo.turn_clock("+3d")
+    deadline = time.monotonic() + 10
+    while (keys() != ["cold", "keep"] or "Uploads" in s3.list_multipart_uploads(Bucket="old")) and time.monotonic() < deadline:
+        pass
+    assert keys() == ["cold", "keep"] and "Uploads" not in s3.list_multipart_uploads(Bucket="old")
+    assert s3.head_object(Bucket="old", Key="cold")["StorageClass"] == "STANDARD_IA"
+
+
+TEMPLATE = {
+    "Resources": {
+        "Files": {"Type": "AWS::S3::Bucket", "Properties": {
+            "VersioningConfiguration": {"Status": "Enabled"}, "Tags": [{"Key": "team", "Value": "x"}],
+            "CorsConfiguration": {"CorsRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAge": "30"}]},
+            "LifecycleConfiguration": {"Rules": [{"Id": "a", "Status": "Enabled", "ExpirationInDays": 7, "Prefix": "t/"}]},
+            "WebsiteConfiguration": {"IndexDocument": "i.html"},
+            "PublicAccessBlockConfiguration": {"BlockPublicAcls": True, "BlockPublicPolicy": True}}},
+        "Policy": {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "Files"}, "PolicyDocument": {
+            "Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject",
+                                                    "Resource": {"Fn::Sub": "${Files.Arn}/*"}}]}}}},
+    "Outputs": {"Name": {"Value": {"Ref": "Files"}}, "Domain": {"Value": {"Fn::GetAtt": ["Files", "RegionalDomainName"]}}}}
+
+
+def test_stack(s3, client, name):
+    cfn = client("cloudformation")
+    cfn.create_stack(StackName=name, TemplateBody=json.dumps(TEMPLATE))
+    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    out = {o["OutputKey"]: o["OutputValue"] for o in cfn.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]}
+    bucket = out["Name"]
+    assert bucket.startswith(name) and out["Domain"] == f"{bucket}.s3.us-east-1.amazonaws.com"
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"][0]["MaxAgeSeconds"] == 30
+    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"]["Days"] == 7
+    assert {"Key": "team", "Value": "x"} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"][0]["Resource"] == f"arn:aws:s3:::{bucket}/*"
+    cfn.delete_stack(StackName=name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    assert bucket not in [b["Name"] for b in s3.list_buckets()["Buckets"]]
+
+
+@pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not installed")
+def test_aws_cli(tsubo, s3, bucket, tmp_path):
+    def aws(*words):
+        env = {**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+        return subprocess.run(["aws", "--endpoint-url", tsubo.url, "s3", *words], env=env, check=True, capture_output=True, text=True).stdout
+    tree = tmp_path / "a"
+    (tree / "sub").mkdir(parents=True)
+    (tree / "one.txt").write_text("1")
+    (tree / "sub" / "big.bin").write_bytes(os.urandom(9_000_000))
+    aws("sync", str(tree), f"s3://{bucket}/x")
+    assert "one.txt" in aws("ls", f"s3://{bucket}/x/") and "PRE sub/" in aws("ls", f"s3://{bucket}/x/")
+    aws("sync", f"s3://{bucket}/x", str(tmp_path / "b"))
+    assert (tmp_path / "b" / "sub" / "big.bin").read_bytes() == (tree / "sub" / "big.bin").read_bytes()
+    assert aws("sync", str(tree), f"s3://{bucket}/x") == ""
+    aws("cp", f"s3://{bucket}/x/sub/big.bin", f"s3://{bucket}/y")
+    aws("rm", f"s3://{bucket}/x", "--recursive")
+    assert [o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["y"]
