@@ -41,6 +41,11 @@ void sig_hex(const unsigned char in[32], char out[64]);
 /* Take a credential scope apart into the claim: "AKID/20150830/us-east-1/iam/aws4_request". */
 bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c, struct sig_error *err);
 
+/* Signature Version 4A (sigv4a.c): does the DER signature in hex over the string to sign come from this key pair? */
+bool sigv4a_verify(struct str access_key, struct str secret, struct str text, struct str signature_hex);
+/* The public point that is derived from a secret key, for tests against the published one. */
+bool sigv4a_public_key(struct str access_key, struct str secret, unsigned char x[32], unsigned char y[32]);
+
 /* base64 of HMAC-SHA1. */
 struct str sigv2_mac(struct arena *a, struct str secret, struct str text);
 /* Signature Version 2 (sigv2.c). */

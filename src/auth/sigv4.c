@@ -30,11 +30,14 @@ bool sig_fail(struct sig_error *err, int status, const char *code, struct str me
 
 /* ---- parsing ---- */
 
-/* "AKID/20150830/us-east-1/iam/aws4_request", read from the end: S3 access keys may hold slashes. */
+/* "AKID/20150830/us-east-1/iam/aws4_request", read from the end: S3 access keys may hold slashes. Version 4A has no region
+ * there: it is in c already. */
 bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c, struct sig_error *err)
 {
 	struct str part[4], rest = credential; /* terminator, service, region, date */
 	for (size_t i = 0; i < 4; i++) {
+		if (i == 2 && c->asymmetric)
+			continue;
 		ptrdiff_t at = str_rfind(rest, '/');
 		if (at < 0)
 			return sig_fail(err, 403, "IncompleteSignature", arena_printf(a,
@@ -43,13 +46,14 @@ bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c
 		rest = str_slice(rest, 0, (size_t)at);
 	}
 	c->service = part[1];
-	c->region = part[2];
+	if (!c->asymmetric)
+		c->region = part[2];
 	c->date = part[3];
 	c->access_key = rest;
 	if (!str_eq(part[0], S("aws4_request")))
 		return sig_fail(err, 403, "SignatureDoesNotMatch", arena_printf(a,
 			"Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.", STR_ARG(part[0])));
-	if (rest.n == 0 || c->date.n != 8 || c->region.n == 0 || c->service.n == 0)
+	if (rest.n == 0 || c->date.n != 8 || (c->region.n == 0 && !c->asymmetric) || c->service.n == 0)
 		return sig_fail(err, 403, "IncompleteSignature", arena_printf(a,
 			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%.*s'", STR_ARG(credential)));
 	return true;
@@ -94,10 +98,19 @@ static struct str request_date(struct arena *a, const struct sig_request *r)
 	return date;
 }
 
+/* "us-east-1,eu-west-1": the first, unless it is a pattern. */
+static struct str first_region(struct str set)
+{
+	struct str first = str_present(set) ? str_trim(str_cut(&set, ',')) : STR_NONE;
+	return str_find(first, '*') < 0 ? first : STR_NONE;
+}
+
 static bool parse_header(struct arena *a, const struct sig_request *r, struct str rest, struct sig_claim *c, struct sig_error *err)
 {
 	struct str credential = STR_NONE;
 	c->kind = SIG_V4_HEADER;
+	if (c->asymmetric)
+		c->region = first_region(sig_header(r, S("x-amz-region-set")));
 	while (str_present(rest)) {
 		struct str value = str_trim(str_cut(&rest, ','));
 		struct str name = str_cut(&value, '=');
@@ -133,6 +146,8 @@ static bool query_fail(struct sig_error *err, bool s3, const char *text)
 static bool parse_query(struct arena *a, const struct sig_request *r, struct sig_claim *c, struct sig_error *err)
 {
 	c->kind = SIG_V4_QUERY;
+	if (c->asymmetric)
+		c->region = first_region(sig_query(a, r, S("X-Amz-Region-Set")));
 	struct str credential = sig_query(a, r, S("X-Amz-Credential"));
 	bool s3 = str_present(credential) && (str_ends(credential, S("/s3/aws4_request")) || str_ends(credential, S("/s3express/aws4_request")));
 	struct str expires = sig_query(a, r, S("X-Amz-Expires"));
@@ -179,17 +194,16 @@ bool sig_parse(struct arena *a, const struct sig_request *r, struct sig_claim *c
 			"parameter, Signature query string parameter or the Authorization header should be specified"));
 	if (str_starts(authorization, S("AWS4-HMAC-SHA256")))
 		return parse_header(a, r, str_slice(authorization, sizeof "AWS4-HMAC-SHA256" - 1, authorization.n), claim, err);
-	if (str_starts(authorization, S("AWS4-ECDSA-P256-SHA256")) || str_eq(algorithm, S("AWS4-ECDSA-P256-SHA256"))) {
-		claim->kind = SIG_V4A;
-		return true;
-	}
+	claim->asymmetric = str_starts(authorization, S("AWS4-ECDSA-P256-SHA256")) || str_eq(algorithm, S("AWS4-ECDSA-P256-SHA256"));
+	if (claim->asymmetric && ours)
+		return parse_header(a, r, str_slice(authorization, sizeof "AWS4-ECDSA-P256-SHA256" - 1, authorization.n), claim, err);
 	if (str_starts(authorization, S("AWS ")) || v2_query)
 		return sigv2_parse(a, r, authorization, claim, err);
 	if (ours)
 		return sig_fail(err, 403, "IncompleteSignature", S("Unsupported signing algorithm in the Authorization header."));
 	if (!str_present(algorithm))
 		return true;
-	if (!str_eq(algorithm, S("AWS4-HMAC-SHA256")))
+	if (!claim->asymmetric && !str_eq(algorithm, S("AWS4-HMAC-SHA256")))
 		return sig_fail(err, 400, "AuthorizationQueryParametersError",
 			S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\""));
 	return parse_query(a, r, claim, err);
@@ -248,6 +262,8 @@ static bool is_hash(struct str s)
 static bool choose_payload(const struct sig_claim *c, struct str body_hash, bool s3, struct str *out, struct sig_error *err)
 {
 	ASSERT(!str_present(body_hash) || body_hash.n == 64);
+	if (c->asymmetric && str_starts(c->payload_hash, S("STREAMING-AWS4-")))
+		return sig_fail(err, 501, "NotImplemented", S("Chunk signatures with AWS4-ECDSA-P256-SHA256 are not implemented."));
 	struct str sent = c->payload_hash;
 	bool literal = str_present(sent) && is_hash(sent);
 	if (s3 && literal && str_present(body_hash) && !str_eq(sent, body_hash))
@@ -285,7 +301,8 @@ static bool check_unsigned_headers(const struct sig_request *r, const struct sig
 static size_t string_to_sign(char *out, size_t max, const struct sig_claim *c, const char canonical_hex[64])
 {
 	const struct str parts[] = {
-		S("AWS4-HMAC-SHA256\n"), c->amz_date, S("\n"), c->date, S("/"), c->region, S("/"), c->service,
+		c->asymmetric ? S("AWS4-ECDSA-P256-SHA256\n") : S("AWS4-HMAC-SHA256\n"), c->amz_date, S("\n"), c->date, S("/"),
+		c->asymmetric ? S("") : c->region, c->asymmetric ? S("") : S("/"), c->service,
 		S("/aws4_request\n"), str_of(canonical_hex, 64),
 	};
 	size_t n = 0;
@@ -326,14 +343,24 @@ static void start_chunks(struct sig_chunks *chunks, const struct sig_claim *c, c
 	chunks->previous[64] = 0;
 }
 
+static bool signature_matches(const struct sig_claim *c, struct str secret, struct str text, unsigned char key_out[32])
+{
+	if (c->asymmetric)
+		return sigv4a_verify(c->access_key, secret, text, c->signature);
+	struct hmac_key spare;
+	unsigned char mac[32];
+	char hex[64];
+	hmac_finish(signing_key(secret, c, &spare, key_out), text.p, text.n, mac);
+	sig_hex(mac, hex);
+	return secret_eq(str_of(hex, 64), c->signature);
+}
+
 bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_claim *claim, struct str secret,
                 struct str body_hash, int64_t wall_ms, struct sig_chunks *chunks, struct sig_error *err)
 {
 	ASSERT(claim->kind != SIG_NONE && err != NULL);
 	if (claim->kind == SIG_V2_HEADER || claim->kind == SIG_V2_QUERY)
 		return sigv2_verify(a, r, claim, secret, wall_ms, err);
-	if (claim->kind == SIG_V4A)
-		return sig_fail(err, 400, "InvalidRequest", S("AWS4-ECDSA-P256-SHA256 (Signature Version 4A) is not supported: sign with AWS4-HMAC-SHA256."));
 	bool s3 = sig_service_is_s3(claim->service);
 	struct str payload;
 	if (!check_date(a, claim, s3, wall_ms, err) || !choose_payload(claim, body_hash, s3, &payload, err))
@@ -352,13 +379,9 @@ bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_c
 	size_t n = string_to_sign(text, sizeof text, claim, hex);
 	if (n == 0 || secret.n == 0 || secret.n > SECRET_MAX)
 		return sig_fail(err, 403, "SignatureDoesNotMatch", str_c(mismatch));
-	struct hmac_key spare;
-	const struct hmac_key *key = signing_key(secret, claim, &spare, raw);
-	hmac_finish(key, text, n, digest);
-	sig_hex(digest, hex);
-	if (!secret_eq(str_of(hex, 64), claim->signature))
+	if (!signature_matches(claim, secret, str_of(text, n), raw))
 		return sig_fail(err, 403, "SignatureDoesNotMatch", mismatch_text(a, claim, buf_view(&canonical), str_of(text, n)));
-	if (chunks != NULL)
+	if (chunks != NULL && !claim->asymmetric)
 		start_chunks(chunks, claim, raw);
 	return true;
 }

@@ -1,4 +1,4 @@
-/* AWS Signature Version 4 by header, by query (presigned) and for chunked payloads; S3's Signature Version 2 by query
+/* AWS Signature Version 4 and 4A by header, by query (presigned) and (V4) for chunked payloads; S3's Signature Version 2 by query
  * and header. Pure computation on the raw request: no store, no clock of its own.
  *
  * Source: "Signature Version 4 signing process" (IAM User Guide), "Authenticating Requests" (S3 API Reference),
@@ -8,11 +8,12 @@
 
 #include "base/enc.h"
 
-enum sig_kind { SIG_NONE, SIG_V4_HEADER, SIG_V4_QUERY, SIG_V2_HEADER, SIG_V2_QUERY, SIG_V4A };
+enum sig_kind { SIG_NONE, SIG_V4_HEADER, SIG_V4_QUERY, SIG_V2_HEADER, SIG_V2_QUERY };
 
 /* What a request claims about itself, parsed but not verified. Views into the request. */
 struct sig_claim {
 	enum sig_kind kind;
+	bool asymmetric; /* V4A: ECDSA instead of HMAC, a set of regions (the first one is the claim's) instead of one */
 	struct str access_key, date /* YYYYMMDD */, region, service, amz_date, signed_headers, signature, session_token;
 	struct str payload_hash;  /* x-amz-content-sha256, or what stands for it; absent when not sent */
 	int64_t expires_s;        /* query: X-Amz-Expires or V2's Expires (absolute); else 0 */
