@@ -3,7 +3,7 @@
 
 #include "svc/page.h"
 
-enum { PAGE = 100 };
+enum { PAGE = 100, SETTLE_MS = 1000 };
 
 static struct cloudformation_Stack stack_shown(struct call *c, const struct cloudformation_StackRecord *s)
 {
@@ -83,6 +83,11 @@ void op_describe_stacks(struct call *c)
 		struct cloudformation_StackRecord *s = stack_need(c, in->StackName);
 		if (s == NULL)
 			return;
+		if (stack_in_progress(s) && c->now_ms < c->started_ms + SETTLE_MS) {
+			/* clients' waiters ask at once and then not again for 30 s: most operations end within the second */
+			call_wait(c, arena_join(c->arena, S("cloudformation:"), s->Id), c->started_ms + SETTLE_MS);
+			return;
+		}
 		p.v = arena_array(c->arena, void *, 1);
 		p.v[p.n++] = s;
 	} else if (!read_page(c, call_key(c, "stack"), in->NextToken, false, &cloudformation_shape_StackRecord, not_deleted, &p)) {
