@@ -39,15 +39,15 @@ Resources:
 Outputs:
   QueueUrl: {Value: !Ref Queue}
   Table: {Value: !Ref Table}
+  Function: {Value: !Ref Worker}
   Alias: {Value: !Ref Worker.Alias}
 """
 CODE = """
-import os, boto3
+import os
 
 def handler(event, context):
-    table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
     for r in event["Records"]:
-        table.put_item(Item={"id": r["body"], "words": os.environ["GREETING"]})
+        print(os.environ["GREETING"], r["body"], "in", os.environ["TABLE"])
 """
 
 
@@ -79,7 +79,7 @@ def package(s3, bucket, tmp_path, code):
 
 
 def test_package_deploy_update_delete(aws, client, name, tmp_path, eventually):
-    cfn, ddb, sqs, s3 = client("cloudformation"), client("dynamodb"), client("sqs"), client("s3")
+    cfn, ddb, sqs, s3, logs = (client(s) for s in ("cloudformation", "dynamodb", "sqs", "s3", "logs"))
     s3.create_bucket(Bucket=name)
     package(s3, name, tmp_path, CODE)
     deploy = ["cloudformation", "deploy", "--template-file", "packaged.yaml", "--stack-name", name, "--capabilities", "CAPABILITY_IAM"]
@@ -88,17 +88,21 @@ def test_package_deploy_update_delete(aws, client, name, tmp_path, eventually):
     out = outputs(cfn, name)
     arn = cfn.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
 
-    def words(key):
-        return ddb.get_item(TableName=out["Table"], Key={"id": {"S": key}}).get("Item", {}).get("words", {}).get("S")
+    def said(words):
+        group = "/aws/lambda/" + out["Function"]
+        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return []
+        found = logs.filter_log_events(logGroupName=group)["events"]
+        return [e for e in found if e["message"].strip() == f"{words} in {out['Table']}"]
 
     sqs.send_message(QueueUrl=out["QueueUrl"], MessageBody="one")
-    eventually(lambda: words("one") == "hello", timeout=40)
+    eventually(lambda: said("hello one"), timeout=40)
     assert out["Alias"].endswith(":live")
 
     package(s3, name, tmp_path, CODE.replace('r["body"]', '"<" + r["body"]'))
     assert "Successfully created/updated stack" in aws(*deploy, "--parameter-overrides", "Greeting=bye")
     sqs.send_message(QueueUrl=out["QueueUrl"], MessageBody="two")
-    eventually(lambda: words("<two") == "bye", timeout=40)
+    eventually(lambda: said("bye <two"), timeout=40)
 
     cfn.delete_stack(StackName=name)
     eventually(lambda: cfn.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE", timeout=40)
