@@ -183,6 +183,26 @@ static bool types_known(struct call *c, const struct json *template)
 	return invalid(c, arena_printf(c->arena, "Template format error: Unrecognized resource types: [%.*s]", STR_ARG(buf_view(&b))));
 }
 
+/* What would change how a resource is made or kept, and is not done. */
+static bool attributes_done(struct call *c, const struct json *template)
+{
+	static const char *const names[] = {"CreationPolicy", "UpdatePolicy"};
+	const struct json *resources = json_get(template, S("Resources"));
+	for (uint32_t i = 0; i < resources->n; i++) {
+		const struct json *r = &resources->members[i].value;
+		for (size_t k = 0; k < COUNT_OF(names); k++) {
+			if (json_get(r, str_c(names[k])) == NULL)
+				continue;
+			call_unsupported(c, "%s of resource %.*s is not supported", names[k], STR_ARG(resources->members[i].key));
+			return false;
+		}
+		if (is(json_get_str(r, "DeletionPolicy"), "Snapshot") || is(json_get_str(r, "UpdateReplacePolicy"), "Snapshot"))
+			return invalid(c, arena_printf(c->arena, "Template error: resource type %.*s does not support deletion policy Snapshot",
+			                               STR_ARG(json_get_str(r, "Type"))));
+	}
+	return true;
+}
+
 struct json *capabilities_needed(struct call *c, const struct json *template, const struct json *transforms, struct str *reason)
 {
 	static const struct { const char *type, *name; } iam[] = {{"AWS::IAM::Role", "RoleName"}, {"AWS::IAM::User", "UserName"},
@@ -355,7 +375,7 @@ bool given_read(struct call *c, const struct request_template *from, const struc
 	}
 	if (!template_check(c->arena, g->template, false, &why))
 		return invalid(c, why);
-	if (!types_known(c, g->template) || !check_values(c, g, previous) || !capabilities_given(c, g, change_set))
+	if (!types_known(c, g->template) || !attributes_done(c, g->template) || !check_values(c, g, previous) || !capabilities_given(c, g, change_set))
 		return false;
 	g->processed = json_text(c->arena, g->template);
 	return true;

@@ -52,6 +52,16 @@ static void refuse_policy(struct call *c, bool any)
 		call_unsupported(c, "stack policies are not supported");
 }
 
+static void refuse_others(struct call *c, const struct list *types, const void *deployment_config, struct opt_bool retain)
+{
+	if (types->n > 0)
+		call_unsupported(c, "ResourceTypes is not supported");
+	if (deployment_config != NULL)
+		call_unsupported(c, "DeploymentConfig is not supported");
+	if (yes(retain))
+		call_unsupported(c, "RetainExceptOnCreate is not supported: use it as a DeletionPolicy");
+}
+
 /* ---- create ---- */
 
 static struct str on_failure(struct call *c, struct opt_bool disable_rollback, struct str on_failure)
@@ -82,8 +92,7 @@ void op_create_stack(struct call *c)
 	struct given g;
 	struct str failure = on_failure(c, in->DisableRollback, in->OnFailure);
 	refuse_policy(c, str_present(in->StackPolicyBody) || str_present(in->StackPolicyURL));
-	if (in->ResourceTypes.n > 0)
-		call_unsupported(c, "ResourceTypes is not supported");
+	refuse_others(c, &in->ResourceTypes, in->DeploymentConfig, in->RetainExceptOnCreate);
 	if (!refuse_inputs(c, in->RollbackConfiguration, &in->NotificationARNs) || !name_is_free(c, in->StackName))
 		return;
 	if (!given_read(c, &from, &in->Parameters, &in->Tags, &in->Capabilities, NULL, false, &g))
@@ -169,8 +178,7 @@ void op_update_stack(struct call *c)
 	bool nothing;
 	refuse_policy(c, str_present(in->StackPolicyBody) || str_present(in->StackPolicyURL) || str_present(in->StackPolicyDuringUpdateBody)
 	              || str_present(in->StackPolicyDuringUpdateURL));
-	if (in->ResourceTypes.n > 0)
-		call_unsupported(c, "ResourceTypes is not supported");
+	refuse_others(c, &in->ResourceTypes, in->DeploymentConfig, in->RetainExceptOnCreate);
 	if (c->failed || s == NULL || !refuse_inputs(c, in->RollbackConfiguration, &in->NotificationARNs) || !updatable(c, s))
 		return;
 	if (!given_read(c, &from, &in->Parameters, &in->Tags, &in->Capabilities, s, false, &g) || stack_plan(c, s, &g, &nothing) == NULL)
