@@ -141,7 +141,6 @@ $(SUITEGEN): $(SUITEJSON) tools/modelc
 	@mkdir -p $(@D)
 	$(PYTHON) tools/modelc --suites $(@D) '$(SUITES)/protocols' $(SUITEJSON)
 $(OBJ)/tests/unit/wire/test_protocols: $(SUITEOBJ)
-$(OBJ)/tests/unit/wire/test_protocols: LDLIBS := $(SUITEOBJ) $(LDLIBS)
 
 $(FUZZBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
@@ -150,7 +149,7 @@ fuzzers: $(FUZZBIN)
 # Small programs that measure one part: bench/<x>.c.
 BENCHBIN := $(patsubst %.c,$(OBJ)/%,$(wildcard bench/*.c))
 $(BENCHBIN): $(OBJ)/%: $(OBJ)/%.o $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 benches: $(BENCHBIN)
 
 asan:
