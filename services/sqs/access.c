@@ -7,7 +7,7 @@
 
 static bool allow(struct queue *q, const char *action)
 {
-	struct access_extra x = {.resource_policy = q->rec->Policy};
+	struct access_extra x = {.resource_policy = queue_policy(q)};
 	if (!str_eq(q->account, q->c->account))
 		x.resource_account = q->account;
 	bool plain = !str_present(x.resource_policy) && !str_present(x.resource_account);
@@ -98,7 +98,7 @@ void access_source_arn(struct call *c)
 struct str resource_policy(struct call *c, struct str arn)
 {
 	struct queue *q = queue_of_arn(c, arn);
-	return q != NULL ? q->rec->Policy : STR_NONE;
+	return q != NULL ? queue_policy(q) : STR_NONE;
 }
 
 void access_task(struct call *c)

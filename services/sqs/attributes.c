@@ -20,7 +20,7 @@ struct attribute {
 #define AT(member) offsetof(struct sqs_Queue, member)
 
 static const struct attribute attributes[] = {
-	{"Policy", KIND_POLICY, AT(Policy), 0, 0, {0}, false},
+	{"Policy", KIND_POLICY, 0, 0, 0, {0}, false},
 	{"VisibilityTimeout", KIND_NUMBER, AT(VisibilityTimeout), 0, VISIBILITY_MAX_S, {0}, false},
 	{"MaximumMessageSize", KIND_NUMBER, AT(MaximumMessageSize), 1024, SIZE_MAX_BYTES, {0}, false},
 	{"MessageRetentionPeriod", KIND_NUMBER, AT(MessageRetentionPeriod), 60, 1209600, {0}, false},
@@ -33,7 +33,7 @@ static const struct attribute attributes[] = {
 	{"DelaySeconds", KIND_NUMBER, AT(DelaySeconds), 0, DELAY_MAX_S, {0}, false},
 	{"ReceiveMessageWaitTimeSeconds", KIND_NUMBER, AT(ReceiveMessageWaitTimeSeconds), 0, WAIT_MAX_S, {0}, false},
 	{"RedrivePolicy", KIND_REDRIVE, AT(RedrivePolicy), 0, 0, {0}, false},
-	{"RedriveAllowPolicy", KIND_REDRIVE_ALLOW, AT(RedriveAllowPolicy), 0, 0, {0}, false},
+	{"RedriveAllowPolicy", KIND_REDRIVE_ALLOW, 0, 0, 0, {0}, false},
 	{"FifoQueue", KIND_FIFO, AT(Fifo), 0, 0, {0}, true},
 	{"ContentBasedDeduplication", KIND_BOOL, AT(ContentBasedDeduplication), 0, 0, {0}, true},
 	{"DeduplicationScope", KIND_CHOICE, AT(DeduplicationScope), 0, 0, {"queue", "messageGroup"}, true},
@@ -86,12 +86,12 @@ static bool set_policy(struct call *c, struct queue *q, struct str text)
 {
 	struct str why;
 	if (text.n == 0) {
-		q->rec->Policy = STR_NONE;
+		queue_more(q)->Policy = STR_NONE;
 		return true;
 	}
 	if (policy_parse(c->arena, text, POLICY_RESOURCE, &why) == NULL)
 		return bad_value(c, "Policy");
-	q->rec->Policy = text;
+	queue_more(q)->Policy = text;
 	return true;
 }
 
@@ -200,7 +200,9 @@ static struct str value_of(struct queue *q, const struct attribute *a)
 	switch (a->kind) {
 	case KIND_NUMBER: return number(q, ((const struct opt_i64 *)place(q->rec, a))->v);
 	case KIND_BOOL: case KIND_FIFO: return yes_no(((const struct opt_bool *)place(q->rec, a))->v);
-	case KIND_CHOICE: case KIND_POLICY: case KIND_REDRIVE: case KIND_REDRIVE_ALLOW: return *(const struct str *)place(q->rec, a);
+	case KIND_POLICY: return queue_more(q)->Policy;
+	case KIND_REDRIVE_ALLOW: return queue_more(q)->RedriveAllowPolicy;
+	case KIND_CHOICE: case KIND_REDRIVE: return *(const struct str *)place(q->rec, a);
 	case KIND_KMS: return STR_NONE;
 	case KIND_READ_ONLY: break;
 	}

@@ -84,8 +84,8 @@ static struct json *statement(struct queue *q, const struct sqs_AddPermissionReq
 static struct json *policy_of(struct queue *q)
 {
 	struct arena *a = q->c->arena;
-	if (str_present(q->rec->Policy))
-		return json_parse(a, q->rec->Policy, NULL);
+	if (q->rec->HasPolicy.v)
+		return json_parse(a, queue_policy(q), NULL);
 	struct json *p = json_new_object(a);
 	json_set_str(a, p, "Version", S("2008-10-17"));
 	json_set_str(a, p, "Id", arena_join(a, q->arn, S("/SQSDefaultPolicy")));
@@ -129,7 +129,7 @@ void op_add_permission(struct call *c)
 		return;
 	}
 	json_push(c->arena, statements, statement(q, in));
-	q->rec->Policy = json_text(c->arena, policy);
+	queue_more(q)->Policy = json_text(c->arena, policy);
 	q->rec->ModifiedMs = SOME_I64(c->now_ms);
 	queue_store(q);
 }
@@ -150,7 +150,7 @@ void op_remove_permission(struct call *c)
 	}
 	memmove(&statements->items[at], &statements->items[at + 1], (statements->n - (size_t)at - 1) * sizeof statements->items[0]);
 	statements->n--;
-	q->rec->Policy = statements->n > 0 ? json_text(c->arena, policy) : STR_NONE;
+	queue_more(q)->Policy = statements->n > 0 ? json_text(c->arena, policy) : STR_NONE;
 	q->rec->ModifiedMs = SOME_I64(c->now_ms);
 	queue_store(q);
 }

@@ -94,8 +94,9 @@ void op_tag_queue(struct call *c)
 		fail_missing(c, "Tags");
 		return;
 	}
-	q->rec->Tags = tags_merge(c->arena, &q->rec->Tags, &in->Tags);
-	if (check_tags(c, &in->Tags, q->rec->Tags.n))
+	struct map_of *tags = &queue_more(q)->Tags;
+	*tags = tags_merge(c->arena, tags, &in->Tags);
+	if (check_tags(c, &in->Tags, tags->n))
 		queue_store(q);
 }
 
@@ -109,9 +110,10 @@ void op_untag_queue(struct call *c)
 		return;
 	}
 	for (size_t i = 0; i < in->TagKeys.n; i++) {
-		struct sqs_TagMap_entry *v = q->rec->Tags.v, *e = tag_find(&q->rec->Tags, keys[i]);
+		struct map_of *tags = &queue_more(q)->Tags;
+		struct sqs_TagMap_entry *v = tags->v, *e = tag_find(tags, keys[i]);
 		if (e != NULL)
-			*e = v[--q->rec->Tags.n];
+			*e = v[--tags->n];
 	}
 	queue_store(q);
 }
@@ -120,8 +122,8 @@ void op_list_queue_tags(struct call *c)
 {
 	struct sqs_ListQueueTagsResult *out = c->out;
 	struct queue *q = run_queue(c);
-	if (q->rec->Tags.n > 0)
-		out->Tags = q->rec->Tags;
+	if (queue_more(q)->Tags.n > 0)
+		out->Tags = queue_more(q)->Tags;
 }
 
 /* ---- making and finding ---- */
@@ -156,6 +158,7 @@ void op_create_queue(struct call *c)
 	rec->Fifo = SOME_BOOL(fifo);
 	attributes_default(rec);
 	struct queue *q = queue_new(c, c->account, in->QueueName, rec);
+	q->more = arena_new_of(c->arena, struct sqs_QueueMore);
 	if (!attributes_apply(c, q, &in->Attributes, true))
 		return;
 	out->QueueUrl = queue_url(c, c->account, in->QueueName);
@@ -172,11 +175,9 @@ void op_create_queue(struct call *c)
 	rec->Id = SOME_I64((int64_t)call_serial(c, "queue"));
 	rec->Data = SOME_I64((int64_t)call_serial(c, "queue"));
 	rec->CreatedMs = rec->ModifiedMs = SOME_I64(c->now_ms);
-	rec->Tags = in->tags;
+	q->more->Tags = in->tags;
 	q->box = (struct box){.fresh = 1, .low = 1, .next_due_ms = INT64_MAX, .settled_ms = c->now_ms};
-	q->box_dirty = true;
 	queue_store(q);
-	box_store(q);
 	call_del(c, gone_key(c, in->QueueName));
 }
 
@@ -267,7 +268,8 @@ void op_list_queues(struct call *c)
 static bool is_source(struct call *c, struct str name, struct str value, const void *arg)
 {
 	(void)name;
-	const struct sqs_Queue *rec = record_decode(c, &sqs_shape_Queue, arena_dup(c->arena, value));
+	struct box box;
+	const struct sqs_Queue *rec = queue_decode(c, arena_dup(c->arena, value), &box);
 	return str_eq(rec->DeadLetterArn, *(const struct str *)arg);
 }
 
@@ -303,11 +305,10 @@ void op_set_queue_attributes(struct call *c)
 	if (!attributes_apply(c, q, &in->Attributes, false))
 		return;
 	q->rec->ModifiedMs = SOME_I64(c->now_ms);
-	queue_store(q);
 	q->retention_ms = q->rec->MessageRetentionPeriod.v * 1000;
 	if (q->retention_ms < retention_ms && q->box.retain_due_ms != 0)
 		retain_arm(q, c->now_ms - q->retention_ms); /* look at once which are too old now */
-	box_store(q);
+	queue_store(q);
 }
 
 /* ---- emptying and deleting ---- */
@@ -326,15 +327,13 @@ void op_purge_queue(struct call *c)
 	struct box *b = &q->box;
 	*b = (struct box){.seq = b->seq, .fresh = b->seq + 1, .low = b->seq + 1, .next_due_ms = INT64_MAX, .settled_ms = c->now_ms,
 		.dedup_floor_ms = b->dedup_floor_ms, .retain_due_ms = b->retain_due_ms, .gauge_due_ms = b->gauge_due_ms};
-	q->box_dirty = true;
 	queue_store(q);
-	box_store(q);
 }
 
 void op_delete_queue(struct call *c)
 {
 	struct queue *q = run_queue(c);
-	call_del(c, queue_key(c, q->account, q->name));
+	queue_forget(q);
 	int64_t now_ms = c->now_ms;
 	txn_put(c->txn, key_bytes(gone_key(c, q->name)), str_of((const char *)&now_ms, sizeof now_ms));
 	sweep_start(c, (uint64_t)q->rec->Data.v, STR_NONE);

@@ -93,21 +93,22 @@ struct queue *queue_new(struct call *c, struct str account, struct str name, str
 	return q;
 }
 
-static void box_load(struct queue *q)
+struct sqs_Queue *queue_decode(struct call *c, struct str value, struct box *box)
 {
-	struct str value;
-	bool there = txn_get(q->c->txn, key_bytes(data_key(q->c, (uint64_t)q->rec->Id.v, "box")), q->c->arena, &value);
-	ASSERT(there && value.n == sizeof q->box);
-	memcpy(&q->box, value.p, sizeof q->box);
+	ASSERT(value.n > sizeof *box);
+	memcpy(box, value.p, sizeof *box);
+	return record_decode(c, &sqs_shape_Queue, str_slice(value, sizeof *box, value.n));
 }
 
 struct queue *queue_open(struct call *c, struct str account, struct str name)
 {
-	struct sqs_Queue *rec = call_get(c, queue_key(c, account, name), &sqs_shape_Queue);
-	if (rec == NULL)
+	struct str value;
+	struct box box;
+	if (!txn_get(c->txn, key_bytes(queue_key(c, account, name)), c->arena, &value))
 		return NULL;
-	struct queue *q = queue_new(c, account, name, rec);
-	box_load(q);
+	struct queue *q = queue_new(c, account, name, queue_decode(c, value, &box));
+	q->box = box;
+	q->packed = str_slice(value, sizeof box, value.n);
 	return q;
 }
 
@@ -118,14 +119,52 @@ void box_store(struct queue *q)
 		return;
 	const struct box *b = &q->box;
 	ASSERT(b->n_fresh >= 0 && b->n_returned >= 0 && b->n_delayed >= 0 && b->n_inflight >= 0);
-	txn_put(q->c->txn, key_bytes(data_key(q->c, (uint64_t)q->rec->Id.v, "box")), str_of((const char *)&q->box, sizeof q->box));
+	ASSERT(q->packed.n > 0);
+	struct str box = str_of((const char *)b, sizeof *b);
+	txn_put(q->c->txn, key_bytes(queue_key(q->c, q->account, q->name)), arena_join(q->c->arena, box, q->packed));
 	q->box_dirty = false;
+}
+
+static struct key *more_key(struct queue *q)
+{
+	struct key *k = arena_new_of(q->c->arena, struct key);
+	*k = key_new(q->c->arena);
+	key_str(key_str(key_str(k, S("sqs")), q->account), q->region);
+	return key_str(key_str(k, S("more")), q->name);
+}
+
+struct sqs_QueueMore *queue_more(struct queue *q)
+{
+	CHECK_MAGIC(q, QUEUE_MAGIC);
+	if (q->more == NULL)
+		q->more = call_get(q->c, more_key(q), &sqs_shape_QueueMore);
+	if (q->more == NULL)
+		q->more = arena_new_of(q->c->arena, struct sqs_QueueMore);
+	return q->more;
+}
+
+struct str queue_policy(struct queue *q)
+{
+	return q->rec->HasPolicy.v ? queue_more(q)->Policy : STR_NONE;
 }
 
 void queue_store(struct queue *q)
 {
 	CHECK_MAGIC(q, QUEUE_MAGIC);
-	call_put(q->c, queue_key(q->c, q->account, q->name), &sqs_shape_Queue, q->rec);
+	if (q->more != NULL) {
+		q->rec->HasPolicy = SOME_BOOL(str_present(q->more->Policy));
+		call_put(q->c, more_key(q), &sqs_shape_QueueMore, q->more);
+	}
+	q->packed = typed_to_cbor(q->c->arena, &sqs_shape_Queue, q->rec);
+	q->box_dirty = true;
+	box_store(q);
+}
+
+void queue_forget(struct queue *q)
+{
+	CHECK_MAGIC(q, QUEUE_MAGIC);
+	call_del(q->c, queue_key(q->c, q->account, q->name));
+	call_del(q->c, more_key(q));
 }
 
 struct queue *queue_of_url(struct call *c, struct str url)

@@ -18,9 +18,10 @@ static bool bad_redrive(struct call *c, struct str text, const char *why)
 }
 
 /* Does the dead-letter queue allow this source? */
-static bool allowed_source(struct arena *a, const struct sqs_Queue *dead, struct str source_arn)
+static bool allowed_source(struct queue *dead, struct str source_arn)
 {
-	struct json *j = str_present(dead->RedriveAllowPolicy) ? json_parse(a, dead->RedriveAllowPolicy, NULL) : NULL;
+	struct str text = queue_more(dead)->RedriveAllowPolicy;
+	struct json *j = str_present(text) ? json_parse(dead->c->arena, text, NULL) : NULL;
 	struct str permission = json_get_str(j, "redrivePermission");
 	if (str_eq(permission, S("denyAll")))
 		return false;
@@ -60,7 +61,7 @@ bool redrive_policy_apply(struct call *c, struct queue *q, struct str text)
 		return bad_redrive(c, text, "Dead letter target does not exist.");
 	if (dead->fifo != q->fifo)
 		return bad_redrive(c, text, "Dead-letter queue must be same type of queue as the source.");
-	if (!allowed_source(c->arena, dead->rec, q->arn))
+	if (!allowed_source(dead, q->arn))
 		return bad_redrive(c, text, "The dead-letter queue's redrive allow policy does not allow this source queue.");
 	rec->RedrivePolicy = text;
 	rec->DeadLetterArn = target;
@@ -78,7 +79,7 @@ bool redrive_allow_apply(struct call *c, struct queue *q, struct str text)
 {
 	enum { SOURCES_MAX = 10 };
 	if (text.n == 0) {
-		q->rec->RedriveAllowPolicy = STR_NONE;
+		queue_more(q)->RedriveAllowPolicy = STR_NONE;
 		return true;
 	}
 	struct json *j = json_parse(c->arena, text, NULL);
@@ -93,7 +94,7 @@ bool redrive_allow_apply(struct call *c, struct queue *q, struct str text)
 	if (by_queue != (arns != NULL) || (by_queue && (!json_is(arns, JSON_ARRAY) || arns->n == 0 || arns->n > SOURCES_MAX)))
 		return bad_allow(c, text, "Amazon SQS can't create the redrive allow policy. sourceQueueArns needs 1 to 10 ARNs with byQueue, "
 			"and none otherwise.");
-	q->rec->RedriveAllowPolicy = text;
+	queue_more(q)->RedriveAllowPolicy = text;
 	return true;
 }
 
@@ -179,7 +180,8 @@ static bool is_source_of(struct call *c, struct queue *dead)
 	struct str key, value;
 	bool found = false;
 	while (!found && scan_next(s, &key, &value)) {
-		const struct sqs_Queue *rec = record_decode(c, &sqs_shape_Queue, arena_dup(c->arena, value));
+		struct box box;
+		const struct sqs_Queue *rec = queue_decode(c, arena_dup(c->arena, value), &box);
 		found = str_eq(rec->DeadLetterArn, dead->arn);
 	}
 	scan_close(s);

@@ -1,8 +1,8 @@
 /* Amazon Simple Queue Service: what its files share.
  *
- * A queue is a record (its configuration) and a box (its counters and cursors, rewritten by every call that moves a
- * message). Messages lie below the box's data number; README.md draws all keys. A run loads both once and stores the
- * box once, at its end. Invariants, checked where they are cheap:
+ * A queue's record holds its box (counters and cursors) and its configuration together: every call that moves a message
+ * rewrites it, so it is in memory and one read opens a queue. Messages lie below the record's data number; README.md
+ * draws all keys. A run loads the record once and stores it once, at its end. Invariants, checked where they are cheap:
  *   n_fresh + n_returned + n_delayed + n_inflight is the number of messages;
  *   every delayed or in-flight message has one entry in the timed index, at its due time;
  *   entries due at or before settled_ms are counted as returned, later ones as delayed or in flight. */
@@ -50,7 +50,9 @@ struct queue {
 	struct call *c;
 	struct str account, region, name, arn;
 	struct sqs_Queue *rec;
+	struct sqs_QueueMore *more; /* NULL until asked for */
 	struct box box;
+	struct str packed;    /* rec as it lies in the store */
 	bool box_dirty, fifo;
 	bool must_keep;       /* messages were dropped or moved away: this run must not end parked */
 	int64_t retention_ms;
@@ -102,8 +104,13 @@ struct str queue_arn(struct call *c, struct str account, struct str name);
 struct key *queue_key(struct call *c, struct str account, struct str name);
 /* Below ("sqs", "#", number, table): everything of a queue that goes with it. */
 struct key *data_key(struct call *c, uint64_t number, const char *table);
-void queue_store(struct queue *q);  /* the configuration */
+/* What few calls need: policies and tags. Changes are kept by queue_store. */
+struct sqs_QueueMore *queue_more(struct queue *q);
+struct str queue_policy(struct queue *q);
+void queue_store(struct queue *q);  /* everything, after a change of the configuration */
 void box_store(struct queue *q);    /* when dirty; at the end of a run */
+void queue_forget(struct queue *q);
+struct sqs_Queue *queue_decode(struct call *c, struct str value, struct box *box);
 struct str queue_topic(const struct queue *q);
 void *fail_no_queue(struct call *c);
 
