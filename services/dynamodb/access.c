@@ -8,6 +8,9 @@ enum { KEYS_MAX = 8 };
 
 static struct dynamodb_ResourcePolicyRecord *policy_of(struct call *c, struct str name)
 {
+	const struct table *t = table_lookup(c, name);
+	if (t == NULL || !t->record->HasPolicy.v)
+		return NULL;
 	return call_get(c, key_str(call_key(c, "policy"), name), &dynamodb_shape_ResourcePolicyRecord);
 }
 
@@ -40,10 +43,10 @@ static bool access_touched(struct call *c, const char *action, struct str table,
 }
 
 /* For the condition keys only: NULL when the table is not there. */
-static struct dynamodb_Table *table_for_keys(struct call *c, struct str name_or_arn)
+static const struct table *table_for_keys(struct call *c, struct str name_or_arn)
 {
 	struct str name = table_name_of(c, name_or_arn);
-	return str_present(name) ? table_record(c, name) : NULL;
+	return str_present(name) ? table_lookup(c, name) : NULL;
 }
 
 /* The members that many inputs have, found by the tables of the model. */
@@ -155,12 +158,11 @@ void ddb_access_query(struct call *c)
 	const struct dynamodb_QueryInput *in = c->in;
 	struct touch t;
 	touch_init(&t, c);
-	struct dynamodb_Table *r = keys_matter(c, in->TableName) ? table_for_keys(c, in->TableName) : NULL;
+	const struct table *r = keys_matter(c, in->TableName) ? table_for_keys(c, in->TableName) : NULL;
 	if (r != NULL) {
-		struct table *table = table_of_record(c, r);
-		const struct table_index *x = str_present(in->IndexName) ? table_index(table, in->IndexName) : NULL;
+		const struct table_index *x = str_present(in->IndexName) ? table_index(r, in->IndexName) : NULL;
 		const struct str conditions[] = {in->KeyConditionExpression, in->FilterExpression};
-		touch_query(&t, x != NULL ? &x->key : &table->key, in);
+		touch_query(&t, x != NULL ? &x->key : &r->key, in);
 		touch_expressions(&t, in->ExpressionAttributeNames, in->ExpressionAttributeValues, conditions, 2, STR_NONE, in->ProjectionExpression);
 		touch_names(&t, in->AttributesToGet);
 		t.select = select_of(in->Select, in->AttributesToGet.set || str_present(in->ProjectionExpression), in->IndexName);
@@ -194,7 +196,7 @@ void ddb_access_batch_get(struct call *c)
 		const struct dynamodb_KeysAndAttributes *k = &e[i].value;
 		struct touch t;
 		touch_init(&t, c);
-		struct dynamodb_Table *r = keys_matter(c, e[i].key) ? table_for_keys(c, e[i].key) : NULL;
+		const struct table *r = keys_matter(c, e[i].key) ? table_for_keys(c, e[i].key) : NULL;
 		for (uint32_t j = 0; r != NULL && j < k->Keys.n; j++)
 			touch_item(&t, r, *LIST_AT(k->Keys, struct json *, j));
 		if (r != NULL) {
@@ -213,7 +215,7 @@ void ddb_access_batch_write(struct call *c)
 	for (uint32_t i = 0; i < in->RequestItems.n && !c->failed; i++) {
 		struct touch t;
 		touch_init(&t, c);
-		struct dynamodb_Table *r = keys_matter(c, e[i].key) ? table_for_keys(c, e[i].key) : NULL;
+		const struct table *r = keys_matter(c, e[i].key) ? table_for_keys(c, e[i].key) : NULL;
 		for (uint32_t j = 0; r != NULL && j < e[i].value.n; j++) {
 			const struct dynamodb_WriteRequest *w = LIST_AT(e[i].value, struct dynamodb_WriteRequest, j);
 			touch_item(&t, r, w->PutRequest != NULL ? w->PutRequest->Item : w->DeleteRequest != NULL ? w->DeleteRequest->Key : NULL);

@@ -27,7 +27,7 @@ static void add_leading(struct touch *t, const struct av *v)
 	add(t->c->arena, &t->leading, &t->n_leading, v->s);
 }
 
-void touch_item(struct touch *t, const struct dynamodb_Table *table, const struct json *item)
+void touch_item(struct touch *t, const struct table *table, const struct json *item)
 {
 	struct fault f = {.arena = t->c->arena};
 	struct av map;
@@ -36,7 +36,7 @@ void touch_item(struct touch *t, const struct dynamodb_Table *table, const struc
 	for (uint32_t i = 0; i < map.n; i++)
 		touch_name(t, map.members[i].name);
 	if (table != NULL)
-		add_leading(t, av_get(&map, LIST_AT(table->Description->KeySchema, struct dynamodb_KeySchemaElement, 0)->AttributeName));
+		add_leading(t, av_get(&map, table->key.hash));
 }
 
 static void add_expr(struct touch *t, const struct expr *e)

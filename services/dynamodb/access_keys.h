@@ -14,7 +14,7 @@ struct touch {
 
 void touch_init(struct touch *t, struct call *c);
 /* Names and values of an item or key: attribute names, and the partition key's value. */
-void touch_item(struct touch *t, const struct dynamodb_Table *table, const struct json *item);
+void touch_item(struct touch *t, const struct table *table, const struct json *item);
 /* What expressions name; texts may be absent. Expressions that do not parse add nothing: the operation will refuse. */
 void touch_expressions(struct touch *t, struct map_of names, struct json *values, const struct str *conditions, size_t n,
                        struct str update, struct str projection);

@@ -91,6 +91,15 @@ static struct key *policy_key(struct call *c, struct str arn, struct str *name)
 	return key_str(call_key(c, "policy"), *name);
 }
 
+/* So that tables without a policy, nearly all, are not asked for one in every call. */
+static void mark_policy(struct call *c, struct str name, bool has)
+{
+	struct dynamodb_Table *r = table_record(c, name);
+	ASSERT(r != NULL);
+	r->HasPolicy = SOME_BOOL(has);
+	table_save(c, r);
+}
+
 static bool check_revision(struct call *c, const struct dynamodb_ResourcePolicyRecord *old, struct str expected, struct str arn)
 {
 	if (!str_present(expected))
@@ -125,6 +134,7 @@ void ddb_put_resource_policy(struct call *c)
 	struct dynamodb_ResourcePolicyRecord fresh = {.Policy = in->Policy};
 	fresh.RevisionId = arena_printf(c->arena, "%lld", (long long)c->now_ms * 1000 + (long long)(call_serial(c, "revision") % 1000));
 	call_put(c, k, &dynamodb_shape_ResourcePolicyRecord, &fresh);
+	mark_policy(c, name, true);
 	out->RevisionId = fresh.RevisionId;
 }
 
@@ -162,6 +172,7 @@ void ddb_delete_resource_policy(struct call *c)
 		return; /* deleting what is not there is no mistake */
 	out->RevisionId = r->RevisionId;
 	call_del(c, k);
+	mark_policy(c, name, false);
 }
 
 /* ---- the account ---- */

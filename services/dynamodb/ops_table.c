@@ -147,6 +147,7 @@ void ddb_create_table(struct call *c)
 	if (stream != NULL && stream->StreamEnabled.v)
 		stream_start(c, r, stream->StreamViewType);
 	r->Tags = in->Tags;
+	r->HasPolicy = SOME_BOOL(str_present(in->ResourcePolicy));
 	table_save(c, r);
 	if (str_present(in->ResourcePolicy)) {
 		struct str why;

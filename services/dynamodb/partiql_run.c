@@ -32,9 +32,9 @@ static bool prepare(struct call *c, struct str statement, struct list parameters
 	if (!read_parameters(c, parameters, &values, &p->fault) ||
 	    !partiql_parse(c->arena, statement, values, parameters.n, &p->q, &p->fault))
 		return false;
-	struct dynamodb_Table *r = table_record(c, p->q.table);
-	if (r != NULL && !str_eq(r->Description->TableStatus, S("CREATING")))
-		p->t = table_of_record(c, r);
+	p->t = table_lookup(c, p->q.table);
+	if (p->t != NULL && str_eq(p->t->description->TableStatus, S("CREATING")))
+		p->t = NULL;
 	return true;
 }
 

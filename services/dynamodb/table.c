@@ -171,17 +171,30 @@ struct table *table_of_record(struct call *c, struct dynamodb_Table *r)
 	return t;
 }
 
+struct table *table_lookup(struct call *c, struct str name)
+{
+	struct table *t = c->memo;
+	if (t != NULL && str_eq(t->name, name))
+		return t;
+	struct dynamodb_Table *r = table_record(c, name);
+	if (r == NULL)
+		return NULL;
+	t = table_of_record(c, r);
+	c->memo = t;
+	return t;
+}
+
 struct table *table_open(struct call *c, struct str name_or_arn)
 {
 	struct str name = table_name_of(c, name_or_arn);
 	if (!str_present(name))
 		return NULL;
-	struct dynamodb_Table *r = table_record(c, name);
-	if (r == NULL || str_eq(r->Description->TableStatus, S("CREATING"))) {
+	struct table *t = table_lookup(c, name);
+	if (t == NULL || str_eq(t->description->TableStatus, S("CREATING"))) {
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 		return NULL;
 	}
-	return table_of_record(c, r);
+	return t;
 }
 
 const struct table_index *table_index(const struct table *t, struct str name)

@@ -51,6 +51,8 @@ struct key *table_record_key(struct call *c, struct str name);
 /* NULL: not there. */
 struct dynamodb_Table *table_record(struct call *c, struct str name);
 void table_save(struct call *c, const struct dynamodb_Table *record);
+/* As a table, read once in a call (permissions and operation ask for the same); NULL: not there. Not to be changed. */
+struct table *table_lookup(struct call *c, struct str name);
 /* For item operations: NULL with ResourceNotFoundException unless the table is there and not being made or deleted. */
 struct table *table_open(struct call *c, struct str name_or_arn);
 struct table *table_of_record(struct call *c, struct dynamodb_Table *record);

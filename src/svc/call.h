@@ -44,6 +44,7 @@ struct call {
 	struct wire_error error;
 	struct call *parent;        /* invoke: who invokes */
 	void *user;                 /* internal calls: call_submit's arg */
+	void *memo;                 /* the service's own, from access to run; NULL at the start of each run */
 	struct call_state *state;
 };
 

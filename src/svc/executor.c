@@ -127,6 +127,7 @@ void task_execute(struct task *t, struct txn *txn)
 	c->txn = txn;
 	c->now_ms = clock_now_ms();
 	c->failed = c->parked = false;
+	c->memo = NULL;
 	c->error = (struct wire_error){0};
 	c->state = (struct call_state *)t;
 	const struct shape *output = c->op != NULL && c->op->model != NULL ? c->op->model->output : NULL;
