@@ -156,29 +156,47 @@ void throttled(struct call *c, struct str reason)
 	e->Type = S("User");
 }
 
+/* What both operations check, and the version that is asked for. NULL: c has failed. */
+static struct lambda_FunctionRecord *checked(struct call *c, const struct function_ref *ref, struct str payload, struct str *version)
+{
+	struct lambda_FunctionRecord *f = function_resolve(c, ref, version);
+	if (f == NULL)
+		return NULL;
+	if (payload.n > PAYLOAD_MAX) {
+		lambda_fail(c, &lambda_err_RequestTooLargeException,
+			"%zu byte payload is too large for the RequestResponse invocation type (limit %d bytes)", payload.n, PAYLOAD_MAX);
+		return NULL;
+	}
+	return is_json(c, payload) ? f : NULL;
+}
+
+static const struct answer *run(struct call *c, const struct function_ref *ref, const struct lambda_FunctionRecord *f, struct str payload,
+                                struct str client_context, bool want_log)
+{
+	struct lambda_FunctionMeta *meta = meta_get(c, ref->name);
+	ASSERT(meta != NULL);
+	struct str context = str_present(client_context) ? base64_decode(c->arena, client_context) : STR_NONE;
+	const struct invoke_spec s = {.config = f->Config, .resource = resource_of(c->arena, ref), .payload = payload,
+		.invoked_arn = function_arn(c, ref->name, ref->qualifier), .request_id = c->parent != NULL ? new_uuid(c) : c->request_id,
+		.client_context = context, .trace = trace_of(c), .reserved = meta->Reserved.set ? meta->Reserved.v : -1, .want_log = want_log};
+	return invoke_await(c, &s);
+}
+
 void op_invoke(struct call *c)
 {
 	const struct lambda_InvocationRequest *in = c->in;
+	struct lambda_InvocationResponse *out = c->out;
 	struct function_ref ref;
-	struct str version;
+	struct str version, payload = str_present(in->Payload) && in->Payload.n > 0 ? in->Payload : S("{}");
 	if (!function_ref_of(c, in->FunctionName, in->Qualifier, &ref))
 		return;
 	if (str_present(in->DurableExecutionName) || str_present(in->TenantId)) {
 		call_unsupported(c, "durable executions and tenants are not supported");
 		return;
 	}
-	struct lambda_FunctionRecord *f = function_resolve(c, &ref, &version);
+	struct lambda_FunctionRecord *f = checked(c, &ref, payload, &version);
 	if (f == NULL)
 		return;
-	struct str payload = str_present(in->Payload) && in->Payload.n > 0 ? in->Payload : S("{}");
-	if (payload.n > PAYLOAD_MAX) {
-		lambda_fail(c, &lambda_err_RequestTooLargeException, "%zu byte payload is too large for the RequestResponse invocation type (limit %d bytes)",
-			payload.n, PAYLOAD_MAX);
-		return;
-	}
-	if (!is_json(c, payload))
-		return;
-	struct lambda_InvocationResponse *out = c->out;
 	if (str_eq(in->InvocationType, S("DryRun"))) {
 		out->StatusCode = SOME_I64(204);
 		out->Payload = S("");
@@ -188,18 +206,68 @@ void op_invoke(struct call *c)
 		invoke_event(c, in, &ref, payload);
 		return;
 	}
-	struct lambda_FunctionMeta *meta = meta_get(c, ref.name);
-	ASSERT(meta != NULL);
-	struct str context = str_present(in->ClientContext) ? base64_decode(c->arena, in->ClientContext) : STR_NONE;
-	const struct invoke_spec s = {.config = f->Config, .resource = resource_of(c->arena, &ref), .payload = payload,
-		.invoked_arn = function_arn(c, ref.name, ref.qualifier), .request_id = c->parent != NULL ? new_uuid(c) : c->request_id,
-		.client_context = context, .trace = trace_of(c), .reserved = meta->Reserved.set ? meta->Reserved.v : -1,
-		.want_log = str_eq(in->LogType, S("Tail"))};
-	const struct answer *a = invoke_await(c, &s);
+	const struct answer *a = run(c, &ref, f, payload, in->ClientContext, str_eq(in->LogType, S("Tail")));
+	if (a != NULL && a->ok)
+		fill_output(c, a, in, version);
+	else if (a != NULL)
+		throttled(c, a->error_code);
+}
+
+/* ---- with a response stream ---- */
+
+static void frame(struct buf *b, const char *type, const char *content, struct str payload)
+{
+	const struct param headers[] = {{S(":message-type"), S("event"), true}, {S(":event-type"), str_c(type), true},
+		{S(":content-type"), str_c(content), true}};
+	eventstream_message(b, headers, COUNT_OF(headers), payload);
+}
+
+void access_invoke_stream(struct call *c)
+{
+	const struct lambda_InvokeWithResponseStreamRequest *in = c->in;
+	struct function_ref ref;
+	if (!function_ref_of(c, in->FunctionName, in->Qualifier, &ref))
+		return;
+	struct access_extra x = {.resource_policy = policy_document(c, ref.name, ref.qualifier)};
+	authorize(c, "lambda:InvokeFunction", function_arn(c, ref.name, ref.qualifier), &x);
+}
+
+/* The answer is framed once it is whole: chunks of at most 1 MiB and the end. */
+void op_invoke_stream(struct call *c)
+{
+	const struct lambda_InvokeWithResponseStreamRequest *in = c->in;
+	struct lambda_InvokeWithResponseStreamResponse *out = c->out;
+	struct function_ref ref;
+	struct str version, payload = str_present(in->Payload) && in->Payload.n > 0 ? in->Payload : S("{}");
+	if (!function_ref_of(c, in->FunctionName, in->Qualifier, &ref))
+		return;
+	struct lambda_FunctionRecord *f = checked(c, &ref, payload, &version);
+	if (f == NULL)
+		return;
+	const struct answer *a = run(c, &ref, f, payload, in->ClientContext, str_eq(in->LogType, S("Tail")));
 	if (a == NULL)
 		return;
-	if (a->ok)
-		fill_output(c, a, in, version);
-	else
+	if (!a->ok) {
 		throttled(c, a->error_code);
+		return;
+	}
+	struct buf b;
+	buf_init(&b, c->arena, 0);
+	bool failed = a->error_code.n > 0;
+	for (size_t at = 0; at < a->bytes.n && !failed; at += 1 << 20)
+		frame(&b, "PayloadChunk", "application/octet-stream", str_slice(a->bytes, at, at + (1 << 20)));
+	struct json *end = json_new_object(c->arena);
+	if (failed) {
+		json_set_str(c->arena, end, "ErrorCode", a->error_code);
+		json_set_str(c->arena, end, "ErrorDetails", a->bytes);
+	}
+	if (str_eq(in->LogType, S("Tail")))
+		json_set_str(c->arena, end, "LogResult", base64_encode(c->arena, str_present(a->error_message) ? a->error_message : S("")));
+	frame(&b, "InvokeComplete", "application/json", json_text(c->arena, end));
+	out->StatusCode = SOME_I64(200);
+	out->ExecutedVersion = version;
+	out->ResponseStreamContentType = S("application/vnd.amazon.eventstream");
+	out->EventStream = arena_new_of(c->arena, struct body);
+	out->EventStream->bytes = buf_view(&b);
+	out->EventStream->length = (int64_t)b.n;
 }

@@ -163,6 +163,7 @@ OPERATION(put_recursion);
 OPERATION(get_recursion);
 OPERATION(get_runtime_management);
 OPERATION(invoke);
+OPERATION(invoke_stream);
 OPERATION(create_mapping);
 OPERATION(get_mapping);
 OPERATION(update_mapping);

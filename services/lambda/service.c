@@ -34,6 +34,7 @@ static const struct op ops[] = {
 	ROW(GetPolicy, get_policy, OP_READ),
 	ROW(GetRuntimeManagementConfig, get_runtime_management, OP_READ),
 	ROW(Invoke, invoke, OP_READ),
+	ROW(InvokeWithResponseStream, invoke_stream, OP_READ),
 	ROW(ListAliases, list_aliases, OP_READ),
 	ROW(ListEventSourceMappings, list_mappings, OP_READ),
 	ROW(ListFunctionEventInvokeConfigs, list_event_configs, OP_READ),

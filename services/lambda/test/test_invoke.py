@@ -216,3 +216,14 @@ done
     assert call(name) == ("shell", None)
     assert call(name) == ("shell", None)
     aws.delete_function(FunctionName=name)
+
+
+def test_a_response_stream(aws, python):
+    f = python("def handler(event, context):\n    if event.get('fail'):\n        raise Exception('x')\n    return 'y' * 1500000\n")
+    r = aws.invoke_with_response_stream(FunctionName=f, LogType="Tail")
+    events = list(r["EventStream"])
+    assert r["StatusCode"] == 200 and r["ExecutedVersion"] == "$LATEST"
+    assert b"".join(e["PayloadChunk"]["Payload"] for e in events[:-1]) == b'"' + b"y" * 1500000 + b'"'
+    assert b"REPORT" in base64.b64decode(events[-1]["InvokeComplete"]["LogResult"])
+    end = list(aws.invoke_with_response_stream(FunctionName=f, Payload=b'{"fail": 1}')["EventStream"])[-1]["InvokeComplete"]
+    assert end["ErrorCode"] == "Unhandled" and json.loads(end["ErrorDetails"])["errorMessage"] == "x"
