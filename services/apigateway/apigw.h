@@ -12,7 +12,7 @@
  *   key        <key>                      ApiKey;   keyvalue <value>: the key's id
  *   plan       <plan>                     UsagePlan
  *   plankey    <plan> <key>               UsagePlanKey;   keyplan <key> <plan>: nothing
- *   usage      <plan> <key> <day>         i64 used, i64 left over or added by UpdateUsage
+ *   usage      <plan> <key> <day>    i64: requests of the day;   extra <plan> <key> <day>: i64 granted in the period
  *   account                               Account
  */
 #ifndef TSUBO_APIGW_H
@@ -99,6 +99,7 @@ struct apigateway_DeploymentRecord *deploy(struct call *c, struct apigateway_Res
 	X(UpdateUsagePlan, update_usage_plan) X(DeleteUsagePlan, delete_usage_plan) \
 	X(CreateUsagePlanKey, create_usage_plan_key) X(GetUsagePlanKey, get_usage_plan_key) X(GetUsagePlanKeys, get_usage_plan_keys) \
 	X(DeleteUsagePlanKey, delete_usage_plan_key) \
+	X(GetUsage, get_usage) X(UpdateUsage, update_usage) \
 	X(GetAccount, get_account) X(UpdateAccount, update_account) \
 	X(TagResource, tag_resource) X(UntagResource, untag_resource) X(GetTags, get_tags)
 #define DECLARE(Name, fn) void op_##fn(struct call *c);

@@ -4,6 +4,7 @@ Sources: "Input format of a Lambda function for proxy integration", "Output form
 integration", "Gateway response types for API Gateway", "Usage plans and API keys for REST APIs" (API Gateway developer guide).
 """
 import base64
+import datetime
 import io
 import json
 import zipfile
@@ -237,3 +238,55 @@ def test_an_api_key_opens_a_method_through_its_plan(api, deployed, function, nam
     assert status("wrong" * 8) == 403
     api.update_api_key(apiKey=key["id"], patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
     assert status(key["value"]) == 403
+
+
+def keyed(api, deployed, function, name, **plan):
+    """An API with one keyed method; its address, the key, the plan's id."""
+    api_id, url = deployed({"/": {"get": {**proxy(function("echo")), "security": [{"api_key": []}]}}}, components={"securitySchemes": {
+        "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}})
+    key = api.create_api_key(name=name, enabled=True)
+    plan_id = api.create_usage_plan(name=name, apiStages=[{"apiId": api_id, "stage": "dev"}], **plan)["id"]
+    api.create_usage_plan_key(usagePlanId=plan_id, keyId=key["id"], keyType="API_KEY")
+    return api_id, url, key, plan_id
+
+
+def test_a_plan_throttles(api, deployed, function, name, tsubo):
+    _, url, key, _ = keyed(api, deployed, function, name, throttle={"rateLimit": 0.1, "burstLimit": 2})
+    headers = {"x-api-key": key["value"]}
+    assert [requests.get(url, headers=headers).status_code for _ in range(3)] == [200, 200, 429]
+    r = requests.get(url, headers=headers)
+    assert r.json() == {"message": "Too Many Requests"} and r.headers["x-amzn-ErrorType"] == "TooManyRequestsException"
+    tsubo.turn_clock("+11s")
+    assert [requests.get(url, headers=headers).status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_quota_counts_each_request_once_and_starts_again_with_its_period(api, deployed, function, name, tsubo, eventually):
+    _, url, key, plan = keyed(api, deployed, function, name, quota={"limit": 3, "period": "DAY"})
+    headers = {"x-api-key": key["value"]}
+    assert [requests.get(url, headers=headers).status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert requests.get(url, headers=headers).json() == {"message": "Limit Exceeded"}
+    today = service_day(tsubo)
+
+    def used():
+        return api.get_usage(usagePlanId=plan, startDate=today, endDate=today)["items"][key["id"]]
+    eventually(lambda: used() == [[3, 0]])
+    api.update_usage(usagePlanId=plan, keyId=key["id"], patchOperations=[{"op": "replace", "path": "/remaining", "value": "1"}])
+    assert [requests.get(url, headers=headers).status_code for _ in range(2)] == [200, 429]
+    eventually(lambda: used() == [[4, 0]])
+    tsubo.turn_clock("+1d")
+    assert requests.get(url, headers=headers).status_code == 200
+
+
+def service_day(tsubo):
+    """The service clock's date: what a record made now is stamped with."""
+    made = tsubo.client("apigateway").create_api_key(name="day", enabled=False)
+    return made["createdDate"].astimezone(datetime.timezone.utc).date().isoformat()
+
+
+def test_a_stage_throttles_its_methods(api, deployed, function):
+    api_id, url = deployed({"/a/b": {"get": proxy(function("echo"))}, "/c": {"get": proxy(function("echo"))}})
+    api.update_stage(restApiId=api_id, stageName="dev", patchOperations=[
+        {"op": "replace", "path": "/a~1b/GET/throttling/burstLimit", "value": "1"},
+        {"op": "replace", "path": "/a~1b/GET/throttling/rateLimit", "value": "0.01"}])
+    assert [requests.get(url + "/a/b").status_code for _ in range(2)] == [200, 429]
+    assert [requests.get(url + "/c").status_code for _ in range(3)] == [200, 200, 200]
