@@ -84,7 +84,7 @@ struct apigateway_DeploymentRecord *deploy(struct call *c, struct apigateway_Res
 	X(CreateDeployment, create_deployment) X(GetDeployment, get_deployment) X(GetDeployments, get_deployments) \
 	X(UpdateDeployment, update_deployment) X(DeleteDeployment, delete_deployment) \
 	X(CreateStage, create_stage) X(GetStage, get_stage) X(GetStages, get_stages) X(UpdateStage, update_stage) \
-	X(DeleteStage, delete_stage) \
+	X(DeleteStage, delete_stage) X(FlushStageAuthorizersCache, flush_authorizers) \
 	X(CreateModel, create_model) X(GetModel, get_model) X(GetModels, get_models) X(UpdateModel, update_model) \
 	X(DeleteModel, delete_model) X(CreateRequestValidator, create_validator) X(GetRequestValidator, get_validator) \
 	X(GetRequestValidators, get_validators) X(UpdateRequestValidator, update_validator) X(DeleteRequestValidator, delete_validator) \

@@ -1,7 +1,7 @@
 /* May the caller call this method? The API's resource policy, IAM, Lambda authorizers.
  *
  * Source: "How API Gateway resource policies affect authorization workflow" (developer guide). */
-#include "serve.h"
+#include "authorizer.h"
 
 static bool denied(struct exchange *x, const char *type, const char *message)
 {
@@ -67,5 +67,5 @@ bool admit_caller(struct exchange *x)
 		return false;
 	if (str_eq(type, S("NONE")))
 		return true;
-	return denied(x, "AUTHORIZER_CONFIGURATION_ERROR", "Internal server error");
+	return admit_by_authorizer(x, arn);
 }

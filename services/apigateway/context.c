@@ -39,7 +39,7 @@ static struct str early(struct exchange *x, struct str name)
 		if (str_eq(name, str_c(known[i].name)))
 			return known[i].value;
 	if (str_eq(name, S("error.messageString")))
-		return str_present(x->error_message) ? quoted(x, x->error_message) : STR_NONE;
+		return str_present(x->error_message) ? quoted(x, x->error_message) : str_present(x->error_type) ? S("null") : STR_NONE;
 	if (str_eq(name, S("status")))
 		return x->status > 0 ? number(x, x->status) : STR_NONE;
 	if (str_eq(name, S("responseLength")))

@@ -7,7 +7,7 @@
 static struct str key_sent(struct exchange *x)
 {
 	if (str_eq(x->deployment->Api->apiKeySource, S("AUTHORIZER")))
-		return json_get_str(x->authorizer, "usageIdentifierKey");
+		return x->usage_key;
 	return wire_header(x->c->http, S("x-api-key"));
 }
 

@@ -1,6 +1,7 @@
 /* Deployments, which are snapshots of an API, and stages, which show one of them to the world.
  *
  * The data plane reads deployments only: what is changed in the API is not seen until it is deployed. */
+#include "authorizer.h"
 #include "method.h"
 
 /* ---- deployments ---- */
@@ -271,4 +272,11 @@ void op_delete_stage(struct call *c)
 		}
 	}
 	call_del(c, part_key(c, "stage", in->restApiId, in->stageName));
+}
+
+void op_flush_authorizers(struct call *c)
+{
+	const struct apigateway_FlushStageAuthorizersCacheRequest *in = c->in;
+	if (stage_need(c, in->restApiId, in->stageName) != NULL)
+		authorizer_cache_flush(c, in->restApiId, in->stageName);
 }

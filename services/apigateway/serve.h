@@ -21,6 +21,7 @@ struct exchange {
 	size_t n_path_params;
 	struct str key_value, key_id, plan_id; /* API key, when one was asked for */
 	struct str principal_id;    /* of a Lambda authorizer */
+	struct str usage_key;       /* the API key that it named */
 	struct json *authorizer;    /* its context: object of scalars; NULL: none */
 	struct str error_message, error_type; /* gateway responses */
 	struct str validation_error;
@@ -55,7 +56,7 @@ struct str with_stage_variables(struct exchange *x, struct str text);
 /* ---- answer.c ---- */
 void add_header(struct exchange *x, struct str name, struct str value);
 void set_header(struct exchange *x, struct str name, struct str value); /* instead of those of the name */
-/* The gateway response of a type ("THROTTLED"), as the API has put it or AWS's own. */
+/* The gateway response of a type ("THROTTLED"), as the API has put it or AWS's own. message NULL: null, as AWS says it. */
 void gateway_answer(struct exchange *x, const char *type, const char *message);
 /* With another status than the type's own. */
 void gateway_answer_as(struct exchange *x, const char *type, int status, const char *message);

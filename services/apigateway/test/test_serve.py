@@ -5,102 +5,12 @@ integration", "Gateway response types for API Gateway", "Usage plans and API key
 """
 import base64
 import datetime
-import io
 import json
-import zipfile
 
-import pytest
 import requests
 
-ROLE_TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
-                                                               "Principal": {"Service": "lambda.amazonaws.com"}}]})
-CODE = '''
-import json, time
-def echo(event, context):
-    return {"statusCode": 200, "body": json.dumps(event)}
-def answers(event, context):
-    return json.loads(event["body"])
-def sleeps(event, context):
-    time.sleep(3)
-    return {"statusCode": 200}
-def fails(event, context):
-    raise ValueError("no")
-def token_authorizer(event, context):
-    token = event["authorizationToken"]
-    if token == "broken":
-        return {"nothing": True}
-    if token == "unauthorized":
-        raise Exception("Unauthorized")
-    effect = "Allow" if token == "allow" else "Deny"
-    return {"principalId": "someone", "context": {"n": 7, "s": "text", "at": str(time.time())},
-            "policyDocument": {"Version": "2012-10-17", "Statement": [
-                {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}]}}
-def request_authorizer(event, context):
-    who = (event["queryStringParameters"] or {}).get("who")
-    return {"principalId": who, "usageIdentifierKey": event["headers"].get("x-use-key", ""),
-            "policyDocument": {"Version": "2012-10-17", "Statement": [
-                {"Action": "execute-api:*", "Effect": "Allow" if who == "me" else "Deny", "Resource": "*"}]}}
-'''
 
-
-def archive():
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as z:
-        z.writestr("app.py", CODE)
-    return data.getvalue()
-
-
-@pytest.fixture(scope="module")
-def role(client):
-    client("iam").create_role(RoleName="apigw-test-function", AssumeRolePolicyDocument=ROLE_TRUST)
-    return "arn:aws:iam::000000000000:role/apigw-test-function"
-
-
-@pytest.fixture(scope="module")
-def function(client, role):
-    """function("echo") is the ARN of a function that API Gateway may invoke."""
-    made = {}
-
-    def make(handler, allowed=True):
-        name = f"apigw-{handler}-{'yes' if allowed else 'no'}"
-        if name not in made:
-            made[name] = client("lambda").create_function(
-                FunctionName=name, Runtime="python3.11", Role=role, Handler=f"app.{handler}", Code={"ZipFile": archive()},
-                Timeout=10)["FunctionArn"]
-            if allowed:
-                client("lambda").add_permission(FunctionName=name, StatementId="api", Action="lambda:InvokeFunction",
-                                                Principal="apigateway.amazonaws.com",
-                                                SourceArn="arn:aws:execute-api:us-east-1:000000000000:*/*/*")
-        return made[name]
-    return make
-
-
-def uri(arn):
-    return f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations"
-
-
-def proxy(arn, **more):
-    return {"x-amazon-apigateway-integration": {"type": "aws_proxy", "httpMethod": "POST", "uri": uri(arn), **more}}
-
-
-@pytest.fixture
-def api(client):
-    return client("apigateway")
-
-
-@pytest.fixture
-def deployed(client, tsubo, name):
-    """deployed(paths, **document) imports and deploys an API at stage "dev"; returns its id and its address."""
-    def make(paths, variables=None, **document):
-        gateway = client("apigateway")
-        body = {"openapi": "3.0.1", "info": {"title": name, "version": "1"}, "paths": paths, **document}
-        api_id = gateway.import_rest_api(body=json.dumps(body))["id"]
-        gateway.create_deployment(restApiId=api_id, stageName="dev", variables=variables or {})
-        return api_id, f"{tsubo.url}/_aws/execute-api/{api_id}/dev"
-    return make
-
-
-def test_a_function_gets_the_event_of_payload_1_0(deployed, function):
+def test_a_function_gets_the_event_of_payload_1_0(deployed, function, proxy):
     api_id, url = deployed({"/items/{id}": {"get": proxy(function("echo")), "post": proxy(function("echo"))}}, variables={"v": "1"})
     r = requests.get(url + "/items/a%20b?x=1&x=2&y=", headers={"X-Some": "thing", "User-Agent": "tester"})
     assert r.status_code == 200 and r.headers["Content-Type"] == "application/json"
@@ -123,7 +33,7 @@ def test_a_function_gets_the_event_of_payload_1_0(deployed, function):
     assert e["body"] == "hällo" and e["queryStringParameters"] is None and e["httpMethod"] == "POST"
 
 
-def test_an_api_has_its_own_host_name(deployed, function, tsubo):
+def test_an_api_has_its_own_host_name(deployed, function, proxy, tsubo):
     api_id, _ = deployed({"/": {"get": proxy(function("echo"))}})
     r = requests.get(f"{tsubo.url}/dev", headers={"Host": f"{api_id}.execute-api.us-east-1.localhost:{tsubo.port}"})
     assert r.status_code == 200
@@ -131,7 +41,7 @@ def test_an_api_has_its_own_host_name(deployed, function, tsubo):
     assert r.json()["path"] == "/" and r.json()["requestContext"]["domainPrefix"] == api_id
 
 
-def test_what_the_function_says_is_answered(deployed, function):
+def test_what_the_function_says_is_answered(deployed, function, proxy):
     _, url = deployed({"/": {"post": proxy(function("answers"))}})
 
     def say(**answer):
@@ -149,7 +59,7 @@ def test_what_the_function_says_is_answered(deployed, function):
         assert r.headers["x-amzn-ErrorType"] == "InternalServerErrorException"
 
 
-def test_binary_media_types_go_both_ways(deployed, function):
+def test_binary_media_types_go_both_ways(deployed, function, proxy):
     _, url = deployed({"/echo": {"post": proxy(function("echo"))}, "/answers": {"post": proxy(function("answers"))}},
                       **{"x-amazon-apigateway-binary-media-types": ["image/png", "application/pdf"]})
     e = requests.post(url + "/echo", data=b"\x89PNG", headers={"Content-Type": "image/png"}).json()
@@ -158,20 +68,20 @@ def test_binary_media_types_go_both_ways(deployed, function):
     assert r.content == b"\x00\x01"
 
 
-def test_a_function_that_fails_is_502_and_one_that_may_not_be_invoked_500(deployed, function):
+def test_a_function_that_fails_is_502_and_one_that_may_not_be_invoked_500(deployed, function, proxy):
     _, url = deployed({"/fails": {"get": proxy(function("fails"))}, "/no": {"get": proxy(function("echo", allowed=False))}})
     assert requests.get(url + "/fails").status_code == 502
     r = requests.get(url + "/no")
     assert r.status_code == 500 and r.json() == {"message": "Internal server error"}
 
 
-def test_an_integration_that_takes_too_long_is_504(deployed, function):
+def test_an_integration_that_takes_too_long_is_504(deployed, function, proxy):
     _, url = deployed({"/": {"get": proxy(function("sleeps"), timeoutInMillis=300)}})
     r = requests.get(url)
     assert r.status_code == 504 and r.json() == {"message": "Endpoint request timed out"}
 
 
-def test_the_closest_path_is_chosen(deployed, function):
+def test_the_closest_path_is_chosen(deployed, function, proxy):
     echo = proxy(function("echo"))
     _, url = deployed({"/a/b": {"get": echo}, "/a/{x}": {"get": echo}, "/{proxy+}": {"x-amazon-apigateway-any-method": echo},
                        "/a/{x}/c": {"get": echo}})
@@ -188,7 +98,7 @@ def test_the_closest_path_is_chosen(deployed, function):
     assert resource("/a/b", "POST") == 403
 
 
-def test_what_is_not_there_is_403(deployed, function, tsubo):
+def test_what_is_not_there_is_403(deployed, function, proxy, tsubo):
     api_id, url = deployed({"/there": {"get": proxy(function("echo"))}})
     r = requests.get(url + "/not-there")
     assert r.status_code == 403 and r.json() == {"message": "Missing Authentication Token"}
@@ -198,7 +108,7 @@ def test_what_is_not_there_is_403(deployed, function, tsubo):
         assert r.status_code == 403 and r.json() == {"message": "Forbidden"}
 
 
-def test_the_deployed_snapshot_is_served_until_the_next_deployment(api, deployed, function):
+def test_the_deployed_snapshot_is_served_until_the_next_deployment(api, deployed, function, proxy):
     api_id, url = deployed({"/one": {"get": proxy(function("echo"))}})
     body = {"openapi": "3.0.1", "info": {"title": "x"}, "paths": {"/two": {"get": proxy(function("echo"))}}}
     api.put_rest_api(restApiId=api_id, mode="overwrite", body=json.dumps(body))
@@ -219,7 +129,7 @@ def test_preflight_as_sam_writes_it(deployed):
     assert r.headers["Access-Control-Allow-Methods"] == "GET,OPTIONS" and r.text == "{}\n"
 
 
-def test_an_api_key_opens_a_method_through_its_plan(api, deployed, function, name):
+def test_an_api_key_opens_a_method_through_its_plan(api, deployed, function, proxy, name):
     method = {**proxy(function("echo")), "security": [{"api_key": []}]}
     api_id, url = deployed({"/": {"get": method}}, components={"securitySchemes": {
         "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}})
@@ -240,7 +150,7 @@ def test_an_api_key_opens_a_method_through_its_plan(api, deployed, function, nam
     assert status(key["value"]) == 403
 
 
-def keyed(api, deployed, function, name, **plan):
+def keyed(api, deployed, function, proxy, name, **plan):
     """An API with one keyed method; its address, the key, the plan's id."""
     api_id, url = deployed({"/": {"get": {**proxy(function("echo")), "security": [{"api_key": []}]}}}, components={"securitySchemes": {
         "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}})
@@ -250,8 +160,8 @@ def keyed(api, deployed, function, name, **plan):
     return api_id, url, key, plan_id
 
 
-def test_a_plan_throttles(api, deployed, function, name, tsubo):
-    _, url, key, _ = keyed(api, deployed, function, name, throttle={"rateLimit": 0.1, "burstLimit": 2})
+def test_a_plan_throttles(api, deployed, function, proxy, name, tsubo):
+    _, url, key, _ = keyed(api, deployed, function, proxy, name, throttle={"rateLimit": 0.1, "burstLimit": 2})
     headers = {"x-api-key": key["value"]}
     assert [requests.get(url, headers=headers).status_code for _ in range(3)] == [200, 200, 429]
     r = requests.get(url, headers=headers)
@@ -260,8 +170,8 @@ def test_a_plan_throttles(api, deployed, function, name, tsubo):
     assert [requests.get(url, headers=headers).status_code for _ in range(2)] == [200, 429]
 
 
-def test_a_quota_counts_each_request_once_and_starts_again_with_its_period(api, deployed, function, name, tsubo, eventually):
-    _, url, key, plan = keyed(api, deployed, function, name, quota={"limit": 3, "period": "DAY"})
+def test_a_quota_counts_each_request_once_and_starts_again_with_its_period(api, deployed, function, proxy, name, tsubo, eventually):
+    _, url, key, plan = keyed(api, deployed, function, proxy, name, quota={"limit": 3, "period": "DAY"})
     headers = {"x-api-key": key["value"]}
     assert [requests.get(url, headers=headers).status_code for _ in range(4)] == [200, 200, 200, 429]
     assert requests.get(url, headers=headers).json() == {"message": "Limit Exceeded"}
@@ -283,7 +193,7 @@ def service_day(tsubo):
     return made["createdDate"].astimezone(datetime.timezone.utc).date().isoformat()
 
 
-def test_a_stage_throttles_its_methods(api, deployed, function):
+def test_a_stage_throttles_its_methods(api, deployed, function, proxy):
     api_id, url = deployed({"/a/b": {"get": proxy(function("echo"))}, "/c": {"get": proxy(function("echo"))}})
     api.update_stage(restApiId=api_id, stageName="dev", patchOperations=[
         {"op": "replace", "path": "/a~1b/GET/throttling/burstLimit", "value": "1"},
