@@ -172,12 +172,45 @@ static void sweep(void *block)
 
 void data_drop(struct call *c, const struct s3_StoredPart *p)
 {
+	for (uint32_t i = 0; i < p->Pieces.n; i++)
+		data_drop(c, LIST_AT(p->Pieces, struct s3_StoredPart, i));
 	if (p->Row.set)
 		call_del(c, row_key(c, p->Row.v));
 	if (!str_present(p->Blob))
 		return;
 	blob_release(c->txn, blob_of(p));
 	call_effect(c, sweep, 0);
+}
+
+/* Parts that lie one after the other, cut to [start, start+length). */
+static bool share_pieces(struct call *c, const struct list *parts, const struct sse_key *from_key, const struct sse_key *k, int64_t start,
+                         int64_t length, struct s3_StoredPart *p)
+{
+	int64_t at = 0, end = start + length;
+	p->Pieces = LIST_OF(c->arena, struct s3_StoredPart, parts->n);
+	p->Pieces.n = 0;
+	for (uint32_t i = 0; i < parts->n; i++) {
+		const struct s3_StoredPart *one = LIST_AT(*parts, struct s3_StoredPart, i);
+		int64_t from = start > at ? start - at : 0, to = end - at < one->Size.v ? end - at : one->Size.v;
+		at += one->Size.v;
+		if (from >= to)
+			continue;
+		const struct s3_StoredPart *copy = data_share(c, one, from_key, k, from, to - from);
+		if (copy == NULL)
+			return false;
+		((struct s3_StoredPart *)p->Pieces.v)[p->Pieces.n++] = *copy;
+	}
+	return true;
+}
+
+struct s3_StoredPart *data_share_parts(struct call *c, const struct list *parts, const struct sse_key *from_key, const struct sse_key *k,
+                                       int64_t start, int64_t length)
+{
+	struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
+	p->Modified = SOME_TIME(c->now_ms);
+	p->Size = SOME_I64(length);
+	p->Start = SOME_I64(0);
+	return share_pieces(c, parts, from_key, k, start, length, p) ? p : NULL;
 }
 
 struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *from, const struct sse_key *from_key, const struct sse_key *k,
@@ -189,6 +222,8 @@ struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *fro
 	*p = *from;
 	p->Modified = SOME_TIME(c->now_ms);
 	p->Size = SOME_I64(length);
+	if (from->Pieces.n > 0)
+		return share_pieces(c, &from->Pieces, from_key, k, start, length, p) ? p : NULL;
 	p->Start = SOME_I64(from->Start.v + start);
 	if (from->Size.v == 0)
 		return p;
@@ -239,29 +274,47 @@ struct list object_parts(struct call *c, const struct s3_StoredObject *o)
 	return all->Parts;
 }
 
+/* The stretch [start, end) of parts that lie one after the other, added to the body. */
+struct stretch { struct body_part *v; size_t n, cap; int64_t at, start, end; };
+
+static bool add_parts(struct call *c, const struct list *parts, const struct sse_key *k, struct stretch *s)
+{
+	for (uint32_t i = 0; i < parts->n; i++) {
+		const struct s3_StoredPart *p = LIST_AT(*parts, struct s3_StoredPart, i);
+		if (p->Pieces.n > 0) {
+			if (!add_parts(c, &p->Pieces, k, s))
+				return false;
+			continue;
+		}
+		int64_t from = s->start > s->at ? s->start - s->at : 0, to = s->end - s->at < p->Size.v ? s->end - s->at : p->Size.v;
+		s->at += p->Size.v;
+		if (from >= to)
+			continue;
+		if (s->n == s->cap) {
+			s->v = arena_grow(c->arena, s->v, sizeof *s->v, s->cap, s->cap * 2 + 4);
+			s->cap = s->cap * 2 + 4;
+		}
+		if (!data_part(c, p, k, from, to - from, &s->v[s->n]))
+			return false;
+		s->n++;
+	}
+	return true;
+}
+
 struct body *data_body(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k, int64_t start, int64_t length)
 {
 	struct body *b = arena_new_of(c->arena, struct body);
 	struct list parts = object_parts(c, o);
-	struct body_part *v = arena_array(c->arena, struct body_part, parts.n);
-	int64_t at = 0, end = start + length;
+	struct stretch s = {.start = start, .end = start + length};
 	b->bytes = S("");
-	for (uint32_t i = 0; i < parts.n && length > 0; i++) {
-		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
-		int64_t from = start > at ? start - at : 0, to = end - at < p->Size.v ? end - at : p->Size.v;
-		at += p->Size.v;
-		if (from >= to)
-			continue;
-		if (!data_part(c, p, k, from, to - from, &v[b->n_parts]))
-			return NULL;
-		b->n_parts++;
-	}
+	if (length > 0 && !add_parts(c, &parts, k, &s))
+		return NULL;
 	b->length = length;
-	if (b->n_parts == 1 && v[0].blob[0] == '\0') {
-		b->bytes = v[0].bytes;
-		b->n_parts = 0;
-	} else if (b->n_parts > 0) {
-		b->parts = v;
+	if (s.n == 1 && s.v[0].blob[0] == '\0') {
+		b->bytes = s.v[0].bytes;
+	} else if (s.n > 0) {
+		b->parts = s.v;
+		b->n_parts = s.n;
 		b->bytes = STR_NONE;
 	}
 	return b;

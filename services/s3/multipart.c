@@ -172,28 +172,33 @@ static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *i
 	return customer_key_fits(c, s->o, &s->key) && copy_range(c, in->CopySourceRange, s->o->Size.v, &s->start, &s->length);
 }
 
-/* One stored part must hold the whole range: its bytes are shared, not read. What it does not have is a digest of just
- * these bytes, so one is made up of what they are: the source's tag and the range. */
+/* The bytes are shared, not read. What a piece of a part does not have is a digest of just these bytes, so one is made up of
+ * what they are: the source's tag and the range. */
 static struct s3_StoredPart *share_range(struct call *c, const struct part_source *s, const struct sse_key *k)
 {
 	struct list parts = object_parts(c, s->o);
+	struct s3_StoredPart *copy = NULL;
 	int64_t at = 0;
-	for (uint32_t i = 0; i < parts.n; i++) {
+	bool whole = false;
+	for (uint32_t i = 0; i < parts.n && copy == NULL; i++) {
 		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
 		if (s->start >= at && s->start + s->length <= at + p->Size.v) {
-			struct s3_StoredPart *copy = data_share(c, p, &s->key, k, s->start - at, s->length);
-			if (copy != NULL && s->length != p->Size.v) {
-				copy->Digest = md5_hex(c->arena, arena_printf(c->arena, "%.*s:%lld:%lld", STR_ARG(p->Digest), (long long)s->start, (long long)s->length));
-				copy->Sum = STR_NONE;
-			} else if (copy != NULL && !str_present(copy->Sum) && parts.n == 1) {
+			whole = s->length == p->Size.v;
+			copy = data_share(c, p, &s->key, k, s->start - at, s->length);
+			if (copy == NULL)
+				return NULL;
+			if (whole && !str_present(copy->Sum) && parts.n == 1)
 				copy->Sum = s->o->Sum;
-			}
-			return copy;
 		}
 		at += p->Size.v;
 	}
-	call_unsupported(c, "tsubo does not copy a range that crosses the parts of a multipart object into one part");
-	return NULL;
+	if (copy == NULL)
+		copy = data_share_parts(c, &parts, &s->key, k, s->start, s->length);
+	if (copy == NULL || whole)
+		return copy;
+	copy->Digest = md5_hex(c->arena, arena_printf(c->arena, "%.*s:%lld:%lld", STR_ARG(s->o->Tag), (long long)s->start, (long long)s->length));
+	copy->Sum = STR_NONE;
+	return copy;
 }
 
 void op_UploadPartCopy(struct call *c)

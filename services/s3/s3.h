@@ -73,6 +73,9 @@ struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const s
 /* The same bytes a second time (a copy), under the other key. */
 struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *from, const struct sse_key *from_key, const struct sse_key *k,
                                  int64_t start, int64_t length);
+/* A stretch of several parts that lie one after the other, as one part without a digest. */
+struct s3_StoredPart *data_share_parts(struct call *c, const struct list *parts, const struct sse_key *from_key, const struct sse_key *k,
+                                       int64_t start, int64_t length);
 /* Give a part's bytes back. */
 void data_drop(struct call *c, const struct s3_StoredPart *p);
 /* The stretch [start, start+length) of a part, ready to be sent. false: the key does not fit (c failed). */

@@ -245,6 +245,17 @@ def test_upload_part_copy(s3, bucket):
     assert body(s3, bucket, "k") == data
 
 
+def test_managed_copy_with_parts_of_another_size(s3, bucket):
+    data = os.urandom(17_000_000)
+    s3.upload_fileobj(io.BytesIO(data), bucket, "src", Config=TransferConfig(multipart_chunksize=6 << 20, multipart_threshold=5 << 20))
+    s3.copy({"Bucket": bucket, "Key": "src"}, bucket, "k", Config=TransferConfig(multipart_chunksize=5 << 20, multipart_threshold=5 << 20))
+    s3.copy({"Bucket": bucket, "Key": "k"}, bucket, "again", Config=TransferConfig(multipart_chunksize=7 << 20, multipart_threshold=5 << 20))
+    for key in ("src", "k"):
+        s3.delete_object(Bucket=bucket, Key=key)
+    assert body(s3, bucket, "again") == data
+    assert body(s3, bucket, "again", Range="bytes=5242000-7000000") == data[5242000:7000001]
+
+
 @pytest.mark.parametrize("version", ["s3", "s3v4"])
 def test_presigned(client, bucket, version):
     s3 = client("s3", signature_version=version)
