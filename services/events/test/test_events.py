@@ -299,25 +299,36 @@ def zipped(source):
     return b.getvalue()
 
 
-def test_a_scheduled_function_is_invoked_when_its_policy_lets_the_rule(fresh):
-    """The function puts what it got into the queue."""
-    iam, lambda_ = fresh.server.client("iam"), fresh.server.client("lambda")
+def function(server, name):
+    """A function that prints what it gets; its ARN."""
+    iam, lambda_ = server.client("iam"), server.client("lambda")
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
-    role = iam.create_role(RoleName=fresh.name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=fresh.name, PolicyName="p", PolicyDocument=json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}))
-    source = ("import boto3, json, os\n"
-              "def handler(event, context):\n"
-              "    boto3.client('sqs').send_message(QueueUrl=os.environ['QUEUE'], MessageBody=json.dumps(event))\n")
-    arn = lambda_.create_function(FunctionName=fresh.name, Runtime="python3.12", Role=role, Handler="f.handler", Timeout=30,
-                                  Code={"ZipFile": zipped(source)}, Environment={"Variables": {"QUEUE": fresh.queue}})["FunctionArn"]
-    lambda_.get_waiter("function_active_v2").wait(FunctionName=fresh.name)
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}]}))
+    source = "import json\n\ndef handler(event, context):\n    print('GOT ' + json.dumps(event))\n"
+    arn = lambda_.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler="f.handler", Timeout=30,
+                                  Code={"ZipFile": zipped(source)})["FunctionArn"]
+    lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
+    return arn
+
+
+def printed(server, name):
+    logs = server.client("logs")
+    if not logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]:
+        return []
+    events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="GOT")["events"]
+    return [json.loads(e["message"][4:]) for e in events]
+
+
+def test_a_scheduled_function_is_invoked_when_its_policy_lets_the_rule(fresh, eventually):
+    arn, lambda_ = function(fresh.server, fresh.name), fresh.server.client("lambda")
     rule = fresh.events.put_rule(Name=fresh.name, ScheduleExpression="rate(1 hour)")["RuleArn"]
     fresh.events.put_targets(Rule=fresh.name, Targets=[{"Id": "f", "Arn": arn, "DeadLetterConfig": {"Arn": fresh.queue_arn}}])
     fresh.server.turn_clock("+61m")
-    denied = fresh.receive(wait=1)[0]["MessageAttributes"]
+    denied = fresh.receive()[0]["MessageAttributes"]
     assert denied["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"  # the function's policy does not know the rule
     lambda_.add_permission(FunctionName=fresh.name, StatementId="s", Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=rule)
     fresh.server.turn_clock("+61m")
-    got = fresh.events_received(wait=20)
+    got = eventually(lambda: printed(fresh.server, fresh.name))
     assert got[0]["detail-type"] == "Scheduled Event" and got[0]["resources"] == [rule]
