@@ -57,7 +57,7 @@ static struct json *rule_input(struct cfn_resource *r, const char *name_member)
 	struct arena *a = r->c->arena;
 	struct json *in = json_new_object(a);
 	ptrdiff_t bar = str_rfind(r->physical_id, '|');
-	json_set_str(a, in, name_member, str_slice(r->physical_id, (size_t)(bar + 1), r->physical_id.n));
+	json_set(a, in, str_c(name_member), json_new_str(a, str_slice(r->physical_id, (size_t)(bar + 1), r->physical_id.n)));
 	if (bar >= 0)
 		json_set_str(a, in, "EventBusName", str_slice(r->physical_id, 0, (size_t)bar));
 	return in;

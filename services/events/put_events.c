@@ -45,6 +45,8 @@ void access_put_events(struct call *c)
 			keys[x.n_keys++] = (struct condition_key){S("events:detail-type"), &e->DetailType, 1};
 		struct events_BusRecord *b = bus_get(c, p.name);
 		x.resource_policy = b != NULL ? b->Policy : STR_NONE;
+		if (!str_eq(c->who->account, c->account))
+			x.resource_account = c->account; /* asked by put_elsewhere on behalf of another account */
 		authorize(c, NULL, bus_arn(c, p.name), &x);
 	}
 }

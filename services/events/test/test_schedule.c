@@ -45,8 +45,10 @@ static void rates_fire(void **state UNUSED)
 
 static void refused(void **state UNUSED)
 {
-	static const char *const all[] = {"", "rate", "rate(", "rate(1 minute", "rate(1 minutes)", "rate(2 minute)", "rate(0 minutes)", "rate(-1 minutes)",
-		"rate(1.5 hours)", "rate(9999999999 days)", "cron()", "cron(* * * * *)", "cron(* * * * * *)", "cron(* * ? * ? *)", "cron(60 * * * ? *)",
+	static const char *const all[] = {"", "rate", "rate(", "rate(1 minute", "rate(1 minutes)", "rate(2 minute)", "rate(0 minutes)",
+		"rate(-1 minutes)",
+		"rate(1.5 hours)", "rate(9999999999 days)", "cron()", "cron(* * * * *)", "cron(* * * * * *)", "cron(* * ? * ? *)",
+		"cron(60 * * * ? *)",
 		"cron(0 24 * * ? *)", "cron(0 0 0 * ? *)", "cron(0 0 32 * ? *)", "cron(0 0 * 13 ? *)", "cron(0 0 ? * 8 *)", "cron(0 0 ? * 0 *)",
 		"cron(0 0 * * ? 1969)", "cron(0/0 * * * ? *)", "cron(0, * * * ? *)", "cron(a * * * ? *)", "cron(0 0 ? * 2#6 *)", "cron(0 0 32W * ? *)",
 		"cron(0 0 ? * 2# *)", "cron(0 0 * * ? * *)", "at(2026-11-21T00:00:00)", "cron(5-1-2 * * * ? *)"};

@@ -5,7 +5,15 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from test_events import ACCOUNT, Place, allow_rules, code, fresh, message, place  # noqa: F401
+ACCOUNT = "000000000000"
+
+
+def code(e):
+    return e.value.response["Error"]["Code"]
+
+
+def message(e):
+    return e.value.response["Error"]["Message"]
 
 
 def test_a_bus_is_made_described_listed_and_deleted(place):
@@ -116,7 +124,7 @@ def test_a_target_with_a_role_acts_as_that_role(place):
 
 def test_a_fifo_queue_needs_a_group(place):
     url = place.sqs.create_queue(QueueName=place.name + ".fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"})["QueueUrl"]
-    arn = allow_rules(place.sqs, url)
+    arn = place.allow(url)
     place.events.put_rule(Name=place.name, EventPattern=json.dumps({"source": [place.name]}))
     with pytest.raises(ClientError) as e:
         place.events.put_targets(Rule=place.name, Targets=[{"Id": "f", "Arn": arn}])
@@ -131,7 +139,7 @@ def test_what_fails_for_now_is_tried_again_and_then_given_up(fresh):
     """A FIFO queue without content-based deduplication refuses messages without an id: not for ever, as far as a sender knows."""
     url = fresh.sqs.create_queue(QueueName=fresh.name + ".fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     fresh.events.put_rule(Name=fresh.name, EventPattern=json.dumps({"source": [fresh.name]}))
-    target = {"Id": "f", "Arn": allow_rules(fresh.sqs, url), "SqsParameters": {"MessageGroupId": "g"},
+    target = {"Id": "f", "Arn": fresh.allow(url), "SqsParameters": {"MessageGroupId": "g"},
               "DeadLetterConfig": {"Arn": fresh.queue_arn}}
     fresh.events.put_targets(Rule=fresh.name, Targets=[{**target, "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}}])
     fresh.put({})

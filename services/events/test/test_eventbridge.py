@@ -17,68 +17,6 @@ def message(e):
     return e.value.response["Error"]["Message"]
 
 
-def allow_rules(sqs, url):
-    """The queue policy that the User Guide gives for events.amazonaws.com."""
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
-                                                      "Action": "sqs:SendMessage", "Resource": arn}]}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    return arn
-
-
-class Place:
-    """A tsubo with an events client, an SQS client and a queue that rules may send to."""
-
-    def __init__(self, server, name):
-        self.server, self.name = server, name
-        self.events, self.sqs = server.client("events"), server.client("sqs")
-        self.queue = self.sqs.create_queue(QueueName=name)["QueueUrl"]
-        self.queue_arn = allow_rules(self.sqs, self.queue)
-
-    def rule(self, pattern=None, bus="default", **target):
-        self.events.put_rule(Name=self.name, EventBusName=bus, EventPattern=json.dumps(pattern or {"source": [self.name]}))
-        return self.target(bus=bus, **target)
-
-    def target(self, bus="default", **target):
-        answer = self.events.put_targets(Rule=self.name, EventBusName=bus, Targets=[{"Id": "1", "Arn": self.queue_arn, **target}])
-        assert answer["FailedEntryCount"] == 0, answer
-        return self
-
-    def put(self, detail, bus=None, **entry):
-        entry = {"Source": self.name, "DetailType": "t", "Detail": json.dumps(detail), **entry}
-        if bus:
-            entry["EventBusName"] = bus
-        answer = self.events.put_events(Entries=[entry])
-        assert answer["FailedEntryCount"] == 0, answer
-        return answer["Entries"][0]["EventId"]
-
-    def receive(self, n=1, wait=5, queue=None):
-        """n messages' bodies, or what came in time."""
-        got = []
-        while len(got) < n:
-            page = self.sqs.receive_message(QueueUrl=queue or self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=wait,
-                                            MessageAttributeNames=["All"]).get("Messages", [])
-            if not page:
-                break
-            for m in page:
-                self.sqs.delete_message(QueueUrl=queue or self.queue, ReceiptHandle=m["ReceiptHandle"])
-            got += page
-        return got
-
-    def events_received(self, n=1, wait=5):
-        return [json.loads(m["Body"]) for m in self.receive(n, wait)]
-
-
-@pytest.fixture
-def place(tsubo, name):
-    return Place(tsubo, name)
-
-
-@pytest.fixture
-def fresh(fresh_tsubo, name):
-    return Place(fresh_tsubo, name)
-
-
 # ---- rules ----
 
 def test_a_rule_is_put_described_listed_switched_and_deleted(place):
@@ -270,7 +208,7 @@ def test_inputs(place, given, expected):
 
 def test_without_permission_the_event_goes_to_the_dead_letter_queue_at_once(place):
     dlq = place.sqs.create_queue(QueueName=place.name + "-dlq")["QueueUrl"]
-    dlq_arn = allow_rules(place.sqs, dlq)
+    dlq_arn = place.allow(dlq)
     place.sqs.set_queue_attributes(QueueUrl=place.queue, Attributes={"Policy": ""})
     place.rule(DeadLetterConfig={"Arn": dlq_arn})
     event_id = place.put({"x": 1})
@@ -284,7 +222,7 @@ def test_without_permission_the_event_goes_to_the_dead_letter_queue_at_once(plac
 
 def test_a_target_that_is_gone_goes_to_the_dead_letter_queue(place):
     dlq = place.sqs.create_queue(QueueName=place.name + "-dlq")["QueueUrl"]
-    place.rule(DeadLetterConfig={"Arn": allow_rules(place.sqs, dlq)})
+    place.rule(DeadLetterConfig={"Arn": place.allow(dlq)})
     place.sqs.delete_queue(QueueUrl=place.queue)
     place.put({})
     assert place.receive(queue=dlq)[0]["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
