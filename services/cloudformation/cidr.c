@@ -31,7 +31,8 @@ struct json *intrinsics_cidr(struct intrinsics *x, struct str block, int64_t cou
 		return intrinsics_fail(x, "Template error: Fn::Cidr count must be between 1 and 256, cidrBits between 1 and 128");
 	int64_t room = width - prefix - bits;
 	if (room < 0 || (room < 9 && count > (INT64_C(1) << room)))
-		return intrinsics_fail(x, "Template error: Fn::Cidr cannot make %lld subnets of %lld bits from %.*s", (long long)count, (long long)bits, STR_ARG(block));
+		return intrinsics_fail(x, "Template error: Fn::Cidr cannot make %lld subnets of %lld bits from %.*s", (long long)count,
+			(long long)bits, STR_ARG(block));
 	for (int64_t bit = prefix; bit < width; bit++)
 		address[bit / 8] = (unsigned char)(address[bit / 8] & ~(0x80u >> (bit % 8)));
 	struct json *list = json_new_array(x->a);

@@ -82,7 +82,8 @@ static enum cfn_status take_answer(struct cfn_resource *r, struct str text, bool
 		r->physical_id = arena_dup(a, id);
 	if (!is(json_get_str(answer, "Status"), "SUCCESS")) {
 		struct str reason = arena_dup(a, why.n > 0 ? why : S("the function gave no reason"));
-		return cfn_fail(r, "Received response status [FAILED] from custom resource. Message returned: %.*s (RequestId: %.*s)", STR_ARG(reason), STR_ARG(r->client_token));
+		return cfn_fail(r, "Received response status [FAILED] from custom resource. Message returned: %.*s (RequestId: %.*s)",
+			STR_ARG(reason), STR_ARG(r->client_token));
 	}
 	if (removing)
 		return CFN_DONE;
@@ -109,7 +110,8 @@ static enum cfn_status ask_or_take(struct cfn_resource *r, const char *request)
 		return CFN_AGAIN;
 	}
 	call_del(c, response_key(c, token));
-	return cfn_fail(r, "CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId [%.*s].", STR_ARG(r->client_token));
+	return cfn_fail(r, "CloudFormation did not receive a response from your Custom Resource. Please check your logs for requestId "
+		"[%.*s].", STR_ARG(r->client_token));
 }
 
 enum cfn_status custom_create(struct cfn_resource *r) { return ask_or_take(r, "Create"); }

@@ -240,7 +240,8 @@ void engine_delete(struct call *c, struct cloudformation_StackRecord *s)
 	stack_set_status(c, s, "DELETE_IN_PROGRESS", str_present(s->ParentId) ? STR_NONE : S("User Initiated"));
 	name = finish_export_in_use(c, s, &user);
 	if (str_present(name)) {
-		stack_set_status(c, s, "DELETE_FAILED", arena_printf(c->arena, "Export %.*s cannot be deleted as it is in use by %.*s", STR_ARG(name), STR_ARG(user)));
+		stack_set_status(c, s, "DELETE_FAILED", arena_printf(c->arena, "Export %.*s cannot be deleted as it is in use by %.*s",
+			STR_ARG(name), STR_ARG(user)));
 		s->Phase = STR_NONE;
 		stack_save(c, s);
 		return;
@@ -478,7 +479,8 @@ static void end_phase(struct call *c, struct cloudformation_StackRecord *s, stru
 			end_operation(c, s, "ROLLBACK_COMPLETE", STR_NONE);
 	} else if (is(s->Phase, "RESTORE")) {
 		if (str_present(names))
-			end_operation(c, s, "UPDATE_ROLLBACK_FAILED", arena_printf(c->arena, "The following resource(s) failed to update: [%.*s]. ", STR_ARG(names)));
+			end_operation(c, s, "UPDATE_ROLLBACK_FAILED", arena_printf(c->arena, "The following resource(s) failed to update: [%.*s]. ",
+				STR_ARG(names)));
 		else
 			begin_restore_cleanup(c, s, all);
 	} else {

@@ -90,7 +90,8 @@ struct str text_of_url(struct call *c, struct str url, size_t max)
 	if (got.parked)
 		return STR_NONE;
 	if (!got.ok) {
-		invalid(c, arena_printf(c->arena, "S3 error: %.*s\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+		invalid(c, arena_printf(c->arena, "S3 error: %.*s\nFor more information check "
+			"http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
 		                        STR_ARG(got.error.message)));
 		return STR_NONE;
 	}
@@ -116,7 +117,8 @@ struct str given_text(struct call *c, const struct request_template *from, const
 	if (str_present(from->url))
 		return text_of_url(c, from->url, TEMPLATE_URL_MAX);
 	if (from->body.n > TEMPLATE_BODY_MAX) {
-		invalid(c, S("1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to 51200"));
+		invalid(c, S("1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than "
+			"or equal to 51200"));
 		return STR_NONE;
 	}
 	return from->body;
@@ -161,7 +163,8 @@ static bool run_transforms(struct call *c, struct given *g, const struct json *p
 	json_unset(g->template, S("Transform"));
 	if (has_function(g->template, S("Fn::Transform")))
 		return invalid(c, S("Template format error: Fn::Transform (AWS::Include and macros) is not supported."));
-	if (!extended && (has_function(g->template, S("Fn::ForEach::")) || has_function(g->template, S("Fn::Length")) || has_function(g->template, S("Fn::ToJsonString"))))
+	if (!extended && (has_function(g->template, S("Fn::ForEach::")) || has_function(g->template, S("Fn::Length"))
+		|| has_function(g->template, S("Fn::ToJsonString"))))
 		return invalid(c, S("Template format error: Fn::ForEach, Fn::Length and Fn::ToJsonString need the transform AWS::LanguageExtensions."));
 	return true;
 }
@@ -272,11 +275,13 @@ static struct json *read_parameters(struct call *c, const struct list *list, con
 		if (yes(p->UsePreviousValue)) {
 			const struct json *before = previous != NULL ? json_get(previous->Parameters, p->ParameterKey) : NULL;
 			if (str_present(value)) {
-				invalid(c, arena_printf(c->arena, "Invalid input for parameter key %.*s. Cannot specify usePreviousValue as true and non empty value for a parameter", STR_ARG(p->ParameterKey)));
+				invalid(c, arena_printf(c->arena, "Invalid input for parameter key %.*s. Cannot specify usePreviousValue as true and non "
+					"empty value for a parameter", STR_ARG(p->ParameterKey)));
 				return NULL;
 			}
 			if (before == NULL) {
-				invalid(c, arena_printf(c->arena, "Invalid input for parameter key %.*s. Cannot specify usePreviousValue as true for a parameter key not in the previous template", STR_ARG(p->ParameterKey)));
+				invalid(c, arena_printf(c->arena, "Invalid input for parameter key %.*s. Cannot specify usePreviousValue as true for a "
+					"parameter key not in the previous template", STR_ARG(p->ParameterKey)));
 				return NULL;
 			}
 			value = json_str(before);

@@ -182,12 +182,14 @@ static struct json *resource_value(struct intrinsics *x, struct str id, struct s
 {
 	const struct json *r = json_get(json_get(x->template, S("Resources")), id);
 	if (r == NULL || !intrinsics_present(x, r))
-		return intrinsics_fail(x, "Template format error: Unresolved resource dependencies [%.*s] in the Resources block of the template", STR_ARG(id));
+		return intrinsics_fail(x, "Template format error: Unresolved resource dependencies [%.*s] in the Resources block of the template",
+			STR_ARG(id));
 	if (x->resource == NULL)
 		return text(x, S(CFN_LATER));
 	struct json *v = x->resource(x, id, attribute);
 	if (v == NULL)
-		return intrinsics_fail(x, "Template error: resource %.*s does not support attribute type %.*s in Fn::GetAtt", STR_ARG(id), STR_ARG(attribute));
+		return intrinsics_fail(x, "Template error: resource %.*s does not support attribute type %.*s in Fn::GetAtt", STR_ARG(id),
+			STR_ARG(attribute));
 	return v;
 }
 
@@ -227,7 +229,8 @@ static struct json *fn_get_att(struct intrinsics *x, const struct json *arg)
 	if (str_present(x->error))
 		return NULL;
 	if (str_empty(id) || str_empty(attribute))
-		return intrinsics_fail(x, "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute");
+		return intrinsics_fail(x, "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the "
+			"resource attribute");
 	if (json_get(json_get(x->template, S("Resources")), id) == NULL)
 		return intrinsics_fail(x, "Template error: instance of Fn::GetAtt references undefined resource %.*s", STR_ARG(id));
 	return resource_value(x, id, attribute);
@@ -396,7 +399,8 @@ static struct json *map_value(struct intrinsics *x, const struct json *arg, stru
 static struct json *fn_find_in_map(struct intrinsics *x, const struct json *arg)
 {
 	if (!json_is(arg, JSON_ARRAY) || arg->n < 3 || arg->n > (x->language_extensions ? 4u : 3u))
-		return intrinsics_fail(x, "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value");
+		return intrinsics_fail(x, "Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the "
+			"attribute for return value");
 	struct str map = intrinsics_text(x, &arg->items[0]);
 	struct str top = str_present(map) ? intrinsics_text(x, &arg->items[1]) : STR_NONE;
 	struct str second = str_present(top) ? intrinsics_text(x, &arg->items[2]) : STR_NONE;
@@ -431,7 +435,8 @@ static struct json *fn_cidr(struct intrinsics *x, const struct json *arg)
 {
 	int64_t count = 0, bits = 8;
 	if (!json_is(arg, JSON_ARRAY) || arg->n < 2 || arg->n > 3)
-		return intrinsics_fail(x, "Template error: every Fn::Cidr object requires two parameters, (1) an ipBlock and (2) a count, and an optional cidrBits");
+		return intrinsics_fail(x, "Template error: every Fn::Cidr object requires two parameters, (1) an ipBlock and (2) a count, and an "
+			"optional cidrBits");
 	struct str block = intrinsics_text(x, &arg->items[0]);
 	struct str n = str_present(block) ? intrinsics_text(x, &arg->items[1]) : STR_NONE;
 	struct str b = str_present(n) && arg->n == 3 ? intrinsics_text(x, &arg->items[2]) : STR_NONE;

@@ -126,11 +126,13 @@ void op_create_change_set(struct call *c)
 	if (s == NULL)
 		return;
 	if (call_get(c, change_set_key(c, s->Id, in->ChangeSetName), &cloudformation_shape_ChangeSetRecord) != NULL) {
-		call_fail(c, &cloudformation_err_AlreadyExistsException, "ChangeSet %.*s cannot be created due to a mismatch with existing attribute Name", STR_ARG(in->ChangeSetName));
+		call_fail(c, &cloudformation_err_AlreadyExistsException,
+			"ChangeSet %.*s cannot be created due to a mismatch with existing attribute Name", STR_ARG(in->ChangeSetName));
 		return;
 	}
 	bool create = is(kind, "CREATE");
-	if (!given_read(c, &from, &in->Parameters, &in->Tags, &in->Capabilities, create ? NULL : s, true, &g) && (c->failed || c->parked || !g.transform_failed))
+	if (!given_read(c, &from, &in->Parameters, &in->Tags, &in->Capabilities, create ? NULL : s, true, &g) && (c->failed || c->parked
+		|| !g.transform_failed))
 		return;
 	if (str_present(in->RoleARN) && !authorize_pass_role(c, in->RoleARN, "cloudformation.amazonaws.com"))
 		return;
@@ -279,12 +281,14 @@ void op_execute_change_set(struct call *c)
 	struct cloudformation_StackRecord *s = stack_load(c, cs->StackId);
 	ASSERT(s != NULL);
 	if (!is(cs->Execution, "AVAILABLE")) {
-		call_fail(c, &cloudformation_err_InvalidChangeSetStatusException, "ChangeSet [%.*s] cannot be executed in its current status of [%.*s]", STR_ARG(cs->Id), STR_ARG(cs->Status));
+		call_fail(c, &cloudformation_err_InvalidChangeSetStatusException,
+			"ChangeSet [%.*s] cannot be executed in its current status of [%.*s]", STR_ARG(cs->Id), STR_ARG(cs->Status));
 		return;
 	}
 	bool create = is(cs->Kind, "CREATE");
 	if (create ? !is(s->Status, "REVIEW_IN_PROGRESS") : stack_in_progress(s)) {
-		call_fail(c, &cloudformation_err_InvalidChangeSetStatusException, "ChangeSet [%.*s] cannot be executed: stack is in status %.*s", STR_ARG(cs->Id), STR_ARG(s->Status));
+		call_fail(c, &cloudformation_err_InvalidChangeSetStatusException, "ChangeSet [%.*s] cannot be executed: stack is in status %.*s",
+			STR_ARG(cs->Id), STR_ARG(s->Status));
 		return;
 	}
 	struct given g = {.text = cs->Template, .processed = cs->Processed, .parameters = cs->Parameters, .tags = cs->Tags,

@@ -28,12 +28,14 @@ static struct cloudformation_Stack stack_shown(struct call *c, const struct clou
 	for (uint32_t i = 0; i < n; i++) {
 		const struct json *o = &s->Outputs->items[i];
 		*LIST_AT(out.Outputs, struct cloudformation_Output, i) = (struct cloudformation_Output){.OutputKey = json_get_str(o, "OutputKey"),
-			.OutputValue = json_get_str(o, "OutputValue"), .Description = json_get_str(o, "Description"), .ExportName = json_get_str(o, "ExportName")};
+			.OutputValue = json_get_str(o, "OutputValue"), .Description = json_get_str(o, "Description"), .ExportName = json_get_str(o,
+				"ExportName")};
 	}
 	n = s->Tags != NULL ? s->Tags->n : 0;
 	out.Tags = LIST_OF(c->arena, struct cloudformation_Tag, n);
 	for (uint32_t i = 0; i < n; i++)
-		*LIST_AT(out.Tags, struct cloudformation_Tag, i) = (struct cloudformation_Tag){.Key = s->Tags->members[i].key, .Value = json_str(&s->Tags->members[i].value)};
+		*LIST_AT(out.Tags, struct cloudformation_Tag, i) = (struct cloudformation_Tag){.Key = s->Tags->members[i].key,
+			.Value = json_str(&s->Tags->members[i].value)};
 	return out;
 }
 
@@ -219,7 +221,8 @@ void op_describe_stack_resources(struct call *c)
 	struct str name = str_present(in->StackName) ? in->StackName : stack_of_physical(c, in->PhysicalResourceId);
 	const struct cloudformation_StackRecord *s = str_present(name) ? stack_find(c, name) : NULL;
 	if (s == NULL) {
-		call_fail_code(c, 400, "ValidationError", "Stack for %.*s does not exist", STR_ARG(str_present(in->StackName) ? in->StackName : in->PhysicalResourceId));
+		call_fail_code(c, 400, "ValidationError", "Stack for %.*s does not exist", STR_ARG(str_present(in->StackName) ? in->StackName
+			: in->PhysicalResourceId));
 		return;
 	}
 	struct stack_resources all = stack_resources(c, s->Id);
@@ -270,7 +273,8 @@ void op_list_exports(struct call *c)
 	out->Exports = LIST_OF(c->arena, struct cloudformation_Export, p.n);
 	for (uint32_t i = 0; i < p.n; i++) {
 		const struct cloudformation_ExportRecord *e = p.v[i];
-		*LIST_AT(out->Exports, struct cloudformation_Export, i) = (struct cloudformation_Export){.ExportingStackId = e->StackId, .Name = e->Name, .Value = e->Value};
+		*LIST_AT(out->Exports, struct cloudformation_Export, i) = (struct cloudformation_Export){.ExportingStackId = e->StackId,
+			.Name = e->Name, .Value = e->Value};
 	}
 	out->NextToken = p.next;
 }
@@ -299,9 +303,11 @@ void op_list_imports(struct call *c)
 
 void op_describe_account_limits(struct call *c)
 {
-	static const struct { const char *name; int64_t value; } limits[] = {{"StackLimit", 2000}, {"StackOutputsLimit", 200}, {"ConcurrentResourcesLimit", 2500}};
+	static const struct { const char *name; int64_t value; } limits[] = {{"StackLimit", 2000}, {"StackOutputsLimit", 200},
+		{"ConcurrentResourcesLimit", 2500}};
 	struct cloudformation_DescribeAccountLimitsOutput *out = c->out;
 	out->AccountLimits = LIST_OF(c->arena, struct cloudformation_AccountLimit, COUNT_OF(limits));
 	for (uint32_t i = 0; i < COUNT_OF(limits); i++)
-		*LIST_AT(out->AccountLimits, struct cloudformation_AccountLimit, i) = (struct cloudformation_AccountLimit){.Name = str_c(limits[i].name), .Value = SOME_I64(limits[i].value)};
+		*LIST_AT(out->AccountLimits, struct cloudformation_AccountLimit, i) = (struct cloudformation_AccountLimit){
+			.Name = str_c(limits[i].name), .Value = SOME_I64(limits[i].value)};
 }

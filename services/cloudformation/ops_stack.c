@@ -247,7 +247,8 @@ void op_delete_stack(struct call *c)
 		return;
 	}
 	if (in->RetainResources.n > 0 && !is(s->Status, "DELETE_FAILED")) {
-		call_fail_code(c, 400, "ValidationError", "Invalid operation on stack [%.*s]. When you delete a stack, specify which resources to retain only when the stack is in the DELETE_FAILED state.", STR_ARG(s->Id));
+		call_fail_code(c, 400, "ValidationError", "Invalid operation on stack [%.*s]. When you delete a stack, specify which resources to "
+			"retain only when the stack is in the DELETE_FAILED state.", STR_ARG(s->Id));
 		return;
 	}
 	if (stack_in_progress(s) && !is(s->Phase, "CREATE")) {

@@ -134,7 +134,8 @@ void op_get_template_summary(struct call *c)
 	const struct json *declared = json_get(t, S("Parameters"));
 	out->Parameters = LIST_OF(c->arena, struct cloudformation_ParameterDeclaration, declared != NULL ? declared->n : 0);
 	for (uint32_t i = 0; i < out->Parameters.n; i++)
-		*LIST_AT(out->Parameters, struct cloudformation_ParameterDeclaration, i) = declaration(c, declared->members[i].key, &declared->members[i].value);
+		*LIST_AT(out->Parameters, struct cloudformation_ParameterDeclaration, i) =
+			declaration(c, declared->members[i].key, &declared->members[i].value);
 	struct json *needed = capabilities_needed(c, t, transforms, &reason);
 	add_serverless(c, t, needed);
 	out->Description = json_get_str(t, "Description");

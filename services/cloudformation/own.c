@@ -145,7 +145,9 @@ static const char *const custom_replaces[] = {"ServiceToken", NULL};
 const struct cfn_type own_types[4] = {
 	/* AWS::CDK::Metadata takes any property */
 	{.name = "AWS::CDK::Metadata", .create = named_create, .update = nothing_to_do, .remove = nothing_to_do},
-	{.name = "AWS::CloudFormation::CustomResource", .replaces = custom_replaces, .create = custom_create, .update = custom_update, .remove = custom_remove},
+	{.name = "AWS::CloudFormation::CustomResource", .replaces = custom_replaces, .create = custom_create, .update = custom_update,
+		.remove = custom_remove},
 	{.name = "AWS::CloudFormation::Stack", .properties = stack_properties, .create = stack_create, .update = stack_update, .remove = stack_remove},
-	{.name = "AWS::CloudFormation::WaitConditionHandle", .properties = no_properties, .create = named_create, .update = nothing_to_do, .remove = nothing_to_do},
+	{.name = "AWS::CloudFormation::WaitConditionHandle", .properties = no_properties, .create = named_create, .update = nothing_to_do,
+		.remove = nothing_to_do},
 };

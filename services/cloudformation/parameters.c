@@ -89,7 +89,8 @@ static bool check_value(struct arena *a, struct str name, const struct json *p, 
 	if (str_present(pattern)) {
 		const struct pattern *compiled = pattern_get(pattern);
 		if (compiled == NULL)
-			return fail(why, arena_printf(a, "Template error: AllowedPattern of parameter %.*s is not a valid regular expression", STR_ARG(name))) != NULL;
+			return fail(why, arena_printf(a, "Template error: AllowedPattern of parameter %.*s is not a valid regular expression",
+				STR_ARG(name))) != NULL;
 		if (!pattern_matches(compiled, value))
 			return violated(a, name, p, arena_printf(a, "must match pattern %.*s", STR_ARG(pattern)), why) != NULL;
 	}
@@ -131,7 +132,8 @@ struct json *parameters_resolve(struct arena *a, const struct json *template, co
 		const struct json *p = &declared->members[i].value;
 		struct str type = json_get_str(p, "Type");
 		if (!type_known(type))
-			return fail(why, arena_printf(a, "Template format error: parameter %.*s is of type %.*s, which is not supported", STR_ARG(name), STR_ARG(type)));
+			return fail(why, arena_printf(a, "Template format error: parameter %.*s is of type %.*s, which is not supported",
+				STR_ARG(name), STR_ARG(type)));
 		struct str text = intrinsics_scalar(json_get(given, name));
 		if (!str_present(text))
 			text = intrinsics_scalar(json_get(p, S("Default")));

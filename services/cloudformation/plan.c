@@ -108,7 +108,8 @@ struct json *plan_make(struct scope *sc, struct str *why)
 	/* outputs are looked at too: what they refer to must be there */
 	const struct json *outputs = json_get(sc->x.template, S("Outputs"));
 	for (uint32_t i = 0; order != NULL && outputs != NULL && i < outputs->n; i++)
-		if (intrinsics_present(&sc->x, &outputs->members[i].value) && intrinsics_eval(&sc->x, json_get(&outputs->members[i].value, S("Value"))) == NULL)
+		if (intrinsics_present(&sc->x, &outputs->members[i].value) && intrinsics_eval(&sc->x, json_get(&outputs->members[i].value,
+			S("Value"))) == NULL)
 			order = NULL;
 	if (order == NULL || str_present(sc->x.error)) {
 		if (!str_present(*why))

@@ -149,7 +149,8 @@ static bool conditions_exist(struct arena *a, const struct json *template, const
 	if (intrinsics_function(node, &name, &arg) && str_eq(name, S("Fn::If"))) {
 		struct str condition = json_str(json_at(arg, 0));
 		if (str_present(condition) && json_get(json_get(template, S("Conditions")), condition) == NULL) {
-			*why = arena_printf(a, "Template format error: Unresolved condition dependency %.*s in the %s block of the template", STR_ARG(condition), block);
+			*why = arena_printf(a, "Template format error: Unresolved condition dependency %.*s in the %s block of the template",
+			                    STR_ARG(condition), block);
 			return false;
 		}
 	}
@@ -172,7 +173,8 @@ static bool check_block(struct arena *a, const struct json *template, const char
 		const struct json *thing = &things->members[i].value;
 		struct str condition = json_get_str(thing, "Condition");
 		if (str_present(condition) && json_get(json_get(template, S("Conditions")), condition) == NULL) {
-			*why = arena_printf(a, "Template format error: Unresolved condition dependency %.*s in the %s block of the template", STR_ARG(condition), block);
+			*why = arena_printf(a, "Template format error: Unresolved condition dependency %.*s in the %s block of the template",
+			                    STR_ARG(condition), block);
 			return false;
 		}
 		struct json *on = depends_on(a, thing);
@@ -199,7 +201,8 @@ bool references_check(struct arena *a, const struct json *template, struct str *
 	struct walk w = {.a = a, .found = resources_only, .names = json_new_array(a), .template = template};
 	walk(&w, json_get(template, S("Conditions")));
 	if (w.names->n > 0) {
-		*why = arena_printf(a, "Template format error: Unresolved dependencies %.*s. Cannot reference resources in the Conditions block of the template",
+		*why = arena_printf(a, "Template format error: Unresolved dependencies %.*s. "
+		                    "Cannot reference resources in the Conditions block of the template",
 		                    STR_ARG(bracketed(a, w.names)));
 		return false;
 	}

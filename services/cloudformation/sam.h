@@ -118,7 +118,8 @@ void sam_pull_event(struct sam *s, const struct target *t, const struct event *e
 void sam_sqs_mapping(struct sam *s, const struct target *t, struct str id, const struct json *queue, const struct json *batch_size);
 void sam_api_event(struct sam *s, const struct target *t, const struct event *e);
 void *sam_event_fail(struct sam *s, const struct event *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
-struct made *sam_permission(struct sam *s, const struct target *t, struct str prefix, struct str suffix, const char *principal, const struct json *source_arn);
+struct made *sam_permission(struct sam *s, const struct target *t, struct str prefix, struct str suffix, const char *principal,
+	const struct json *source_arn);
 
 /* sam_swagger.c */
 struct json *swagger_skeleton(struct sam *s);

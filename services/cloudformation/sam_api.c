@@ -162,7 +162,8 @@ static void endpoint_configuration(struct sam *s, struct made *api)
 
 static struct made *rest_api(struct sam *s, const struct json *auth)
 {
-	static const char *const same[] = {"Name", "Description", "Mode", "ApiKeySourceType", "Policy", "SecurityPolicy", "EndpointAccessMode", "FailOnWarnings"};
+	static const char *const same[] = {"Name", "Description", "Mode", "ApiKeySourceType", "Policy", "SecurityPolicy",
+		"EndpointAccessMode", "FailOnWarnings"};
 	struct made *api = sam_make(s, s->id, "AWS::ApiGateway::RestApi", s->attributes);
 	struct json *doc = sam_property(s, "DefinitionBody"), *uri = sam_property(s, "DefinitionUri");
 	if (!sam_truthy(doc))

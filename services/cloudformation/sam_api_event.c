@@ -51,7 +51,8 @@ static const struct json *integration_credentials(struct sam *s, const struct js
 	return role;
 }
 
-static void integrate(struct sam *s, const struct target *t, const struct event *e, struct json *doc, const struct json *api, struct str path, struct str method)
+static void integrate(struct sam *s, const struct target *t, const struct event *e, struct json *doc, const struct json *api,
+	struct str path, struct str method)
 {
 	const struct json *auth = json_get(e->properties, S("Auth")), *mode = json_get(e->properties, S("ResponseTransferMode"));
 	bool stream = str_eq(json_str(mode), S("RESPONSE_STREAM"));
@@ -108,7 +109,8 @@ static void add_model(struct sam *s, const struct event *e, struct json *doc, co
 		return;
 	if (json_get(json_get(api, S("Models")), json_str(model)) == NULL) {
 		sam_event_fail(s, e, "Unable to set RequestModel [%.*s] on API method [%.*s] for path [%.*s] because it wasn't defined in the API's Models.",
-		               STR_ARG(json_str(model)), STR_ARG(lower(s, json_get_str(e->properties, "Method"))), STR_ARG(json_get_str(e->properties, "Path")));
+		               STR_ARG(json_str(model)), STR_ARG(lower(s, json_get_str(e->properties,
+			"Method"))), STR_ARG(json_get_str(e->properties, "Path")));
 		return;
 	}
 	struct str name = lower(s, json_str(model));

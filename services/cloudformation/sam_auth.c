@@ -40,7 +40,8 @@ static struct json *lambda_authorizer(struct sam *s, struct str name, const stru
 		identity_sources(s, &b, identity, "StageVariables", "stageVariables.");
 		identity_sources(s, &b, identity, "Context", "context.");
 		if (b.n == 0 && !(json_is(ttl, JSON_NUMBER) && !sam_truthy(ttl)))
-			return sam_fail(s, "%.*s Authorizer must specify Identity with at least one of Headers, QueryStrings, StageVariables, or Context.", STR_ARG(name));
+			return sam_fail(s, "%.*s Authorizer must specify Identity with at least one of Headers, QueryStrings, StageVariables, or "
+				"Context.", STR_ARG(name));
 		if (b.n > 0)
 			sam_set(s, out, S("identitySource"), sam_text(s, buf_view(&b)));
 	} else {

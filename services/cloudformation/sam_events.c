@@ -13,7 +13,8 @@ void *sam_event_fail(struct sam *s, const struct event *e, const char *fmt, ...)
 	return sam_fail(s, "Event with id [%.*s] is invalid. %.*s", STR_ARG(e->name), STR_ARG(message));
 }
 
-struct made *sam_permission(struct sam *s, const struct target *t, struct str prefix, struct str suffix, const char *principal, const struct json *source_arn)
+struct made *sam_permission(struct sam *s, const struct target *t, struct str prefix, struct str suffix, const char *principal,
+	const struct json *source_arn)
 {
 	struct str tail = suffix.n == 0 || sam_alphanumeric(suffix) ? suffix : sam_hash(s, suffix, 10);
 	struct made *m = sam_make(s, arena_join(s->a, prefix, S("Permission"), tail), "AWS::Lambda::Permission", s->passed);
@@ -144,7 +145,8 @@ static void subscription(struct sam *s, const struct event *e, const char *proto
 static void topic_queue_policy(struct sam *s, const struct event *e, struct str id, const struct json *arn, const struct json *url)
 {
 	struct made *m = sam_make(s, id, "AWS::SQS::QueuePolicy", s->passed);
-	struct json *document = sam_lit(s, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Action\":\"sqs:SendMessage\",\"Effect\":\"Allow\",\"Principal\":\"*\"}]}");
+	struct json *document = sam_lit(s, "{\"Version\":\"2012-10-17\",\"Statement\":["
+		"{\"Action\":\"sqs:SendMessage\",\"Effect\":\"Allow\",\"Principal\":\"*\"}]}");
 	struct json *statement = json_at(json_get(document, S("Statement")), 0);
 	sam_set(s, statement, S("Resource"), arn);
 	sam_set(s, statement, S("Condition"), sam_one(s, "ArnEquals", sam_one(s, "aws:SourceArn", json_get(e->properties, S("Topic")))));

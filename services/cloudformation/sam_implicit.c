@@ -74,12 +74,14 @@ static void add_event(struct sam *s, struct implicit *x, struct str function_id,
 	}
 	struct str api_id = api_id_of(p), path = json_get_str(p, "Path"), method = json_get_str(p, "Method");
 	if (!str_present(path) || !str_present(method)) {
-		sam_fail_at(s, function_id, "Event with id [%.*s] is invalid. Property '%s' is required.", STR_ARG(event_id), str_present(path) ? "Method" : "Path");
+		sam_fail_at(s, function_id, "Event with id [%.*s] is invalid. Property '%s' is required.", STR_ARG(event_id), str_present(path)
+			? "Method" : "Path");
 		return;
 	}
 	struct json *api = str_present(api_id) ? json_get(s->resources, api_id) : NULL;
 	if (api == NULL || str_eq(json_get_str(api, "Type"), S("AWS::Serverless::HttpApi"))) {
-		sam_fail_at(s, function_id, "Event with id [%.*s] is invalid. RestApiId must be a valid reference to an 'AWS::Serverless::Api' resource in same template.", STR_ARG(event_id));
+		sam_fail_at(s, function_id, "Event with id [%.*s] is invalid. RestApiId must be a valid reference to an 'AWS::Serverless::Api' "
+			"resource in same template.", STR_ARG(event_id));
 		return;
 	}
 	note(s, x, function, api_id, path, method);

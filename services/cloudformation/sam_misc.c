@@ -15,7 +15,8 @@ static bool only(struct sam *s, const char *type, const char *const *names)
 
 void sam_simple_table(struct sam *s)
 {
-	static const char *const names[] = {"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "TableName", "Tags", "SSESpecification", NULL};
+	static const char *const names[] = {"PointInTimeRecoverySpecification", "PrimaryKey", "ProvisionedThroughput", "TableName", "Tags",
+		"SSESpecification", NULL};
 	static const struct { const char *name, *type; } types[] = {{"String", "S"}, {"Number", "N"}, {"Binary", "B"}};
 	const struct json *key = sam_property(s, "PrimaryKey"), *throughput = sam_property(s, "ProvisionedThroughput");
 	struct str name = S("id"), type = S("S");

@@ -5,7 +5,8 @@
 #include "sam.h"
 
 #define EMBED(symbol, file) \
-	__asm__(".section .rodata\n.global " #symbol "\n" #symbol ":\n.incbin \"" file "\"\n.global " #symbol "_end\n" #symbol "_end:\n.byte 0\n.previous\n")
+	__asm__(".section .rodata\n.global " #symbol "\n" #symbol ":\n.incbin \"" file "\"\n" \
+	        ".global " #symbol "_end\n" #symbol "_end:\n.byte 0\n.previous\n")
 EMBED(cfn_policy_templates, "services/cloudformation/policy_templates.json");
 EMBED(cfn_managed_policies, "services/cloudformation/managed_policies.json");
 extern const char cfn_policy_templates[], cfn_policy_templates_end[], cfn_managed_policies[], cfn_managed_policies_end[];
@@ -69,7 +70,8 @@ static struct json *convert(struct sam *s, const struct json *policy, const stru
 		return sam_fail(s, "Must specify valid parameter values for policy template '%.*s'", STR_ARG(name));
 	for (uint32_t i = 0; i < needed->n; i++)
 		if (json_get(values, needed->members[i].key) == NULL)
-			return sam_fail(s, "Following required parameters of template '%.*s' don't have values: ['%.*s']", STR_ARG(name), STR_ARG(needed->members[i].key));
+			return sam_fail(s, "Following required parameters of template '%.*s' don't have values: ['%.*s']", STR_ARG(name),
+			                STR_ARG(needed->members[i].key));
 	struct json *own = json_new_object(s->a);
 	for (uint32_t i = 0; i < values->n; i++)
 		if (json_get(needed, values->members[i].key) != NULL)

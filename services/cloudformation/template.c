@@ -112,7 +112,8 @@ static bool check_resource(struct arena *a, struct str name, const struct json *
 	if (!json_is(r, JSON_OBJECT))
 		return fail(why, arena_printf(a, "Template format error: [/Resources/%.*s] resource definition is malformed", STR_ARG(name)));
 	if (!str_present(json_get_str(r, "Type")))
-		return fail(why, arena_printf(a, "Template format error: [/Resources/%.*s] Every Resources object must contain a Type member.", STR_ARG(name)));
+		return fail(why, arena_printf(a, "Template format error: [/Resources/%.*s] Every Resources object must contain a Type member.",
+			STR_ARG(name)));
 	struct str odd = raw ? STR_NONE : strangers(a, r, members);
 	if (str_present(odd))
 		return fail(why, arena_printf(a, "Invalid template resource property '%.*s'", STR_ARG(str_slice(odd, 1, odd.n - 1))));

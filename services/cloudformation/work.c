@@ -76,7 +76,8 @@ static enum cfn_status run_type(struct work *w, enum cfn_status (*fn)(struct cfn
 
 static void poll_later(struct work *w, const struct cfn_resource *res)
 {
-	int64_t due_ms = res->again_ms > w->c->now_ms ? res->again_ms : w->c->now_ms + (res->again_ms > 0 && res->again_ms < 86400000 ? res->again_ms : POLL_MS);
+	int64_t due_ms = res->again_ms > w->c->now_ms ? res->again_ms : w->c->now_ms + (res->again_ms > 0 && res->again_ms < 86400000
+		? res->again_ms : POLL_MS);
 	w->r->State = res->state;
 	stack_resource_save(w->c, w->s->Id, w->r);
 	job_put(w->c, "resource", arena_join(w->c->arena, w->s->Id, S("#"), w->r->Key), due_ms, S(""));
@@ -216,7 +217,8 @@ static bool begin_update(struct work *w)
 	}
 	struct json *names = differing(w, w->r->Properties, wanted.properties), *before = resource_snapshot(w->c, w->r);
 	const struct json *needs = json_get(w->r->Wanted, S("Needs"));
-	bool tags = !json_equal(w->r->Tags, w->s->Tags) && w->type->properties != NULL && type_has_property(w->type, S("Tags")) && w->type->update != NULL;
+	bool tags = !json_equal(w->r->Tags, w->s->Tags) && w->type->properties != NULL && type_has_property(w->type, S("Tags"))
+		&& w->type->update != NULL;
 	bool replace = must_replace(w, names) || !str_eq(wanted.type, w->r->Type);
 	take_attributes(w, &wanted);
 	if (needs != NULL)

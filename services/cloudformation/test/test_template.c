@@ -60,7 +60,8 @@ static void yaml_scalars_are_read_as_yaml_1_1(void **unused)
 static void short_forms_become_long_forms(void **unused)
 {
 	struct arena *a = arena_new(0);
-	struct json *t = parse(a, "a: !GetAtt Q.Arn\nb: !Sub ['${X}', {X: !Ref Q}]\nc: !If [C, !Ref 'AWS::NoValue', 1]\nd: !Base64 x\ne: !Not [!Condition C]\n");
+	struct json *t = parse(a, "a: !GetAtt Q.Arn\nb: !Sub ['${X}', {X: !Ref Q}]\nc: !If [C, !Ref 'AWS::NoValue', 1]\nd: !Base64 x\ne: !Not "
+		"[!Condition C]\n");
 	assert_string_equal(arena_cstr(a, json_text(a, t)),
 		"{\"a\":{\"Fn::GetAtt\":[\"Q\",\"Arn\"]},\"b\":{\"Fn::Sub\":[\"${X}\",{\"X\":{\"Ref\":\"Q\"}}]},"
 		"\"c\":{\"Fn::If\":[\"C\",{\"Ref\":\"AWS::NoValue\"},1]},\"d\":{\"Fn::Base64\":\"x\"},\"e\":{\"Fn::Not\":[{\"Condition\":\"C\"}]}}");
@@ -182,11 +183,16 @@ static void the_shape_of_templates(void **unused)
 		{"Resources: {A-b: {Type: X}}", "Template format error: Resource name A-b is non alphanumeric."},
 		{"Resources: {A: {Type: X, Foo: 1}}", "Invalid template resource property 'Foo'"},
 		{"Foo: 1\nResources: {A: {Type: X}}", "Invalid template property or properties [Foo]"},
-		{"Resources: {A: {Type: X, Properties: {B: null}}}", "Template format error: [/Resources/A/Properties/B] 'null' values are not allowed in templates"},
-		{"Resources: {A: {Type: X, Properties: {B: !Ref C}}}", "Template format error: Unresolved resource dependencies [C] in the Resources block of the template"},
-		{"Resources: {A: {Type: X, DependsOn: Z}}", "Template format error: Unresolved resource dependencies [Z] in the Resources block of the template"},
-		{"Resources: {A: {Type: X}}\nOutputs: {O: {Value: !GetAtt B.Arn}}", "Template format error: Unresolved resource dependencies [B] in the Outputs block of the template"},
-		{"Resources: {A: {Type: X, Condition: C}}", "Template format error: Unresolved condition dependency C in the Resources block of the template"},
+		{"Resources: {A: {Type: X, Properties: {B: null}}}",
+			"Template format error: [/Resources/A/Properties/B] 'null' values are not allowed in templates"},
+		{"Resources: {A: {Type: X, Properties: {B: !Ref C}}}",
+			"Template format error: Unresolved resource dependencies [C] in the Resources block of the template"},
+		{"Resources: {A: {Type: X, DependsOn: Z}}", "Template format error: Unresolved resource dependencies [Z] in the Resources block of "
+			"the template"},
+		{"Resources: {A: {Type: X}}\nOutputs: {O: {Value: !GetAtt B.Arn}}",
+			"Template format error: Unresolved resource dependencies [B] in the Outputs block of the template"},
+		{"Resources: {A: {Type: X, Condition: C}}", "Template format error: Unresolved condition dependency C in the Resources block of "
+			"the template"},
 		{"AWSTemplateFormatVersion: 2011-01-01\nResources: {A: {Type: X}}", "Template format error: unsupported value for AWSTemplateFormatVersion."},
 	};
 	struct arena *a = arena_new(0);
@@ -237,7 +243,8 @@ static const char *order(struct arena *a, const char *text)
 static void the_order_of_resources(void **unused)
 {
 	struct arena *a = arena_new(0);
-	assert_string_equal(order(a, "Resources: {A: {Type: X, Properties: {P: !Sub '${B.Arn}'}}, B: {Type: X, DependsOn: [C]}, C: {Type: X}}"), "[\"C\",\"B\",\"A\"]");
+	assert_string_equal(order(a, "Resources: {A: {Type: X, Properties: {P: !Sub '${B.Arn}'}}, B: {Type: X, DependsOn: [C]}, C: {Type: "
+		"X}}"), "[\"C\",\"B\",\"A\"]");
 	assert_string_equal(order(a, "Resources: {A: {Type: X, Properties: {P: !Ref B}}, B: {Type: X, Properties: {P: !GetAtt A.Arn}}}"),
 		"Circular dependency between resources: [A, B]");
 	assert_string_equal(order(a, "Resources: {A: {Type: X, Properties: {P: !Ref A}}}"), "Circular dependency between resources: [A]");
@@ -250,7 +257,8 @@ static void loops_are_expanded(void **unused)
 {
 	struct arena *a = arena_new(0);
 	struct str why = STR_NONE;
-	struct json *t = parse(a, "Resources:\n  Fn::ForEach::Topics:\n    - Name\n    - [One, Two.x]\n    - 'Topic&{Name}': {Type: T, Properties: {N: !Sub '${Name}', R: !Ref Name}}\n");
+	struct json *t = parse(a, "Resources:\n  Fn::ForEach::Topics:\n    - Name\n    - [One, Two.x]\n    - 'Topic&{Name}': {Type: T, "
+		"Properties: {N: !Sub '${Name}', R: !Ref Name}}\n");
 	struct json *e = extensions_expand(a, t, json_new_object(a), &why);
 	assert_non_null(e);
 	assert_string_equal(arena_cstr(a, json_text(a, e)),
@@ -264,7 +272,8 @@ static void sam_mistakes_are_named(void **unused)
 {
 	struct arena *a = arena_new(0);
 	struct str why = STR_NONE;
-	struct json *t = parse(a, "Resources: {F: {Type: 'AWS::Serverless::Function', Properties: {Handler: h}}, G: {Type: 'AWS::Serverless::StateMachine'}}\n");
+	struct json *t = parse(a, "Resources: {F: {Type: 'AWS::Serverless::Function', Properties: {Handler: h}}, G: {Type: "
+		"'AWS::Serverless::StateMachine'}}\n");
 	assert_null(sam_transform(a, t, json_new_object(a), S("us-east-1"), &why));
 	assert_string_equal(arena_cstr(a, why), "Invalid Serverless Application Specification document. Number of errors found: 2. "
 		"Resource with id [G] is invalid. Resource type AWS::Serverless::StateMachine is not supported. "
