@@ -67,8 +67,12 @@ void tags_remove(struct list *from, struct list keys);
 
 /* ---- managed policies (managed.c, ops_policy.c) ---- */
 
-struct aws_policy { struct str arn, name, path, id, version, document; int64_t created_ms, updated_ms; size_t number; };
-/* Those of AWS, from managed.json; sorted by ARN. Any thread. */
+struct aws_policy {
+	struct str arn, name, path, id, version, document;
+	int64_t created_ms, updated_ms;
+	_Atomic(struct policy *) *parsed; /* see aws_policy_parsed */
+};
+/* All of AWS's, sorted by ARN. Any thread. */
 const struct aws_policy *aws_policies(size_t *n);
 const struct aws_policy *aws_policy_find(struct str arn);
 /* Its document parsed: once, for good. Any thread. */

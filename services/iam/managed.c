@@ -1,27 +1,32 @@
-/* AWS's own managed policies, from managed.json (see README.md for its source), read once when first asked for.
+/* AWS's own managed policies: managed.json, the common ones, read when first asked for; managed_rest.json.gz, all others,
+ * read when a policy is not among those or all are listed. README.md tells their source, fetch_managed makes them.
  *
- * What always holds: after that the table is constant, so any thread may read it; parsed documents are kept beside it,
- * each put there once. */
+ * What always holds: a table is constant once it is read, so any thread may use it; parsed documents are kept beside it,
+ * each put there once. The files have one policy a line, its members in one order, as fetch_managed writes them. */
 #include "iam.h"
 
 #include "base/time.h"
 
+#include <libdeflate.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* The file's bytes in the program: relative to the root of the tree, where the build runs. */
+/* The files' bytes in the program: relative to the root of the tree, where the build runs. */
 __asm__(".section .rodata\n"
-        ".globl iam_managed_json\niam_managed_json:\n.incbin \"services/iam/managed.json\"\n"
-        ".globl iam_managed_json_end\niam_managed_json_end:\n.byte 0\n.previous\n");
-extern const char iam_managed_json[], iam_managed_json_end[];
+        ".globl iam_managed\niam_managed:\n.incbin \"services/iam/managed.json\"\n"
+        ".globl iam_managed_end\niam_managed_end:\n.byte 0\n"
+        ".globl iam_managed_rest\niam_managed_rest:\n.incbin \"services/iam/managed_rest.json.gz\"\n"
+        ".globl iam_managed_rest_end\niam_managed_rest_end:\n.byte 0\n.previous\n");
+extern const char iam_managed[], iam_managed_end[], iam_managed_rest[], iam_managed_rest_end[];
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static struct aws_policy *table;
-static size_t table_n;
-static _Atomic(struct policy *) *parsed;
+struct table { struct aws_policy *v; size_t n; struct arena *memory; };
+
+static pthread_once_t common_once = PTHREAD_ONCE_INIT, rest_once = PTHREAD_ONCE_INIT, all_once = PTHREAD_ONCE_INIT;
+static struct table common, rest, all;
+
 static pthread_mutex_t parsing = PTHREAD_MUTEX_INITIALIZER;
-static struct arena *parsed_arena;
+static struct arena *parsed_arena; /* for ever; behind the mutex */
 
 static int by_arn(const void *x, const void *y)
 {
@@ -40,63 +45,119 @@ static struct str id_of(struct arena *a, struct str arn)
 	return str_of(id, 21);
 }
 
-static void load(void)
+/* Cut the next member's value off a line: after "name":" up to the quote. */
+static struct str member(struct str *line, const char *name)
+{
+	size_t skip = strlen(name) + 5; /* a brace or comma, the name quoted, a colon, a quote */
+	ASSERT(line->n > skip && memcmp(line->p + 2, name, strlen(name)) == 0);
+	*line = str_slice(*line, skip, line->n);
+	struct str value = str_cut(line, '"');
+	ASSERT(str_present(*line));
+	return value;
+}
+
+static void read_line(struct arena *a, struct str line, struct aws_policy *p)
+{
+	p->arn = member(&line, "arn");
+	p->version = member(&line, "version");
+	struct str created = member(&line, "created"), updated = member(&line, "updated"), start = S(",\"document\":");
+	ASSERT(str_starts(line, start) && str_ends(line, S("}}")));
+	p->document = str_slice(line, start.n, line.n - 1);
+	struct str path = str_slice(p->arn, sizeof "arn:aws:iam::aws:policy" - 1, p->arn.n);
+	ptrdiff_t slash = str_rfind(path, '/');
+	ASSERT(slash >= 0);
+	p->name = str_slice(path, (size_t)slash + 1, path.n);
+	p->path = str_slice(path, 0, (size_t)slash + 1);
+	p->id = id_of(a, p->arn);
+	p->parsed = arena_alloc(a, sizeof *p->parsed);
+	bool ok = time_parse_iso8601(created, &p->created_ms) && time_parse_iso8601(updated, &p->updated_ms);
+	ASSERT(ok);
+}
+
+static struct table read_table(struct str text)
 {
 	struct arena *a = arena_new(1 << 16); /* for ever */
-	struct json *all = json_parse(a, str_of(iam_managed_json, (size_t)(iam_managed_json_end - iam_managed_json)), NULL);
-	ASSERT(json_is(all, JSON_ARRAY));
-	table = arena_array(a, struct aws_policy, all->n);
-	for (uint32_t i = 0; i < all->n; i++) {
-		struct json *j = &all->items[i];
-		struct aws_policy *p = &table[table_n++];
-		p->arn = json_get_str(j, "arn");
-		p->version = json_get_str(j, "version");
-		struct str rest = str_slice(p->arn, sizeof "arn:aws:iam::aws:policy" - 1, p->arn.n);
-		ptrdiff_t slash = str_rfind(rest, '/');
-		ASSERT(slash >= 0);
-		p->name = str_slice(rest, (size_t)slash + 1, rest.n);
-		p->path = str_slice(rest, 0, (size_t)slash + 1);
-		p->id = id_of(a, p->arn);
-		p->document = json_text(a, json_get(j, S("document")));
-		bool ok = time_parse_iso8601(json_get_str(j, "created"), &p->created_ms) && time_parse_iso8601(json_get_str(j, "updated"), &p->updated_ms);
-		ASSERT(ok);
+	struct table t = {NULL, 0, a};
+	size_t lines = 0;
+	for (size_t i = 0; i < text.n; i++)
+		lines += text.p[i] == '\n';
+	t.v = arena_array(a, struct aws_policy, lines);
+	for (struct str more = text; str_present(more);) {
+		struct str line = str_cut(&more, '\n');
+		if (str_ends(line, S(",")))
+			line.n--;
+		if (str_starts(line, S("{")))
+			read_line(a, line, &t.v[t.n++]);
 	}
-	qsort(table, table_n, sizeof *table, by_arn);
-	for (size_t i = 0; i < table_n; i++)
-		table[i].number = i;
-	parsed = arena_alloc_array(a, sizeof *parsed, table_n);
-	parsed_arena = a;
+	ASSERT(t.n > 0 && t.n < lines);
+	qsort(t.v, t.n, sizeof *t.v, by_arn);
+	return t;
+}
+
+static void load_common(void) { common = read_table(str_of(iam_managed, (size_t)(iam_managed_end - iam_managed))); }
+
+static void load_rest(void)
+{
+	size_t size = (size_t)(iam_managed_rest_end - iam_managed_rest), got = 0;
+	uint32_t expanded;
+	memcpy(&expanded, iam_managed_rest + size - sizeof expanded, sizeof expanded); /* gzip ends with it */
+	char *text = malloc(expanded); /* for ever */
+	struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+	if (text == NULL || d == NULL)
+		die("out of memory for the managed policies");
+	enum libdeflate_result r = libdeflate_gzip_decompress(d, iam_managed_rest, size, text, expanded, &got);
+	ASSERT(r == LIBDEFLATE_SUCCESS && got == expanded);
+	libdeflate_free_decompressor(d);
+	rest = read_table(str_of(text, expanded));
+}
+
+static void load_all(void)
+{
+	pthread_once(&common_once, load_common);
+	pthread_once(&rest_once, load_rest);
+	all.n = common.n + rest.n;
+	all.v = calloc(all.n, sizeof *all.v);
+	if (all.v == NULL)
+		die("out of memory for the managed policies");
+	memcpy(all.v, common.v, common.n * sizeof *common.v);
+	memcpy(all.v + common.n, rest.v, rest.n * sizeof *rest.v);
+	qsort(all.v, all.n, sizeof *all.v, by_arn);
 }
 
 const struct aws_policy *aws_policies(size_t *n)
 {
-	pthread_once(&once, load);
-	*n = table_n;
-	return table;
+	pthread_once(&all_once, load_all);
+	*n = all.n;
+	return all.v;
 }
 
 const struct aws_policy *aws_policy_find(struct str arn)
 {
 	if (!str_starts(arn, S("arn:aws:iam::aws:policy/")))
 		return NULL;
-	pthread_once(&once, load);
-	const struct aws_policy wanted = {.arn = arn};
-	return bsearch(&wanted, table, table_n, sizeof *table, by_arn);
+	const struct aws_policy wanted = {.arn = arn}, *found;
+	pthread_once(&common_once, load_common);
+	found = bsearch(&wanted, common.v, common.n, sizeof *common.v, by_arn);
+	if (found != NULL)
+		return found;
+	pthread_once(&rest_once, load_rest);
+	return bsearch(&wanted, rest.v, rest.n, sizeof *rest.v, by_arn);
 }
 
 struct policy *aws_policy_parsed(const struct aws_policy *p)
 {
-	ASSERT(p->number < table_n && p == &table[p->number]);
-	struct policy *got = atomic_load(&parsed[p->number]);
+	struct policy *got = atomic_load(p->parsed);
 	if (got != NULL)
 		return got;
 	pthread_mutex_lock(&parsing);
-	got = atomic_load(&parsed[p->number]);
+	got = atomic_load(p->parsed);
 	if (got == NULL) {
 		struct str why;
+		if (parsed_arena == NULL)
+			parsed_arena = arena_new(1 << 16);
 		got = policy_parse(parsed_arena, p->document, POLICY_IDENTITY, &why);
-		ASSERT(got != NULL); /* test_iam.py attaches them all */
-		atomic_store(&parsed[p->number], got);
+		ASSERT(got != NULL); /* test_policies_of_aws.c parses them all */
+		atomic_store(p->parsed, got);
 	}
 	pthread_mutex_unlock(&parsing);
 	return got;

@@ -163,9 +163,9 @@ def test_policies_of_aws(iam):
     document = iam.get_policy_version(PolicyArn=LAMBDA_BASIC, VersionId=got["DefaultVersionId"])["PolicyVersion"]["Document"]
     assert "logs:PutLogEvents" in document["Statement"][0]["Action"]
     refused(lambda: iam.delete_policy(PolicyArn=LAMBDA_BASIC), "AccessDenied")
-    names = [p["PolicyName"] for page in iam.get_paginator("list_policies").paginate(Scope="AWS", PaginationConfig={"PageSize": 40})
+    names = [p["PolicyName"] for page in iam.get_paginator("list_policies").paginate(Scope="AWS", PaginationConfig={"PageSize": 400})
              for p in page["Policies"]]
-    assert len(names) == len(set(names)) > 100
+    assert len(names) == len(set(names)) > 1500
     assert {"AdministratorAccess", "ReadOnlyAccess", "AWSLambdaSQSQueueExecutionRole", "AmazonECSTaskExecutionRolePolicy"} <= set(names)
 
 
