@@ -76,7 +76,7 @@ void run_mock(struct exchange *x, const struct apigateway_Integration *i)
 	int64_t code = 0;
 	if (j == NULL) {
 		static const char name[] = "statusCode";
-		ptrdiff_t at = str_present(template) ? str_find_str(template, S(name)) : -1;
+		ptrdiff_t at = str_present(template) ? str_find_str(template, str_c(name)) : -1;
 		size_t k = at >= 0 ? (size_t)at + sizeof name - 1 : template.n;
 		while (k < template.n && (template.p[k] == ':' || template.p[k] == ' ' || template.p[k] == '"' || template.p[k] == '\''))
 			k++;

@@ -15,7 +15,8 @@ struct str {
 };
 
 /* A literal as a str; usable in static initialisers as STR_INIT. */
-#define STR_INIT(lit) {(lit), sizeof(lit) - 1}
+/* ("" lit "") refuses anything but a literal: the size of a pointer is not a length. */
+#define STR_INIT(lit) {("" lit ""), sizeof("" lit "") - 1}
 #define S(lit) ((struct str)STR_INIT(lit))
 #define STR_NONE ((struct str){NULL, 0})
 
