@@ -84,6 +84,8 @@ static const struct dynamodb_KeySchemaElement *element(struct list schema, uint3
 
 static bool check_schema(struct call *c, struct list attributes, struct list schema)
 {
+	if (schema.n < 1 || schema.n > 2)
+		return refuse(c, INVALID "Key schemas of more than one HASH and one RANGE attribute are not supported here");
 	for (uint32_t i = 0; i < schema.n; i++)
 		if (!defined(attributes, element(schema, i)->AttributeName))
 			return refuse(c, INVALID "Some index key attributes are not defined in AttributeDefinitions. Keys: %.*s, "
