@@ -23,7 +23,7 @@ static struct dynamodb_Backup *required_backup(struct call *c, struct str arn)
 	return b;
 }
 
-static struct dynamodb_Table *backup_table(struct call *c, struct str name_or_arn)
+struct dynamodb_Table *backup_table(struct call *c, struct str name_or_arn)
 {
 	struct str name = table_name_of(c, name_or_arn);
 	if (!str_present(name))
@@ -41,7 +41,7 @@ static void start_copy(struct call *c, struct str id, const struct dynamodb_Copy
 	job_put(c, "copy", id, c->now_ms, typed_to_cbor(c->arena, &dynamodb_shape_CopyJob, job));
 }
 
-static void set_busy(struct call *c, struct dynamodb_Table *r, int by)
+void table_busy(struct call *c, struct dynamodb_Table *r, int by)
 {
 	r->Busy = SOME_I64(r->Busy.v + by);
 	ASSERT(r->Busy.v >= 0);
@@ -105,7 +105,7 @@ static void finish_copy(struct call *c, const struct dynamodb_CopyJob *job, stru
 	}
 	struct dynamodb_Table *from = str_present(job->FromTable) ? table_record(c, job->FromTable) : NULL;
 	if (from != NULL)
-		set_busy(c, from, -1);
+		table_busy(c, from, -1);
 	if (str_present(job->FromBackup))
 		use_backup(c, call_get(c, backup_key(c, job->FromBackup), &dynamodb_shape_Backup), -1);
 }
@@ -161,7 +161,7 @@ void ddb_create_backup(struct call *c)
 	struct dynamodb_Backup b = {.Name = in->BackupName, .Status = S("CREATING"), .Type = S("USER"), .Created = SOME_TIME(c->now_ms),
 		.Space = SOME_I64((int64_t)space), .Items = SOME_I64(0), .Bytes = SOME_I64(0)};
 	b.Arn = arena_printf(c->arena, "%.*s/backup/%014lld-%s", STR_ARG(r->Description->TableArn), (long long)c->now_ms, tail);
-	set_busy(c, r, 1);
+	table_busy(c, r, 1);
 	b.Table = r;
 	r->Busy = SOME_I64(0);
 	call_put(c, backup_key(c, b.Arn), &dynamodb_shape_Backup, &b);
@@ -299,7 +299,7 @@ void ddb_access_backup(struct call *c)
 
 /* ---- point-in-time recovery ---- */
 
-static int64_t earliest_ms(struct call *c, const struct dynamodb_Table *r)
+int64_t recovery_earliest_ms(struct call *c, const struct dynamodb_Table *r)
 {
 	int64_t kept = c->now_ms - (r->RecoveryDays.set ? r->RecoveryDays.v : DAYS_MAX) * 24 * 3600 * 1000;
 	return r->RecoverySince.ms > kept ? r->RecoverySince.ms : kept;
@@ -314,7 +314,7 @@ static struct dynamodb_ContinuousBackupsDescription *continuous(struct call *c, 
 	p->PointInTimeRecoveryStatus = r->Recovery.v ? S("ENABLED") : S("DISABLED");
 	if (r->Recovery.v) {
 		p->RecoveryPeriodInDays = SOME_I64(r->RecoveryDays.set ? r->RecoveryDays.v : DAYS_MAX);
-		p->EarliestRestorableDateTime = SOME_TIME(earliest_ms(c, r));
+		p->EarliestRestorableDateTime = SOME_TIME(recovery_earliest_ms(c, r));
 		p->LatestRestorableDateTime = SOME_TIME(c->now_ms);
 	}
 	return d;
@@ -492,7 +492,7 @@ void ddb_restore_table_to_point_in_time(struct call *c)
 	}
 	int64_t at = in->RestoreDateTime.set ? in->RestoreDateTime.ms : c->now_ms;
 	/* Clients give whole seconds: what began within the earliest second may be asked for. */
-	if (at < earliest_ms(c, r) / 1000 * 1000 || at > c->now_ms) {
+	if (at < recovery_earliest_ms(c, r) / 1000 * 1000 || at > c->now_ms) {
 		call_fail(c, &dynamodb_err_InvalidRestoreTimeException, "Timestamp is out of range: RestoreDateTime must be between "
 		          "EarliestRestorableDateTime and LatestRestorableDateTime");
 		return;
@@ -507,6 +507,6 @@ void ddb_restore_table_to_point_in_time(struct call *c)
 		job.UntilTime = SOME_TIME(at);
 	else
 		job.UntilSerial = SOME_I64((int64_t)call_serial(c, "history"));
-	set_busy(c, r, 1);
+	table_busy(c, r, 1);
 	out->TableDescription = start_restore(c, to, &job, STR_NONE, r->Description->TableArn, at);
 }

@@ -5,6 +5,7 @@
 #include "ops_backup.h"
 #include "ops_batch.h"
 #include "ops_query.h"
+#include "ops_s3.h"
 #include "ops_settings.h"
 #include "ops_table.h"
 #include "ops_transact.h"
@@ -49,11 +50,19 @@ static const struct op ops[] = {
 	{.model = &dynamodb_op_BatchExecuteStatement, .run = ddb_batch_execute_statement, .mode = OP_WRITE, .access = ddb_access_statements},
 	{.model = &dynamodb_op_ExecuteStatement, .run = ddb_execute_statement, .mode = OP_WRITE, .access = ddb_access_statement},
 	{.model = &dynamodb_op_ExecuteTransaction, .run = ddb_execute_transaction, .mode = OP_WRITE, .access = ddb_access_statements},
+	{.model = &dynamodb_op_DescribeExport, .run = ddb_describe_export, .mode = OP_READ},
+	{.model = &dynamodb_op_DescribeImport, .run = ddb_describe_import, .mode = OP_READ},
+	{.model = &dynamodb_op_ExportTableToPointInTime, .run = ddb_export_table_to_point_in_time, .mode = OP_WRITE, .access = ddb_access_table},
+	{.model = &dynamodb_op_ImportTable, .run = ddb_import_table, .mode = OP_WRITE},
+	{.model = &dynamodb_op_ListExports, .run = ddb_list_exports, .mode = OP_READ},
+	{.model = &dynamodb_op_ListImports, .run = ddb_list_imports, .mode = OP_READ},
 };
 
 static const struct job_kind jobs[] = {
 	{"backfill", ddb_job_backfill},
 	{"copy", ddb_job_copy},
+	{"export", ddb_job_export},
+	{"import", ddb_job_import},
 	{"purge", ddb_job_purge},
 	{"trim-history", ddb_job_trim_history},
 	{"trim-stream", ddb_job_trim_stream},

@@ -1,5 +1,7 @@
 """Backups, point-in-time recovery and restores."""
 import datetime
+import gzip
+import json
 import time
 
 import pytest
@@ -81,3 +83,41 @@ def test_recovery_to_a_second(d, table, name, eventually):
     with pytest.raises(ClientError) as e:
         d.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=name + "-3", RestoreDateTime=moment - datetime.timedelta(days=1))
     assert e.value.response["Error"]["Code"] == "InvalidRestoreTimeException"
+
+
+def test_export_to_s3_and_import_again(client, d, table, name, eventually):
+    s3 = client("s3")
+    s3.create_bucket(Bucket=name)
+    for i in range(30):
+        put(d, table, "k%02d" % i, i)
+    arn = d.describe_table(TableName=table)["Table"]["TableArn"]
+    with pytest.raises(ClientError) as e:
+        d.export_table_to_point_in_time(TableArn=arn, S3Bucket=name)
+    assert e.value.response["Error"]["Code"] == "PointInTimeRecoveryUnavailableException"
+    d.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    with pytest.raises(ClientError) as e:
+        d.export_table_to_point_in_time(TableArn=arn, S3Bucket="no-" + name)
+    assert e.value.response["Error"]["Code"] == "NoSuchBucket"
+    export = d.export_table_to_point_in_time(TableArn=arn, S3Bucket=name, S3Prefix="out")["ExportDescription"]["ExportArn"]
+    put(d, table, "later", 1)
+    eventually(lambda: d.describe_export(ExportArn=export)["ExportDescription"]["ExportStatus"] == "COMPLETED")
+    done = d.describe_export(ExportArn=export)["ExportDescription"]
+    assert done["ItemCount"] == 30 and done["ExportManifest"].startswith("out/AWSDynamoDB/")
+    assert export in [x["ExportArn"] for x in d.list_exports(TableArn=arn)["ExportSummaries"]]
+    folder = done["ExportManifest"].rsplit("/", 1)[0]
+    summary = json.loads(s3.get_object(Bucket=name, Key=done["ExportManifest"])["Body"].read())
+    assert summary["itemCount"] == 30 and summary["manifestFilesS3Key"] == folder + "/manifest-files.json"
+    files = [json.loads(line) for line in s3.get_object(Bucket=name, Key=summary["manifestFilesS3Key"])["Body"].read().splitlines()]
+    lines = gzip.decompress(s3.get_object(Bucket=name, Key=files[0]["dataFileS3Key"])["Body"].read()).splitlines()
+    assert len(lines) == 30 and json.loads(lines[0])["Item"]["g"] == {"S": "g"}
+
+    s3.put_object(Bucket=name, Key=folder + "/data/zz.json.gz", Body=gzip.compress(b'{"Item":{"pk":{"S":"extra"},"v":{"N":"1"},"g":{"S":"g"}}}\nnot json\n'))
+    imported = d.import_table(S3BucketSource={"S3Bucket": name, "S3KeyPrefix": folder + "/data/"}, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP",
+                              TableCreationParameters={"TableName": name + "-i", "BillingMode": "PAY_PER_REQUEST",
+                                                       "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                                                       "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]})["ImportTableDescription"]["ImportArn"]
+    eventually(lambda: d.describe_import(ImportArn=imported)["ImportTableDescription"]["ImportStatus"] == "COMPLETED")
+    told = d.describe_import(ImportArn=imported)["ImportTableDescription"]
+    assert (told["ImportedItemCount"], told["ErrorCount"]) == (31, 1)
+    assert all_of(d, name + "-i") == {**{"k%02d" % i: i for i in range(30)}, "extra": 1}
+    assert imported in [x["ImportArn"] for x in d.list_imports()["ImportSummaryList"]]
