@@ -297,7 +297,8 @@ static struct str url_token(struct arena *a, struct str sha, struct str expires)
 
 struct str code_url(struct call *c, struct str sha_hex)
 {
-	struct str expires = arena_printf(c->arena, "%lld", (long long)(c->now_ms / 1000 + 600));
+	long long until_s = c->now_ms / 1000 + 600;
+	struct str expires = arena_printf(c->arena, "%lld", until_s);
 	struct str base = str_present(c->endpoint) && c->endpoint.n > 0 ? c->endpoint
 		: arena_printf(c->arena, "http://localhost:%d", service_config()->port);
 	struct str token = url_token(c->arena, sha_hex, expires);

@@ -228,6 +228,7 @@ static void read_run(struct call *c)
 
 static void shard_take(struct shard *s, struct reading *r)
 {
+	ASSERT(r->records != NULL && (s->arena == NULL) == (s->records == NULL));
 	free(s->iterator);
 	s->iterator = str_present(r->next) ? strdup(arena_cstr(r->arena, r->next)) : NULL;
 	s->at_end = !str_present(r->next);

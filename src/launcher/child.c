@@ -65,7 +65,7 @@ void child_listen(int control, const struct spec *s, bool in_namespace, int *fds
 		fds[i] = in_namespace ? listen_at(s->listeners[i].address, (int)s->listeners[i].port) : listen_at("127.0.0.1", 0);
 		if (fds[i] < 0)
 			child_fail(control, "listen", errno);
-		struct sockaddr_in sa;
+		struct sockaddr_in sa = {0};
 		socklen_t len = sizeof sa;
 		if (getsockname(fds[i], (struct sockaddr *)&sa, &len) != 0)
 			child_fail(control, "getsockname", errno);
