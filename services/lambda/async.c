@@ -229,6 +229,8 @@ void async_job(struct call *c, struct str id, struct str payload)
 	const struct answer *a = invoke_await(c, &s);
 	if (a == NULL)
 		return;
+	if (e->Attempt.v == 0 && e->Throttles.v == 0)
+		count(c, e, "AsyncEventsReceived", 1, "Count");
 	count(c, e, "AsyncEventAge", (double)(c->now_ms - e->QueuedMs.v), "Milliseconds");
 	after_run(c, e, a, f->Config, retries, age_ms);
 }
