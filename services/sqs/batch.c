@@ -42,6 +42,7 @@ bool batch_check(struct call *c, const char *entry, const struct str *ids, size_
 
 void batch_init(struct batch *b, struct call *c, size_t n)
 {
+	ASSERT(n > 0 && n <= BATCH_MAX && !c->failed);
 	*b = (struct batch){.c = c, .failed = arena_array(c->arena, struct sqs_BatchResultErrorEntry, n), .cap = (uint32_t)n};
 }
 
@@ -58,5 +59,6 @@ void batch_failed(struct batch *b, struct str id)
 
 struct list batch_failures(const struct batch *b)
 {
+	ASSERT(b->n_failed <= b->cap);
 	return (struct list){b->failed, b->n_failed, b->n_failed > 0};
 }

@@ -15,6 +15,7 @@ static struct key *own_key(struct queue *q, const char *table)
 
 static struct key *dedup_key(struct queue *q, const struct message *m)
 {
+	ASSERT(m->dedup.n > 0 && m->group.n > 0);
 	bool grouped = str_eq(q->rec->DeduplicationScope, S("messageGroup"));
 	return key_str(key_str(own_key(q, "d"), grouped ? m->group : S("")), m->dedup);
 }
@@ -34,6 +35,7 @@ static void forget_some(struct queue *q)
 {
 	struct box *b = &q->box;
 	int64_t over_ms = q->c->now_ms - DEDUP_MS;
+	ASSERT(q->box_dirty); /* the floor is kept with the box */
 	if (b->dedup_floor_ms > over_ms)
 		return;
 	struct key *from = own_key(q, "e"), *to = own_key(q, "e");
@@ -67,13 +69,14 @@ static void forget_some(struct queue *q)
 static void forget_later(struct queue *q, uint64_t unique, const struct key *k)
 {
 	txn_put(q->c->txn, key_bytes(key_u64(key_i64(own_key(q, "e"), q->c->now_ms), unique)), key_bytes(k));
-	forget_some(q);
 	q->box_dirty = true;
+	forget_some(q);
 }
 
 void dedup_put(struct queue *q, const struct message *m)
 {
 	struct sent_before before = {.sent_ms = q->c->now_ms, .seq = m->seq};
+	ASSERT(q->fifo && m->seq > 0 && m->dedup.n > 0);
 	ASSERT(m->id.n == sizeof before.id);
 	memcpy(before.id, m->id.p, sizeof before.id);
 	struct key *k = dedup_key(q, m);
@@ -112,6 +115,7 @@ size_t attempt_again(struct queue *q, struct str attempt, int64_t visibility_ms,
 		n++;
 	}
 	txn_release(q->c->txn);
+	ASSERT(n > 0);
 	return n;
 }
 

@@ -74,6 +74,7 @@ static bool group_next(struct queue *q, struct scan *s, struct message *m)
 
 static void group_write(struct queue *q, struct group *g)
 {
+	ASSERT(g->name.n > 0 && g->head.first > 0 && g->head.first <= q->box.seq && g->head.n <= HOLDS_MAX);
 	struct str head = str_of((const char *)&g->head, sizeof g->head);
 	struct str holds = str_of((const char *)g->holds, g->head.n * sizeof(struct hold));
 	txn_put(q->c->txn, key_bytes(group_key(q, g->name)), arena_join(q->c->arena, head, holds));
@@ -86,8 +87,8 @@ static void group_write(struct queue *q, struct group *g)
 /* After a change: where the group stands now, or that it is no more. `old` is how it was indexed. */
 static void group_store(struct queue *q, struct group *g, const struct group_head *old)
 {
-	if (g->stored)
-		call_del(q->c, ready_key(q, old));
+	ASSERT(g->stored && old->n <= HOLDS_MAX);
+	call_del(q->c, ready_key(q, old));
 	if (g->head.n > 0) {
 		g->head.first = g->holds[0].seq;
 		g->head.ready_ms = INT64_MIN;
@@ -120,6 +121,7 @@ static struct hold *group_hold(struct group *g, uint64_t seq)
 
 static void hold_forget(struct group *g, struct hold *h)
 {
+	ASSERT(h >= g->holds);
 	size_t at = (size_t)(h - g->holds);
 	ASSERT(at < g->head.n);
 	memmove(h, h + 1, (g->head.n - at - 1) * sizeof *h);
@@ -141,7 +143,8 @@ static void untouched_leave(struct queue *q, const struct message *m)
 
 void fifo_insert(struct queue *q, struct message *m)
 {
-	ASSERT(m->group.n > 0);
+	ASSERT(q->fifo && m->group.n > 0 && m->dedup.n > 0);
+	ASSERT(m->seq == q->box.seq && m->id.n == 36);
 	bool delayed = m->delay_until_ms > q->c->now_ms;
 	if (!delayed)
 		m->delay_until_ms = 0;
@@ -180,6 +183,7 @@ static void take_one(struct queue *q, struct group *g, struct hold *h, int64_t v
 	} else {
 		untouched_leave(q, &t->m);
 		ASSERT(g->head.n < HOLDS_MAX);
+		ASSERT(g->head.n == 0 || g->holds[g->head.n - 1].seq < t->m.seq); /* the first of the group have holds */
 		h = &g->holds[g->head.n++];
 		*h = (struct hold){.seq = t->m.seq, .first_ms = t->m.first_ms, .count = t->m.count, .sent_ms = t->m.sent_ms,
 			.kind = HOLD_INFLIGHT};
@@ -189,6 +193,7 @@ static void take_one(struct queue *q, struct group *g, struct hold *h, int64_t v
 	h->first_ms = h->first_ms != 0 ? h->first_ms : q->c->now_ms;
 	h->count++;
 	h->nonce = (uint32_t)random_u64();
+	ASSERT(h->seq == t->m.seq && h->kind == HOLD_INFLIGHT);
 	timed_put(q, h);
 	t->hold = *h;
 }
@@ -196,6 +201,7 @@ static void take_one(struct queue *q, struct group *g, struct hold *h, int64_t v
 /* As many messages of a ready group as may go. */
 static size_t take_group(struct queue *q, struct group *g, size_t max, int64_t visibility_ms, struct taken *out)
 {
+	ASSERT(g->stored && g->head.ready_ms <= q->c->now_ms);
 	struct group_head old = g->head;
 	struct scan *s = group_scan(q, g);
 	size_t n = 0;
@@ -289,6 +295,24 @@ size_t fifo_pull(struct queue *q, size_t max, pull_fn *accept, void *arg)
 	return n;
 }
 
+void fifo_clock_back(struct queue *q, int64_t was_ms)
+{
+	struct key *from = data_key(q->c, (uint64_t)q->rec->Data.v, "a"), *to = data_key(q->c, (uint64_t)q->rec->Data.v, "a");
+	key_i64(from, q->c->now_ms + 1);
+	key_i64(to, was_ms + 1);
+	struct scan *s = scan_open(q->c->txn, key_bytes(from), key_bytes(to), false);
+	struct str key, value;
+	while (scan_next(s, &key, &value)) {
+		struct group g;
+		bool there = group_load(q, arena_dup(q->c->arena, value), &g);
+		ASSERT(there);
+		struct group_head old = g.head;
+		group_store(q, &g, &old);
+	}
+	scan_close(s);
+	q->box_dirty = true;
+}
+
 int64_t fifo_next_due(struct queue *q)
 {
 	struct key *from = data_key(q->c, (uint64_t)q->rec->Data.v, "a");
@@ -312,6 +336,7 @@ static enum outcome find(struct queue *q, const struct receipt *r, struct group 
 {
 	if (!group_load(q, r->group, g))
 		return GONE;
+	ASSERT(g->stored);
 	*h = group_hold(g, r->seq);
 	if (*h == NULL)
 		return GONE;
@@ -337,6 +362,7 @@ enum outcome fifo_delete(struct queue *q, const struct receipt *r)
 static void hide(struct queue *q, struct group *g, struct hold *h, int64_t visibility_ms)
 {
 	struct group_head old = g->head;
+	ASSERT(visibility_ms >= 0 && h->due_ms > q->c->now_ms);
 	timed_del(q, h);
 	h->due_ms = q->c->now_ms + visibility_ms;
 	timed_put(q, h);

@@ -21,6 +21,7 @@ struct fixed {
 static void put_text(struct buf *b, struct str s)
 {
 	uint32_t n = (uint32_t)s.n;
+	ASSERT(n == s.n);
 	buf_put(b, &n, sizeof n);
 	buf_str(b, s);
 }
@@ -204,6 +205,7 @@ struct map_of attributes_select(struct arena *a, struct str packed, const struct
 	if (packed.n == 0 || names->n == 0)
 		return out;
 	size_t n = (unsigned char)packed.p[0];
+	ASSERT(n > 0 && n <= ATTRIBUTES_MAX);
 	struct sqs_MessageBodyAttributeMap_entry *v = arena_array(a, struct sqs_MessageBodyAttributeMap_entry, n);
 	struct str rest = str_slice(packed, 1, packed.n);
 	for (size_t i = 0; i < n; i++) {
@@ -217,6 +219,7 @@ struct map_of attributes_select(struct arena *a, struct str packed, const struct
 		if (asked_for(names, e.key))
 			v[out.n++] = e;
 	}
+	ASSERT(rest.n == 0 && out.n <= n);
 	if (out.n == 0)
 		return out;
 	out.v = v;
@@ -236,6 +239,7 @@ static uint32_t receipt_check(struct str bytes)
 
 struct str receipt_text(struct arena *a, const struct receipt *r)
 {
+	ASSERT(r->queue > 0 && r->data > 0 && r->seq > 0);
 	struct receipt_bytes f = {.nonce = r->nonce, .queue = r->queue, .data = r->data, .seq = r->seq};
 	char *p = arena_bytes(a, sizeof f + r->group.n);
 	memcpy(p, &f, sizeof f);

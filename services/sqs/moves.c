@@ -22,6 +22,8 @@ void timed_put(struct queue *q, const struct hold *h)
 {
 	struct box *b = &q->box;
 	char kind = (char)h->kind;
+	ASSERT(kind == HOLD_DELAYED || kind == HOLD_INFLIGHT);
+	ASSERT(b->settled_ms == q->c->now_ms || h->kind == HOLD_DELAYED);
 	txn_put(q->c->txn, key_bytes(timed_key(q, h->due_ms, h->seq)), str_of(&kind, 1));
 	++*counter_of(q, h);
 	if (h->due_ms <= b->settled_ms) {
@@ -47,6 +49,7 @@ void timed_del(struct queue *q, const struct hold *h)
 static void settle_walk(struct queue *q, int64_t from_ms, int64_t to_ms, int step)
 {
 	struct box *b = &q->box;
+	ASSERT(from_ms <= to_ms && (step == 1 || step == -1));
 	struct key *prefix = data_key(q->c, (uint64_t)q->rec->Data.v, "t");
 	struct str to = key_after(q->c->arena, key_bytes(prefix));
 	size_t skip = prefix->b.n; /* then comes the due time */
@@ -87,10 +90,12 @@ void settle_counts(struct queue *q)
 /* Only worth writing when something has moved; the caller's own change writes the rest. */
 void settle(struct queue *q)
 {
-	int64_t before = q->box.n_returned;
+	int64_t before = q->box.n_returned, was_ms = q->box.settled_ms;
 	settle_counts(q);
 	if (q->box.n_returned != before)
 		q->box_dirty = true;
+	if (q->fifo && was_ms > q->c->now_ms)
+		fifo_clock_back(q, was_ms);
 }
 
 /* ---- age: messages whose order of sending is not the order of their numbers ---- */
@@ -102,11 +107,13 @@ static struct key *age_key(struct queue *q, int64_t sent_ms, uint64_t seq)
 
 void age_put(struct queue *q, int64_t sent_ms, uint64_t seq, struct str group)
 {
+	ASSERT(sent_ms > 0 && seq > 0);
 	txn_put(q->c->txn, key_bytes(age_key(q, sent_ms, seq)), group);
 }
 
 void age_del(struct queue *q, int64_t sent_ms, uint64_t seq)
 {
+	ASSERT(sent_ms > 0 && seq > 0);
 	call_del(q->c, age_key(q, sent_ms, seq));
 }
 
@@ -115,6 +122,7 @@ void age_del(struct queue *q, int64_t sent_ms, uint64_t seq)
 void message_insert(struct queue *q, struct message *m)
 {
 	CHECK_MAGIC(q, QUEUE_MAGIC);
+	ASSERT(m->sent_ms > 0);
 	m->seq = ++q->box.seq;
 	(q->fifo ? fifo_insert : standard_insert)(q, m);
 	q->box_dirty = true;
@@ -128,7 +136,9 @@ size_t message_take(struct queue *q, size_t max, int64_t visibility_ms, struct t
 	CHECK_MAGIC(q, QUEUE_MAGIC);
 	ASSERT(max > 0 && max <= RECEIVE_MAX);
 	settle(q);
+	ASSERT(visibility_ms >= 0 && visibility_ms <= (int64_t)VISIBILITY_MAX_S * 1000);
 	size_t n = (q->fifo ? fifo_take : standard_take)(q, max, visibility_ms, out);
+	ASSERT(n <= max);
 	if (n > 0) {
 		gauge_arm(q);
 		/* Someone who waits here has reckoned without these becoming visible before his time is up. */

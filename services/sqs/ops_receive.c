@@ -108,6 +108,7 @@ static void answer(struct queue *q, const struct taken *v, size_t n)
 static void wait_for_more(struct queue *q, int64_t deadline_ms)
 {
 	int64_t due_ms = message_next_due(q);
+	ASSERT(due_ms > q->c->now_ms && deadline_ms > q->c->now_ms);
 	call_wait(q->c, queue_topic(q), due_ms < deadline_ms ? due_ms : deadline_ms);
 }
 

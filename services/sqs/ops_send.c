@@ -176,6 +176,7 @@ static bool send_prepare(struct queue *q, const struct send *s, struct sent *out
 
 static void send_put(struct queue *q, struct sent *s)
 {
+	ASSERT(!q->c->failed && s->m.body.n > 0);
 	struct sent_before before;
 	if (q->fifo && dedup_find(q, &s->m, &before)) {
 		s->m.id = arena_dup(q->c->arena, str_of(before.id, sizeof before.id));

@@ -73,12 +73,14 @@ struct key *data_key(struct call *c, uint64_t number, const char *table)
 {
 	struct key *k = arena_new_of(c->arena, struct key);
 	*k = key_new(c->arena);
+	ASSERT(number > 0);
 	buf_reserve(&k->b, 48);
 	return key_str(key_u64(key_str(key_str(k, S("sqs")), S("#")), number), str_c(table));
 }
 
 struct str queue_topic(const struct queue *q)
 {
+	ASSERT(q->rec->Id.v > 0);
 	return arena_printf(q->c->arena, "sqs:%lld", (long long)q->rec->Id.v);
 }
 
@@ -86,6 +88,7 @@ struct str queue_topic(const struct queue *q)
 
 struct queue *queue_new(struct call *c, struct str account, struct str name, struct sqs_Queue *rec)
 {
+	ASSERT(rec->MessageRetentionPeriod.set && rec->VisibilityTimeout.set && rec->Fifo.set);
 	struct queue *q = arena_new_of(c->arena, struct queue);
 	*q = (struct queue){.magic = QUEUE_MAGIC, .c = c, .account = account, .region = c->region, .name = name, .rec = rec,
 		.arn = queue_arn(c, account, name), .fifo = rec->Fifo.v,
@@ -119,6 +122,7 @@ void box_store(struct queue *q)
 		return;
 	const struct box *b = &q->box;
 	ASSERT(b->n_fresh >= 0 && b->n_returned >= 0 && b->n_delayed >= 0 && b->n_inflight >= 0);
+	ASSERT(b->fresh > 0 && b->fresh <= b->seq + 1 && b->low <= b->seq + 1);
 	ASSERT(q->packed.n > 0);
 	struct str box = str_of((const char *)b, sizeof *b);
 	txn_put(q->c->txn, key_bytes(queue_key(q->c, q->account, q->name)), arena_join(q->c->arena, box, q->packed));

@@ -117,6 +117,7 @@ bool dead_letter(struct queue *q, struct message *m, uint32_t count, int64_t fir
 	struct queue *dead = dead_queue(q);
 	if (dead == NULL)
 		return false;
+	ASSERT(dead->fifo == q->fifo && dead != q);
 	struct message copy = *m;
 	copy.source_arn = q->arn;
 	copy.count = count;
@@ -341,6 +342,7 @@ void job_move(struct call *c, struct str id, struct str payload)
 	if (t == NULL || !running(t))
 		return;
 	struct moving mv = {.from = q, .task = t};
+	ASSERT(t->Moved.v >= 0 && t->ToMove.v >= t->Moved.v);
 	int64_t left = t->ToMove.v - t->Moved.v, portion = t->Rate.set ? t->Rate.v : MOVE_AT_ONCE;
 	size_t n = 0, max = (size_t)(left < portion ? left : portion);
 	if (q == NULL) {

@@ -163,6 +163,8 @@ enum outcome fifo_delete(struct queue *q, const struct receipt *r);
 enum outcome fifo_hide(struct queue *q, const struct receipt *r, int64_t visibility_ms);
 bool fifo_drop(struct queue *q, uint64_t seq, struct str group);
 int64_t fifo_next_due(struct queue *q);
+/* The clock was turned back from was_ms: groups that were free by then must not wait for that time to come again. */
+void fifo_clock_back(struct queue *q, int64_t was_ms);
 /* A message in flight under this very receipt is given again, hidden anew; false when something happened to it. */
 bool fifo_take_again(struct queue *q, const struct receipt *r, int64_t visibility_ms, struct taken *out);
 

@@ -19,6 +19,9 @@ static const char *body_table(const struct hold *h) { return h->apart ? "h" : "m
 
 static void hold_put(struct queue *q, const struct hold *h)
 {
+	ASSERT(h->seq > 0 && h->seq <= q->box.seq);
+	ASSERT(h->kind == HOLD_DELAYED || h->kind == HOLD_INFLIGHT);
+	ASSERT(h->kind != HOLD_INFLIGHT || (h->count > 0 && h->first_ms != 0));
 	txn_put(q->c->txn, key_bytes(seq_key(q, "r", h->seq)), str_of((const char *)h, sizeof *h));
 	timed_put(q, h);
 }
@@ -37,6 +40,8 @@ static bool hold_get(struct queue *q, uint64_t seq, struct hold *h)
 void standard_insert(struct queue *q, struct message *m)
 {
 	bool delayed = m->delay_until_ms > q->c->now_ms;
+	ASSERT(!q->fifo && m->seq == q->box.seq && m->seq >= q->box.fresh);
+	ASSERT(m->id.n == 36 && m->body.n > 0);
 	txn_put(q->c->txn, key_bytes(seq_key(q, delayed ? "h" : "m", m->seq)), message_pack(q->c->arena, m));
 	if (m->moved)
 		age_put(q, m->sent_ms, m->seq, STR_NONE);
@@ -52,6 +57,7 @@ void standard_insert(struct queue *q, struct message *m)
 /* Everything of a held message but its body's place in the counters, which timed_del keeps. */
 static void held_remove(struct queue *q, const struct hold *h)
 {
+	ASSERT(h->kind != 0);
 	call_del(q->c, seq_key(q, body_table(h), h->seq));
 	call_del(q->c, seq_key(q, "r", h->seq));
 	timed_del(q, h);
@@ -100,6 +106,7 @@ static void heads_open(struct queue *q, struct heads *h)
 {
 	struct arena *a = q->c->arena;
 	*h = (struct heads){0};
+	ASSERT(q->box.settled_ms == q->c->now_ms);
 	if (q->box.n_fresh > 0) {
 		struct key *from = data_key(q->c, (uint64_t)q->rec->Data.v, "m");
 		struct str to = key_after(a, key_bytes(from));
@@ -142,6 +149,8 @@ static bool heads_next(struct queue *q, struct heads *h, struct hold *hold, stru
 		return true;
 	}
 	*hold = h->hold;
+	ASSERT(hold->due_ms <= q->box.settled_ms);
+	ASSERT(hold->apart || hold->seq < q->box.fresh);
 	struct str bytes;
 	bool there = txn_get(q->c->txn, key_bytes(seq_key(q, body_table(hold), hold->seq)), q->c->arena, &bytes);
 	ASSERT(there);
@@ -179,8 +188,10 @@ size_t standard_take(struct queue *q, size_t max, int64_t visibility_ms, struct 
 		n++;
 	}
 	heads_close(q, &h);
+	ASSERT(n <= max);
 	for (size_t i = 0; i < n; i++) {
 		struct hold *hold = &out[i].hold;
+		ASSERT(hold->seq == out[i].m.seq);
 		hold->kind = HOLD_INFLIGHT;
 		hold->due_ms = q->c->now_ms + visibility_ms;
 		hold->received_ms = q->c->now_ms;
@@ -273,6 +284,7 @@ bool standard_drop(struct queue *q, uint64_t seq)
 	call_del(q->c, k);
 	if (m.moved)
 		age_del(q, m.sent_ms, seq);
+	ASSERT(q->box.n_fresh > 0);
 	q->box.n_fresh--;
 	q->box_dirty = true;
 	return true;

@@ -27,6 +27,7 @@ static struct queue *job_queue(struct call *c, struct str id, struct str payload
 void retain_arm(struct queue *q, int64_t sent_ms)
 {
 	int64_t due_ms = sent_ms + q->retention_ms;
+	ASSERT(q->retention_ms > 0);
 	if (q->box.retain_due_ms != 0 && q->box.retain_due_ms <= due_ms)
 		return;
 	job_put(q->c, "retain", job_id(q), due_ms, job_payload(q));
@@ -96,6 +97,7 @@ int64_t messages_expire(struct queue *q, size_t max)
 	uint64_t visible, delayed;
 	oldest_ms = lesser(oldest_ms, expire_table(q, "m", max, &visible));
 	oldest_ms = lesser(oldest_ms, expire_table(q, "h", max, &delayed));
+	ASSERT(visible >= q->box.low && delayed >= q->box.low);
 	q->box.low = visible < delayed ? visible : delayed;
 	if (q->box.fresh < q->box.low)
 		q->box.fresh = q->box.low;
@@ -119,6 +121,7 @@ void job_retain(struct call *c, struct str id, struct str payload)
 
 void gauge_arm(struct queue *q)
 {
+	CHECK_MAGIC(q, QUEUE_MAGIC);
 	q->box.used_ms = q->c->now_ms;
 	q->box_dirty = true;
 	if (q->box.gauge_due_ms != 0)
@@ -160,6 +163,7 @@ struct key *gone_key(struct call *c, struct str name)
 
 void sweep_start(struct call *c, uint64_t number, struct str forget_name)
 {
+	ASSERT(number > 0);
 	struct str id = arena_printf(c->arena, "%llu", (unsigned long long)number);
 	job_put(c, "sweep", id, c->now_ms, str_present(forget_name) ? forget_name : S(""));
 }
@@ -171,6 +175,7 @@ static void forget_name(struct call *c, struct str id, struct str name)
 	int64_t gone_ms;
 	if (!txn_get(c->txn, key_bytes(gone_key(c, name)), c->arena, &value))
 		return;
+	ASSERT(value.n == sizeof gone_ms);
 	memcpy(&gone_ms, value.p, sizeof gone_ms);
 	if (gone_ms + NAME_REUSE_MS <= c->now_ms)
 		call_del(c, gone_key(c, name));

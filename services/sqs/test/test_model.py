@@ -97,7 +97,7 @@ class Run:
 
     def back(self):
         """The clock may be turned back: what was visible is hidden again."""
-        if self.model.now > STEP and not self.fifo:
+        if self.model.now > STEP:
             self.tsubo.turn_clock(f"-{STEP}s")
             self.model.now -= STEP
 
@@ -123,9 +123,12 @@ def test_random_operations(tsubo, client, name, fifo, seed):
             raise AssertionError(f"seed {seed}, step {i}: {step.__name__}") from e
 
 
-def test_random_operations_with_a_clock_that_goes_back(tsubo, client, name):
-    url = client("sqs").create_queue(QueueName=name)["QueueUrl"]
-    run = Run(tsubo, client("sqs"), url, False, 99)
+@pytest.mark.parametrize("fifo", [False, True])
+def test_random_operations_with_a_clock_that_goes_back(tsubo, client, name, fifo):
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName=name + ".fifo" * fifo, Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+                           if fifo else {})["QueueUrl"]
+    run = Run(tsubo, sqs, url, fifo, 99)
     for i in range(150):
         step = run.chance.choice([run.send] * 3 + [run.receive] * 2 + [run.delete] * 2 + [run.hide, run.wait, run.wait, run.back])
         try:
