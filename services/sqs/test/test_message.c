@@ -71,7 +71,8 @@ static void test_queue_urls(void **state UNUSED)
 	assert_true(queue_url_parse(S("http://localhost:4566/000000000000/q.fifo"), &account, &name));
 	assert_true(str_eq(account, S("000000000000")) && str_eq(name, S("q.fifo")));
 	assert_true(queue_url_parse(S("/111122223333/q"), &account, &name));
-	const char *const bad[] = {"", "q", "/", "http://localhost:4566/q", "http://h/00000000000/q", "http://h/00000000000x/q", "http://h/000000000000/"};
+	const char *const bad[] = {"", "q", "/", "http://localhost:4566/q", "http://h/00000000000/q", "http://h/00000000000x/q",
+		"http://h/000000000000/"};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		assert_false(queue_url_parse(str_c(bad[i]), &account, &name));
 }
