@@ -3,7 +3,7 @@
 
 #include "os/os.h"
 #include "pattern.h"
-#include "schedule.h"
+#include "svc/schedule.h"
 #include "svc/arn.h"
 #include "svc/page.h"
 

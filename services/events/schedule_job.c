@@ -7,7 +7,7 @@
 
 #include "base/time.h"
 #include "os/os.h"
-#include "schedule.h"
+#include "svc/schedule.h"
 
 enum { CATCH_UP_MAX = 1500, FIRINGS_PER_STEP = 50, LATE_MS = 5000 };
 

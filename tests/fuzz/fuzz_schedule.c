@@ -1,5 +1,5 @@
 /* Any text as a schedule: refused, or one that always goes forward. */
-#include "../schedule.h"
+#include "svc/schedule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,8 +1,9 @@
 /* Schedule expressions: rate(5 minutes), cron(0 12 * * ? *). Pure.
  *
- * Source: "Cron expressions reference" and "Rate expressions reference" (EventBridge User Guide). All times are UTC. */
-#ifndef TSUBO_EVENTS_SCHEDULE_H
-#define TSUBO_EVENTS_SCHEDULE_H
+ * Source: "Cron expressions reference" and "Rate expressions reference" (EventBridge User Guide). All times are UTC.
+ * For every service that takes such expressions. */
+#ifndef TSUBO_SVC_SCHEDULE_H
+#define TSUBO_SVC_SCHEDULE_H
 
 #include "base/str.h"
 

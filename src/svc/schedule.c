@@ -1,5 +1,5 @@
 /* rate() and cron(): see schedule.h. */
-#include "schedule.h"
+#include "svc/schedule.h"
 
 #include "base/time.h"
 

@@ -1,6 +1,6 @@
 /* rate() and cron(): what is valid, and when it fires next. Source: "Cron expressions reference" (EventBridge User Guide). */
-#include "../schedule.h"
-#include "../../../tests/unit/check.h"
+#include "svc/schedule.h"
+#include "../check.h"
 #include "base/time.h"
 
 static void next(const char *expression, const char *after, const char *want)
