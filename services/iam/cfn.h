@@ -26,5 +26,6 @@ CFN_TYPE_FUNCTIONS(instance_profile)
 CFN_TYPE_FUNCTIONS(access_key)
 CFN_TYPE_FUNCTIONS(inline_policy)
 CFN_TYPE_FUNCTIONS(membership)
+CFN_TYPE_FUNCTIONS(linked_role)
 
 #endif

@@ -1,5 +1,5 @@
 /* CloudFormation: policies as resources of their own (AWS::IAM::Policy, ManagedPolicy, RolePolicy, UserPolicy,
- * GroupPolicy), InstanceProfile, AccessKey, UserToGroupAddition. */
+ * GroupPolicy), InstanceProfile, AccessKey, UserToGroupAddition, ServiceLinkedRole. */
 #include "cfn.h"
 
 /* The three lists a policy names its holders by, and what the operations on each are called. */
@@ -308,4 +308,34 @@ enum cfn_status membership_remove(struct cfn_resource *r)
 {
 	enum cfn_status s = CFN_DONE;
 	return sync_members(r, &s, r->properties, NULL) ? CFN_DONE : s;
+}
+
+/* ---- AWS::IAM::ServiceLinkedRole ---- */
+
+enum cfn_status linked_role_create(struct cfn_resource *r)
+{
+	enum cfn_status s = CFN_DONE;
+	struct json *out = NULL;
+	struct json *in = cfn_args(r, "AWSServiceName", cfn_text(r->properties, "AWSServiceName"), "CustomSuffix", cfn_text(r->properties,
+		"CustomSuffix"),
+		"Description", cfn_text(r->properties, "Description"), NULL);
+	if (!cfn_do(r, &s, "CreateServiceLinkedRole", in, &out))
+		return s;
+	r->physical_id = json_str(json_path(out, "Role.RoleName"));
+	r->attributes = cfn_args(r, "RoleName", r->physical_id, NULL);
+	return CFN_DONE;
+}
+
+enum cfn_status linked_role_update(struct cfn_resource *r)
+{
+	enum cfn_status s = CFN_DONE;
+	struct str description = cfn_text(r->properties, "Description");
+	struct json *in = cfn_args(r, "RoleName", r->physical_id, "Description", str_present(description) ? description : S(""), NULL);
+	return cfn_do(r, &s, "UpdateRoleDescription", in, NULL) ? CFN_DONE : s;
+}
+
+enum cfn_status linked_role_remove(struct cfn_resource *r)
+{
+	enum cfn_status s = CFN_DONE;
+	return cfn_undo(r, &s, "DeleteServiceLinkedRole", cfn_args(r, "RoleName", r->physical_id, NULL)) ? CFN_DONE : s;
 }

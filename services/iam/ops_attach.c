@@ -32,6 +32,10 @@ static void attach(struct call *c, enum kind kind, struct str name, struct str a
 		call_fail(c, &iam_err_NoSuchEntityException, "Policy %.*s does not exist or is not attachable.", STR_ARG(arn));
 		return;
 	}
+	if (str_starts(arn, S("arn:aws:iam::aws:policy/aws-service-role/"))) {
+		call_fail(c, &iam_err_PolicyNotAttachableException, "Cannot attach a Service Role Policy to a Customer Role.");
+		return;
+	}
 	if (texts_have(&e->Attached, arn))
 		return;
 	if (e->Attached.n >= ATTACHED_MAX) {

@@ -1,9 +1,7 @@
-/* Roles: create, read, change, delete, and those linked to a service.
+/* Roles: create, read, change, delete. Those linked to a service are made in ops_linked.c.
  *
  * Source: IAM API Reference; messages as the API gives them. */
 #include "iam.h"
-
-#include "svc/page.h"
 
 enum { TRUST_MAX = 2048, SESSION_DEFAULT_S = 3600 };
 
@@ -165,82 +163,4 @@ void op_UpdateAssumeRolePolicy(struct call *c)
 		return;
 	e->Trust = in->PolicyDocument;
 	entity_put(c, KIND_ROLE, e);
-}
-
-/* ---- service-linked roles ---- */
-
-/* Names and policies as "AWS services that work with IAM" links to; others get a name made from the service's. */
-static const struct { const char *service, *name, *policy; } linked[] = {
-	{"ecs.amazonaws.com", "AWSServiceRoleForECS", "AmazonECSServiceRolePolicy"},
-	{"elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing", "AWSElasticLoadBalancingServiceRolePolicy"},
-	{"autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy"},
-	{"rds.amazonaws.com", "AWSServiceRoleForRDS", "AmazonRDSServiceRolePolicy"},
-	{"elasticache.amazonaws.com", "AWSServiceRoleForElastiCache", "ElastiCacheServiceRolePolicy"},
-	{"ops.apigateway.amazonaws.com", "AWSServiceRoleForAPIGateway", "APIGatewayServiceRolePolicy"},
-	{"replication.dynamodb.amazonaws.com", "AWSServiceRoleForDynamoDBReplication", "DynamoDBReplicationServiceRolePolicy"},
-	{"dynamodb.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
-		"AWSApplicationAutoscalingDynamoDBTablePolicy"},
-	{"ecs.application-autoscaling.amazonaws.com", "AWSServiceRoleForApplicationAutoScaling_ECSService", "AWSApplicationAutoscalingECSServicePolicy"},
-	{"events.amazonaws.com", "AWSServiceRoleForCloudWatchEvents", "CloudWatchEventsServiceRolePolicy"},
-};
-
-void op_CreateServiceLinkedRole(struct call *c)
-{
-	const struct iam_CreateServiceLinkedRoleRequest *in = c->in;
-	struct iam_CreateServiceLinkedRoleResponse *out = c->out;
-	size_t i = 0;
-	while (i < COUNT_OF(linked) && !str_eq(str_c(linked[i].service), in->AWSServiceName))
-		i++;
-	if (i == COUNT_OF(linked)) {
-		call_unsupported(c, "CreateServiceLinkedRole for %.*s", STR_ARG(in->AWSServiceName));
-		return;
-	}
-	struct str name = str_c(linked[i].name);
-	if (str_present(in->CustomSuffix))
-		name = arena_join(c->arena, name, S("_"), in->CustomSuffix);
-	if (entity_find(c, KIND_ROLE, name) != NULL) {
-		call_fail(c, &iam_err_InvalidInputException,
-			"Service role name %.*s has been taken in this account, please try a different suffix.", STR_ARG(name));
-		return;
-	}
-	struct str path = arena_join(c->arena, S("/aws-service-role/"), in->AWSServiceName, S("/"));
-	struct iam_Entity *e = entity_new(c, KIND_ROLE, name, path, (struct list){0});
-	ASSERT(e != NULL);
-	e->Trust = arena_printf(c->arena, "{\"Version\": \"2012-10-17\", \"Statement\": [{\"Action\": [\"sts:AssumeRole\"], \"Effect\": \"Allow\", "
-		"\"Principal\": {\"Service\": [\"%.*s\"]}}]}", STR_ARG(in->AWSServiceName));
-	e->Description = in->Description;
-	e->MaxSession = SOME_I64(SESSION_DEFAULT_S);
-	e->LinkedService = in->AWSServiceName;
-	texts_add(c->arena, &e->Attached, arena_printf(c->arena, "arn:aws:iam::aws:policy/aws-service-role/%s", linked[i].policy));
-	entity_put(c, KIND_ROLE, e);
-	out->Role = arena_new_of(c->arena, struct iam_Role);
-	role_out(c, e, out->Role);
-}
-
-/* Deleted at once: nothing here uses a service-linked role for longer than a call. The task's id tells what was done. */
-void op_DeleteServiceLinkedRole(struct call *c)
-{
-	const struct iam_DeleteServiceLinkedRoleRequest *in = c->in;
-	struct iam_DeleteServiceLinkedRoleResponse *out = c->out;
-	const struct iam_Entity *e = entity_get(c, KIND_ROLE, in->RoleName);
-	if (e == NULL)
-		return;
-	if (!str_present(e->LinkedService)) {
-		call_fail(c, &iam_err_InvalidInputException, "%.*s is not a service-linked role.", STR_ARG(in->RoleName));
-		return;
-	}
-	entity_del(c, KIND_ROLE, in->RoleName);
-	out->DeletionTaskId = arena_printf(c->arena, "task/aws-service-role/%.*s/%.*s/%.*s", STR_ARG(e->LinkedService), STR_ARG(e->Name),
-		STR_ARG(c->request_id));
-}
-
-void op_GetServiceLinkedRoleDeletionStatus(struct call *c)
-{
-	const struct iam_GetServiceLinkedRoleDeletionStatusRequest *in = c->in;
-	struct iam_GetServiceLinkedRoleDeletionStatusResponse *out = c->out;
-	if (!str_starts(in->DeletionTaskId, S("task/aws-service-role/"))) {
-		call_fail(c, &iam_err_NoSuchEntityException, "Deletion task %.*s cannot be found.", STR_ARG(in->DeletionTaskId));
-		return;
-	}
-	out->Status = S("SUCCEEDED");
 }

@@ -113,6 +113,24 @@ def test_service_linked_roles(client):
     assert iam.get_service_linked_role_deletion_status(DeletionTaskId=task)["Status"] == "SUCCEEDED"
 
 
+LINKED = """apidestinations.events.amazonaws.com appsync.amazonaws.com autoscaling.amazonaws.com
+    backup.amazonaws.com cloudtrail.amazonaws.com config.amazonaws.com
+    dynamodb.application-autoscaling.amazonaws.com ecs.amazonaws.com ecs.application-autoscaling.amazonaws.com
+    eks.amazonaws.com elasticache.amazonaws.com elasticache.application-autoscaling.amazonaws.com
+    elasticloadbalancing.amazonaws.com email.cognito-idp.amazonaws.com events.amazonaws.com
+    guardduty.amazonaws.com lambda.application-autoscaling.amazonaws.com opensearchservice.amazonaws.com
+    ops.apigateway.amazonaws.com rds.amazonaws.com rds.application-autoscaling.amazonaws.com
+    replication.dynamodb.amazonaws.com ssm.amazonaws.com wafv2.amazonaws.com"""
+
+
+def test_every_service_linked_role(client):
+    iam = client("iam", "555566669999")
+    for service in LINKED.split():
+        role = iam.create_service_linked_role(AWSServiceName=service)["Role"]
+        assert role["Path"] == f"/aws-service-role/{service}/"
+        assert len(iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]) == 1
+
+
 # ---- policies ----
 
 def test_inline_policies(iam, name):
@@ -157,12 +175,15 @@ def test_managed_policy_and_versions(iam, name):
     refused(lambda: iam.detach_role_policy(RoleName=name, PolicyArn=arn), "NoSuchEntity")
 
 
-def test_policies_of_aws(iam):
+def test_policies_of_aws(iam, name):
     got = iam.get_policy(PolicyArn=LAMBDA_BASIC)["Policy"]
     assert (got["PolicyName"], got["Path"]) == ("AWSLambdaBasicExecutionRole", "/service-role/")
     document = iam.get_policy_version(PolicyArn=LAMBDA_BASIC, VersionId=got["DefaultVersionId"])["PolicyVersion"]["Document"]
     assert "logs:PutLogEvents" in document["Statement"][0]["Action"]
     refused(lambda: iam.delete_policy(PolicyArn=LAMBDA_BASIC), "AccessDenied")
+    iam.create_user(UserName=name)
+    refused(lambda: iam.attach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/aws-service-role/AmazonECSServiceRolePolicy"),
+            "PolicyNotAttachable")
     names = [p["PolicyName"] for page in iam.get_paginator("list_policies").paginate(Scope="AWS", PaginationConfig={"PageSize": 400})
              for p in page["Policies"]]
     assert len(names) == len(set(names)) > 1500

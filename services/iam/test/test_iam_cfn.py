@@ -91,6 +91,13 @@ def test_policies_as_resources(iam, stack, name):
     gone(lambda: iam.get_policy(PolicyArn=out["M"]))
 
 
+def test_service_linked_role(iam, stack):
+    out = stack({"L": {"Type": "AWS::IAM::ServiceLinkedRole", "Properties": {"AWSServiceName": "ssm.amazonaws.com"}}}, {"Name": {"Ref": "L"}})
+    assert out["Name"] == "AWSServiceRoleForAmazonSSM"
+    stack(None)
+    gone(lambda: iam.get_role(RoleName=out["Name"]))
+
+
 def test_users_groups_keys_and_profiles(client, iam, stack, name):
     resources = {
         "G": {"Type": "AWS::IAM::Group", "Properties": {"GroupName": name, "Policies": [{"PolicyName": "p", "PolicyDocument": policy("iam:GetUser")}]}},
