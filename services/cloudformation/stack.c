@@ -98,6 +98,30 @@ void stack_set_status(struct call *c, struct cloudformation_StackRecord *s, cons
 	put_event(c, s, &e);
 }
 
+/* Properties as events show them: what came from a NoEcho parameter is masked. */
+static struct str shown_properties(struct call *c, const struct cloudformation_StackRecord *s, const struct json *properties)
+{
+	struct str text = json_text(c->arena, properties);
+	const struct json *template = str_find_str(s->Processed, S("\"NoEcho\"")) >= 0 ? stack_template(c, s) : NULL;
+	for (uint32_t i = 0; template != NULL && s->Parameters != NULL && i < s->Parameters->n; i++) {
+		struct str secret = json_str(&s->Parameters->members[i].value);
+		struct buf b;
+		if (secret.n == 0 || !parameters_no_echo(template, s->Parameters->members[i].key))
+			continue;
+		/* as it is written inside a JSON string, without its quotes */
+		secret = json_text(c->arena, json_new_str(c->arena, secret));
+		secret = str_slice(secret, 1, secret.n - 1);
+		buf_init(&b, c->arena, 0);
+		for (ptrdiff_t at; (at = str_find_str(text, secret)) >= 0; text = str_slice(text, (size_t)at + secret.n, text.n)) {
+			buf_put(&b, text.p, (size_t)at);
+			buf_lit(&b, "****");
+		}
+		buf_str(&b, text);
+		text = buf_view(&b);
+	}
+	return text;
+}
+
 void resource_set_status(struct call *c, const struct cloudformation_StackRecord *s, struct cloudformation_ResourceRecord *r,
                          const char *status, struct str reason)
 {
@@ -105,7 +129,7 @@ void resource_set_status(struct call *c, const struct cloudformation_StackRecord
 	struct cloudformation_EventRecord e = {
 		.Id = arena_printf(c->arena, "%.*s-%s-%.*s", STR_ARG(r->LogicalId), status, STR_ARG(now)), .LogicalId = r->LogicalId,
 		.PhysicalId = str_present(r->PhysicalId) ? r->PhysicalId : S(""), .Type = r->Type, .Status = str_c(status), .Reason = reason,
-		.Properties = r->Properties != NULL ? json_text(c->arena, r->Properties) : STR_NONE};
+		.Properties = r->Properties != NULL ? shown_properties(c, s, r->Properties) : STR_NONE};
 	if (str_starts(e.Status, S("DELETE")))
 		e.Properties = STR_NONE;
 	r->Status = str_c(status);

@@ -91,6 +91,15 @@ def test_create_describe_delete(cfn, logs, name, settled):
     cfn.delete_stack(StackName=name)  # what is not there is deleted
 
 
+def test_secrets_stay_out_of_events(cfn, name, settled):
+    """NoEcho: "CloudFormation returns the parameter value masked as asterisks" (Parameters, User Guide)."""
+    body = template({"G": group({"Fn::Sub": name + "-${S}"})}, Parameters={"S": {"Type": "String", "NoEcho": True}})
+    cfn.create_stack(StackName=name, TemplateBody=body, Parameters=[{"ParameterKey": "S", "ParameterValue": "hush"}])
+    assert settled(name) == "CREATE_COMPLETE"
+    shown = [e["ResourceProperties"] for e in cfn.describe_stack_events(StackName=name)["StackEvents"] if e.get("ResourceProperties")]
+    assert shown and all(json.loads(p)["LogGroupName"] == name + "-****" for p in shown)
+
+
 def test_a_name_is_taken_while_its_stack_lives(cfn, name, settled):
     cfn.create_stack(StackName=name, TemplateBody=template({"G": GROUP}))
     fails("AlreadyExistsException", f"Stack [{name}] already exists", cfn.create_stack, StackName=name, TemplateBody=template({"G": GROUP}))
