@@ -25,6 +25,7 @@ static bool keys_matter(struct call *c, struct str name_or_arn)
 
 bool ddb_access_one(struct call *c, const char *action, struct str name_or_arn, struct str index, const struct condition_key *keys, size_t n)
 {
+	ASSERT(keys != NULL || n == 0);
 	struct str name = table_name_of(c, name_or_arn);
 	if (!str_present(name))
 		return false;
@@ -52,6 +53,7 @@ static const struct table *table_for_keys(struct call *c, struct str name_or_arn
 /* The members that many inputs have, found by the tables of the model. */
 static struct str input_member(struct call *c, const char *name)
 {
+	ASSERT(c->op != NULL && c->op->model->input != NULL);
 	const struct member *m = shape_member(c->op->model->input, str_c(name));
 	if (m == NULL || m->shape->type != SHAPE_STRING)
 		return STR_NONE;
@@ -76,6 +78,7 @@ void ddb_access_resource(struct call *c)
 
 void ddb_access_get(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_GetItem);
 	const struct dynamodb_GetItemInput *in = c->in;
 	struct touch t;
 	touch_init(&t, c);
@@ -91,6 +94,7 @@ void ddb_access_get(struct call *c)
 
 void ddb_access_put(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_PutItem);
 	const struct dynamodb_PutItemInput *in = c->in;
 	struct touch t;
 	touch_init(&t, c);
@@ -108,6 +112,7 @@ void ddb_access_put(struct call *c)
 
 void ddb_access_delete(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DeleteItem);
 	const struct dynamodb_DeleteItemInput *in = c->in;
 	struct touch t;
 	touch_init(&t, c);
@@ -125,6 +130,7 @@ void ddb_access_delete(struct call *c)
 
 void ddb_access_update(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UpdateItem);
 	const struct dynamodb_UpdateItemInput *in = c->in;
 	struct touch t;
 	touch_init(&t, c);
@@ -155,6 +161,7 @@ static struct str select_of(struct str asked, bool picks, struct str index)
 
 void ddb_access_query(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_Query);
 	const struct dynamodb_QueryInput *in = c->in;
 	struct touch t;
 	touch_init(&t, c);
@@ -173,6 +180,7 @@ void ddb_access_query(struct call *c)
 
 void ddb_access_scan(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_Scan);
 	const struct dynamodb_ScanInput *in = c->in;
 	struct touch t;
 	touch_init(&t, c);
@@ -190,6 +198,7 @@ void ddb_access_scan(struct call *c)
 
 void ddb_access_batch_get(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_BatchGetItem);
 	const struct dynamodb_BatchGetItemInput *in = c->in;
 	const struct dynamodb_BatchGetRequestMap_entry *e = in->RequestItems.v;
 	for (uint32_t i = 0; i < in->RequestItems.n && !c->failed; i++) {
@@ -210,6 +219,7 @@ void ddb_access_batch_get(struct call *c)
 
 void ddb_access_batch_write(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_BatchWriteItem);
 	const struct dynamodb_BatchWriteItemInput *in = c->in;
 	const struct dynamodb_BatchWriteItemRequestMap_entry *e = in->RequestItems.v;
 	for (uint32_t i = 0; i < in->RequestItems.n && !c->failed; i++) {
@@ -228,6 +238,7 @@ void ddb_access_batch_write(struct call *c)
 static bool access_part(struct call *c, const char *action, struct str table, const struct json *item, struct map_of names, struct json *values,
                         struct str condition, struct str update, struct str projection)
 {
+	ASSERT(action != NULL);
 	struct touch t;
 	touch_init(&t, c);
 	if (keys_matter(c, table)) {
@@ -239,6 +250,7 @@ static bool access_part(struct call *c, const char *action, struct str table, co
 
 void ddb_access_transact_write(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_TransactWriteItems);
 	const struct dynamodb_TransactWriteItemsInput *in = c->in;
 	for (uint32_t i = 0; i < in->TransactItems.n && !c->failed; i++) {
 		const struct dynamodb_TransactWriteItem *t = LIST_AT(in->TransactItems, struct dynamodb_TransactWriteItem, i);
@@ -260,6 +272,7 @@ void ddb_access_transact_write(struct call *c)
 
 void ddb_access_transact_get(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_TransactGetItems);
 	const struct dynamodb_TransactGetItemsInput *in = c->in;
 	for (uint32_t i = 0; i < in->TransactItems.n && !c->failed; i++) {
 		const struct dynamodb_TransactGetItem *t = LIST_AT(in->TransactItems, struct dynamodb_TransactGetItem, i);

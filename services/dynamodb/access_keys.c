@@ -3,11 +3,13 @@
 
 void touch_init(struct touch *t, struct call *c)
 {
+	ASSERT(c != NULL && c->who != NULL);
 	*t = (struct touch){.c = c};
 }
 
 static void add(struct arena *a, struct str **list, uint32_t *n, struct str s)
 {
+	ASSERT(str_present(s));
 	for (uint32_t i = 0; i < *n; i++)
 		if (str_eq((*list)[i], s))
 			return;
@@ -41,6 +43,7 @@ void touch_item(struct touch *t, const struct table *table, const struct json *i
 
 static void add_expr(struct touch *t, const struct expr *e)
 {
+	ASSERT(e != NULL);
 	if (e->kind == EXPR_PATH)
 		touch_name(t, e->path.parts[0].name);
 	for (uint32_t i = 0; i < e->n; i++)
@@ -59,6 +62,7 @@ static void add_update(struct touch *t, const struct update *u)
 void touch_expressions(struct touch *t, struct map_of names, struct json *values, const struct str *conditions, size_t n,
                        struct str update, struct str projection)
 {
+	ASSERT(conditions != NULL || n == 0);
 	struct request r;
 	request_init(&r, t->c);
 	struct condition condition = {0};
@@ -86,6 +90,7 @@ void touch_names(struct touch *t, struct list attributes)
 
 void touch_query(struct touch *t, const struct key_schema *schema, const struct dynamodb_QueryInput *in)
 {
+	ASSERT(schema->hash.n > 0);
 	struct request r;
 	request_init(&r, t->c);
 	struct key_conditions k = {0};

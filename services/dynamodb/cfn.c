@@ -34,6 +34,7 @@ static bool is_flag_name(struct str name)
 
 static void make_proper(struct arena *a, struct json *j)
 {
+	ASSERT(j != NULL);
 	for (uint32_t i = 0; j->type == JSON_ARRAY && i < j->n; i++)
 		make_proper(a, &j->items[i]);
 	for (uint32_t i = 0; j->type == JSON_OBJECT && i < j->n; i++) {
@@ -85,6 +86,7 @@ static enum cfn_status ask(struct cfn_resource *r, const char *op, const struct 
 
 static struct json *table_input(struct cfn_resource *r)
 {
+	ASSERT(str_present(r->physical_id));
 	struct json *in = json_new_object(r->c->arena);
 	json_set_str(r->c->arena, in, "TableName", r->physical_id);
 	return in;
@@ -126,6 +128,7 @@ static struct json *sse_input(struct cfn_resource *r)
 
 static enum cfn_status set_ttl(struct cfn_resource *r, struct json *spec, bool enabled)
 {
+	ASSERT(spec != NULL);
 	struct json *in = table_input(r), *s = json_set(r->c->arena, in, S("TimeToLiveSpecification"), json_new_object(r->c->arena));
 	json_set_bool(r->c->arena, s, "Enabled", enabled);
 	json_set_str(r->c->arena, s, "AttributeName", json_get_str(spec, "AttributeName"));
@@ -172,6 +175,7 @@ static enum cfn_status update_policy(struct cfn_resource *r, struct str arn)
 
 static enum cfn_status finish(struct cfn_resource *r)
 {
+	ASSERT(str_present(r->physical_id));
 	struct json *out = NULL;
 	enum cfn_status status = ask(r, "DescribeTable", table_input(r), &out);
 	if (status != CFN_DONE)
@@ -242,6 +246,7 @@ static struct json *index_by_name(struct json *indexes, struct str name)
 /* One index at a time, as UpdateTable wants it. */
 static enum cfn_status change_index(struct cfn_resource *r, const char *action, const struct json *what)
 {
+	ASSERT(what != NULL);
 	struct arena *a = r->c->arena;
 	struct json *in = table_input(r);
 	copy_property(r, in, "AttributeDefinitions");

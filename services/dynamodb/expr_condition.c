@@ -88,6 +88,7 @@ static void check_bounds(struct parser *p, const struct expr *low, const struct 
 
 static void check_comparison(struct parser *p, struct expr *e)
 {
+	ASSERT(e->n == 2);
 	const struct expr *x = e->args[0], *y = e->args[1];
 	if (x->kind == EXPR_PATH && y->kind == EXPR_PATH && path_equal(&x->path, &y->path))
 		parser_note(p, MISTAKE_DISTINCT, "The first operand must be distinct from the remaining operands for this operator "
@@ -105,6 +106,7 @@ static void check_comparison(struct parser *p, struct expr *e)
 
 static struct expr *parse_comparison(struct parser *p, struct expr *left, enum expr_kind kind)
 {
+	ASSERT(left != NULL && p->t.type == TOKEN_SYMBOL);
 	struct str symbol = p->t.text;
 	parser_advance(p);
 	struct expr *right = parse_operand(p);
@@ -119,6 +121,7 @@ static struct expr *parse_comparison(struct parser *p, struct expr *left, enum e
 
 static struct expr *parse_between(struct parser *p, struct expr *left)
 {
+	ASSERT(left != NULL && token_is_word(&p->t, "BETWEEN"));
 	parser_advance(p);
 	struct expr *low = parse_operand(p);
 	if (low == NULL)
@@ -140,6 +143,7 @@ static struct expr *parse_between(struct parser *p, struct expr *left)
 
 static struct expr *parse_in(struct parser *p, struct expr *left)
 {
+	ASSERT(left != NULL && token_is_word(&p->t, "IN"));
 	parser_advance(p);
 	if (!token_is(&p->t, "(")) {
 		parser_syntax(p);
@@ -164,6 +168,7 @@ static struct expr *parse_in(struct parser *p, struct expr *left)
 /* What may follow an operand; without a comparator a function is a condition of its own. */
 static struct expr *parse_after_operand(struct parser *p, struct expr *left, bool operand_too)
 {
+	ASSERT(left != NULL);
 	enum expr_kind kind;
 	bool compared = comparator_of(&p->t, &kind), between = token_is_word(&p->t, "BETWEEN"), in = token_is_word(&p->t, "IN");
 	if (compared || between || in)
@@ -231,6 +236,7 @@ static struct expr *parse_not(struct parser *p, bool operand_too)
 
 static struct expr *parse_chain(struct parser *p, bool operand_too, const char *word, enum expr_kind kind)
 {
+	ASSERT(kind == EXPR_OR || kind == EXPR_AND);
 	struct expr *e = kind == EXPR_OR ? parse_chain(p, operand_too, "AND", EXPR_AND) : parse_not(p, operand_too);
 	if (e == NULL || !token_is_word(&p->t, word))
 		return e;
@@ -351,6 +357,7 @@ static bool function_matches(const struct expr *e, const struct av *item, struct
 
 static bool in_matches(const struct expr *e, const struct av *item, struct arena *a)
 {
+	ASSERT(e->n >= 2);
 	const struct av *x = operand_value(e->args[0], item, a);
 	for (uint32_t i = 1; x != NULL && i < e->n; i++) {
 		const struct av *y = operand_value(e->args[i], item, a);
@@ -362,6 +369,7 @@ static bool in_matches(const struct expr *e, const struct av *item, struct arena
 
 static bool comparison_matches(const struct expr *e, const struct av *item, struct arena *a)
 {
+	ASSERT(e->n == (e->kind == EXPR_BETWEEN ? 3u : 2u));
 	const struct av *x = operand_value(e->args[0], item, a), *y = operand_value(e->args[1], item, a);
 	if (e->kind == EXPR_NE) /* what is not there differs from everything */
 		return x == NULL || y == NULL || !av_equal(x, y);

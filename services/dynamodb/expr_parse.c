@@ -5,12 +5,14 @@ enum { DEPTH_MAX = 1000, INDEX_MAX = INT32_MAX };
 
 void parser_advance(struct parser *p)
 {
+	ASSERT(token_end(&p->t) <= p->text.n);
 	p->before = p->t;
 	p->t = token_next(p->text, token_end(&p->t));
 }
 
 bool parser_start(struct parser *p, struct expr_context *x, const char *what, struct str text)
 {
+	ASSERT(x->arena != NULL && x->fault != NULL);
 	*p = (struct parser){.x = x, .what = what, .text = text};
 	if (text.n == 0)
 		return fault(x->fault, "Invalid %s: The expression can not be empty;", what);
@@ -59,6 +61,7 @@ void parser_note(struct parser *p, enum mistake kind, const char *fmt, ...)
 
 bool parser_finish(struct parser *p, const enum mistake *order)
 {
+	ASSERT(p->x != NULL);
 	if (p->broken)
 		return false;
 	if (p->t.type != TOKEN_END)
@@ -146,6 +149,7 @@ static bool part_equal(const struct path_part *a, const struct path_part *b)
 
 bool path_equal(const struct path *a, const struct path *b)
 {
+	ASSERT(a->n > 0 && b->n > 0);
 	if (a->n != b->n)
 		return false;
 	for (uint32_t i = 0; i < a->n; i++)
@@ -210,6 +214,7 @@ struct expr *parser_node(struct parser *p, enum expr_kind kind, struct expr *fir
 
 void expr_add_arg(struct arena *a, struct expr *e, struct expr *arg)
 {
+	ASSERT(e != NULL && arg != NULL);
 	/* Room doubles at powers of two. */
 	if ((e->n & (e->n - 1)) == 0)
 		e->args = arena_grow(a, e->args, sizeof(struct expr *), e->n, e->n == 0 ? 2 : (size_t)e->n * 2);
@@ -218,6 +223,7 @@ void expr_add_arg(struct arena *a, struct expr *e, struct expr *arg)
 
 static struct expr *parse_value(struct parser *p)
 {
+	ASSERT(p->t.type == TOKEN_VALUE);
 	struct expr *e = parser_node(p, EXPR_VALUE, NULL, NULL);
 	for (size_t i = 0; i < p->x->n_values; i++) {
 		if (!str_eq(p->x->values[i].key, p->t.text))
@@ -275,6 +281,7 @@ static void note_type(struct parser *p, const struct expr *e, const char *type)
 
 static void check_attribute_type(struct parser *p, const struct expr *e)
 {
+	ASSERT(e->n == 2);
 	enum av_type t = expr_type(e->args[1], true);
 	if (t != AV_S) {
 		note_type(p, e, t == AV_NONE ? "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}" : av_type_name(t));
@@ -330,6 +337,7 @@ static void check_distinct(struct parser *p, const struct expr *e)
 /* Names are told apart by case: the service knows "size", not "SIZE". */
 static void check_function(struct parser *p, struct expr *e)
 {
+	ASSERT(e->kind == EXPR_FUNCTION && e->function == FN_UNKNOWN);
 	uint32_t operands = 0;
 	for (size_t i = 0; i < COUNT_OF(functions); i++) {
 		if (functions[i].update != p->update || !str_eq(e->name, str_c(functions[i].name)))
@@ -353,6 +361,7 @@ static void check_function(struct parser *p, struct expr *e)
 
 struct expr *parse_function(struct parser *p)
 {
+	ASSERT(p->t.type == TOKEN_WORD);
 	struct expr *e = parser_node(p, EXPR_FUNCTION, NULL, NULL);
 	e->name = p->t.text;
 	parser_advance(p);
@@ -376,6 +385,7 @@ struct expr *parse_function(struct parser *p)
 
 static struct expr *parse_operand_in_parens(struct parser *p)
 {
+	ASSERT(token_is(&p->t, "("));
 	if (++p->depth > DEPTH_MAX) {
 		parser_syntax(p);
 		return NULL;

@@ -35,6 +35,7 @@ static struct expr *parse_set_value(struct parser *p)
 /* What ADD and DELETE take. */
 static void check_section_type(struct parser *p, enum update_kind kind, const struct expr *value)
 {
+	ASSERT(kind == UPDATE_ADD || kind == UPDATE_DELETE);
 	static const char *const long_names[] = {"", "STRING", "NUMBER", "BINARY", "BOOLEAN", "NULL", "", "", "", "LIST", "MAP"};
 	enum av_type t = expr_type(value, false);
 	if (t == AV_NONE || av_is_set(t) || (kind == UPDATE_ADD && t == AV_N))
@@ -122,6 +123,7 @@ static bool evaluate(const struct expr *e, const struct av *item, struct av *out
 
 static bool evaluate_sum(const struct expr *e, const struct av *item, struct av *out, struct fault *f)
 {
+	ASSERT(e->n == 2);
 	struct av x, y;
 	if (!evaluate(e->args[0], item, &x, f))
 		return false;
@@ -141,6 +143,7 @@ static bool evaluate_sum(const struct expr *e, const struct av *item, struct av 
 
 static bool evaluate_append(const struct expr *e, const struct av *item, struct av *out, struct fault *f)
 {
+	ASSERT(e->n == 2);
 	struct av x, y;
 	if (!evaluate(e->args[0], item, &x, f))
 		return false;
@@ -191,6 +194,7 @@ static bool evaluate(const struct expr *e, const struct av *item, struct av *out
 /* The container that holds the last part of a path; NULL with a fault. */
 static struct av *parent_of(const struct path *p, struct av *item, struct fault *f)
 {
+	ASSERT(p->n > 0 && !p->parts[0].is_index);
 	const struct path above = {p->parts, p->n - 1};
 	struct av *parent = p->n == 1 ? item : path_resolve(&above, item);
 	if (parent != NULL && parent->type == (p->parts[p->n - 1].is_index ? AV_L : AV_M))
@@ -201,6 +205,7 @@ static struct av *parent_of(const struct path *p, struct av *item, struct fault 
 
 static struct av *child_of(struct av *parent, const struct path_part *part)
 {
+	ASSERT(parent->type == (part->is_index ? AV_L : AV_M));
 	if (!part->is_index)
 		return av_get(parent, part->name);
 	return part->index < parent->n ? &parent->items[part->index] : NULL;
@@ -209,6 +214,7 @@ static struct av *child_of(struct av *parent, const struct path_part *part)
 /* Past the end of a list means at its end. */
 static void put_child(struct arena *a, struct av *parent, const struct path_part *part, const struct av *v)
 {
+	ASSERT(parent->type == (part->is_index ? AV_L : AV_M) && v->type != AV_NONE);
 	if (!part->is_index) {
 		av_set(a, parent, part->name, v);
 	} else if (part->index < parent->n) {
@@ -222,6 +228,7 @@ static void put_child(struct arena *a, struct av *parent, const struct path_part
 /* An element removed from a list leaves a hole (AV_NONE) so that the others keep their positions until the end. */
 static void remove_child(struct av *parent, const struct path_part *part)
 {
+	ASSERT(parent->type == (part->is_index ? AV_L : AV_M));
 	if (!part->is_index)
 		av_unset(parent, part->name);
 	else if (part->index < parent->n)
@@ -257,6 +264,7 @@ static bool add_number(const struct av *old, const struct av *v, struct av *out,
 
 static struct av set_union(struct arena *a, const struct av *old, const struct av *v)
 {
+	ASSERT(av_is_set(v->type));
 	struct av all = av_copy(a, v);
 	if (old == NULL)
 		return all;
@@ -269,6 +277,7 @@ static struct av set_union(struct arena *a, const struct av *old, const struct a
 
 static struct av set_without(struct arena *a, const struct av *old, const struct av *v)
 {
+	ASSERT(old->type == v->type && av_is_set(v->type));
 	struct av rest = {.type = old->type, .items = arena_array(a, struct av, old->n)};
 	for (uint32_t i = 0; i < old->n; i++)
 		if (!av_set_has(v, &old->items[i]))
@@ -278,6 +287,7 @@ static struct av set_without(struct arena *a, const struct av *old, const struct
 
 static bool apply_add(struct av *parent, const struct update_action *u, struct fault *f)
 {
+	ASSERT(u->kind == UPDATE_ADD);
 	const struct path_part *part = &u->path.parts[u->path.n - 1];
 	const struct av *old = child_of(parent, part), *v = u->value->value;
 	if (old != NULL && old->type != v->type)
@@ -293,6 +303,7 @@ static bool apply_add(struct av *parent, const struct update_action *u, struct f
 
 static bool apply_delete(struct av *parent, const struct update_action *u, struct fault *f)
 {
+	ASSERT(u->kind == UPDATE_DELETE);
 	const struct path_part *part = &u->path.parts[u->path.n - 1];
 	const struct av *old = child_of(parent, part), *v = u->value->value;
 	if (old == NULL)

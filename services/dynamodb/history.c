@@ -17,6 +17,7 @@ static size_t item_prefix(struct call *c, uint64_t space)
 
 void history_append(struct call *c, const struct table *t, struct str item_key, struct str old_bytes)
 {
+	ASSERT(history_kept(t) && txn_writable(c->txn));
 	struct str own = str_slice(item_key, item_prefix(c, t->space), item_key.n);
 	struct key *k = key_u64(key_str(history_key(c, t->space), own), call_serial(c, "history"));
 	txn_put(c->txn, key_bytes(k), arena_join(c->arena, str_of((const char *)&c->now_ms, sizeof c->now_ms), old_bytes));
@@ -63,6 +64,7 @@ static bool is_after(const struct cursor *u, const struct moment *m)
 /* The records of one item; true with what it was then when one of them is after the moment. */
 static bool past_of(struct call *c, struct cursor *h, struct str own, const struct moment *m, struct str *bytes)
 {
+	ASSERT(own.n > 0);
 	bool found = false;
 	for (; h->there && str_eq(h->own, own); next_record(c, h)) {
 		if (found || !is_after(h, m))
@@ -93,6 +95,7 @@ static void open_cursors(struct call *c, uint64_t space, struct str after, struc
 
 uint32_t history_read(struct call *c, uint64_t space, const struct moment *m, struct str after, struct past_item *out, uint32_t n)
 {
+	ASSERT(n > 0 && space != 0);
 	struct cursor items, history;
 	open_cursors(c, space, after, &items, &history);
 	uint32_t taken = 0;

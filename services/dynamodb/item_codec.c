@@ -159,6 +159,7 @@ static bool take_value(struct reader *r, int depth, struct av *out)
 
 static bool take_map(struct reader *r, int depth, struct av *out)
 {
+	ASSERT(r->arena != NULL && depth >= 0);
 	*out = (struct av){.type = AV_M};
 	if (!take_count(r, &out->n))
 		return false;
@@ -183,6 +184,7 @@ static bool emit_map(struct reader *r, int depth, struct buf *b);
 
 static bool emit_string(struct reader *r, enum av_type type, struct buf *b)
 {
+	ASSERT(type >= AV_S && type <= AV_B);
 	struct str s;
 	if (!take_str(r, &s))
 		return false;
@@ -287,6 +289,7 @@ static bool weigh_map(struct reader *r, int depth, size_t *sum, uint32_t *member
 
 static bool weigh_string(struct reader *r, enum av_type type, size_t *sum)
 {
+	ASSERT(type >= AV_S && type <= AV_B);
 	struct str s;
 	if (!take_str(r, &s))
 		return false;

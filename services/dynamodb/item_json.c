@@ -88,6 +88,7 @@ static bool read_bool(const struct json *j, bool *out, struct fault *f)
 /* "[a, b, a]": how the service shows a collection. */
 static struct str show_set(struct arena *a, const struct json *j)
 {
+	ASSERT(j->type == JSON_ARRAY);
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_putc(&b, '[');
@@ -110,6 +111,7 @@ static bool duplicates(enum av_type type, const struct json *j, struct fault *f)
 
 static bool read_set(const struct json *j, enum av_type type, struct av *out, struct fault *f)
 {
+	ASSERT(av_is_set(type));
 	if (j->type == JSON_OBJECT)
 		return fault_serialization(f, "Start of structure or map found where not expected");
 	if (j->type != JSON_ARRAY)
@@ -154,6 +156,7 @@ static int cmp_members(const void *x, const void *y)
 /* Members in order of name; of two with one name the last counts. */
 static bool in_order(const struct json *j)
 {
+	ASSERT(j->type == JSON_OBJECT);
 	for (uint32_t i = 1; i < j->n; i++)
 		if (str_cmp(j->members[i - 1].key, j->members[i].key) >= 0)
 			return false;
@@ -268,6 +271,7 @@ bool item_from_json(const struct json *j, struct av *out, struct fault *f)
 
 static void write_string(struct buf *b, const struct av *v)
 {
+	ASSERT(v->type >= AV_S && v->type <= AV_B);
 	if (v->type == AV_S) {
 		json_write_str(b, v->s);
 		return;
@@ -282,6 +286,7 @@ static void write_string(struct buf *b, const struct av *v)
 
 static void write_array(struct buf *b, const struct av *v)
 {
+	ASSERT(v->type == AV_L || av_is_set(v->type));
 	buf_putc(b, '[');
 	for (uint32_t i = 0; i < v->n; i++) {
 		if (i > 0)

@@ -16,6 +16,7 @@ static bool only_removes(const struct changes *u)
 
 static bool make_updated(struct call *c, struct item_op *op, struct fault *f)
 {
+	ASSERT(op->kind == ITEM_UPDATE);
 	if (op->old.found) {
 		/* A tree of its own: the old one is still needed. */
 		bool ok = item_decode(c->arena, op->old.bytes, &op->fresh);
@@ -34,6 +35,7 @@ static bool make_updated(struct call *c, struct item_op *op, struct fault *f)
 
 enum item_op_result item_op_prepare(struct call *c, struct item_op *op, struct fault *f)
 {
+	ASSERT(op->t != NULL && op->key.n == 0);
 	if (op->kind == ITEM_PUT ? !check_item_keys(op->t, &op->input, f) : !check_key(op->t, &op->input, f))
 		return ITEM_INVALID;
 	if (!check_changes_keys(op->t, &op->changes, f) || !check_condition_paths(op->t, op->condition.expr, f))

@@ -23,6 +23,7 @@ static bool operator_of(struct str name, enum legacy_operator *op)
 
 static bool good_count(enum legacy_operator op, uint32_t n)
 {
+	ASSERT((size_t)op < COUNT_OF(operators));
 	return operators[op].values < 0 ? n > 0 : n == (uint32_t)operators[op].values;
 }
 
@@ -71,6 +72,7 @@ static bool bad_expected(struct request *r, const char *what, struct str attribu
 
 static bool expected_value(struct request *r, const struct dynamodb_ExpectedAttributeMap_entry *e, struct legacy_condition *k)
 {
+	ASSERT(k->n == 0);
 	bool exists = !e->value.Exists.set || e->value.Exists.v;
 	if (exists && e->value.Value == NULL)
 		return bad_expected(r, e->value.Exists.set ? "Value must be provided when Exists is true" :
@@ -188,6 +190,7 @@ bool request_attributes_to_get(struct request *r, struct list names, struct proj
 
 static bool legacy_matches(const struct legacy_condition *k, const struct av *v)
 {
+	ASSERT(k->n > 0 || k->op == LEGACY_NULL || k->op == LEGACY_NOT_NULL);
 	if (k->op == LEGACY_NULL || k->op == LEGACY_NOT_NULL)
 		return (v == NULL) == (k->op == LEGACY_NULL);
 	if (k->op == LEGACY_NE)
@@ -268,6 +271,7 @@ bool request_attribute_updates(struct request *r, struct map_of updates, struct 
 /* ADD and DELETE do what the update expression's actions do, but for lists, and say other things. */
 static bool apply_legacy(const struct legacy_update *u, struct av *item, struct fault *f)
 {
+	ASSERT(item->type == AV_M);
 	const struct av *old = av_get(item, u->name);
 	if (u->action == LEGACY_PUT) {
 		av_set(f->arena, item, u->name, &u->value);
@@ -296,6 +300,7 @@ static bool apply_legacy(const struct legacy_update *u, struct av *item, struct 
 
 bool changes_apply(const struct changes *u, struct av *item, struct fault *f)
 {
+	ASSERT(u->update.n == 0 || u->n_legacy == 0);
 	for (uint32_t i = 0; i < u->n_legacy; i++)
 		if (!apply_legacy(&u->legacy[i], item, f))
 			return false;

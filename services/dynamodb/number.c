@@ -35,6 +35,7 @@ int number_magnitude(const struct number *n)
 /* Make normal and check the limits. */
 static enum number_fault settle(struct number *n)
 {
+	ASSERT(n->exponent > -100000 && n->exponent < 100000);
 	if (n->digits == 0) {
 		*n = (struct number){0};
 		return NUMBER_OK;
@@ -81,6 +82,7 @@ struct mantissa {
 
 static void take_digit(struct mantissa *m, int d, bool after_point)
 {
+	ASSERT(d >= 0 && d <= 9);
 	m->any = true;
 	m->scale += after_point;
 	if (d == 0) {
@@ -208,6 +210,7 @@ struct str number_message(struct arena *a, enum number_fault f, struct str text)
 
 static int cmp_magnitudes(const struct number *a, const struct number *b)
 {
+	ASSERT(a->digits != 0 && b->digits != 0);
 	int ma = number_magnitude(a), mb = number_magnitude(b);
 	if (ma != mb)
 		return ma < mb ? -1 : 1;

@@ -62,6 +62,7 @@ static void use_backup(struct call *c, struct dynamodb_Backup *b, int by)
 
 static void copy_to_backup(struct call *c, struct dynamodb_Backup *b, const struct past_item *items, uint32_t n)
 {
+	ASSERT(b->Space.v != 0);
 	for (uint32_t i = 0; i < n; i++) {
 		if (items[i].bytes.n == 0)
 			continue;
@@ -79,6 +80,7 @@ static void copy_to_backup(struct call *c, struct dynamodb_Backup *b, const stru
 
 static void copy_to_table(struct call *c, const struct table *t, const struct past_item *items, uint32_t n)
 {
+	ASSERT(t->stream == 0);
 	struct consumed used;
 	consumed_init(c, t, &used, false);
 	for (uint32_t i = 0; i < n; i++) {
@@ -439,6 +441,7 @@ static struct dynamodb_Table *make_target(struct call *c, struct str name, const
 static struct dynamodb_TableDescription *start_restore(struct call *c, struct dynamodb_Table *to, struct dynamodb_CopyJob *job,
                                                        struct str backup_arn, struct str table_arn_, int64_t at_ms)
 {
+	ASSERT(str_eq(to->Description->TableStatus, S("CREATING")));
 	struct dynamodb_RestoreSummary *s = arena_new_of(c->arena, struct dynamodb_RestoreSummary);
 	*s = (struct dynamodb_RestoreSummary){.SourceBackupArn = backup_arn, .SourceTableArn = table_arn_, .RestoreDateTime = SOME_TIME(at_ms),
 	                                      .RestoreInProgress = SOME_BOOL(true)};

@@ -53,6 +53,7 @@ static bool read_get_batch(struct call *c, struct get_batch *b)
 
 static bool check_get_batch(struct call *c, struct get_batch *b, struct seen *seen)
 {
+	ASSERT(b->t == NULL && b->keys != NULL);
 	struct fault f = {.arena = c->arena};
 	b->t = table_open(c, b->in->key);
 	if (b->t == NULL)
@@ -68,6 +69,7 @@ static bool check_get_batch(struct call *c, struct get_batch *b, struct seen *se
 /* The keys from `from` on come back as not processed. */
 static void leave_unprocessed(struct dynamodb_BatchGetItemOutput *out, const struct get_batch *b, uint32_t from)
 {
+	ASSERT(from < b->n);
 	struct dynamodb_BatchGetRequestMap_entry *e = (struct dynamodb_BatchGetRequestMap_entry *)out->UnprocessedKeys.v + out->UnprocessedKeys.n++;
 	*e = *b->in;
 	e->value.Keys.v = LIST_AT(b->in->value.Keys, struct json *, from);
@@ -76,6 +78,7 @@ static void leave_unprocessed(struct dynamodb_BatchGetItemOutput *out, const str
 
 static void run_get_batch(struct call *c, struct get_batch *b, size_t *bytes, struct dynamodb_BatchGetItemOutput *out)
 {
+	ASSERT(b->t != NULL);
 	const struct dynamodb_BatchGetItemInput *in = c->in;
 	struct consumed used;
 	consumed_init(c, b->t, &used, true);
@@ -178,6 +181,7 @@ static bool read_write_batch(struct call *c, const struct dynamodb_BatchWriteIte
 
 static bool prepare_write_batch(struct call *c, struct write_batch *b, struct seen *seen)
 {
+	ASSERT(b->t == NULL);
 	struct fault f = {.arena = c->arena};
 	b->t = table_open(c, b->name);
 	if (b->t == NULL)
@@ -194,6 +198,7 @@ static bool prepare_write_batch(struct call *c, struct write_batch *b, struct se
 
 static void leave_unwritten(struct dynamodb_BatchWriteItemOutput *out, const struct write_batch *b, uint32_t from)
 {
+	ASSERT(from < b->n);
 	struct dynamodb_BatchWriteItemRequestMap_entry *e =
 		(struct dynamodb_BatchWriteItemRequestMap_entry *)out->UnprocessedItems.v + out->UnprocessedItems.n++;
 	*e = *b->in;
@@ -203,6 +208,7 @@ static void leave_unwritten(struct dynamodb_BatchWriteItemOutput *out, const str
 
 static void commit_write_batch(struct call *c, struct write_batch *b, struct dynamodb_BatchWriteItemOutput *out)
 {
+	ASSERT(b->t != NULL && txn_writable(c->txn));
 	const struct dynamodb_BatchWriteItemInput *in = c->in;
 	struct consumed used;
 	consumed_init(c, b->t, &used, false);

@@ -195,7 +195,8 @@ void ddb_list_imports(struct call *c)
 	out->ImportSummaryList = (struct list){all, 0, true};
 	struct scan *s = call_scan(c, call_key(c, "import"), after, false);
 	while (scan_next(s, &key, &value)) {
-		struct dynamodb_ImportTableDescription *d = ((struct dynamodb_Import *)record_decode(c, &dynamodb_shape_Import, arena_dup(c->arena, value)))->Description;
+		struct dynamodb_Import *x = record_decode(c, &dynamodb_shape_Import, arena_dup(c->arena, value));
+		const struct dynamodb_ImportTableDescription *d = x->Description;
 		if (str_present(in->TableArn) && !str_eq(in->TableArn, d->TableArn))
 			continue;
 		if (out->ImportSummaryList.n == limit) {

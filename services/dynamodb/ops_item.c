@@ -13,6 +13,7 @@ static bool check_return_values(struct request *r, struct str asked)
 /* ConditionalCheckFailedException, with the item when it was asked for. */
 static void fail_condition(struct call *c, const struct item_op *op, struct str return_values)
 {
+	ASSERT(op->t != NULL);
 	struct dynamodb_ConditionalCheckFailedException *e =
 		call_fail(c, &dynamodb_err_ConditionalCheckFailedException, "The conditional request failed");
 	if (op->old.found && str_eq(return_values, S("ALL_OLD")))
@@ -23,6 +24,7 @@ static void fail_condition(struct call *c, const struct item_op *op, struct str 
 /* Prepare and commit one write; false when c has failed. */
 static bool write_one(struct call *c, struct request *r, struct item_op *op, struct str on_failure, struct consumed *used)
 {
+	ASSERT(op->t != NULL && txn_writable(c->txn));
 	if (!throttle_admit(c, op->t, NULL, false))
 		return false;
 	switch (item_op_prepare(c, op, &r->fault)) {
@@ -158,6 +160,7 @@ static struct json *touched(struct call *c, const struct changes *u, const struc
 
 static struct json *updated_attributes(struct call *c, const struct item_op *op, struct str asked)
 {
+	ASSERT(op->kind == ITEM_UPDATE);
 	const struct av *fresh = op->has_fresh ? &op->fresh : NULL, *old = op->old.found ? &op->old.item : NULL;
 	if (str_eq(asked, S("ALL_OLD")))
 		return old != NULL ? item_document(c, old) : NULL;
@@ -193,6 +196,7 @@ void ddb_update_item(struct call *c)
 
 struct json *item_read(struct call *c, const struct table *t, const struct av *key, const struct projection *p, size_t *bytes)
 {
+	ASSERT(bytes != NULL);
 	struct str stored;
 	if (!txn_get(c->txn, item_key(c, t, key), c->arena, &stored))
 		return NULL;

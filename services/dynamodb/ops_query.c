@@ -54,6 +54,7 @@ static bool check_select(struct request *r, const struct search_input *in)
 /* The table and index, and what of the parameters depends on them. */
 static bool open_target(struct search *s, struct request *r, const struct search_input *in)
 {
+	ASSERT(s->t == NULL);
 	struct call *c = s->c;
 	s->t = table_open(c, in->table);
 	if (s->t == NULL)
@@ -78,6 +79,7 @@ static bool open_target(struct search *s, struct request *r, const struct search
 
 static bool projects(const struct search *s, struct str name)
 {
+	ASSERT(s->x != NULL);
 	const struct table_index *x = s->x;
 	if (x->projection == PROJECT_ALL || str_eq(name, s->t->key.hash) || str_eq(name, s->t->key.range) ||
 	    str_eq(name, x->key.hash) || str_eq(name, x->key.range))
@@ -163,6 +165,7 @@ void search_start_after(struct search *s, struct str position)
 
 static void keep(struct search *s, struct json *item)
 {
+	ASSERT(item != NULL && s->n <= s->cap);
 	if (s->n == s->cap) {
 		uint32_t cap = s->cap == 0 ? 16 : s->cap * 2;
 		s->items = arena_grow(s->c->arena, s->items, sizeof *s->items, s->cap, cap);
@@ -174,6 +177,7 @@ static void keep(struct search *s, struct json *item)
 /* The whole item of an index entry. */
 static struct str fetch_item(struct search *s, const struct av *entry)
 {
+	ASSERT(s->fetch && s->x != NULL && s->x->local);
 	struct str bytes;
 	bool found = txn_get(s->c->txn, item_key(s->c, s->t, entry), s->c->arena, &bytes);
 	ASSERT(found); /* entries and items change together */
@@ -227,6 +231,7 @@ static struct json *position_of(struct search *s, struct str bytes)
 
 void search_run(struct search *s)
 {
+	ASSERT(str_cmp(s->from, s->to) <= 0 || !str_present(s->to));
 	struct scan *scan = scan_open(s->c->txn, s->from, s->to, s->reverse);
 	struct str key, bytes, last = STR_NONE, last_place = STR_NONE;
 	while (scan_next(scan, &key, &bytes)) {
@@ -385,6 +390,7 @@ static bool apply_start(struct search *s, struct request *r, const struct av *st
 /* Keys have conditions of their own. */
 static bool check_filter_keys(struct search *s, struct request *r, bool legacy)
 {
+	ASSERT(s->schema != NULL);
 	const struct str keys[] = {s->schema->hash, s->schema->range};
 	for (size_t i = 0; i < COUNT_OF(keys); i++)
 		if (str_present(keys[i]) && item_condition_names(&s->filter, keys[i]))

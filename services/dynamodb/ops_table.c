@@ -42,6 +42,7 @@ struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Tabl
 
 static void make_local(struct call *c, struct dynamodb_Table *r, struct list in)
 {
+	ASSERT(in.n > 0);
 	struct dynamodb_TableDescription *d = r->Description;
 	d->LocalSecondaryIndexes = LIST_OF(c->arena, struct dynamodb_LocalSecondaryIndexDescription, in.n);
 	for (uint32_t i = 0; i < in.n; i++) {
@@ -55,6 +56,7 @@ static void make_local(struct call *c, struct dynamodb_Table *r, struct list in)
 
 static void make_global(struct call *c, struct dynamodb_Table *r, struct list in)
 {
+	ASSERT(in.n > 0);
 	struct dynamodb_TableDescription *d = r->Description;
 	d->GlobalSecondaryIndexes = LIST_OF(c->arena, struct dynamodb_GlobalSecondaryIndexDescription, in.n);
 	for (uint32_t i = 0; i < in.n; i++) {
@@ -167,6 +169,7 @@ void ddb_create_table(struct call *c)
  * every six hours. */
 static void count_space(struct call *c, uint64_t space, struct opt_i64 *count, struct opt_i64 *bytes)
 {
+	ASSERT(space != 0);
 	struct buf b;
 	space_key(c, &b, space);
 	struct str from = buf_view(&b), to = key_after(c->arena, from), key, value;
@@ -262,6 +265,7 @@ void ddb_list_tables(struct call *c)
 
 void purge_space(struct call *c, const char *what, uint64_t space)
 {
+	ASSERT(space != 0);
 	job_put(c, "purge", arena_printf(c->arena, "%s/%llu", what, (unsigned long long)space), c->now_ms, S(""));
 }
 
@@ -337,6 +341,7 @@ static struct dynamodb_GlobalSecondaryIndexDescription *global_index(struct dyna
  * them again changes nothing. */
 static struct str backfill_batch(struct call *c, const struct table *t, const struct table_index *x, struct str position)
 {
+	ASSERT(x != NULL && !x->local);
 	struct buf b;
 	space_key(c, &b, t->space);
 	struct str key, value, from = buf_view(&b), to = key_after(c->arena, from), last = STR_NONE;

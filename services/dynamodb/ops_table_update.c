@@ -19,6 +19,7 @@ static bool is_on_demand(const struct dynamodb_TableDescription *d)
 
 static struct dynamodb_GlobalSecondaryIndexDescription *find_index(struct update_call *u, struct str name)
 {
+	ASSERT(u->d != NULL);
 	for (uint32_t i = 0; i < u->d->GlobalSecondaryIndexes.n; i++) {
 		struct dynamodb_GlobalSecondaryIndexDescription *x =
 			LIST_AT(u->d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i);
@@ -31,6 +32,7 @@ static struct dynamodb_GlobalSecondaryIndexDescription *find_index(struct update
 static bool set_throughput(struct update_call *u, struct dynamodb_ProvisionedThroughputDescription *now,
                            const struct dynamodb_ProvisionedThroughput *want)
 {
+	ASSERT(now != NULL && want != NULL);
 	int64_t read = want->ReadCapacityUnits.v - now->ReadCapacityUnits.v, write = want->WriteCapacityUnits.v - now->WriteCapacityUnits.v;
 	if (read == 0 && write == 0) {
 		fail_validation(u->c, "The provisioned throughput for the table will not change. The requested value equals the current value. "
@@ -54,6 +56,7 @@ static bool set_throughput(struct update_call *u, struct dynamodb_ProvisionedThr
 
 static void to_on_demand(struct update_call *u)
 {
+	ASSERT(u->d->ProvisionedThroughput != NULL);
 	struct dynamodb_BillingModeSummary *b = arena_new_of(u->c->arena, struct dynamodb_BillingModeSummary);
 	b->BillingMode = S("PAY_PER_REQUEST");
 	b->LastUpdateToPayPerRequestDateTime = SOME_TIME(u->c->now_ms);
@@ -70,6 +73,7 @@ static void to_on_demand(struct update_call *u)
 
 static bool update_billing(struct update_call *u)
 {
+	ASSERT(u->d == u->r->Description);
 	const struct dynamodb_UpdateTableInput *in = u->in;
 	bool was = is_on_demand(u->d);
 	u->on_demand = str_present(in->BillingMode) ? str_eq(in->BillingMode, S("PAY_PER_REQUEST")) : was;
@@ -117,6 +121,7 @@ static bool add_definitions(struct update_call *u, struct list more)
 /* The index is written to from this commit on; a job fills in what is there already. */
 static bool create_index(struct update_call *u, const struct dynamodb_CreateGlobalSecondaryIndexAction *a)
 {
+	ASSERT(txn_writable(u->c->txn));
 	struct call *c = u->c;
 	if (table_index(table_of_record(c, u->r), a->IndexName) != NULL) {
 		fail_validation(c, "Attempting to create an index which already exists");
@@ -212,6 +217,7 @@ static bool update_indexes(struct update_call *u)
 
 static bool update_stream(struct update_call *u)
 {
+	ASSERT((u->r->StreamNumber.v != 0) == (u->d->StreamSpecification != NULL));
 	const struct dynamodb_StreamSpecification *s = u->in->StreamSpecification;
 	if (s == NULL)
 		return true;

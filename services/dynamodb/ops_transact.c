@@ -35,6 +35,7 @@ static void sweep_tokens(struct call *c)
 
 enum token_state transact_token(struct call *c, struct str token, const struct shape *shape, const void *in)
 {
+	ASSERT(in != NULL);
 	if (!str_present(token))
 		return TOKEN_FRESH;
 	struct token_record fresh = {.at_ms = c->now_ms, .digest = sha256(json_text_sorted(c->arena, typed_to_json(c->arena, shape, in)))};
@@ -75,6 +76,7 @@ static bool check_distinct_items(struct call *c, const struct transact_part *par
 
 static void cancel(struct call *c, struct list reasons)
 {
+	ASSERT(reasons.n > 0);
 	struct buf b;
 	buf_init(&b, c->arena, 0);
 	for (uint32_t i = 0; i < reasons.n; i++)
@@ -119,6 +121,7 @@ static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t 
 /* Where in `tables` a part's table is; parts of one table have structs of their own, told apart by space. */
 static uint32_t table_at(const struct table **tables, uint32_t *n, const struct table *t)
 {
+	ASSERT(t != NULL);
 	for (uint32_t i = 0; i < *n; i++)
 		if (tables[i]->space == t->space)
 			return i;
@@ -128,6 +131,7 @@ static uint32_t table_at(const struct table **tables, uint32_t *n, const struct 
 
 bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, struct str asked, struct list *capacity)
 {
+	ASSERT(n > 0 && txn_writable(c->txn));
 	if (!prepare_parts(c, parts, n))
 		return false;
 	const struct table **tables = arena_array(c->arena, const struct table *, n);

@@ -30,6 +30,7 @@ static bool digit(char c) { return c >= '0' && c <= '9'; }
 /* 'it''s': the quote doubled stands for itself. */
 static void take_quoted(struct sql *p, char quote)
 {
+	ASSERT(p->at < p->text.n && p->text.p[p->at] == quote);
 	struct buf b;
 	buf_init(&b, p->a, 0);
 	for (p->at++; p->at < p->text.n; p->at++) {
@@ -48,6 +49,7 @@ static void take_quoted(struct sql *p, char quote)
 
 static size_t symbol_length(struct str rest)
 {
+	ASSERT(rest.n > 0);
 	static const char *const two[] = {"<>", "<=", ">=", "!=", "<<", ">>"};
 	for (size_t i = 0; i < COUNT_OF(two); i++)
 		if (str_starts(rest, str_c(two[i])))
@@ -73,6 +75,7 @@ static size_t number_length(struct str rest)
 
 static void next(struct sql *p)
 {
+	ASSERT(p->at <= p->text.n);
 	while (p->at < p->text.n && strchr(" \t\r\n", p->text.p[p->at]) != NULL && p->text.p[p->at] != '\0')
 		p->at++;
 	struct str rest = str_slice(p->text, p->at, p->text.n);
@@ -133,6 +136,7 @@ static bool expect_word(struct sql *p, const char *word) { return accept_word(p,
 
 static bool deeper(struct sql *p)
 {
+	ASSERT(p->depth >= 0);
 	return ++p->depth <= DEPTH_MAX || fault(p->f, "Statement wasn't well formed, can't be processed: Nesting is too deep");
 }
 
@@ -142,6 +146,7 @@ static bool value(struct sql *p, struct av *out);
 
 static bool number_value(struct sql *p, bool negative, struct av *out)
 {
+	ASSERT(p->kind == K_NUMBER);
 	struct str text = negative ? arena_join(p->a, S("-"), p->t) : p->t;
 	struct number n;
 	enum number_fault nf = number_parse(text, &n);
@@ -154,6 +159,7 @@ static bool number_value(struct sql *p, bool negative, struct av *out)
 
 static bool items_until(struct sql *p, const char *end, struct av *out)
 {
+	ASSERT(out->type == AV_L && out->n == 0);
 	while (!accept(p, end)) {
 		if (out->n > 0 && !expect(p, ","))
 			return false;
@@ -202,6 +208,7 @@ static bool map_value(struct sql *p, struct av *out)
 
 static bool parameter(struct sql *p, struct av *out)
 {
+	ASSERT(is(p, "?") && p->used <= p->n_parameters);
 	if (p->used == p->n_parameters)
 		return fault(p->f, "Number of parameters in request and statement don't match.");
 	*out = p->parameters[p->used++];
@@ -211,6 +218,7 @@ static bool parameter(struct sql *p, struct av *out)
 
 static bool nested_value(struct sql *p, struct av *out)
 {
+	ASSERT(is(p, "[") || is(p, "{") || is(p, "<<"));
 	bool ok;
 	if (!deeper(p))
 		return false;
@@ -306,6 +314,7 @@ static struct expr *node(struct sql *p, enum expr_kind kind)
 
 static void add_arg(struct sql *p, struct expr *e, struct expr *arg)
 {
+	ASSERT(e != NULL && arg != NULL);
 	e->args = arena_grow(p->a, e->args, sizeof arg, e->n, (size_t)e->n + 1);
 	e->args[e->n++] = arg;
 }
@@ -333,6 +342,7 @@ static bool check_arguments(struct sql *p, const struct expr *e)
 
 static struct expr *function(struct sql *p, struct str called)
 {
+	ASSERT(is(p, "(") && called.n > 0);
 	static const struct { const char *name; enum expr_function f; uint32_t n; } table[] = {
 		{"attribute_type", FN_ATTRIBUTE_TYPE, 2}, {"begins_with", FN_BEGINS_WITH, 2}, {"contains", FN_CONTAINS, 2},
 		{"size", FN_SIZE, 1}, {"list_append", FN_LIST_APPEND, 2}, {"if_not_exists", FN_IF_NOT_EXISTS, 2},
@@ -405,6 +415,7 @@ static struct expr *operand(struct sql *p)
 /* Only size() makes a value that conditions compare. */
 static bool check_comparable(struct sql *p, const struct expr *e)
 {
+	ASSERT(e != NULL);
 	if (e->kind != EXPR_FUNCTION || e->function == FN_SIZE)
 		return true;
 	return fault(p->f, "The function is not allowed to be used this way in an expression; function: %.*s", STR_ARG(e->name));
@@ -414,6 +425,7 @@ static struct expr *condition(struct sql *p);
 
 static struct expr *is_missing(struct sql *p, struct expr *left)
 {
+	ASSERT(left != NULL);
 	bool negated = accept_word(p, "NOT");
 	struct expr *e = node(p, EXPR_FUNCTION);
 	if (left->kind != EXPR_PATH) {
@@ -441,6 +453,7 @@ static struct expr *is_missing(struct sql *p, struct expr *left)
 
 static struct expr *in_list(struct sql *p, struct expr *left)
 {
+	ASSERT(left != NULL);
 	struct expr *e = node(p, EXPR_IN);
 	add_arg(p, e, left);
 	const char *end = is(p, "[") ? "]" : ")";
@@ -457,6 +470,7 @@ static struct expr *in_list(struct sql *p, struct expr *left)
 
 static struct expr *compare(struct sql *p, struct expr *left)
 {
+	ASSERT(left != NULL);
 	static const struct { const char *text; enum expr_kind kind; } table[] = {
 		{"=", EXPR_EQ}, {"<>", EXPR_NE}, {"!=", EXPR_NE}, {"<", EXPR_LT}, {"<=", EXPR_LE}, {">", EXPR_GT}, {">=", EXPR_GE},
 	};
@@ -481,6 +495,7 @@ static struct expr *compare(struct sql *p, struct expr *left)
 
 static struct expr *between(struct sql *p, struct expr *left)
 {
+	ASSERT(left != NULL);
 	struct expr *e = node(p, EXPR_BETWEEN), *low = operand(p);
 	if (low == NULL || !expect_word(p, "AND"))
 		return NULL;
@@ -530,6 +545,7 @@ static struct expr *negation(struct sql *p)
 
 static struct expr *chain(struct sql *p, const char *word, enum expr_kind kind)
 {
+	ASSERT(kind == EXPR_OR || kind == EXPR_AND);
 	struct expr *first = kind == EXPR_OR ? chain(p, "AND", EXPR_AND) : negation(p), *e = NULL;
 	if (first == NULL || !is_word(p, word))
 		return first;
@@ -604,6 +620,7 @@ static bool insert_statement(struct sql *p, struct partiql *out)
 /* [ALL | MODIFIED] [OLD | NEW] * */
 static bool returning(struct sql *p, struct partiql *out)
 {
+	ASSERT(out->kind == PARTIQL_UPDATE || out->kind == PARTIQL_DELETE);
 	if (!accept_word(p, "RETURNING"))
 		return true;
 	bool all = accept_word(p, "ALL");
@@ -620,6 +637,7 @@ static bool returning(struct sql *p, struct partiql *out)
 
 static void add_action(struct sql *p, struct partiql *out, enum update_kind kind, const struct path *target, struct expr *v)
 {
+	ASSERT(target->n > 0 && (v != NULL) == (kind != UPDATE_REMOVE));
 	struct update *u = &out->update;
 	u->actions = arena_grow(p->a, u->actions, sizeof *u->actions, u->n, (size_t)u->n + 1);
 	u->actions[u->n++] = (struct update_action){kind, *target, v};
@@ -628,6 +646,7 @@ static void add_action(struct sql *p, struct partiql *out, enum update_kind kind
 /* set_add(path, <<...>>) and set_delete(path, <<...>>): the actions ADD and DELETE of update expressions. */
 static bool set_function(struct sql *p, struct partiql *out, const struct path *target, bool add)
 {
+	ASSERT(is_word(p, "set_add") || is_word(p, "set_delete"));
 	struct path of;
 	next(p);
 	next(p);
@@ -735,6 +754,7 @@ static bool statement(struct sql *p, struct partiql *out)
 
 bool partiql_parse(struct arena *a, struct str text, const struct av *parameters, uint32_t n, struct partiql *out, struct fault *f)
 {
+	ASSERT(parameters != NULL || n == 0);
 	struct sql p = {.a = a, .f = f, .text = text, .parameters = parameters, .n_parameters = n};
 	*out = (struct partiql){0};
 	if (text.n == 0 || text.n > PARTIQL_LENGTH_MAX)

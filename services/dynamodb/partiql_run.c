@@ -43,6 +43,7 @@ static bool prepare(struct call *c, struct str statement, struct list parameters
 /* The value that a conjunct `name = value` asks for; NULL: none. */
 static const struct av *equality(const struct expr *e, struct str name)
 {
+	ASSERT(name.n > 0);
 	if (e == NULL)
 		return NULL;
 	if (e->kind == EXPR_AND) {
@@ -66,6 +67,7 @@ static const struct av *equality(const struct expr *e, struct str name)
 /* The whole key, when WHERE fixes it. */
 static bool whole_key(struct call *c, const struct table *t, const struct expr *where, struct av *key)
 {
+	ASSERT(t != NULL);
 	*key = (struct av){.type = AV_M};
 	const struct av *hash = equality(where, t->key.hash);
 	if (hash == NULL)
@@ -83,6 +85,7 @@ static bool whole_key(struct call *c, const struct table *t, const struct expr *
 
 static bool set_range(struct search *s, const struct partiql *q, struct fault *f)
 {
+	ASSERT(s->t != NULL && s->schema != NULL);
 	const struct av *hash = equality(q->where, s->schema->hash);
 	if (hash != NULL && hash->type != s->schema->hash_type)
 		return fault(f, "One or more parameter values were invalid: Condition parameter type does not match schema type");
@@ -107,6 +110,7 @@ static bool set_range(struct search *s, const struct partiql *q, struct fault *f
 /* One page of a SELECT; false with a fault. */
 static bool run_select(struct call *c, struct prepared *p, struct search *s, struct str token)
 {
+	ASSERT(p->t != NULL && p->fault.code == FAULT_NONE);
 	const struct partiql *q = &p->q;
 	s->c = c;
 	s->t = p->t;
@@ -139,6 +143,7 @@ static bool run_select(struct call *c, struct prepared *p, struct search *s, str
 
 static bool as_item_op(struct call *c, struct prepared *p, struct item_op *op)
 {
+	ASSERT(p->t != NULL && p->q.kind != PARTIQL_SELECT);
 	struct partiql *q = &p->q;
 	*op = (struct item_op){.t = p->t};
 	if (q->kind == PARTIQL_INSERT) {
@@ -162,6 +167,7 @@ enum outcome { WRITE_DONE, WRITE_INVALID, WRITE_CONDITION, WRITE_DUPLICATE };
 /* UPDATE needs an item; DELETE of what is not there does nothing; INSERT wants nothing to be there. */
 static enum outcome prepare_write(struct call *c, struct prepared *p, struct item_op *op)
 {
+	ASSERT(op->t == p->t);
 	enum item_op_result result = item_op_prepare(c, op, &p->fault);
 	if (result == ITEM_INVALID)
 		return WRITE_INVALID;
@@ -192,6 +198,7 @@ static struct json *returned(struct call *c, const struct partiql *q, const stru
 
 static void fail_write(struct call *c, struct prepared *p, const struct item_op *op, enum outcome outcome, struct str on_failure)
 {
+	ASSERT(outcome != WRITE_DONE);
 	if (outcome == WRITE_INVALID) {
 		fail_fault(c, &p->fault);
 	} else if (outcome == WRITE_DUPLICATE) {
@@ -206,6 +213,7 @@ static void fail_write(struct call *c, struct prepared *p, const struct item_op 
 
 static void execute_write(struct call *c, struct prepared *p)
 {
+	ASSERT(p->t != NULL);
 	const struct dynamodb_ExecuteStatementInput *in = c->in;
 	struct dynamodb_ExecuteStatementOutput *out = c->out;
 	struct item_op op;
@@ -231,6 +239,7 @@ static void execute_write(struct call *c, struct prepared *p)
 
 static void execute_select(struct call *c, struct prepared *p)
 {
+	ASSERT(p->q.kind == PARTIQL_SELECT);
 	const struct dynamodb_ExecuteStatementInput *in = c->in;
 	struct dynamodb_ExecuteStatementOutput *out = c->out;
 	struct search s = {.limit = in->Limit.set ? in->Limit.v : 0, .consistent = in->ConsistentRead.v};
@@ -273,6 +282,7 @@ void ddb_execute_statement(struct call *c)
 
 static void batch_error(struct call *c, struct dynamodb_BatchStatementResponse *out, const char *code, struct str message)
 {
+	ASSERT(out->Error == NULL && message.n > 0);
 	out->Error = arena_new_of(c->arena, struct dynamodb_BatchStatementError);
 	out->Error->Code = str_c(code);
 	out->Error->Message = message;
@@ -280,6 +290,7 @@ static void batch_error(struct call *c, struct dynamodb_BatchStatementResponse *
 
 static void batch_select(struct call *c, struct prepared *p, bool consistent, struct dynamodb_BatchStatementResponse *out)
 {
+	ASSERT(p->t != NULL);
 	struct av key;
 	struct search s = {.consistent = consistent};
 	const struct key_schema *schema = &p->t->key;
@@ -293,6 +304,7 @@ static void batch_select(struct call *c, struct prepared *p, bool consistent, st
 
 static void batch_write(struct call *c, struct prepared *p, struct str on_failure, struct dynamodb_BatchStatementResponse *out)
 {
+	ASSERT(p->t != NULL && txn_writable(c->txn));
 	struct item_op op;
 	enum outcome outcome = as_item_op(c, p, &op) ? prepare_write(c, p, &op) : WRITE_INVALID;
 	if (outcome == WRITE_INVALID) {
@@ -349,6 +361,7 @@ void ddb_batch_execute_statement(struct call *c)
 /* In a transaction INSERT is a put on a condition, UPDATE and DELETE are what WHERE says. */
 static bool as_part(struct call *c, struct prepared *p, struct str on_failure, struct transact_part *part)
 {
+	ASSERT(p->t != NULL);
 	part->on_failure = on_failure;
 	if (!as_item_op(c, p, &part->op))
 		return false;

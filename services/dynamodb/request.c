@@ -3,6 +3,7 @@
 
 void request_init(struct request *r, struct call *c)
 {
+	ASSERT(c->arena != NULL);
 	*r = (struct request){.c = c, .fault = {.arena = c->arena}};
 	r->x = (struct expr_context){.arena = c->arena, .fault = &r->fault};
 }
@@ -113,6 +114,7 @@ bool request_placeholders(struct request *r, struct map_of names, const struct j
 
 bool request_condition(struct request *r, const char *what, struct str expression, struct condition *out)
 {
+	ASSERT(out->expr == NULL);
 	if (!str_present(expression))
 		return true;
 	out->expr = expr_parse_condition(&r->x, what, expression);
@@ -133,11 +135,13 @@ bool request_projection(struct request *r, struct str expression, struct project
 
 static bool is_key_of(const struct key_schema *k, struct str name)
 {
+	ASSERT(k->hash.n > 0);
 	return str_eq(k->hash, name) || (str_present(k->range) && str_eq(k->range, name));
 }
 
 static bool check_path(const struct table *t, const struct path *p, struct fault *f)
 {
+	ASSERT(p->n > 0);
 	if (p->n == 1)
 		return true;
 	struct str head = p->parts[0].name;

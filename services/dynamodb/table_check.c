@@ -79,6 +79,7 @@ static bool defined(struct list attributes, struct str name)
 
 static const struct dynamodb_KeySchemaElement *element(struct list schema, uint32_t i)
 {
+	ASSERT(i < schema.n);
 	return LIST_AT(schema, struct dynamodb_KeySchemaElement, i);
 }
 
@@ -113,6 +114,7 @@ static bool check_projection(struct call *c, const struct dynamodb_Projection *p
 
 static bool check_local(struct call *c, const struct table_definition *d)
 {
+	ASSERT(d->local_indexes.set && d->key_schema.n > 0);
 	struct str table_hash = element(d->key_schema, 0)->AttributeName;
 	if (d->local_indexes.n == 0)
 		return refuse(c, INVALID "List of LocalSecondaryIndexes is empty");
@@ -145,6 +147,7 @@ bool ddb_check_global_index(struct call *c, struct list attributes, struct str n
 
 static bool check_global(struct call *c, const struct table_definition *d)
 {
+	ASSERT(d->global_indexes.set);
 	bool on_demand = str_eq(d->billing_mode, S("PAY_PER_REQUEST"));
 	if (d->global_indexes.n == 0)
 		return refuse(c, INVALID "List of GlobalSecondaryIndexes is empty");
@@ -167,6 +170,7 @@ static bool check_global(struct call *c, const struct table_definition *d)
 
 static struct str index_name_at(const struct table_definition *d, uint32_t i)
 {
+	ASSERT(i < d->local_indexes.n + d->global_indexes.n);
 	if (i < d->local_indexes.n)
 		return LIST_AT(d->local_indexes, struct dynamodb_LocalSecondaryIndex, i)->IndexName;
 	return LIST_AT(d->global_indexes, struct dynamodb_GlobalSecondaryIndex, i - d->local_indexes.n)->IndexName;

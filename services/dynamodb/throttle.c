@@ -20,6 +20,7 @@ const char throttle_message[] = "The level of configured provisioned throughput 
 /* Under lock. */
 static struct bucket *bucket_of(uint64_t space, bool read)
 {
+	ASSERT(space != 0);
 	uint64_t id = space * 2 + read + 1;
 	size_t at = (size_t)(id * 0x9e3779b97f4a7c15u >> 32) % BUCKETS;
 	for (size_t i = 0; i < 32; i++) {
@@ -37,6 +38,7 @@ static struct bucket *bucket_of(uint64_t space, bool read)
 /* The rate in units a second; 0: none is set. burst_s: how long it may be saved up. */
 static double rate_of(const struct table *t, const struct table_index *x, bool read, double *burst_s)
 {
+	ASSERT(burst_s != NULL);
 	const struct dynamodb_TableDescription *d = t->description;
 	const struct dynamodb_ProvisionedThroughputDescription *p = d->ProvisionedThroughput;
 	const struct dynamodb_OnDemandThroughput *most = d->OnDemandThroughput;
@@ -59,6 +61,7 @@ static double rate_of(const struct table *t, const struct table_index *x, bool r
 /* Units in the bucket now, after taking some. INFINITY: no limit. */
 static double take(struct call *c, const struct table *t, const struct table_index *x, bool read, double units)
 {
+	ASSERT(units >= 0);
 	double burst_s, rate = rate_of(t, x, read, &burst_s);
 	if (rate <= 0)
 		return INFINITY;
@@ -104,6 +107,7 @@ bool throttle_admit(struct call *c, const struct table *t, const struct table_in
 
 void throttle_charge(struct call *c, const struct table *t, const struct consumed *used)
 {
+	ASSERT(used->table >= 0);
 	double table = used->table;
 	for (uint32_t i = 0; i < t->n_indexes; i++) {
 		if (t->indexes[i].local)

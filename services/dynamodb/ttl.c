@@ -25,11 +25,13 @@ static bool expiry_of(const struct table *t, const struct av *item, int64_t *sec
 
 static struct key *expiry_key(struct call *c, const struct table *t, int64_t second, struct str item_key)
 {
+	ASSERT(second > 0 && item_key.n > 0);
 	return key_raw(key_i64(key_u64(call_key(c, "ttl"), t->space), second), item_key);
 }
 
 void ttl_track(struct call *c, const struct table *t, struct str item_key, const struct av *old, const struct av *fresh)
 {
+	ASSERT(t->record->TtlEnabled.v && (old != NULL || fresh != NULL));
 	int64_t before, after;
 	bool had = expiry_of(t, old, &before), has = expiry_of(t, fresh, &after);
 	if (had && has && before == after)

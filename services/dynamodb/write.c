@@ -12,6 +12,7 @@
 
 void item_load(struct call *c, struct str key, struct stored *out)
 {
+	ASSERT(key.n > 0);
 	*out = (struct stored){0};
 	out->found = txn_get(c->txn, key, c->arena, &out->bytes);
 	if (!out->found)
@@ -29,6 +30,7 @@ double write_units(size_t bytes)
 
 double read_units(size_t bytes, bool consistent)
 {
+	ASSERT(bytes <= (size_t)1 << 40);
 	double units = bytes <= 4096 ? 1 : ceil((double)bytes / 4096);
 	return consistent ? units : units / 2;
 }
@@ -53,6 +55,7 @@ static struct dynamodb_Capacity *capacity_of(struct arena *a, double units, bool
 static void put_index_units(struct map_of *m, struct arena *a, const struct table_index *x, double units, bool read, bool detailed,
                             uint32_t room)
 {
+	ASSERT(m->n < room);
 	if (!m->set)
 		*m = (struct map_of){arena_array(a, struct dynamodb_SecondaryIndexesCapacityMap_entry, room), 0, true};
 	struct dynamodb_SecondaryIndexesCapacityMap_entry *e = m->v;
@@ -64,6 +67,7 @@ static void put_index_units(struct map_of *m, struct arena *a, const struct tabl
 void consumed_fill(struct call *c, const struct table *t, const struct consumed *u, struct str asked, bool detailed,
                    struct dynamodb_ConsumedCapacity *out)
 {
+	ASSERT(u->indexes != NULL);
 	double sum = u->table;
 	for (uint32_t i = 0; i < t->n_indexes; i++)
 		sum += u->indexes[i];
@@ -216,6 +220,7 @@ static void add_metrics(void *block)
 
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned)
 {
+	ASSERT(operation != NULL && u->table >= 0);
 	throttle_charge(c, t, u);
 	struct metric_block *m = call_effect(c, add_metrics, sizeof *m);
 	copy_text(m->account, sizeof m->account, c->account);

@@ -7,10 +7,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *a = arena_new(0);
 	struct fault f = {.arena = a};
+	static const char *const text = "{\"a\":{\"N\":\"1\"},\"b\":{\"S\":\"s\"},\"m\":{\"M\":{\"x\":{\"L\":[{\"N\":\"2\"}]}}}}";
 	const struct av parameters[] = {{.type = AV_S, .s = STR_INIT("p")}, {.type = AV_N, .s = STR_INIT("2")}};
 	struct partiql q;
 	struct av item;
-	bool ok = item_from_json(json_parse(a, S("{\"a\":{\"N\":\"1\"},\"b\":{\"S\":\"s\"},\"m\":{\"M\":{\"x\":{\"L\":[{\"N\":\"2\"}]}}}}"), NULL), &item, &f);
+	bool ok = item_from_json(json_parse(a, str_c(text), NULL), &item, &f);
 	ASSERT(ok);
 	for (uint32_t n = 0; n <= COUNT_OF(parameters); n++) {
 		f = (struct fault){.arena = a};
