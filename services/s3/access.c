@@ -13,7 +13,8 @@ static bool yes(struct opt_bool o) { return o.set && o.v; }
 
 /* ---- what an ACL allows ---- */
 
-static const char *const acl_words[] = {[ACL_NONE] = "", [ACL_READ] = "READ", [ACL_WRITE] = "WRITE", [ACL_READ_ACP] = "READ_ACP", [ACL_WRITE_ACP] = "WRITE_ACP"};
+static const char *const acl_words[] = {[ACL_NONE] = "", [ACL_READ] = "READ", [ACL_WRITE] = "WRITE", [ACL_READ_ACP] = "READ_ACP",
+	[ACL_WRITE_ACP] = "WRITE_ACP"};
 
 static bool is_public(const struct s3_Grantee *g) { return str_eq(g->URI, S(ALL_USERS)) || str_eq(g->URI, S(AUTHENTICATED)); }
 
@@ -66,9 +67,11 @@ static bool same_account(const struct call *c, const struct s3_StoredBucket *b)
 /* Condition keys of a list request. */
 static size_t list_keys(struct call *c, struct condition_key *keys, struct str *values)
 {
-	static const char *const params[][2] = {{"prefix", "s3:prefix"}, {"delimiter", "s3:delimiter"}, {"max-keys", "s3:max-keys"}, {"versionId", "s3:VersionId"}};
+	static const char *const params[][2] = {{"prefix", "s3:prefix"}, {"delimiter", "s3:delimiter"}, {"max-keys", "s3:max-keys"}, {"versionId",
+		"s3:VersionId"}};
 	static const char *const headers[][2] = {{"x-amz-acl", "s3:x-amz-acl"}, {"x-amz-server-side-encryption", "s3:x-amz-server-side-encryption"},
-		{"x-amz-storage-class", "s3:x-amz-storage-class"}, {"x-amz-content-sha256", "s3:x-amz-content-sha256"}, {"x-amz-copy-source", "s3:x-amz-copy-source"},
+		{"x-amz-storage-class", "s3:x-amz-storage-class"}, {"x-amz-content-sha256", "s3:x-amz-content-sha256"}, {"x-amz-copy-source",
+			"s3:x-amz-copy-source"},
 		{"x-amz-metadata-directive", "s3:x-amz-metadata-directive"}, {"if-none-match", "s3:if-none-match"}, {"if-match", "s3:if-match"}};
 	size_t n = 0;
 	if (c->http == NULL)
@@ -219,7 +222,8 @@ bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct lis
 			if (to != NULL && str_present(to->EmailAddress))
 				call_unsupported(c, "tsubo does not implement grants by e-mail address");
 			else
-				call_fail_code(c, 400, "MalformedACLError", "The XML you provided was not well-formed or did not validate against our published schema");
+				call_fail_code(c, 400, "MalformedACLError", "The XML you provided was not well-formed or did not validate against our published "
+					"schema");
 			return false;
 		}
 		if (str_present(to->URI) && !is_public(to) && !str_eq(to->URI, S(LOG_DELIVERY))) {

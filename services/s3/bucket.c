@@ -70,7 +70,8 @@ static bool ip_like(struct str name)
 /* Source: "General purpose bucket naming rules" (S3 User Guide). */
 static bool name_ok(struct str name)
 {
-	static const char *const prefixes[] = {"xn--", "sthree-", "amzn-s3-demo-"}, *const suffixes[] = {"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"};
+	static const char *const prefixes[] = {"xn--", "sthree-", "amzn-s3-demo-"}, *const suffixes[] = {"-s3alias", "--ol-s3", ".mrap", "--x-s3",
+		"--table-s3"};
 	if (name.n < NAME_MIN || name.n > NAME_MAX || ip_like(name))
 		return false;
 	for (size_t i = 0; i < name.n; i++) {

@@ -42,7 +42,8 @@ static struct json *as_is(struct arena *a, const struct json *j)
 
 static struct json *encryption_rule(struct arena *a, const struct json *j)
 {
-	static const char *const pairs[] = {"ServerSideEncryptionByDefault", "ApplyServerSideEncryptionByDefault", "BucketKeyEnabled", "BucketKeyEnabled", NULL};
+	static const char *const pairs[] = {"ServerSideEncryptionByDefault", "ApplyServerSideEncryptionByDefault", "BucketKeyEnabled",
+		"BucketKeyEnabled", NULL};
 	return renamed(a, j, pairs);
 }
 
@@ -68,13 +69,15 @@ static struct json *transition(struct arena *a, const struct json *j)
 
 static struct json *old_transition(struct arena *a, const struct json *j)
 {
-	static const char *const pairs[] = {"StorageClass", "StorageClass", "TransitionInDays", "NoncurrentDays", "NewerNoncurrentVersions", "NewerNoncurrentVersions", NULL};
+	static const char *const pairs[] = {"StorageClass", "StorageClass", "TransitionInDays", "NoncurrentDays", "NewerNoncurrentVersions",
+		"NewerNoncurrentVersions", NULL};
 	return renamed(a, j, pairs);
 }
 
 static struct json *lifecycle_filter(struct arena *a, const struct json *j)
 {
-	static const char *const conditions[] = {"Prefix", "Prefix", "ObjectSizeGreaterThan", "ObjectSizeGreaterThan", "ObjectSizeLessThan", "ObjectSizeLessThan", NULL};
+	static const char *const conditions[] = {"Prefix", "Prefix", "ObjectSizeGreaterThan", "ObjectSizeGreaterThan", "ObjectSizeLessThan",
+		"ObjectSizeLessThan", NULL};
 	struct json *f = renamed(a, j, conditions);
 	const struct json *tags = get(j, "TagFilters");
 	size_t n_tags = json_is(tags, JSON_ARRAY) ? tags->n : 0, n = f->n + n_tags;
@@ -91,7 +94,8 @@ static struct json *lifecycle_rule(struct arena *a, const struct json *j)
 {
 	static const char *const pairs[] = {"Id", "ID", "Status", "Status", "AbortIncompleteMultipartUpload", "AbortIncompleteMultipartUpload",
 		"NoncurrentVersionExpiration", "NoncurrentVersionExpiration", NULL};
-	static const char *const expiration[] = {"ExpirationInDays", "Days", "ExpirationDate", "Date", "ExpiredObjectDeleteMarker", "ExpiredObjectDeleteMarker", NULL};
+	static const char *const expiration[] = {"ExpirationInDays", "Days", "ExpirationDate", "Date", "ExpiredObjectDeleteMarker",
+		"ExpiredObjectDeleteMarker", NULL};
 	struct json *r = renamed(a, j, pairs), *e = renamed(a, j, expiration);
 	json_set(a, r, S("Filter"), lifecycle_filter(a, j));
 	if (e->n > 0)
@@ -177,7 +181,8 @@ static const struct part {
 } parts[] = {
 	{"VersioningConfiguration", "PutBucketVersioning", "VersioningConfiguration", as_is, NULL, "{\"Status\":\"Suspended\"}"},
 	{"PublicAccessBlockConfiguration", "PutPublicAccessBlock", "PublicAccessBlockConfiguration", as_is, "DeletePublicAccessBlock", NULL},
-	{"OwnershipControls", "PutBucketOwnershipControls", "OwnershipControls", as_is, NULL, "{\"Rules\":[{\"ObjectOwnership\":\"BucketOwnerEnforced\"}]}"},
+	{"OwnershipControls", "PutBucketOwnershipControls", "OwnershipControls", as_is, NULL,
+		"{\"Rules\":[{\"ObjectOwnership\":\"BucketOwnerEnforced\"}]}"},
 	{"BucketEncryption", "PutBucketEncryption", "ServerSideEncryptionConfiguration", encryption, "DeleteBucketEncryption", NULL},
 	{"CorsConfiguration", "PutBucketCors", "CORSConfiguration", cors, "DeleteBucketCors", NULL},
 	{"LifecycleConfiguration", "PutBucketLifecycleConfiguration", "LifecycleConfiguration", lifecycle, "DeleteBucketLifecycle", NULL},

@@ -98,7 +98,8 @@ bool customer_key(struct call *c, struct str algorithm, struct str key, struct s
 bool customer_key_fits(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k)
 {
 	if (str_present(o->CustomerKey) && !k->set) {
-		fail_request(c, "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.");
+		fail_request(c, "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the "
+			"object.");
 		return false;
 	}
 	if (!str_present(o->CustomerKey) && k->set) {

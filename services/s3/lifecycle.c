@@ -200,7 +200,8 @@ void job_lifecycle(struct call *c, struct str id, struct str payload)
 	struct str after = payload, name = payload.n > 0 ? str_cut(&after, '\n') : S("object");
 	bool objects = str_eq(name, S("object"));
 	struct key *prefix = key_str(table(c, objects ? "object" : "version"), b->Name);
-	struct str start = str_present(after) && payload.n > 0 ? key_after(c->arena, key_bytes(key_str(key_str(table(c, objects ? "object" : "version"), b->Name), after))) : STR_NONE;
+	struct str start = str_present(after) && payload.n > 0 ? key_after(c->arena, key_bytes(key_str(key_str(table(c, objects ? "object" : "version"),
+		b->Name), after))) : STR_NONE;
 	struct scan *s = scan_open(c->txn, str_present(start) ? start : key_bytes(prefix), key_after(c->arena, key_bytes(prefix)), false);
 	struct str key, value, last = STR_NONE;
 	int n = 0;
@@ -265,7 +266,8 @@ static bool rule_ok(struct call *c, const struct s3_LifecycleRule *r, const stru
 		fail_xml(c);
 		return false;
 	}
-	if ((e != NULL && e->Days.set && e->Days.v <= 0) || (r->NoncurrentVersionExpiration != NULL && r->NoncurrentVersionExpiration->NoncurrentDays.v <= 0)) {
+	if ((e != NULL && e->Days.set && e->Days.v <= 0) || (r->NoncurrentVersionExpiration != NULL &&
+		r->NoncurrentVersionExpiration->NoncurrentDays.v <= 0)) {
 		fail_argument(c, "'Days' for Expiration action must be a positive integer");
 		return false;
 	}

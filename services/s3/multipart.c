@@ -285,14 +285,16 @@ static const struct s3_StoredPart **chosen_parts(struct call *c, const struct s3
 	return v;
 }
 
-static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, struct s3_StoredObject *o, const struct s3_StoredPart **v, size_t n)
+static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, struct s3_StoredObject *o, const struct s3_StoredPart **v,
+		size_t n)
 {
 	const struct sums sent = SUM_IN(in);
 	bool own = str_present(o->SumKind), all = true;
 	for (size_t i = 0; i < n; i++)
 		all &= str_present(v[i]->Sum);
 	if (str_present(in->ChecksumType) && own && !str_eq(in->ChecksumType, o->SumType)) {
-		fail_request(c, "The upload was created using the %.*s checksum mode. The complete request must use the same checksum mode.", STR_ARG(o->SumType));
+		fail_request(c, "The upload was created using the %.*s checksum mode. The complete request must use the same checksum mode.",
+			STR_ARG(o->SumType));
 		return false;
 	}
 	if (!own && all) { /* S3's default */
@@ -305,7 +307,8 @@ static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequ
 	bool full = str_eq(o->SumType, S("FULL_OBJECT"));
 	o->Sum = full ? sum_full(c, o->SumKind, v, n) : sum_composite(c, o->SumKind, v, n);
 	struct str claimed = sum_pick(&sent, o->SumKind);
-	if (str_present(claimed) && !str_eq(claimed, o->Sum) && !str_eq(claimed, str_slice(o->Sum, 0, (size_t)(full ? (ptrdiff_t)o->Sum.n : str_rfind(o->Sum, '-'))))) {
+	if (str_present(claimed) && !str_eq(claimed, o->Sum) && !str_eq(claimed, str_slice(o->Sum, 0, (size_t)(full ? (ptrdiff_t)o->Sum.n
+		: str_rfind(o->Sum, '-'))))) {
 		call_fail_code(c, 400, "BadDigest", "The %.*s you specified did not match the calculated checksum.", STR_ARG(o->SumKind));
 		return false;
 	}
@@ -313,7 +316,8 @@ static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequ
 }
 
 /* The object of these parts: entity tag, sizes, and the record of parts. */
-static bool assemble(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, struct s3_StoredObject *o, const struct s3_StoredPart **v, size_t n)
+static bool assemble(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, struct s3_StoredObject *o, const struct s3_StoredPart **v,
+		size_t n)
 {
 	struct s3_StoredParts all = {.Parts = LIST_OF(c->arena, struct s3_StoredPart, n)};
 	struct buf digests;

@@ -121,7 +121,8 @@ static bool bus_event(struct call *c, const struct s3_StoredBucket *b, const str
 {
 	static const struct { const char *event, *type, *reason; } known[] = {
 		{"s3:ObjectCreated:Put", "Object Created", "PutObject"}, {"s3:ObjectCreated:Post", "Object Created", "POST Object"},
-		{"s3:ObjectCreated:Copy", "Object Created", "CopyObject"}, {"s3:ObjectCreated:CompleteMultipartUpload", "Object Created", "CompleteMultipartUpload"},
+		{"s3:ObjectCreated:Copy", "Object Created", "CopyObject"}, {"s3:ObjectCreated:CompleteMultipartUpload", "Object Created",
+			"CompleteMultipartUpload"},
 		{"s3:ObjectRemoved:Delete", "Object Deleted", "DeleteObject"}, {"s3:ObjectRemoved:DeleteMarkerCreated", "Object Deleted", "DeleteObject"},
 		{"s3:LifecycleExpiration:Delete", "Object Deleted", "Lifecycle Expiration"},
 		{"s3:LifecycleExpiration:DeleteMarkerCreated", "Object Deleted", "Lifecycle Expiration"},
@@ -180,7 +181,8 @@ void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_Sto
 
 /* ---- delivering ---- */
 
-static struct invoked deliver(struct call *c, int kind, struct str arn, struct str message, struct str bucket, struct str owner, struct str region, bool dry)
+static struct invoked deliver(struct call *c, int kind, struct str arn, struct str message, struct str bucket, struct str owner, struct str region,
+		bool dry)
 {
 	struct arena *a = c->arena;
 	struct arn to = {.account = owner, .region = region, .resource = arn};
@@ -193,7 +195,8 @@ static struct invoked deliver(struct call *c, int kind, struct str arn, struct s
 	memcpy((void *)(uintptr_t)o.who, &who, sizeof who);
 	switch (kind) {
 	case DEST_QUEUE:
-		json_set_str(a, in, "QueueUrl", arena_join(a, c->endpoint.n > 0 ? c->endpoint : S("http://localhost"), S("/"), to.account, S("/"), to.resource));
+		json_set_str(a, in, "QueueUrl", arena_join(a, c->endpoint.n > 0 ? c->endpoint : S("http://localhost"), S("/"), to.account, S("/"),
+			to.resource));
 		json_set_str(a, in, "MessageBody", message);
 		return invoke(c, "sqs", "SendMessage", in, &o);
 	case DEST_TOPIC:
@@ -269,8 +272,10 @@ static struct str own_id(struct call *c)
 /* Can the destination be reached? A queue and a topic get the test message that AWS sends. */
 static bool reachable(struct call *c, const struct s3_StoredBucket *b, int kind, struct str arn)
 {
-	struct str test = arena_printf(c->arena, "{\"Service\":\"Amazon S3\",\"Event\":\"s3:TestEvent\",\"Time\":\"%.*s\",\"Bucket\":\"%.*s\",\"RequestId\":\"%.*s\","
-		"\"HostId\":\"%.*s\"}", STR_ARG(time_iso8601_ms(c->arena, c->now_ms)), STR_ARG(b->Name), STR_ARG(c->request_id), STR_ARG(sha256_hex(c->arena, c->request_id)));
+	struct str test = arena_printf(c->arena, "{\"Service\":\"Amazon "
+		"S3\",\"Event\":\"s3:TestEvent\",\"Time\":\"%.*s\",\"Bucket\":\"%.*s\",\"RequestId\":\"%.*s\","
+		"\"HostId\":\"%.*s\"}", STR_ARG(time_iso8601_ms(c->arena, c->now_ms)), STR_ARG(b->Name), STR_ARG(c->request_id),
+			STR_ARG(sha256_hex(c->arena, c->request_id)));
 	struct invoked i = deliver(c, kind, arn, test, b->Name, b->Account, b->Region, true);
 	if (i.ok || i.parked)
 		return i.ok;

@@ -56,7 +56,8 @@ void op_PutBucketVersioning(struct call *c)
 		return;
 	}
 	if (b->Lock.v && !str_eq(v->Status, S("Enabled"))) {
-		call_fail_code(c, 409, "InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.");
+		call_fail_code(c, 409, "InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be "
+			"changed.");
 		return;
 	}
 	b->Versioning = v->Status;
@@ -209,7 +210,8 @@ void op_PutBucketPolicy(struct call *c)
 	if (b == NULL || !policy_ok(c, in->Policy, b->Name))
 		return;
 	if (b->Public != NULL && b->Public->BlockPublicPolicy.v && policy_public(c, in->Policy)) {
-		call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::%.*s\" because "
+		call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::%.*s\" "
+			"because "
 			"public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.", STR_ARG(c->who->arn), STR_ARG(b->Name));
 		return;
 	}
@@ -323,7 +325,8 @@ void op_GetBucketEncryption(struct call *c)
 	out->ServerSideEncryptionConfiguration = b->Encryption;
 	if (b->Encryption != NULL)
 		return;
-	struct s3_ServerSideEncryptionConfiguration *e = out->ServerSideEncryptionConfiguration = arena_new_of(c->arena, struct s3_ServerSideEncryptionConfiguration);
+	struct s3_ServerSideEncryptionConfiguration *e = out->ServerSideEncryptionConfiguration = arena_new_of(c->arena,
+		struct s3_ServerSideEncryptionConfiguration);
 	e->Rules = LIST_OF(c->arena, struct s3_ServerSideEncryptionRule, 1);
 	struct s3_ServerSideEncryptionRule *rule = LIST_AT(e->Rules, struct s3_ServerSideEncryptionRule, 0);
 	rule->ApplyServerSideEncryptionByDefault = arena_new_of(c->arena, struct s3_ServerSideEncryptionByDefault);
@@ -383,7 +386,8 @@ void op_PutBucketOwnershipControls(struct call *c)
 	}
 	struct str rule = LIST_AT(in->OwnershipControls->Rules, struct s3_OwnershipControlsRule, 0)->ObjectOwnership;
 	if (str_eq(rule, S("BucketOwnerEnforced")) && grants_public(&b->Grants)) {
-		call_fail_code(c, 400, "InvalidBucketAclWithObjectOwnership", "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
+		call_fail_code(c, 400, "InvalidBucketAclWithObjectOwnership",
+			"Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
 		return;
 	}
 	b->Ownership = rule;
@@ -469,7 +473,8 @@ void op_PutBucketWebsite(struct call *c)
 		return;
 	}
 	if (w->RoutingRules.n > ROUTES_MAX) {
-		fail_request(c, "%u routing rules provided, the number of routing rules in a website configuration is limited to 50.", (unsigned)w->RoutingRules.n);
+		fail_request(c, "%u routing rules provided, the number of routing rules in a website configuration is limited to 50.",
+			(unsigned)w->RoutingRules.n);
 		return;
 	}
 	b->Website = in->WebsiteConfiguration;

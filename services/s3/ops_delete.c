@@ -4,7 +4,8 @@
 /* May who asks delete this, and may he pass a governance lock by? */
 static bool may_delete(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str version)
 {
-	return may(c, b, key, str_present(version) ? "s3:DeleteObjectVersion" : "s3:DeleteObject", &b->Grants, str_present(version) ? ACL_NONE : ACL_WRITE);
+	return may(c, b, key, str_present(version) ? "s3:DeleteObjectVersion" : "s3:DeleteObject", &b->Grants, str_present(version) ? ACL_NONE
+		: ACL_WRITE);
 }
 
 static bool bypass_of(struct call *c, const struct s3_StoredBucket *b, struct str key, struct opt_bool asked)
@@ -52,7 +53,8 @@ void op_DeleteObject(struct call *c)
 		out->DeleteMarker = SOME_BOOL(true);
 }
 
-static void delete_one(struct call *c, const struct s3_StoredBucket *b, const struct s3_DeleteObjectsRequest *in, const struct s3_ObjectIdentifier *id,
+static void delete_one(struct call *c, const struct s3_StoredBucket *b, const struct s3_DeleteObjectsRequest *in,
+		const struct s3_ObjectIdentifier *id,
                        struct s3_DeletedObject *done, struct s3_Error *error)
 {
 	struct deletion d = {0};

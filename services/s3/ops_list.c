@@ -113,7 +113,8 @@ static bool walk_next(struct walk *w, struct str *key, struct str *value)
 	return false;
 }
 
-static bool begin(struct call *c, struct listing *l, struct str bucket, struct str owner, struct str prefix, struct str delimiter, struct str encoding,
+static bool begin(struct call *c, struct listing *l, struct str bucket, struct str owner, struct str prefix, struct str delimiter,
+		struct str encoding,
                   struct opt_i64 max, const char *action)
 {
 	*l = (struct listing){.c = c, .prefix = str_present(prefix) ? prefix : S(""), .delimiter = delimiter, .url = str_present(encoding)};

@@ -89,7 +89,8 @@ static bool acl_of_put(struct call *c, const struct s3_StoredBucket *b, struct s
                        const struct s3_AccessControlPolicy *document, bool object, struct str account, struct list *out)
 {
 	if (document == NULL || document->Grants.n == 0) {
-		if (str_present(canned) || str_present(headers[0]) || str_present(headers[1]) || str_present(headers[2]) || str_present(headers[3]) || str_present(headers[4]))
+		if (str_present(canned) || str_present(headers[0]) || str_present(headers[1]) || str_present(headers[2]) || str_present(headers[3]) ||
+			str_present(headers[4]))
 			return acl_from_request(c, b, canned, headers, object, out);
 		if (document == NULL) {
 			call_fail_code(c, 400, "MissingSecurityHeader", "Your request was missing a required header");
@@ -170,10 +171,12 @@ void op_GetObjectRetention(struct call *c)
 }
 
 /* May the retention be changed so? COMPLIANCE only grows; GOVERNANCE shrinks with the permission to pass by. */
-static bool retention_may_change(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const struct s3_ObjectLockRetention *to, bool bypass)
+static bool retention_may_change(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o,
+		const struct s3_ObjectLockRetention *to, bool bypass)
 {
 	bool in_force = o->LockUntil.set && o->LockUntil.ms > c->now_ms;
-	bool weaker = to == NULL || !str_present(to->Mode) || to->RetainUntilDate.ms < o->LockUntil.ms || (str_eq(o->LockMode, S("COMPLIANCE")) && !str_eq(to->Mode, S("COMPLIANCE")));
+	bool weaker = to == NULL || !str_present(to->Mode) || to->RetainUntilDate.ms < o->LockUntil.ms || (str_eq(o->LockMode, S("COMPLIANCE")) &&
+		!str_eq(to->Mode, S("COMPLIANCE")));
 	if (!in_force || !weaker)
 		return true;
 	if (str_eq(o->LockMode, S("GOVERNANCE")) && bypass && may(c, b, o->Key, "s3:BypassGovernanceRetention", NULL, ACL_NONE))

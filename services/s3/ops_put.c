@@ -8,7 +8,8 @@ enum { METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX = 25
 bool tags_ok(struct call *c, const struct list *tags, size_t max)
 {
 	if (tags->n > max) {
-		call_fail_code(c, 400, "BadRequest", max == TAGS_MAX ? "Object tags cannot be greater than 10" : "Bucket tag count cannot be greater than 50");
+		call_fail_code(c, 400, "BadRequest", max == TAGS_MAX ? "Object tags cannot be greater than 10"
+			: "Bucket tag count cannot be greater than 50");
 		return false;
 	}
 	for (uint32_t i = 0; i < tags->n; i++) {
@@ -79,7 +80,8 @@ static bool metadata_ok(struct call *c, const struct map_of *m)
 
 static bool storage_class_ok(struct call *c, struct str s)
 {
-	static const char *const known[] = {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"};
+	static const char *const known[] = {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
+		"DEEP_ARCHIVE", "GLACIER_IR"};
 	bool ok = !str_present(s);
 	for (size_t i = 0; i < COUNT_OF(known) && !ok; i++)
 		ok = str_eq(s, str_c(known[i]));
@@ -106,7 +108,8 @@ static bool encryption_ok(struct call *c, struct str algorithm, struct str kms_k
 }
 
 /* Lock settings of the request, or the bucket's default. */
-static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struct str mode, struct opt_time until, struct str hold, struct s3_StoredObject *o)
+static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struct str mode, struct opt_time until, struct str hold,
+		struct s3_StoredObject *o)
 {
 	if ((str_present(mode) || until.set || str_present(hold)) && !b->Lock.v) {
 		fail_request(c, "Bucket is missing Object Lock Configuration");
@@ -151,7 +154,8 @@ struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBu
 {
 	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
 	const struct str grants[5] = GRANT_HEADERS(in);
-	if (!key_ok(c, in->Key) || !metadata_ok(c, &in->Metadata) || !storage_class_ok(c, in->StorageClass) || !redirect_ok(c, in->WebsiteRedirectLocation) ||
+	if (!key_ok(c, in->Key) || !metadata_ok(c, &in->Metadata) || !storage_class_ok(c, in->StorageClass) ||
+		!redirect_ok(c, in->WebsiteRedirectLocation) ||
 	    !encryption_ok(c, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSECustomerAlgorithm) ||
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, k) ||
 	    !tags_from_text(c, in->Tagging, &o->Labels) || !acl_from_request(c, b, in->ACL, grants, true, &o->Grants) ||
@@ -273,7 +277,8 @@ static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyO
 	return customer_key_fits(c, o, k) && copy_conditions(c, in, o) ? o : NULL;
 }
 
-static bool share_parts(struct call *c, const struct s3_StoredObject *from, const struct sse_key *from_key, const struct sse_key *k, struct s3_StoredObject *o)
+static bool share_parts(struct call *c, const struct s3_StoredObject *from, const struct sse_key *from_key, const struct sse_key *k,
+		struct s3_StoredObject *o)
 {
 	struct list parts = object_parts(c, from);
 	struct s3_StoredParts all = {.Parts = LIST_OF(c->arena, struct s3_StoredPart, parts.n)};
@@ -337,7 +342,8 @@ static struct s3_StoredObject *copy_headers(struct call *c, const struct s3_Stor
 	return o;
 }
 
-static bool copy_changes_something(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket *sb, const struct s3_StoredObject *from)
+static bool copy_changes_something(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket *sb,
+		const struct s3_StoredObject *from)
 {
 	struct str key, version;
 	struct str bucket = decode_copy_source(c, in->CopySource, &key, &version);
@@ -402,7 +408,8 @@ void op_CreateMultipartUpload(struct call *c)
 	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
 		return;
 	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
-	if (!key_ok(c, in->Key) || !metadata_ok(c, &in->Metadata) || !storage_class_ok(c, in->StorageClass) || !redirect_ok(c, in->WebsiteRedirectLocation) ||
+	if (!key_ok(c, in->Key) || !metadata_ok(c, &in->Metadata) || !storage_class_ok(c, in->StorageClass) ||
+		!redirect_ok(c, in->WebsiteRedirectLocation) ||
 	    !encryption_ok(c, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSECustomerAlgorithm) || !sum_kind_ok(c, in->ChecksumAlgorithm) ||
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) ||
 	    !tags_from_text(c, in->Tagging, &o->Labels) || !acl_from_request(c, b, in->ACL, grants, true, &o->Grants) ||

@@ -182,14 +182,16 @@ static void check_signature(struct form_out *o)
 	if (v2)
 		sent = field(f, "signature");
 	if (!str_present(access_key) || !str_present(sent) || (!v2 && !str_eq(field(f, "x-amz-algorithm"), S("AWS4-HMAC-SHA256")))) {
-		refuse(o, 403, "AccessDenied", "Bucket POST must contain a field named 'signature'.  If it is specified, please check the order of the fields.");
+		refuse(o, 403, "AccessDenied", "Bucket POST must contain a field named 'signature'.  If it is specified, please check the order of the "
+			"fields.");
 		return;
 	}
 	if (!secret_for(o, access_key, field(f, "x-amz-security-token"), &secret))
 		return;
 	struct str computed = v2 ? signature_v2(o->keep, secret, policy) : signature_v4(o->keep, secret, credential, policy);
 	if (!secret_eq(computed, sent)) {
-		refuse(o, 403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method.");
+		refuse(o, 403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key "
+			"and signing method.");
 		return;
 	}
 	o->who.access_key = access_key;

@@ -195,7 +195,8 @@ bool body_digests_ok(struct call *c, bool required)
 			return false;
 		}
 	}
-	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1", "x-amz-checksum-sha256"};
+	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1",
+		"x-amz-checksum-sha256"};
 	for (size_t i = 0; i < COUNT_OF(headers); i++) {
 		sent = wire_header(c->http, str_c(headers[i]));
 		if (!str_present(sent))

@@ -34,7 +34,8 @@ static void plain_error(struct call *c, int status, const char *code, struct str
 {
 	struct buf b;
 	struct page p = {.c = c};
-	const char *title = status == 403 ? "403 Forbidden" : status == 404 ? "404 Not Found" : status == 405 ? "405 Method Not Allowed" : "400 Bad Request";
+	const char *title = status == 403 ? "403 Forbidden" : status == 404 ? "404 Not Found" : status == 405 ? "405 Method Not Allowed"
+		: "400 Bad Request";
 	buf_init(&b, c->arena, 0);
 	buf_printf(&b, "<html>\n<head><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<ul>\n<li>Code: %s</li>\n<li>Message: ", title, title, code);
 	xml_write_text(&b, message);
@@ -72,7 +73,8 @@ static void show(struct call *c, const struct s3_StoredObject *o, int status)
 	add(&p, "Content-Disposition", o->ContentDisposition);
 	add(&p, "Content-Language", o->ContentLanguage);
 	if (partial)
-		add(&p, "Content-Range", arena_printf(c->arena, "bytes %lld-%lld/%lld", (long long)start, (long long)(start + length - 1), (long long)o->Size.v));
+		add(&p, "Content-Range", arena_printf(c->arena, "bytes %lld-%lld/%lld", (long long)start, (long long)(start + length - 1),
+			(long long)o->Size.v));
 	if (is_head(c))
 		add(&p, "Content-Length", arena_printf(c->arena, "%lld", (long long)length));
 	call_reply(c, same ? 304 : partial ? 206 : status, p.headers, p.n, S(""));
