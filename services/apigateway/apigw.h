@@ -111,6 +111,6 @@ bool execute_claims(const struct wire_request *r);
 void execute(struct call *c);
 
 extern const struct cfn_type apigw_cfn_types[];
-enum { APIGW_CFN_TYPES = 6 };
+enum { APIGW_CFN_TYPES = 13 };
 
 #endif

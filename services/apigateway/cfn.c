@@ -1,9 +1,10 @@
 /* CloudFormation types of API Gateway. Updates of an API's body import it again in place; a deployment is never changed. */
-#include "apigw.h"
+#include "cfn_internal.h"
 
-#include "svc/cfn.h"
-
-static struct invoked ask(struct cfn_resource *r, const char *op, const struct json *in) { return invoke(r->c, "apigateway", op, in, NULL); }
+struct invoked cfn_ask(struct cfn_resource *r, const char *op, const struct json *in)
+{
+	return invoke(r->c, "apigateway", op, in, NULL);
+}
 
 static enum cfn_status done_or(struct cfn_resource *r, const struct invoked *i) { return i->ok ? CFN_DONE : cfn_fail_as(r, &i->error); }
 
@@ -13,7 +14,7 @@ static enum cfn_status removed(struct cfn_resource *r, const struct invoked *i)
 	return i->ok || str_eq(i->error.code, S("NotFoundException")) ? CFN_DONE : cfn_fail_as(r, &i->error);
 }
 
-static struct json *object1(struct cfn_resource *r, struct str key, struct str value)
+struct json *cfn_object1(struct cfn_resource *r, struct str key, struct str value)
 {
 	struct json *o = json_new_object(r->c->arena);
 	json_set(r->c->arena, o, key, json_new_str(r->c->arena, value));
@@ -29,12 +30,12 @@ static void copy(struct cfn_resource *r, struct json *to, const char *name, cons
 }
 
 /* {"Types": [...]} as the service writes it: first letters small. */
-static struct json *lowered(struct arena *a, const struct json *j)
+struct json *cfn_lowered(struct arena *a, const struct json *j)
 {
 	if (json_is(j, JSON_ARRAY)) {
 		struct json *out = json_new_array(a);
 		for (uint32_t i = 0; i < j->n; i++)
-			json_push(a, out, lowered(a, &j->items[i]));
+			json_push(a, out, cfn_lowered(a, &j->items[i]));
 		return out;
 	}
 	if (!json_is(j, JSON_OBJECT))
@@ -45,7 +46,7 @@ static struct json *lowered(struct arena *a, const struct json *j)
 		char *p = (char *)(uintptr_t)key.p;
 		if (key.n > 0 && p[0] >= 'A' && p[0] <= 'Z')
 			p[0] = (char)(p[0] + 32);
-		json_set(a, out, key, lowered(a, &j->members[i].value));
+		json_set(a, out, key, cfn_lowered(a, &j->members[i].value));
 	}
 	return out;
 }
@@ -57,7 +58,7 @@ static struct json *text_of(struct arena *a, const struct json *v)
 	return json_new_str(a, json_text(a, v));
 }
 
-static void patch(struct cfn_resource *r, struct json *list, const char *op, struct str path, const struct json *value)
+void cfn_patch(struct cfn_resource *r, struct json *list, const char *op, struct str path, const struct json *value)
 {
 	struct arena *a = r->c->arena;
 	struct json *p = json_push(a, list, json_new_object(a));
@@ -113,14 +114,14 @@ static struct json *api_patches(struct cfn_resource *r)
 	for (size_t i = 0; i < COUNT_OF(plain); i++) {
 		const struct json *v = json_get(r->properties, str_c(plain[i].property));
 		if (v != NULL)
-			patch(r, list, "replace", str_c(plain[i].path), v);
+			cfn_patch(r, list, "replace", str_c(plain[i].path), v);
 	}
 	const struct json *types = json_get(r->properties, S("BinaryMediaTypes"));
 	for (uint32_t i = 0; json_is(types, JSON_ARRAY) && i < types->n; i++)
-		patch(r, list, "add", arena_join(a, S("/binaryMediaTypes/"), escaped(a, json_str(&types->items[i]))), NULL);
+		cfn_patch(r, list, "add", arena_join(a, S("/binaryMediaTypes/"), escaped(a, json_str(&types->items[i]))), NULL);
 	const struct json *endpoint = json_at(json_path(r->properties, "EndpointConfiguration.Types"), 0);
 	if (endpoint != NULL)
-		patch(r, list, "replace", S("/endpointConfiguration/types/0"), endpoint);
+		cfn_patch(r, list, "replace", S("/endpointConfiguration/types/0"), endpoint);
 	return list;
 }
 
@@ -135,7 +136,7 @@ static enum cfn_status import(struct cfn_resource *r, const char *op, struct str
 		json_set_str(a, in, "restApiId", r->physical_id);
 		json_set_str(a, in, "mode", str_eq(property(r, "Mode"), S("merge")) ? S("merge") : S("overwrite"));
 	}
-	struct invoked i = ask(r, op, in);
+	struct invoked i = cfn_ask(r, op, in);
 	if (i.ok)
 		r->physical_id = json_get_str(i.out, "id");
 	return done_or(r, &i);
@@ -144,9 +145,9 @@ static enum cfn_status import(struct cfn_resource *r, const char *op, struct str
 static enum cfn_status api_settings(struct cfn_resource *r)
 {
 	struct arena *a = r->c->arena;
-	struct json *in = object1(r, S("restApiId"), r->physical_id);
+	struct json *in = cfn_object1(r, S("restApiId"), r->physical_id);
 	json_set(a, in, S("patchOperations"), api_patches(r));
-	struct invoked i = ask(r, "UpdateRestApi", in);
+	struct invoked i = cfn_ask(r, "UpdateRestApi", in);
 	if (!i.ok)
 		return cfn_fail_as(r, &i.error);
 	json_set_str(a, r->attributes, "RootResourceId", json_get_str(i.out, "rootResourceId"));
@@ -154,10 +155,10 @@ static enum cfn_status api_settings(struct cfn_resource *r)
 	struct json *tags = cfn_tags(r, true);
 	if (tags == NULL || tags->n == 0)
 		return CFN_DONE;
-	struct json *t = object1(r, S("resourceArn"), arena_printf(a, "arn:aws:apigateway:%.*s::/restapis/%.*s", STR_ARG(r->c->region),
+	struct json *t = cfn_object1(r, S("resourceArn"), arena_printf(a, "arn:aws:apigateway:%.*s::/restapis/%.*s", STR_ARG(r->c->region),
 		STR_ARG(r->physical_id)));
 	json_set(a, t, S("tags"), tags);
-	i = ask(r, "TagResource", t);
+	i = cfn_ask(r, "TagResource", t);
 	return done_or(r, &i);
 }
 
@@ -174,7 +175,7 @@ static enum cfn_status api_create(struct cfn_resource *r)
 	}
 	if (json_get(r->properties, S("CloneFrom")) != NULL)
 		return cfn_fail(r, "CloneFrom is not supported");
-	struct invoked i = ask(r, "CreateRestApi", object1(r, S("name"), str_present(property(r, "Name")) ? property(r, "Name") : S("")));
+	struct invoked i = cfn_ask(r, "CreateRestApi", cfn_object1(r, S("name"), str_present(property(r, "Name")) ? property(r, "Name") : S("")));
 	if (!i.ok)
 		return cfn_fail_as(r, &i.error);
 	r->physical_id = json_get_str(i.out, "id");
@@ -197,7 +198,7 @@ static enum cfn_status api_update(struct cfn_resource *r)
 
 static enum cfn_status api_remove(struct cfn_resource *r)
 {
-	struct invoked i = ask(r, "DeleteRestApi", object1(r, S("restApiId"), r->physical_id));
+	struct invoked i = cfn_ask(r, "DeleteRestApi", cfn_object1(r, S("restApiId"), r->physical_id));
 	return removed(r, &i);
 }
 
@@ -214,7 +215,7 @@ static enum cfn_status deployment_create(struct cfn_resource *r)
 			return cfn_fail(r, "StageDescription.%.*s is not supported: use AWS::ApiGateway::Stage", STR_ARG(stage->members[i].key));
 	copy(r, in, "variables", json_get(stage, S("Variables")));
 	copy(r, in, "stageDescription", json_get(stage, S("Description")));
-	struct invoked i = ask(r, "CreateDeployment", in);
+	struct invoked i = cfn_ask(r, "CreateDeployment", in);
 	if (!i.ok)
 		return cfn_fail_as(r, &i.error);
 	r->physical_id = json_get_str(i.out, "id");
@@ -227,18 +228,18 @@ static enum cfn_status deployment_remove(struct cfn_resource *r)
 {
 	struct str api = property(r, "RestApiId"), stage = property(r, "StageName");
 	if (str_present(stage)) {
-		struct json *in = object1(r, S("restApiId"), api);
+		struct json *in = cfn_object1(r, S("restApiId"), api);
 		json_set_str(r->c->arena, in, "stageName", stage);
-		struct invoked s = ask(r, "GetStage", in);
+		struct invoked s = cfn_ask(r, "GetStage", in);
 		if (s.ok && str_eq(json_get_str(s.out, "deploymentId"), r->physical_id)) {
-			s = ask(r, "DeleteStage", in);
+			s = cfn_ask(r, "DeleteStage", in);
 			if (!s.ok)
 				return cfn_fail_as(r, &s.error);
 		}
 	}
-	struct json *in = object1(r, S("restApiId"), api);
+	struct json *in = cfn_object1(r, S("restApiId"), api);
 	json_set_str(r->c->arena, in, "deploymentId", r->physical_id);
-	struct invoked i = ask(r, "DeleteDeployment", in);
+	struct invoked i = cfn_ask(r, "DeleteDeployment", in);
 	return removed(r, &i);
 }
 
@@ -261,7 +262,7 @@ static void setting_patches(struct cfn_resource *r, struct json *list)
 		for (size_t k = 0; k < COUNT_OF(known); k++) {
 			const struct json *v = json_get(one, str_c(known[k].property));
 			if (v != NULL)
-				patch(r, list, "replace", arena_printf(a, "/%.*s/%.*s/%s", STR_ARG(path.n > 0 ? path : S("*")),
+				cfn_patch(r, list, "replace", arena_printf(a, "/%.*s/%.*s/%s", STR_ARG(path.n > 0 ? path : S("*")),
 					STR_ARG(method.n > 0 ? method : S("*")), known[k].path), v);
 		}
 	}
@@ -270,33 +271,33 @@ static void setting_patches(struct cfn_resource *r, struct json *list)
 static enum cfn_status stage_settings(struct cfn_resource *r)
 {
 	struct arena *a = r->c->arena;
-	struct json *list = json_new_array(a), *in = object1(r, S("restApiId"), property(r, "RestApiId"));
+	struct json *list = json_new_array(a), *in = cfn_object1(r, S("restApiId"), property(r, "RestApiId"));
 	const struct json *log = json_get(r->properties, S("AccessLogSetting")), *variables = json_get(r->properties, S("Variables"));
 	json_set_str(a, in, "stageName", r->physical_id);
 	if (r->old_properties != NULL) {
 		copy(r, in, "patchOperations", list);
 		if (json_get(r->properties, S("DeploymentId")) != NULL)
-			patch(r, list, "replace", S("/deploymentId"), json_get(r->properties, S("DeploymentId")));
+			cfn_patch(r, list, "replace", S("/deploymentId"), json_get(r->properties, S("DeploymentId")));
 		if (json_get(r->properties, S("Description")) != NULL)
-			patch(r, list, "replace", S("/description"), json_get(r->properties, S("Description")));
+			cfn_patch(r, list, "replace", S("/description"), json_get(r->properties, S("Description")));
 		const struct json *old = json_get(r->old_properties, S("Variables"));
 		for (uint32_t i = 0; json_is(old, JSON_OBJECT) && i < old->n; i++)
 			if (json_get(variables, old->members[i].key) == NULL)
-				patch(r, list, "remove", arena_join(a, S("/variables/"), escaped(a, old->members[i].key)), NULL);
+				cfn_patch(r, list, "remove", arena_join(a, S("/variables/"), escaped(a, old->members[i].key)), NULL);
 		for (uint32_t i = 0; json_is(variables, JSON_OBJECT) && i < variables->n; i++)
-			patch(r, list, "replace", arena_join(a, S("/variables/"), escaped(a, variables->members[i].key)), &variables->members[i].value);
+			cfn_patch(r, list, "replace", arena_join(a, S("/variables/"), escaped(a, variables->members[i].key)), &variables->members[i].value);
 	}
 	if (json_get(r->properties, S("TracingEnabled")) != NULL)
-		patch(r, list, "replace", S("/tracingEnabled"), json_get(r->properties, S("TracingEnabled")));
+		cfn_patch(r, list, "replace", S("/tracingEnabled"), json_get(r->properties, S("TracingEnabled")));
 	if (json_get(log, S("DestinationArn")) != NULL)
-		patch(r, list, "replace", S("/accessLogSettings/destinationArn"), json_get(log, S("DestinationArn")));
+		cfn_patch(r, list, "replace", S("/accessLogSettings/destinationArn"), json_get(log, S("DestinationArn")));
 	if (json_get(log, S("Format")) != NULL)
-		patch(r, list, "replace", S("/accessLogSettings/format"), json_get(log, S("Format")));
+		cfn_patch(r, list, "replace", S("/accessLogSettings/format"), json_get(log, S("Format")));
 	setting_patches(r, list);
 	if (list->n == 0)
 		return CFN_DONE;
 	json_set(a, in, S("patchOperations"), list);
-	struct invoked i = ask(r, "UpdateStage", in);
+	struct invoked i = cfn_ask(r, "UpdateStage", in);
 	return done_or(r, &i);
 }
 
@@ -312,7 +313,7 @@ static enum cfn_status stage_create(struct cfn_resource *r)
 		json_set(r->c->arena, in, S("tags"), tags);
 	if (json_get(in, S("deploymentId")) == NULL)
 		return cfn_fail(r, "A stage needs a DeploymentId");
-	struct invoked i = ask(r, "CreateStage", in);
+	struct invoked i = cfn_ask(r, "CreateStage", in);
 	if (!i.ok)
 		return cfn_fail_as(r, &i.error);
 	r->physical_id = json_get_str(i.out, "stageName");
@@ -321,9 +322,9 @@ static enum cfn_status stage_create(struct cfn_resource *r)
 
 static enum cfn_status stage_remove(struct cfn_resource *r)
 {
-	struct json *in = object1(r, S("restApiId"), property(r, "RestApiId"));
+	struct json *in = cfn_object1(r, S("restApiId"), property(r, "RestApiId"));
 	json_set_str(r->c->arena, in, "stageName", r->physical_id);
-	struct invoked i = ask(r, "DeleteStage", in);
+	struct invoked i = cfn_ask(r, "DeleteStage", in);
 	return removed(r, &i);
 }
 
@@ -338,7 +339,7 @@ static enum cfn_status key_create(struct cfn_resource *r)
 		json_set_str(r->c->arena, in, "name", cfn_make_name(r, 128, false));
 	if (tags->n > 0)
 		json_set(r->c->arena, in, S("tags"), tags);
-	struct invoked i = ask(r, "CreateApiKey", in);
+	struct invoked i = cfn_ask(r, "CreateApiKey", in);
 	if (!i.ok)
 		return cfn_fail_as(r, &i.error);
 	r->physical_id = json_get_str(i.out, "id");
@@ -350,18 +351,18 @@ static enum cfn_status key_update(struct cfn_resource *r)
 {
 	static const struct { const char *property, *path; } plain[] = {{"Name", "/name"}, {"Description", "/description"}, {"Enabled", "/enabled"},
 		{"CustomerId", "/customerId"}};
-	struct json *list = json_new_array(r->c->arena), *in = object1(r, S("apiKey"), r->physical_id);
+	struct json *list = json_new_array(r->c->arena), *in = cfn_object1(r, S("apiKey"), r->physical_id);
 	for (size_t i = 0; i < COUNT_OF(plain); i++)
 		if (json_get(r->properties, str_c(plain[i].property)) != NULL)
-			patch(r, list, "replace", str_c(plain[i].path), json_get(r->properties, str_c(plain[i].property)));
+			cfn_patch(r, list, "replace", str_c(plain[i].path), json_get(r->properties, str_c(plain[i].property)));
 	json_set(r->c->arena, in, S("patchOperations"), list);
-	struct invoked i = ask(r, "UpdateApiKey", in);
+	struct invoked i = cfn_ask(r, "UpdateApiKey", in);
 	return done_or(r, &i);
 }
 
 static enum cfn_status key_remove(struct cfn_resource *r)
 {
-	struct invoked i = ask(r, "DeleteApiKey", object1(r, S("apiKey"), r->physical_id));
+	struct invoked i = cfn_ask(r, "DeleteApiKey", cfn_object1(r, S("apiKey"), r->physical_id));
 	return removed(r, &i);
 }
 
@@ -374,10 +375,10 @@ static enum cfn_status plan_create(struct cfn_resource *r)
 	static const char *const nested[][2] = {{"Throttle", "throttle"}, {"Quota", "quota"}, {"ApiStages", "apiStages"}};
 	for (size_t i = 0; i < COUNT_OF(nested); i++)
 		if (json_get(r->properties, str_c(nested[i][0])) != NULL)
-			json_set(a, in, str_c(nested[i][1]), lowered(a, json_get(r->properties, str_c(nested[i][0]))));
+			json_set(a, in, str_c(nested[i][1]), cfn_lowered(a, json_get(r->properties, str_c(nested[i][0]))));
 	if (tags->n > 0)
 		json_set(a, in, S("tags"), tags);
-	struct invoked i = ask(r, "CreateUsagePlan", in);
+	struct invoked i = cfn_ask(r, "CreateUsagePlan", in);
 	if (!i.ok)
 		return cfn_fail_as(r, &i.error);
 	r->physical_id = json_get_str(i.out, "id");
@@ -389,15 +390,15 @@ static void stage_patches(struct cfn_resource *r, struct json *list, const struc
 {
 	struct arena *a = r->c->arena;
 	for (uint32_t i = 0; json_is(stages, JSON_ARRAY) && i < stages->n; i++)
-		patch(r, list, op, S("/apiStages"), json_new_str(a, arena_join(a, json_get_str(&stages->items[i], "ApiId"), S(":"),
+		cfn_patch(r, list, op, S("/apiStages"), json_new_str(a, arena_join(a, json_get_str(&stages->items[i], "ApiId"), S(":"),
 			json_get_str(&stages->items[i], "Stage"))));
 }
 
 static enum cfn_status plan_patch(struct cfn_resource *r, const struct json *list)
 {
-	struct json *in = object1(r, S("usagePlanId"), r->physical_id);
+	struct json *in = cfn_object1(r, S("usagePlanId"), r->physical_id);
 	json_set(r->c->arena, in, S("patchOperations"), list);
-	struct invoked i = ask(r, "UpdateUsagePlan", in);
+	struct invoked i = cfn_ask(r, "UpdateUsagePlan", in);
 	return done_or(r, &i);
 }
 
@@ -408,17 +409,17 @@ static enum cfn_status plan_update(struct cfn_resource *r)
 		{"Quota", "Period", "/quota/period"}};
 	struct json *list = json_new_array(r->c->arena);
 	if (json_get(r->properties, S("UsagePlanName")) != NULL)
-		patch(r, list, "replace", S("/name"), json_get(r->properties, S("UsagePlanName")));
+		cfn_patch(r, list, "replace", S("/name"), json_get(r->properties, S("UsagePlanName")));
 	if (json_get(r->properties, S("Description")) != NULL)
-		patch(r, list, "replace", S("/description"), json_get(r->properties, S("Description")));
+		cfn_patch(r, list, "replace", S("/description"), json_get(r->properties, S("Description")));
 	static const char *const groups[][2] = {{"Throttle", "/throttle"}, {"Quota", "/quota"}};
 	for (size_t i = 0; i < COUNT_OF(groups); i++)
 		if (json_get(r->properties, str_c(groups[i][0])) == NULL && json_get(r->old_properties, str_c(groups[i][0])) != NULL)
-			patch(r, list, "remove", str_c(groups[i][1]), NULL);
+			cfn_patch(r, list, "remove", str_c(groups[i][1]), NULL);
 	for (size_t i = 0; i < COUNT_OF(nested); i++) {
 		const struct json *v = json_get(json_get(r->properties, str_c(nested[i].group)), str_c(nested[i].name));
 		if (v != NULL)
-			patch(r, list, "replace", str_c(nested[i].path), v);
+			cfn_patch(r, list, "replace", str_c(nested[i].path), v);
 	}
 	stage_patches(r, list, json_get(r->old_properties, S("ApiStages")), "remove");
 	stage_patches(r, list, json_get(r->properties, S("ApiStages")), "add");
@@ -428,24 +429,24 @@ static enum cfn_status plan_update(struct cfn_resource *r)
 static enum cfn_status plan_remove(struct cfn_resource *r)
 {
 	struct json *list = json_new_array(r->c->arena);
-	struct invoked now = ask(r, "GetUsagePlan", object1(r, S("usagePlanId"), r->physical_id));
+	struct invoked now = cfn_ask(r, "GetUsagePlan", cfn_object1(r, S("usagePlanId"), r->physical_id));
 	if (!now.ok)
 		return removed(r, &now);
 	const struct json *stages = json_get(now.out, S("apiStages"));
 	for (uint32_t i = 0; json_is(stages, JSON_ARRAY) && i < stages->n; i++)
-		patch(r, list, "remove", S("/apiStages"), json_new_str(r->c->arena, arena_join(r->c->arena,
+		cfn_patch(r, list, "remove", S("/apiStages"), json_new_str(r->c->arena, arena_join(r->c->arena,
 			json_get_str(&stages->items[i], "apiId"), S(":"), json_get_str(&stages->items[i], "stage"))));
 	enum cfn_status s = list->n > 0 ? plan_patch(r, list) : CFN_DONE;
 	if (s != CFN_DONE)
 		return s;
-	struct invoked i = ask(r, "DeleteUsagePlan", object1(r, S("usagePlanId"), r->physical_id));
+	struct invoked i = cfn_ask(r, "DeleteUsagePlan", cfn_object1(r, S("usagePlanId"), r->physical_id));
 	return removed(r, &i);
 }
 
 static enum cfn_status plankey_create(struct cfn_resource *r)
 {
 	static const char *const pairs[] = {"UsagePlanId", "usagePlanId", "KeyId", "keyId", "KeyType", "keyType", NULL};
-	struct invoked i = ask(r, "CreateUsagePlanKey", cfn_input(r, pairs));
+	struct invoked i = cfn_ask(r, "CreateUsagePlanKey", cfn_input(r, pairs));
 	if (!i.ok)
 		return cfn_fail_as(r, &i.error);
 	r->physical_id = arena_join(r->c->arena, property(r, "KeyId"), S(":"), property(r, "UsagePlanId"));
@@ -456,7 +457,7 @@ static enum cfn_status plankey_create(struct cfn_resource *r)
 static enum cfn_status plankey_remove(struct cfn_resource *r)
 {
 	static const char *const pairs[] = {"UsagePlanId", "usagePlanId", "KeyId", "keyId", NULL};
-	struct invoked i = ask(r, "DeleteUsagePlanKey", cfn_input(r, pairs));
+	struct invoked i = cfn_ask(r, "DeleteUsagePlanKey", cfn_input(r, pairs));
 	return removed(r, &i);
 }
 
@@ -472,7 +473,35 @@ LIST(key_replaces, "Value", "GenerateDistinctId");
 LIST(plan_properties, "UsagePlanName", "Description", "ApiStages", "Throttle", "Quota", "Tags");
 LIST(plankey_properties, "UsagePlanId", "KeyId", "KeyType");
 
+LIST(resource_properties, "RestApiId", "ParentId", "PathPart");
+LIST(method_properties, "RestApiId", "ResourceId", "HttpMethod", "AuthorizationType", "AuthorizerId", "ApiKeyRequired", "OperationName",
+     "RequestParameters", "RequestModels", "RequestValidatorId", "AuthorizationScopes", "Integration", "MethodResponses");
+LIST(method_replaces, "RestApiId", "ResourceId", "HttpMethod");
+LIST(model_properties, "RestApiId", "Name", "ContentType", "Description", "Schema");
+LIST(model_replaces, "RestApiId", "Name", "ContentType");
+LIST(validator_properties, "RestApiId", "Name", "ValidateRequestBody", "ValidateRequestParameters");
+LIST(validator_replaces, "RestApiId", "Name");
+LIST(authorizer_properties, "RestApiId", "Name", "Type", "AuthType", "AuthorizerUri", "AuthorizerCredentials", "IdentitySource",
+     "IdentityValidationExpression", "AuthorizerResultTtlInSeconds", "ProviderARNs");
+LIST(authorizer_replaces, "RestApiId");
+LIST(response_properties, "RestApiId", "ResponseType", "StatusCode", "ResponseParameters", "ResponseTemplates");
+LIST(response_replaces, "RestApiId", "ResponseType");
+LIST(account_properties, "CloudWatchRoleArn");
+
+#define PART(Name, props, ...) {.name = "AWS::ApiGateway::" #Name, .properties = props, __VA_ARGS__}
 const struct cfn_type apigw_cfn_types[] = {
+	PART(Account, account_properties, .create = cfn_account_put, .update = cfn_account_put, .remove = cfn_account_remove),
+	PART(Authorizer, authorizer_properties, .replaces = authorizer_replaces, .create = cfn_authorizer_create,
+	     .update = cfn_authorizer_update, .remove = cfn_authorizer_remove),
+	PART(GatewayResponse, response_properties, .replaces = response_replaces, .create = cfn_response_create, .update = cfn_response_create,
+	     .remove = cfn_response_remove),
+	PART(Method, method_properties, .replaces = method_replaces, .create = cfn_method_create, .update = cfn_method_update,
+	     .remove = cfn_method_remove),
+	PART(Model, model_properties, .replaces = model_replaces, .create = cfn_model_create, .update = cfn_model_update,
+	     .remove = cfn_model_remove),
+	PART(RequestValidator, validator_properties, .replaces = validator_replaces, .create = cfn_validator_create,
+	     .update = cfn_validator_update, .remove = cfn_validator_remove),
+	PART(Resource, resource_properties, .create = cfn_resource_create, .remove = cfn_resource_remove),
 	{.name = "AWS::ApiGateway::ApiKey", .properties = key_properties, .replaces = key_replaces, .create = key_create, .update = key_update,
 	 .remove = key_remove},
 	{.name = "AWS::ApiGateway::Deployment", .properties = deployment_properties, .create = deployment_create, .remove = deployment_remove},

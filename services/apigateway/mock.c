@@ -58,7 +58,7 @@ static void answer_with(struct exchange *x, const struct apigateway_IntegrationR
 		type = e[0].key;
 		body = e[0].value;
 	}
-	x->body = str_present(body) ? body : S("");
+	x->body = str_present(body) ? substitute(x, body, S("")) : S("");
 	add_header(x, S("Content-Type"), type);
 	response_headers(x, r);
 }
@@ -71,6 +71,8 @@ void run_mock(struct exchange *x, const struct apigateway_Integration *i)
 		gateway_answer(x, "UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type");
 		return;
 	}
+	if (str_present(template))
+		template = substitute(x, template, S(""));
 	/* AWS reads the template leniently: {statusCode: 200} counts too */
 	const struct json *j = str_present(template) ? json_parse(x->c->arena, template, NULL) : NULL;
 	int64_t code = 0;

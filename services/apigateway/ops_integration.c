@@ -11,6 +11,38 @@ static struct str upper(struct arena *a, struct str s)
 	return str_of(p, s.n);
 }
 
+/* What of a mapping template is understood: text, $context and $stageVariables. Directives and functions are refused. */
+static bool templates_ok(struct call *c, const struct map_of *templates, struct str where)
+{
+	static const char *const unknown[] = {"#set", "#if", "#foreach", "#define", "#macro", "#{", "$input", "$util", "$!", "$method"};
+	const struct apigateway_MapOfStringToString_entry *e = templates->v;
+	for (uint32_t i = 0; i < templates->n; i++)
+		for (size_t k = 0; k < COUNT_OF(unknown); k++)
+			if (str_find_str(e[i].value, str_c(unknown[k])) >= 0) {
+				call_unsupported(c, "mapping templates with '%s' are not there yet%.*s", unknown[k], STR_ARG(where));
+				return false;
+			}
+	return true;
+}
+
+static bool response_ok(struct call *c, const struct apigateway_IntegrationResponse *r, struct str where)
+{
+	if (str_present(r->selectionPattern) && pattern_get(r->selectionPattern) == NULL) {
+		bad_request(c, "Invalid regular expression specified for selectionPattern: %.*s%.*s", STR_ARG(r->selectionPattern), STR_ARG(where));
+		return false;
+	}
+	return templates_ok(c, &r->responseTemplates, where);
+}
+
+static bool responses_ok(struct call *c, const struct apigateway_Integration *i, struct str where)
+{
+	const struct apigateway_MapOfIntegrationResponse_entry *e = i->integrationResponses.v;
+	for (uint32_t k = 0; k < i->integrationResponses.n; k++)
+		if (!response_ok(c, &e[k].value, where))
+			return false;
+	return true;
+}
+
 static bool uri_ok(struct call *c, const struct apigateway_Integration *i, struct str where)
 {
 	if (str_eq(i->type, S("AWS_PROXY"))) {
@@ -51,7 +83,7 @@ bool integration_check(struct call *c, struct apigateway_Integration *i, struct 
 		return false;
 	}
 	if (str_eq(i->type, S("MOCK")))
-		return true;
+		return templates_ok(c, &i->requestTemplates, where) && responses_ok(c, i, where);
 	if (str_eq(i->type, S("AWS")) || str_eq(i->type, S("HTTP")) || str_eq(i->type, S("HTTP_PROXY"))) {
 		call_unsupported(c, "integrations of type %.*s are not there yet%.*s", STR_ARG(i->type), STR_ARG(where));
 		return false;
@@ -150,15 +182,6 @@ static struct apigateway_IntegrationResponse *response_need(struct call *c, cons
 	return NULL;
 }
 
-static bool response_ok(struct call *c, const struct apigateway_IntegrationResponse *r)
-{
-	if (str_present(r->selectionPattern) && pattern_get(r->selectionPattern) == NULL) {
-		bad_request(c, "Invalid regular expression specified for selectionPattern: %.*s", STR_ARG(r->selectionPattern));
-		return false;
-	}
-	return true;
-}
-
 void op_put_integration_response(struct call *c)
 {
 	const struct apigateway_PutIntegrationResponseRequest *in = c->in;
@@ -166,7 +189,7 @@ void op_put_integration_response(struct call *c)
 	struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
 	const struct apigateway_IntegrationResponse made = {in->statusCode, in->selectionPattern, in->responseParameters, in->responseTemplates,
 		in->contentHandling};
-	if (i == NULL || !response_ok(c, &made))
+	if (i == NULL || !response_ok(c, &made, S("")))
 		return;
 	struct apigateway_MapOfIntegrationResponse_entry *e = map_entry(c->arena, &i->integrationResponses, sizeof *e, in->statusCode);
 	e->value = made;
@@ -193,7 +216,7 @@ void op_update_integration_response(struct call *c)
 	struct apigateway_IntegrationResponse *found = i != NULL ? response_need(c, i, in->statusCode) : NULL, *made;
 	if (found == NULL || (made = patched(c, &apigateway_shape_IntegrationResponse, found, &in->patchOperations, paths)) == NULL)
 		return;
-	if (!response_ok(c, made))
+	if (!response_ok(c, made, S("")))
 		return;
 	*found = *made;
 	resource_save(c, in->restApiId, r);

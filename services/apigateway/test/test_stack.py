@@ -77,3 +77,57 @@ def test_an_api_of_sam_is_deployed_updated_and_deleted(client, tsubo, stack, nam
     assert requests.get(url + "/things", headers={"x-api-key": key}).json() == {"message": "Forbidden"}
     assert out["ApiId"] not in [a["id"] for a in gateway.get_rest_apis(limit=500)["items"]]
     assert name not in [p["name"] for p in gateway.get_usage_plans(limit=500)["items"]]
+
+
+PARTS = """
+Resources:
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: %(name)s, Description: by parts, BinaryMediaTypes: [image/png]}}
+  Item: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: item}}
+  Shape:
+    Type: AWS::ApiGateway::Model
+    Properties: {RestApiId: !Ref Api, Name: Shape, ContentType: application/json, Schema: {type: object, required: [Id]}}
+  Checks: {Type: AWS::ApiGateway::RequestValidator, Properties: {RestApiId: !Ref Api, ValidateRequestBody: true}}
+  Sorry:
+    Type: AWS::ApiGateway::GatewayResponse
+    Properties: {RestApiId: !Ref Api, ResponseType: BAD_REQUEST_BODY, StatusCode: '418'}
+  Post:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Api
+      ResourceId: !Ref Item
+      HttpMethod: POST
+      AuthorizationType: NONE
+      RequestModels: {application/json: !Ref Shape}
+      RequestValidatorId: !Ref Checks
+      MethodResponses: [{StatusCode: '200', ResponseParameters: {method.response.header.X-M: false}}]
+      Integration:
+        Type: MOCK
+        RequestTemplates: {application/json: '{"statusCode": 200}'}
+        IntegrationResponses:
+          - {StatusCode: '200', ResponseParameters: {method.response.header.X-M: "'mock'"}, ResponseTemplates: {application/json: 'done'}}
+  Deployment: {Type: AWS::ApiGateway::Deployment, DependsOn: Post, Properties: {RestApiId: !Ref Api}}
+  Live:
+    Type: AWS::ApiGateway::Stage
+    Properties:
+      RestApiId: !Ref Api
+      DeploymentId: !Ref Deployment
+      StageName: live
+      MethodSettings: [{ResourcePath: /item, HttpMethod: POST, ThrottlingRateLimit: %(rate)s, ThrottlingBurstLimit: 5}]
+Outputs: {ApiId: {Value: !Ref Api}}
+"""
+
+
+def test_an_api_part_by_part(client, tsubo, stack, name):
+    out = stack(PARTS % {"name": name, "rate": 100})
+    url = f"{tsubo.url}/_aws/execute-api/{out['ApiId']}/live/item"
+    r = requests.post(url, json={"Id": 1})
+    assert (r.status_code, r.text, r.headers["X-M"]) == (200, "done", "mock")
+    assert requests.post(url, json={"id": 1}).status_code == 418
+    gateway = client("apigateway")
+    settings = gateway.get_stage(restApiId=out["ApiId"], stageName="live")["methodSettings"]
+    assert settings["item/POST"]["throttlingRateLimit"] == 100.0 and settings["item/POST"]["throttlingBurstLimit"] == 5
+    assert gateway.get_rest_api(restApiId=out["ApiId"])["description"] == "by parts"
+    stack.update(PARTS % {"name": name, "rate": 7})
+    assert gateway.get_stage(restApiId=out["ApiId"], stageName="live")["methodSettings"]["item/POST"]["throttlingRateLimit"] == 7.0
+    stack.delete()
+    assert requests.post(url, json={"Id": 1}).status_code == 403
