@@ -316,9 +316,9 @@ enum cfn_status linked_role_create(struct cfn_resource *r)
 {
 	enum cfn_status s = CFN_DONE;
 	struct json *out = NULL;
-	struct json *in = cfn_args(r, "AWSServiceName", cfn_text(r->properties, "AWSServiceName"), "CustomSuffix", cfn_text(r->properties,
-		"CustomSuffix"),
-		"Description", cfn_text(r->properties, "Description"), NULL);
+	struct str suffix = cfn_text(r->properties, "CustomSuffix"), description = cfn_text(r->properties, "Description");
+	struct json *in = cfn_args(r, "AWSServiceName", cfn_text(r->properties, "AWSServiceName"), "CustomSuffix", suffix,
+		"Description", description, NULL);
 	if (!cfn_do(r, &s, "CreateServiceLinkedRole", in, &out))
 		return s;
 	r->physical_id = json_str(json_path(out, "Role.RoleName"));
