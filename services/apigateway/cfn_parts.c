@@ -49,7 +49,8 @@ static enum cfn_status part_update(struct cfn_resource *r, const struct part *p)
 	struct json *list = json_new_array(a), *in = named(r, p), *all = small(r);
 	for (uint32_t i = 0; i < all->n; i++) {
 		struct str name = all->members[i].key;
-		if (str_eq(name, S("restApiId")) || (p == &model && str_eq(name, S("name"))) || str_eq(name, S("contentType")) || all->members[i].value.type == JSON_ARRAY)
+		if (str_eq(name, S("restApiId")) || (p == &model && str_eq(name, S("name"))) || str_eq(name, S("contentType")) ||
+		    all->members[i].value.type == JSON_ARRAY)
 			continue;
 		const struct json *v = str_eq(name, S("schema")) ? json_get(r->properties, S("Schema")) : &all->members[i].value;
 		cfn_patch(r, list, "replace", arena_join(a, S("/"), name), v);

@@ -32,7 +32,8 @@ struct apigateway_DeploymentRecord *deploy(struct call *c, struct apigateway_Res
 		return NULL;
 	struct apigateway_DeploymentRecord *d = arena_new_of(c->arena, struct apigateway_DeploymentRecord);
 	d->Deployment = arena_new_of(c->arena, struct apigateway_Deployment);
-	*d->Deployment = (struct apigateway_Deployment){.id = new_id(c, 6), .description = description, .createdDate = SOME_TIME(c->now_ms / 1000 * 1000)};
+	*d->Deployment = (struct apigateway_Deployment){.id = new_id(c, 6),
+		.description = description, .createdDate = SOME_TIME(c->now_ms / 1000 * 1000)};
 	d->Api = api;
 	d->Authorizers = all_records(c, part_key(c, "authorizer", api->id, STR_NONE), &apigateway_shape_Authorizer);
 	d->Validators = all_records(c, part_key(c, "validator", api->id, STR_NONE), &apigateway_shape_RequestValidator);

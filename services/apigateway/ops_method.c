@@ -70,7 +70,8 @@ bool authorization_check(struct call *c, struct str api, const struct apigateway
 		return false;
 	}
 	if (custom && (!str_present(m->authorizerId) || !txn_has(c->txn, key_bytes(part_key(c, "authorizer", api, m->authorizerId))))) {
-		bad_request(c, "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.");
+		bad_request(c, "Invalid authorizer ID specified. "
+			"Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer.");
 		return false;
 	}
 	if (str_present(m->requestValidatorId) && m->requestValidatorId.n > 0 &&

@@ -121,7 +121,8 @@ void op_create_validator(struct call *c)
 	struct apigateway_RequestValidator *out = c->out;
 	if (api_need(c, in->restApiId) == NULL)
 		return;
-	*out = (struct apigateway_RequestValidator){new_id(c, 6), in->name, SOME_BOOL(in->validateRequestBody.v), SOME_BOOL(in->validateRequestParameters.v)};
+	*out = (struct apigateway_RequestValidator){new_id(c, 6), in->name, SOME_BOOL(in->validateRequestBody.v),
+		SOME_BOOL(in->validateRequestParameters.v)};
 	call_put(c, part_key(c, "validator", in->restApiId, out->id), &apigateway_shape_RequestValidator, out);
 }
 

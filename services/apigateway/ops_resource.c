@@ -18,7 +18,8 @@ static bool path_part_ok(struct call *c, struct str part)
 		     (!braces && (ch == ',' || ch == '@' || ch == '+' || ch == '\'' || ch == '%'));
 	}
 	if (!ok || inner.n == 0)
-		bad_request(c, "Resource's path part only allow a-zA-Z0-9._-: or a valid greedy path variable and curly braces at the beginning and the end.");
+		bad_request(c, "Resource's path part only allow "
+			"a-zA-Z0-9._-: or a valid greedy path variable and curly braces at the beginning and the end.");
 	return ok && inner.n > 0;
 }
 

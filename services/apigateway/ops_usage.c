@@ -30,7 +30,8 @@ static struct list days_of(struct call *c, const struct apigateway_UsagePlan *p,
 	return out;
 }
 
-static void fill(struct call *c, struct apigateway_Usage *out, const struct apigateway_UsagePlan *p, const struct list *keys, int64_t from, int64_t to)
+static void fill(struct call *c, struct apigateway_Usage *out, const struct apigateway_UsagePlan *p, const struct list *keys,
+                 int64_t from, int64_t to)
 {
 	out->usagePlanId = p->id;
 	out->startDate = str_slice(time_iso8601(c->arena, from * DAY_MS), 0, 10);

@@ -67,7 +67,8 @@ static bool check_enum(const struct at *t, const struct json *all, const struct 
 			return true;
 	if (!json_is(all, JSON_ARRAY))
 		return true;
-	return fault(t, "instance value (%.*s) not found in enum (possible values: %.*s)", STR_ARG(json_text(t->s->a, v)), STR_ARG(json_text(t->s->a, all)));
+	return fault(t, "instance value (%.*s) not found in enum (possible values: %.*s)", STR_ARG(json_text(t->s->a, v)),
+		STR_ARG(json_text(t->s->a, all)));
 }
 
 static bool check_number(const struct at *t, const struct json *schema, const struct json *v)

@@ -1,7 +1,8 @@
 /* After the answer: CloudWatch metrics of the API and its stage, and the line of the access log.
  *
  * A line is written by a call of its own, behind the answer, as the role of the account's settings; what that role may not
- * write is lost, as on AWS.  * Source: "Amazon API Gateway dimensions and metrics" (developer guide). Metrics are kept by API and by API and stage. */
+ * write is lost, as on AWS.
+ * Source: "Amazon API Gateway dimensions and metrics" (developer guide). Metrics are kept by API and by API and stage. */
 #include "serve.h"
 
 #include "telemetry/log.h"

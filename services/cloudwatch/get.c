@@ -141,7 +141,8 @@ static bool query_ok(struct call *c, const struct cloudwatch_MetricDataQuery *q,
 		return false;
 	}
 	if (!stat_known(q->MetricStat->Stat)) {
-		call_fail(c, &cloudwatch_err_ValidationException, "The value '%.*s' for parameter MetricDataQueries.member.%u.MetricStat.Stat is not supported.",
+		call_fail(c, &cloudwatch_err_ValidationException,
+			"The value '%.*s' for parameter MetricDataQueries.member.%u.MetricStat.Stat is not supported.",
 			STR_ARG(q->MetricStat->Stat), i + 1);
 		return false;
 	}
@@ -194,7 +195,8 @@ void op_get_metric_data(struct call *c)
 		points += (in->EndTime.ms - in->StartTime.ms) / (q->MetricStat->Period.v * 1000);
 	}
 	if (points > DATA_POINTS_MAX) {
-		call_fail(c, &cloudwatch_err_ValidationException, "The request asks for %lld data points; at most 100,800 can be returned.", (long long)points);
+		call_fail(c, &cloudwatch_err_ValidationException, 
+			"The request asks for %lld data points; at most 100,800 can be returned.", (long long)points);
 		return;
 	}
 	if (!feed_flushed(c))

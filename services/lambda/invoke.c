@@ -119,7 +119,7 @@ static void invoke_event(struct call *c, const struct lambda_InvocationRequest *
 			payload.n, ASYNC_PAYLOAD_MAX);
 		return;
 	}
-	struct lambda_AsyncEvent e = {.FunctionName = ref->name, .Qualifier = ref->qualifier, 
+	struct lambda_AsyncEvent e = {.FunctionName = ref->name, .Qualifier = ref->qualifier,
 		.RequestId = c->parent != NULL ? new_uuid(c) : c->request_id,
 		.Payload = payload, .ClientContext = in->ClientContext, .Trace = trace_of(c), .QueuedMs = SOME_I64(c->now_ms)};
 	out->StatusCode = SOME_I64(202);

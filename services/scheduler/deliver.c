@@ -139,7 +139,7 @@ static struct str input_of(struct call *c, const struct invocation *v)
 	const struct { struct str name, value; } attributes[] = {
 		{S("<aws.scheduler.schedule-arn>"), v->schedule_arn}, {S("<aws.scheduler.scheduled-time>"), time_iso8601(c->arena, v->d->ScheduledMs.v)},
 		{S("<aws.scheduler.execution-id>"), v->id},
-		{S("<aws.scheduler.attempt-number>"), arena_printf(c->arena, "%lld", (long long)(v->d->Attempts.v + 1))}};
+		{S("<aws.scheduler.attempt-number>"), arena_printf(c->arena, "%lld", (long long)v->d->Attempts.v + 1)}};
 	struct buf b;
 	buf_init(&b, c->arena, 0);
 	for (size_t i = 0; i < s.n;) {

@@ -153,7 +153,9 @@ struct invoked {
 };
 /* Call another service's operation in the same transaction (its writes are taken back when it fails, c's own are
  * not). Input in AWS JSON; streaming payload members as a string of raw bytes; a number, boolean or string may be given
- * as another scalar that says the same ("12"). A streamed output (S3's GetObject) is a string of raw bytes up to 64 MiB, read here; a larger one is an object that body_from_json (svc/body.h) turns into a
+ * as another scalar that says the same ("12").
+ * A streamed output (S3's GetObject) is a string of raw bytes up to 64 MiB, read here; a larger one
+ * is an object that body_from_json (svc/body.h) turns into a
  * body, to be read by body_load or body_save on a worker. Constraints and permissions are checked as for a client. A
  * read call may only invoke read operations (an ASSERT). Depth at most 16. */
 struct invoked invoke(struct call *c, const char *service, const char *op, const struct json *in, const struct invoke_options *o);
