@@ -96,7 +96,7 @@ static bool import_authorizer(struct import *im, struct str name, const struct j
 	struct str type = json_get_str(x, "type"), auth_type = json_get_str(scheme, "x-amazon-apigateway-authtype");
 	int64_t ttl;
 	*a = (struct apigateway_Authorizer){.id = id != NULL ? *id : new_id(c, 6), .name = name, .authType = auth_type,
-		.type = str_eq_nocase(type, S("request")) ? S("REQUEST") : 
+		.type = str_eq_nocase(type, S("request")) ? S("REQUEST") :
 			str_eq_nocase(type, S("cognito_user_pools")) ? S("COGNITO_USER_POOLS") : S("TOKEN"),
 		.authorizerUri = json_get_str(x, "authorizerUri"), .authorizerCredentials = json_get_str(x, "authorizerCredentials"),
 		.identitySource = json_get_str(x, "identitySource"),

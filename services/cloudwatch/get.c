@@ -195,7 +195,7 @@ void op_get_metric_data(struct call *c)
 		points += (in->EndTime.ms - in->StartTime.ms) / (q->MetricStat->Period.v * 1000);
 	}
 	if (points > DATA_POINTS_MAX) {
-		call_fail(c, &cloudwatch_err_ValidationException, 
+		call_fail(c, &cloudwatch_err_ValidationException,
 			"The request asks for %lld data points; at most 100,800 can be returned.", (long long)points);
 		return;
 	}
