@@ -189,6 +189,7 @@ static bool make_alias(struct sam *s, struct function *f)
 		                "matching (?!^[0-9]+$)([a-zA-Z0-9-_]+) pattern.", STR_ARG(f->alias_name)) != NULL;
 	if (!make_version(s, f))
 		return false;
+	ASSERT(f->version != NULL);
 	struct str id = arena_dup(s->a, f->alias_name);
 	for (size_t i = 0; i < id.n; i++)
 		if (id.p[i] == '-' || id.p[i] == '_')
