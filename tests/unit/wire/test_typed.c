@@ -286,7 +286,7 @@ static void gzip_body(void **state)
 	struct param h = {S("Content-Encoding"), S("gzip"), true};
 	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .headers = &h, .n_headers = 1, .protocol = PROTO_JSON_1_0};
 	struct wire_error err;
-	r.body = hex_decode(a, S(packed));
+	r.body = hex_decode(a, str_of(packed, sizeof packed - 1));
 	struct cloudwatch_PutMetricDataInput *in = wire_decode(a, &cloudwatch_op_PutMetricData, &r, &err);
 	if (in == NULL)
 		fail_msg("%.*s", STR_ARG(err.message));
