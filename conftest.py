@@ -1,6 +1,6 @@
 """Fixtures for tests through real clients against the real binary.
 
-`tsubo` is a running server of the session; `client("sqs")` a boto3 client of it with root keys; `fresh_tsubo` a server
+`tsubo` is a running server of the module (its tests share its clock); `client("sqs")` a boto3 client of it with root keys; `fresh_tsubo` a server
 of one test's own, which can be killed and started again on the same data.
 """
 import json
@@ -108,7 +108,7 @@ class Server:
                                                                config=botocore.config.Config(**config))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tsubo():
     server = Server().start()
     yield server
@@ -122,7 +122,7 @@ def fresh_tsubo():
     server.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(tsubo):
     return tsubo.client
 

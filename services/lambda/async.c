@@ -35,7 +35,7 @@ static struct json *send_input(struct call *c, const struct arn *to, struct str 
 		*op = "Invoke";
 		json_set_str(a, in, "FunctionName", arn);
 		json_set_str(a, in, "InvocationType", S("Event"));
-		json_set_str(a, in, "Payload", body);
+		json_set_str(a, in, "Payload", base64_encode(a, body));
 	} else {
 		*op = "PutEvents";
 		struct json *entries = json_new_array(a), *e = json_new_object(a), *resources = json_new_array(a);

@@ -43,13 +43,13 @@ def archive():
     return data.getvalue()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def role(client):
     client("iam").create_role(RoleName="apigw-test-function", AssumeRolePolicyDocument=ROLE_TRUST)
     return "arn:aws:iam::000000000000:role/apigw-test-function"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def function(client, role):
     """function("echo") is the ARN of a function that API Gateway may invoke."""
     made = {}
@@ -68,13 +68,13 @@ def function(client, role):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def uri():
     """uri(arn): the URI of an integration with a function."""
     return lambda arn: f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def proxy(uri):
     """proxy(arn): an operation that a function answers."""
     def make(arn, **more):
