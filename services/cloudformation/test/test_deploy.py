@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import zipfile
 
 import pytest
@@ -58,6 +59,7 @@ def aws(tsubo, tmp_path):
     env = {**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1", "AWS_PAGER": ""}
 
     def run(*args, ok=True):
+        time.sleep(1.1)  # the CLI names change sets by the second
         p = subprocess.run(["aws", "--endpoint-url", tsubo.url, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
         assert not ok or p.returncode == 0, p.stdout + p.stderr
         return p.stdout + p.stderr
