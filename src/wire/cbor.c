@@ -61,7 +61,7 @@ static bool structure_in(struct cin *c, const struct shape *s, struct cbor_item 
 		if (k.type != CBOR_TEXT)
 			return bad(c, "Map keys must be text");
 		const struct member *m = hint < s->n_members ? &s->members[s->order[hint]] : NULL;
-		if (m == NULL || strncmp(m->name, k.s.p, k.s.n) != 0 || m->name[k.s.n] != '\0')
+		if (m == NULL || !str_eq(str_c(m->name), k.s))
 			m = shape_member(s, k.s);
 		else
 			hint++;

@@ -399,8 +399,7 @@ static const struct member *find_member(const struct jin *j, const struct shape 
 {
 	if (*hint < s->n_members) {
 		const struct member *m = &s->members[s->order[*hint]];
-		const char *n = j->rest ? m->wire_name : m->name;
-		if (strncmp(n, name.p, name.n) == 0 && n[name.n] == '\0') {
+		if (str_eq(str_c(j->rest ? m->wire_name : m->name), name)) {
 			++*hint;
 			return m;
 		}

@@ -3,24 +3,13 @@
  * The tables are constant and agree with the C structures (modelc writes both), so what does not fit is an ASSERT. */
 #include "wire/codec.h"
 
-/* Order of a C string against a str, as bytes. */
-static int cmp_name(const char *name, struct str s)
-{
-	int r = strncmp(name, s.p != NULL ? s.p : "", s.n);
-	if (r != 0)
-		return r;
-	return name[s.n] == '\0' ? 0 : 1;
-}
-
 const struct model_op *model_op_find(const struct model *m, struct str name)
 {
 	ASSERT(m != NULL);
 	size_t lo = 0, hi = m->n_ops;
-	if (memchr(name.p != NULL ? name.p : "", '\0', name.n) != NULL)
-		return NULL;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		int r = cmp_name(m->ops[mid].name, name);
+		int r = str_cmp(str_c(m->ops[mid].name), name);
 		if (r == 0)
 			return &m->ops[mid];
 		if (r < 0)
@@ -37,7 +26,7 @@ const struct member *shape_member(const struct shape *s, struct str name)
 	size_t lo = 0, hi = s->n_members;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		int r = cmp_name(s->members[mid].name, name);
+		int r = str_cmp(str_c(s->members[mid].name), name);
 		if (r == 0)
 			return &s->members[mid];
 		if (r < 0)
@@ -54,7 +43,7 @@ const struct member *shape_member_wire(const struct shape *s, struct str wire_na
 	if (m != NULL && strcmp(m->name, m->wire_name) == 0)
 		return m;
 	for (size_t i = 0; i < s->n_members; i++)
-		if (cmp_name(s->members[i].wire_name, wire_name) == 0)
+		if (str_eq(str_c(s->members[i].wire_name), wire_name))
 			return &s->members[i];
 	return NULL;
 }

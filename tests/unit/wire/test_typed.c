@@ -158,6 +158,23 @@ static void good_json(void **state)
 	}
 }
 
+/* A name with a NUL inside is no member's, and nothing behind a member's name is read (the sanitizer watches). */
+static void nul_in_names(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct sqs_SendMessageBatchRequest *in = decode_json(
+		&sqs_op_SendMessageBatch, "{\"QueueUrl\":\"u\",\"QueueUrl\\u0000\\u0000..............................\":\"v\",\"Entries\":[]}", &err);
+	assert_non_null(in);
+	assert_str(in->QueueUrl, "u");
+	static const char map[] = "\xa1\x78\x28QueueUrl\0\0..............................\x61v";
+	struct sqs_SendMessageBatchRequest *cbor = typed_from_cbor(a, sqs_op_SendMessageBatch.input, str_of(map, sizeof map - 1));
+	assert_non_null(cbor);
+	assert_false(str_present(cbor->QueueUrl));
+	assert_null(shape_member(sqs_op_SendMessageBatch.input, str_of("QueueUrl\0", 9)));
+	assert_null(model_op_find(sqs_op_SendMessageBatch.model, str_of("SendMessage\0", 12)));
+}
+
 static void deep_json(void **state)
 {
 	(void)state;
@@ -350,7 +367,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_request), cmocka_unit_test(round_trips), cmocka_unit_test(documents_keep_numbers),
-		cmocka_unit_test(strict_trees), cmocka_unit_test(bad_json), cmocka_unit_test(good_json), cmocka_unit_test(deep_json),
+		cmocka_unit_test(strict_trees), cmocka_unit_test(bad_json), cmocka_unit_test(good_json), cmocka_unit_test(nul_in_names),
+		cmocka_unit_test(deep_json),
 		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
 		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
 		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke),
