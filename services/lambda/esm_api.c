@@ -87,6 +87,36 @@ static bool role_ok(struct call *c, struct str role_arn, struct str source, enum
 	return false;
 }
 
+/* A message must stay invisible for as long as the function may run, else it is delivered again meanwhile.
+ * Source: "Configuring an Amazon SQS event source" (Lambda Developer Guide). */
+static bool queue_ok(struct call *c, const struct lambda_FunctionConfiguration *f, struct str source)
+{
+	struct arn queue;
+	bool parsed = arn_parse(source, &queue);
+	ASSERT(parsed);
+	struct json *in = json_new_object(c->arena), *names = json_new_array(c->arena);
+	json_set_str(c->arena, in, "QueueUrl", arn_queue_url(c->arena, &queue));
+	json_push(c->arena, names, json_new_str(c->arena, S("VisibilityTimeout")));
+	json_set(c->arena, in, S("AttributeNames"), names);
+	const struct principal *role = assume_role(c, f->Role, "lambda.amazonaws.com", S("mapping"), false);
+	if (role == NULL)
+		return false;
+	struct invoked got = invoke(c, "sqs", "GetQueueAttributes", in,
+		&(struct invoke_options){.who = role, .account = queue.account, .region = queue.region});
+	if (!got.ok) {
+		lambda_fail(c, &lambda_err_InvalidParameterValueException,
+			"Error occurred while GetQueueAttributes. SQS Error Code: %.*s. SQS Error Message: %.*s", STR_ARG(got.error.code),
+			STR_ARG(got.error.message));
+		return false;
+	}
+	int64_t visible_s = json_get_i64(json_get(got.out, S("Attributes")), "VisibilityTimeout", 0);
+	if (visible_s >= f->Timeout.v)
+		return true;
+	lambda_fail(c, &lambda_err_InvalidParameterValueException, "Queue visibility timeout: %lld seconds is less than Function timeout: %lld seconds",
+		(long long)visible_s, (long long)f->Timeout.v);
+	return false;
+}
+
 static bool destination_ok(struct call *c, const struct lambda_DestinationConfig *d)
 {
 	struct str to = d != NULL && d->OnFailure != NULL ? d->OnFailure->Destination : STR_NONE;
@@ -176,7 +206,7 @@ void op_create_mapping(struct call *c)
 		.FunctionResponseTypes = in->FunctionResponseTypes};
 	k->EventSourceMappingArn = mapping_arn(c, k->UUID);
 	if (!limits_ok(c, k, kind) || !filters_ok(c, k->FilterCriteria) || !destination_ok(c, k->DestinationConfig) ||
-	    !role_ok(c, f->Config->Role, in->EventSourceArn, kind))
+	    !role_ok(c, f->Config->Role, in->EventSourceArn, kind) || (kind == SOURCE_SQS && !queue_ok(c, f->Config, in->EventSourceArn)))
 		return;
 	if (kind == SOURCE_DYNAMODB)
 		stream_defaults(k);

@@ -57,7 +57,7 @@ static struct str queue_url(struct arena *a, struct str arn_text)
 	struct arn arn;
 	bool ok = arn_parse(arn_text, &arn);
 	ASSERT(ok);
-	return arena_printf(a, "http://localhost:%d/%.*s/%.*s", service_config()->port, STR_ARG(arn.account), STR_ARG(arn.resource));
+	return arn_queue_url(a, &arn);
 }
 
 static struct invoke_options options_of(const struct target *t, const struct principal *role)

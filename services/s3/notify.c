@@ -195,8 +195,7 @@ static struct invoked deliver(struct call *c, int kind, struct str arn, struct s
 	memcpy((void *)(uintptr_t)o.who, &who, sizeof who);
 	switch (kind) {
 	case DEST_QUEUE:
-		json_set_str(a, in, "QueueUrl", arena_join(a, c->endpoint.n > 0 ? c->endpoint : S("http://localhost"), S("/"), to.account, S("/"),
-			to.resource));
+		json_set_str(a, in, "QueueUrl", arn_queue_url(a, &to));
 		json_set_str(a, in, "MessageBody", message);
 		return invoke(c, "sqs", "SendMessage", in, &o);
 	case DEST_TOPIC:

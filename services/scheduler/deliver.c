@@ -160,8 +160,7 @@ static struct str input_of(struct call *c, const struct invocation *v)
 static struct json *queue_input(struct call *c, const struct arn *arn, struct str body)
 {
 	struct json *in = json_new_object(c->arena);
-	json_set_str(c->arena, in, "QueueUrl", arena_printf(c->arena, "http://localhost:%d/%.*s/%.*s", service_config()->port,
-		STR_ARG(arn->account), STR_ARG(arn->resource)));
+	json_set_str(c->arena, in, "QueueUrl", arn_queue_url(c->arena, arn));
 	json_set_str(c->arena, in, "MessageBody", body);
 	return in;
 }

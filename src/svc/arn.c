@@ -24,6 +24,12 @@ static struct str partition_of(struct str region)
 	return str_starts(region, S("us-gov-")) ? S("aws-us-gov") : S("aws");
 }
 
+struct str arn_queue_url(struct arena *a, const struct arn *queue)
+{
+	ASSERT(str_eq(queue->service, S("sqs")) && queue->resource.n > 0);
+	return arena_join(a, S("http://localhost/"), queue->account, S("/"), queue->resource);
+}
+
 struct str arn_make(struct arena *a, const char *service, struct str region, struct str account, struct str resource)
 {
 	ASSERT(service != NULL && service[0] != '\0');
