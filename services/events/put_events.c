@@ -6,7 +6,7 @@
 
 #include "base/time.h"
 #include "os/os.h"
-#include "pattern.h"
+#include "svc/event_pattern.h"
 #include "svc/arn.h"
 
 enum { REQUEST_MAX_BYTES = 1 << 20, TIME_BYTES = 14, INLINE_EVENT_BYTES = 4096 };

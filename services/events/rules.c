@@ -2,7 +2,7 @@
 #include "events.h"
 
 #include "os/os.h"
-#include "pattern.h"
+#include "svc/event_pattern.h"
 #include "svc/schedule.h"
 #include "svc/arn.h"
 #include "svc/page.h"

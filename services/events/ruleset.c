@@ -9,7 +9,7 @@
 #include "events.h"
 
 #include "base/map.h"
-#include "pattern.h"
+#include "svc/event_pattern.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -173,8 +173,7 @@ bool target_read(struct call *c, const struct mapping *m, struct arena *a, struc
 	t->from_latest = str_eq(k->StartingPosition, S("LATEST"));
 	for (uint32_t i = 0; i < k->FunctionResponseTypes.n; i++)
 		t->report_failures |= str_eq(*LIST_AT(k->FunctionResponseTypes, struct str, i), S("ReportBatchItemFailures"));
-	if (k->FilterCriteria != NULL)
-		t->filters = k->FilterCriteria->Filters;
+	t->filters = filters_compile(a, k->FilterCriteria != NULL ? &k->FilterCriteria->Filters : &(struct list){0});
 	return true;
 }
 

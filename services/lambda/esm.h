@@ -18,13 +18,14 @@ struct mapping {
 };
 
 /* What a poll has read of the mapping and its function; strings in the poll's arena. */
+struct filters;
 struct target {
 	struct engine_call call;     /* without payload and request id */
 	struct str function_arn, role, source, on_failure;
 	int64_t batch_size, window_ms, retries, max_age_s, factor, concurrency;
 	bool bisect, report_failures, from_latest, later; /* later: the function is missing; look again */
 	int64_t from_ms; /* AT_TIMESTAMP; -1: not */
-	struct list filters; /* lambda_Filter */
+	const struct filters *filters;
 };
 
 void mapping_hold(struct mapping *m);
@@ -42,10 +43,12 @@ void target_invoke(const struct target *t, struct str event, engine_done done, v
  * empty answer or list is an empty array. */
 struct json *item_failures(struct arena *a, struct str answer);
 
-/* Does a record pass? No filters: yes. Source: "Lambda event filtering" (developer guide). */
-bool filters_pass(struct arena *a, const struct list *filters, const struct json *record);
-/* A pattern's grammar. NULL: good; else what is wrong. */
-const char *filter_check(struct arena *a, struct str pattern);
+/* The filters of a mapping (lambda_Filter, each through filter_check), compiled; they live in the arena. */
+const struct filters *filters_compile(struct arena *a, const struct list *given);
+/* Does a record pass? No filters: yes. */
+bool filters_pass(struct arena *a, const struct filters *f, const struct json *record);
+/* A pattern's grammar. NULL: good; else what is wrong, in the arena. */
+const char *filter_check(struct arena *a, struct str text);
 
 void sqs_poller_start(struct mapping *m);
 void sqs_poller_free(struct mapping *m);

@@ -258,7 +258,7 @@ static void poll_run(struct call *c)
 	p->records = json_new_array(p->arena);
 	for (size_t i = 0; messages != NULL && i < messages->n; i++) {
 		struct json *r = record_of(p->arena, json_copy(p->arena, json_at(messages, i)), p->target.source, p->target.call.region);
-		bool wanted = filters_pass(c->arena, &p->target.filters, r);
+		bool wanted = filters_pass(c->arena, p->target.filters, r);
 		json_push(wanted ? p->arena : c->arena, wanted ? p->records : dropped, r);
 	}
 	if (dropped->n > 0) /* what no filter wants is taken off the queue */

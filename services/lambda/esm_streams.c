@@ -219,7 +219,7 @@ static void read_run(struct call *c)
 		struct json *one = json_copy(r->arena, json_at(given, i));
 		json_set_str(r->arena, one, "eventSourceARN", r->target.source);
 		r->last = record_sequence(one);
-		if (filters_pass(c->arena, &r->target.filters, one))
+		if (filters_pass(c->arena, r->target.filters, one))
 			json_push(r->arena, r->records, one);
 		else
 			r->skipped = true;

@@ -152,3 +152,18 @@ def test_fifo_keeps_the_order_of_a_group(client, seen, worker, mapping, name, ev
     eventually(lambda: len([r for c in seen() for r in c]) == 12, timeout=30)
     assert [int(r["body"]) for c in seen() for r in c] == list(range(12))
     assert seen()[0][0]["attributes"]["MessageGroupId"] == "g"
+
+
+def test_filters_speak_the_whole_language_of_event_patterns(aws, queue, seen, worker, mapping, eventually):
+    """Source: "Filter rule syntax" (Lambda Developer Guide): wildcard, $or, equals-ignore-case, anything-but a suffix; what is no pattern."""
+    f = worker()
+    pattern = {"body": {"$or": [{"path": [{"wildcard": "in/*.csv"}]}, {"kind": [{"equals-ignore-case": "NOW"}]}],
+                        "by": [{"anything-but": {"suffix": "-test"}}]}}
+    mapping(EventSourceArn=queue.arn, FunctionName=f, FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
+    bodies = [{"path": "in/a.csv", "by": "x"}, {"path": "out/a.csv", "by": "x"}, {"kind": "now", "by": "y"}, {"kind": "now", "by": "y-test"}]
+    queue.send(*map(json.dumps, bodies))
+    eventually(lambda: queue.left() == 0)
+    eventually(lambda: sorted(r["body"] for c in seen() for r in c) == sorted([json.dumps(bodies[0]), json.dumps(bodies[2])]))
+    with pytest.raises(aws.exceptions.InvalidParameterValueException) as e:
+        aws.create_event_source_mapping(EventSourceArn=queue.arn + "2", FunctionName=f, FilterCriteria={"Filters": [{"Pattern": '{"a": "b"}'}]})
+    assert e.value.response["Error"]["Message"].startswith("Invalid filter pattern definition")

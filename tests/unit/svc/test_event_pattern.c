@@ -2,8 +2,8 @@
  *
  * Source: "Comparison operators for use in event patterns" (EventBridge User Guide); the reasons are those that
  * TestEventPattern answers. */
-#include "../pattern.h"
-#include "../../../tests/unit/check.h"
+#include "svc/event_pattern.h"
+#include "../check.h"
 
 struct match { const char *pattern, *event; bool yes; };
 

@@ -2,7 +2,7 @@
  *
  * An array in an event stands for each of its elements: one that passes is enough, and an object in an array must pass a
  * nested pattern as a whole. A field is absent when no leaf is there: an object or an empty array is no leaf. */
-#include "pattern_internal.h"
+#include "svc/event_pattern_internal.h"
 
 static bool ends_nocase(struct str s, struct str suffix)
 {

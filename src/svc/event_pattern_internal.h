@@ -1,8 +1,8 @@
-/* How a compiled pattern lies in memory: shared by pattern_parse.c, which builds it, and pattern_match.c, which asks it. */
-#ifndef TSUBO_EVENTS_PATTERN_INTERNAL_H
-#define TSUBO_EVENTS_PATTERN_INTERNAL_H
+/* How a compiled pattern lies in memory: shared by event_pattern_parse.c, which builds it, and event_pattern_match.c, which asks it. */
+#ifndef TSUBO_EVENT_PATTERN_INTERNAL_H
+#define TSUBO_EVENT_PATTERN_INTERNAL_H
 
-#include "pattern.h"
+#include "svc/event_pattern.h"
 
 enum test_kind {
 	TEST_STRING, TEST_NUMBER, TEST_TRUE, TEST_FALSE, TEST_NULL,

@@ -3,8 +3,8 @@
  * Source: "Comparison operators for use in event patterns" and "Amazon EventBridge event patterns" (EventBridge User
  * Guide). A compiled pattern lives in the arena it was given and points into the text's JSON tree there; it is never
  * changed after that and may be read from any thread. */
-#ifndef TSUBO_EVENTS_PATTERN_H
-#define TSUBO_EVENTS_PATTERN_H
+#ifndef TSUBO_EVENT_PATTERN_H
+#define TSUBO_EVENT_PATTERN_H
 
 #include "base/json.h"
 

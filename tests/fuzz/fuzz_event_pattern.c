@@ -1,6 +1,6 @@
 /* Any text as a pattern, any as an event (apart by a NUL): compiled or refused with a reason, matched without harm. A
  * pattern that hangs on an anchor cannot match an event that has none of its values there. */
-#include "../pattern.h"
+#include "svc/event_pattern.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* Event patterns from text to structure, with the reasons that PutRule and TestEventPattern give. */
-#include "pattern_internal.h"
+#include "svc/event_pattern_internal.h"
 
 #include <arpa/inet.h>
 
