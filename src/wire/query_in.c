@@ -150,6 +150,8 @@ static bool map_entry(struct qin *q, const struct shape *s, struct map_of *m, ui
 	q->prefix.n = was;
 	if (key == NULL)
 		return true;
+	if (!utf8_valid(key->value))
+		return wire_fail(q->err, "MalformedInput", 400, arena_printf(q->a, "The value of %.*s is not UTF-8", STR_ARG(key->name)));
 	void *v = map_push(q->a, s, m, cap, key->value.p != NULL ? key->value : S(""));
 	enter(q, str_c(s->item->wire_name), false);
 	bool ok = value(q, s->item, v);
@@ -186,8 +188,9 @@ static bool scalar(struct qin *q, const struct member *m, void *v)
 		return true;
 	if (scalar_from_text(q->a, m->shape, member_time_format(m, TIME_ISO8601), text, v))
 		return true;
-	return wire_fail(q->err, "MalformedInput", 400,
-	                 arena_printf(q->a, "Invalid value for %.*s: %.*s", STR_ARG(p->name), STR_ARG(text)));
+	return wire_fail(q->err, "MalformedInput", 400, utf8_valid(text)
+		? arena_printf(q->a, "Invalid value for %.*s: %.*s", STR_ARG(p->name), STR_ARG(text))
+		: arena_printf(q->a, "The value of %.*s is not UTF-8", STR_ARG(p->name)));
 }
 
 static bool value(struct qin *q, const struct member *m, void *v)

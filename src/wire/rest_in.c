@@ -18,6 +18,13 @@ static bool bad_value(struct rin *x, const struct member *m)
 	return wire_fail(x->err, code, 400, arena_printf(x->a, "Invalid value for %s", m->wire_name));
 }
 
+/* The name of a query parameter that is taken as a map's key. */
+static bool bad_name(struct rin *x)
+{
+	const char *code = x->op->model->s3_signer ? "InvalidArgument" : "SerializationException";
+	return wire_fail(x->err, code, 400, S("The name of a query parameter is not UTF-8"));
+}
+
 static bool scalar(struct rin *x, const struct member *m, int fmt, struct str text, void *v)
 {
 	return scalar_from_text(x->a, m->shape, fmt, text.p != NULL ? text : S(""), v) || bad_value(x, m);
@@ -78,6 +85,8 @@ static bool query_map(struct rin *x, const struct shape *s, struct map_of *m)
 		for (uint32_t k = 0; k < m->n && v == NULL; k++)
 			if (str_eq(map_key_at(s, m, k), p->name))
 				v = (char *)m->v + (size_t)k * s->size + s->value_offset;
+		if (v == NULL && !utf8_valid(p->name))
+			return bad_name(x);
 		if (v == NULL)
 			v = map_push(x->a, s, m, &cap, p->name);
 		const struct member *item = s->item;
