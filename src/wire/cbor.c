@@ -91,6 +91,8 @@ static bool list_in(struct cin *c, const struct shape *s, struct cbor_item head,
 			return false;
 		if (!more)
 			return true;
+		if (c->err != NULL && list_too_large(c->a, l->n, cap)) /* a record was bounded when it was written */
+			return bad(c, "The request has too many elements");
 		void *v = list_push(c->a, l, &cap, size);
 		if (is_null(item) ? c->err != NULL : !value_in(c, s->item->shape, item, v))
 			return is_null(item) ? bad(c, "Null element found in a list") : false;
@@ -116,6 +118,8 @@ static bool map_in(struct cin *c, const struct shape *s, struct cbor_item head, 
 		if (!is_text(c, k))
 			return bad(c, "Map keys must be text");
 		struct cbor_item item = cbor_next(&c->r);
+		if (c->err != NULL && list_too_large(c->a, m->n, cap))
+			return bad(c, "The request has too many elements");
 		void *v = map_push(c->a, s, m, &cap, k.s.p != NULL ? k.s : S(""));
 		if (is_null(item) ? c->err != NULL : !value_in(c, s->item->shape, item, v))
 			return is_null(item) ? bad(c, "Null value found in a map") : false;

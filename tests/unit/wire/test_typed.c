@@ -397,6 +397,43 @@ static void not_utf8(void **state)
 	assert_null(wire_decode(a, &sqs_op_SendMessage, &c, &err));
 }
 
+/* An element of a list is there or is no element: handlers look at no absent ones. */
+static void no_absent_elements(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_QUERY, .body = S("QueueUrl=u"
+		"&AttributeName.1.x=a&AttributeName.2=All&AttributeName.03=b")};
+	struct sqs_GetQueueAttributesRequest *in = wire_decode(a, &sqs_op_GetQueueAttributes, &r, &err);
+	assert_non_null(in);
+	assert_int_equal(in->AttributeNames.n, 1);
+	assert_str(*LIST_AT(in->AttributeNames, struct str, 0), "All");
+	r.body = S("QueueUrl=u&Tag.1.Key=k");
+	assert_null(wire_decode(a, &sqs_op_TagQueue, &r, &err));
+	assert_str(err.code, "MissingParameter");
+}
+
+/* A body of 15 MiB must not become gigabytes. */
+static void small_elements(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct arena *own = arena_new(0);
+	struct buf b;
+	buf_init(&b, own, 0);
+	buf_lit(&b, "{\"Namespace\":\"x\",\"MetricData\":[{}");
+	for (int i = 0; i < 5000000; i++)
+		buf_lit(&b, ",{}");
+	buf_lit(&b, "]}");
+	struct arena *work = arena_new(0);
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_JSON_1_0, .body = buf_view(&b)};
+	assert_null(wire_decode(work, &cloudwatch_op_PutMetricData, &r, &err));
+	assert_str(err.code, "SerializationException");
+	assert_true(arena_used(work) < 512 << 20);
+	arena_free(work);
+	arena_free(own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +443,7 @@ int main(void)
 		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
 		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
 		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke), cmocka_unit_test(not_utf8),
+		cmocka_unit_test(no_absent_elements), cmocka_unit_test(small_elements),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
