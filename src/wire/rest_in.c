@@ -141,17 +141,22 @@ static struct str header_item(struct arena *a, struct str *rest, bool http_date)
 	return str_of(text, (size_t)(o - text));
 }
 
-static bool header_list(struct rin *x, const struct member *m, struct str value, struct list *l)
+/* A list may come in one header or in several of one name (RFC 9110, 5.2); the SDK for Go sends a header an element. */
+static bool header_list(struct rin *x, const struct member *m, struct list *l)
 {
 	const struct shape *s = m->shape;
 	ASSERT(s->type == SHAPE_LIST);
 	int fmt = member_time_format(s->item, TIME_RFC822);
 	uint32_t cap = 0;
 	l->set = true;
-	for (struct str rest = str_trim(value); rest.n > 0;) {
-		struct str item = header_item(x->a, &rest, s->item->shape->type == SHAPE_TIME && fmt == TIME_RFC822);
-		if (!scalar(x, s->item, fmt, item, list_push(x->a, l, &cap, value_size(s->item->shape))))
-			return false;
+	for (size_t i = 0; i < x->r->n_headers; i++) {
+		if (!str_eq_nocase(x->r->headers[i].name, str_c(m->wire_name)))
+			continue;
+		for (struct str rest = str_trim(x->r->headers[i].value); rest.n > 0;) {
+			struct str item = header_item(x->a, &rest, s->item->shape->type == SHAPE_TIME && fmt == TIME_RFC822);
+			if (!scalar(x, s->item, fmt, item, list_push(x->a, l, &cap, value_size(s->item->shape))))
+				return false;
+		}
 	}
 	return true;
 }
@@ -163,7 +168,7 @@ static bool header_in(struct rin *x, const struct member *m, void *v)
 		return true;
 	void *field = member_put(x->a, m, v);
 	if (m->shape->type == SHAPE_LIST)
-		return header_list(x, m, value, field);
+		return header_list(x, m, field);
 	if (m->json_value) {
 		struct str json = base64_decode(x->a, value);
 		*(struct str *)field = json;

@@ -434,6 +434,19 @@ static void small_elements(void **state)
 	arena_free(own);
 }
 
+/* Source: RFC 9110, 5.2; the serializers of the SDK for Go v2 add a header for each element. */
+static void list_in_several_headers(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct param h[] = {{S("X-Amz-Object-Attributes"), S("ETag"), true}, {S("x-amz-object-attributes"), S("ObjectSize, StorageClass"), true}};
+	struct wire_request r = {.method = S("GET"), .raw_path = S("/b/k"), .protocol = PROTO_REST_XML, .headers = h, .n_headers = 2};
+	struct s3_GetObjectAttributesRequest *in = wire_decode(a, &s3_op_GetObjectAttributes, &r, &err);
+	assert_non_null(in);
+	assert_int_equal(in->ObjectAttributes.n, 3);
+	assert_str(*LIST_AT(in->ObjectAttributes, struct str, 2), "StorageClass");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,7 +455,7 @@ int main(void)
 		cmocka_unit_test(deep_json),
 		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
 		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
-		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke), cmocka_unit_test(not_utf8),
+		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke), cmocka_unit_test(not_utf8), cmocka_unit_test(list_in_several_headers),
 		cmocka_unit_test(no_absent_elements), cmocka_unit_test(small_elements),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
