@@ -14,12 +14,12 @@ bool tags_ok(struct call *c, const struct list *tags, size_t max)
 	}
 	for (uint32_t i = 0; i < tags->n; i++) {
 		const struct s3_Tag *t = LIST_AT(*tags, struct s3_Tag, i);
-		if (t->Key.n == 0 || utf8_length(t->Key) > TAG_KEY_MAX || str_starts(t->Key, S("aws:"))) {
+		if (t->Key.n == 0 || !utf8_valid(t->Key) || utf8_length(t->Key) > TAG_KEY_MAX || str_starts(t->Key, S("aws:"))) {
 			call_fail_code(c, 400, "InvalidTag", t->Key.n > 0 && str_starts(t->Key, S("aws:")) ?
 				"System tags cannot be added/updated by requester" : "The TagKey you have provided is invalid");
 			return false;
 		}
-		if (t->Value.n > 0 && utf8_length(t->Value) > TAG_VALUE_MAX) {
+		if (!utf8_valid(t->Value) || utf8_length(t->Value) > TAG_VALUE_MAX) {
 			call_fail_code(c, 400, "InvalidTag", "The TagValue you have provided is invalid");
 			return false;
 		}

@@ -35,6 +35,17 @@ static bool scalar_text(struct parse *p, const struct json *j, bool strings_only
 	}
 }
 
+/* Is the key of member i one that came before? JSON leaves open which of two counts, and a policy must not be open; the
+ * parser keeps both. What comes before is known and different, so this looks at few. */
+static bool named_before(const struct json *j, uint32_t i)
+{
+	ASSERT(j->type == JSON_OBJECT && i < j->n);
+	for (uint32_t k = 0; k < i; k++)
+		if (str_eq(j->members[k].key, j->members[i].key))
+			return true;
+	return false;
+}
+
 /* A string, or a list of them. */
 static bool parse_texts(struct parse *p, const struct json *j, bool strings_only, struct texts *out)
 {
@@ -89,6 +100,8 @@ static bool parse_principals(struct parse *p, const struct json *j, bool negated
 		return fail(p, str_c(syntax));
 	for (uint32_t i = 0; i < j->n; i++) {
 		const struct json_member *m = &j->members[i];
+		if (named_before(j, i))
+			return fail(p, str_c(syntax));
 		struct texts *into = str_eq(m->key, S("AWS")) ? &out->aws : str_eq(m->key, S("Service")) ? &out->service :
 		                     str_eq(m->key, S("Federated")) ? &out->federated :
 		                     str_eq(m->key, S("CanonicalUser")) ? &out->canonical : NULL;
@@ -152,6 +165,7 @@ static bool check_all(struct parse *p, const struct texts *t, bool (*check)(stru
 static bool parse_conditions(struct parse *p, const struct json *j, struct statement *s)
 {
 	size_t n = 0;
+	ASSERT(s->conditions == NULL && s->n_conditions == 0); /* a statement has one block: named_before */
 	if (j->type != JSON_OBJECT)
 		return fail(p, str_c(syntax));
 	for (uint32_t i = 0; i < j->n; i++) {
@@ -163,6 +177,7 @@ static bool parse_conditions(struct parse *p, const struct json *j, struct state
 	for (uint32_t i = 0; i < j->n; i++) {
 		const struct json_member *op = &j->members[i];
 		for (uint32_t k = 0; k < op->value.n; k++) {
+			ASSERT(s->n_conditions < n);
 			struct condition *c = &s->conditions[s->n_conditions++];
 			if (!condition_parse_operator(op->key, c))
 				return fail(p, arena_printf(p->arena, "Invalid Condition type : %.*s.", STR_ARG(op->key)));
@@ -237,9 +252,12 @@ static bool parse_statement(struct parse *p, const struct json *j, struct statem
 	bool has_action = false;
 	if (j->type != JSON_OBJECT)
 		return fail(p, str_c(syntax));
-	for (uint32_t i = 0; i < j->n; i++)
+	for (uint32_t i = 0; i < j->n; i++) {
+		if (named_before(j, i))
+			return fail(p, str_c(syntax));
 		if (!parse_member(p, s, j->members[i].key, &j->members[i].value, &has_action))
 			return false;
+	}
 	if (json_get(j, S("Effect")) == NULL)
 		return fail(p, p->kind == POLICY_TRUST ? S("Missing required field Effect") : str_c(syntax));
 	if (!has_action || s->actions.n == 0)
@@ -270,6 +288,8 @@ static bool parse_document(struct parse *p, const struct json *root, struct poli
 	for (uint32_t i = 0; i < root->n; i++) {
 		struct str key = root->members[i].key;
 		const struct json *value = &root->members[i].value;
+		if (named_before(root, i))
+			return fail(p, str_c(syntax));
 		if (str_eq(key, S("Version"))) {
 			out->variables = str_eq(json_str(value), S("2012-10-17"));
 			if (!out->variables && !str_eq(json_str(value), S("2008-10-17")))

@@ -258,6 +258,26 @@ static bool is_hash(struct str s)
 	return true;
 }
 
+bool sig_signs_for_s3(const struct sig_claim *claim)
+{
+	ASSERT(claim->kind != SIG_NONE);
+	return sig_service_is_s3(claim->service);
+}
+
+/* What a client may put in the place of a hash. */
+static bool is_payload_word(struct str s)
+{
+	static const struct str words[] = {
+		STR_INIT("UNSIGNED-PAYLOAD"), STR_INIT("STREAMING-UNSIGNED-PAYLOAD-TRAILER"), STR_INIT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+		STR_INIT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"), STR_INIT("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"),
+		STR_INIT("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER"),
+	};
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (str_eq(s, words[i]))
+			return true;
+	return false;
+}
+
 /* What stands on the last line of the canonical request. */
 static bool choose_payload(const struct sig_claim *c, struct str body_hash, bool s3, struct str *out, struct sig_error *err)
 {
@@ -266,9 +286,14 @@ static bool choose_payload(const struct sig_claim *c, struct str body_hash, bool
 		return sig_fail(err, 501, "NotImplemented", S("Chunk signatures with AWS4-ECDSA-P256-SHA256 are not implemented."));
 	struct str sent = c->payload_hash;
 	bool literal = str_present(sent) && is_hash(sent);
+	/* Anything else would be signed, or taken for no body at all, and the body never looked at. */
+	if (str_present(sent) && sent.n > 0 && !literal && !is_payload_word(sent))
+		return sig_fail(err, 400, "InvalidArgument", S("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+			"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, "
+			"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."));
 	if (s3 && literal && str_present(body_hash) && !str_eq(sent, body_hash))
 		return sig_fail(err, 400, "XAmzContentSHA256Mismatch", S("The provided 'x-amz-content-sha256' header does not match what was computed."));
-	if (str_present(sent) && !literal && (s3 || str_eq(sent, S("UNSIGNED-PAYLOAD")) || str_starts(sent, S("STREAMING-")))) {
+	if (str_present(sent) && sent.n > 0 && !literal) {
 		*out = sent;
 		return true;
 	}

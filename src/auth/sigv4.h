@@ -31,6 +31,9 @@ struct sig_error { const char *code; struct str message; int status; };
  * (IncompleteSignature, AuthorizationQueryParametersError for S3...). */
 bool sig_parse(struct arena *a, const struct sig_request *r, struct sig_claim *claim, struct sig_error *err);
 
+/* Is the claim's signature one of S3's kind: path as it is, body declared by the client? */
+bool sig_signs_for_s3(const struct sig_claim *claim);
+
 /* Seed for the chunk signatures of STREAMING-AWS4-HMAC-SHA256-PAYLOAD: made by sig_verify when asked. */
 struct sig_chunks { unsigned char key[32]; char scope_and_date[256]; char previous[65]; };
 

@@ -5,8 +5,6 @@
 #include "os/os.h"
 #include "telemetry/log.h"
 
-enum { HEADERS_MAX = 512 };
-
 enum next stage_encode(struct request *r)
 {
 	if (r->response.status != 0)
@@ -33,8 +31,8 @@ enum next stage_answer(struct request *r)
 	const struct wire_response *w = &r->response;
 	if (h == NULL)
 		return NEXT;
-	ASSERT(w->status >= 200 && w->n_headers < HEADERS_MAX);
-	struct http_header headers[HEADERS_MAX];
+	ASSERT(w->status >= 200 && w->n_headers <= w->cap_headers);
+	struct http_header *headers = arena_array(r->arena, struct http_header, w->n_headers); /* functions answer with any number */
 	for (size_t i = 0; i < w->n_headers; i++)
 		headers[i] = (struct http_header){w->headers[i].name, w->headers[i].value};
 	r->http = NULL;

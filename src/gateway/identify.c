@@ -97,17 +97,22 @@ enum next stage_identify(struct request *r)
 	enum next known = lookup(r);
 	if (known == FAIL)
 		return FAIL;
+	/* S3's signatures say what they cover: a header that must be there, and UNSIGNED-PAYLOAD for a presigned URL. All others
+	 * cover the body, which is to be hashed when it is there. A presigned one too: taken for empty, whoever is handed a
+	 * presigned GetCallerIdentity could send any other action in a body. */
 	bool declared = str_present(r->claim.payload_hash) && r->claim.payload_hash.n > 0;
-	if (!declared && r->claim.kind == SIG_V4_HEADER) {
+	bool v4 = r->claim.kind == SIG_V4_HEADER || r->claim.kind == SIG_V4_QUERY;
+	if (v4 && !declared && !sig_signs_for_s3(&r->claim)) {
 		r->signature_pending = true;
 		return NEXT;
 	}
 	return check_signature(r, STR_NONE);
 }
 
+/* By header or by query: what was declared was signed, so the body must come to it. */
 static bool declared_hash_is_hex(const struct request *r)
 {
-	return r->claim.kind == SIG_V4_HEADER && r->claim.payload_hash.n == 64;
+	return (r->claim.kind == SIG_V4_HEADER || r->claim.kind == SIG_V4_QUERY) && r->claim.payload_hash.n == 64;
 }
 
 static void hash_body(void *arg)
@@ -118,6 +123,7 @@ static void hash_body(void *arg)
 
 static enum next judge(struct request *r)
 {
+	ASSERT(r->body_sha256_hex.n == 64);
 	if (r->signature_pending)
 		return check_signature(r, r->body_sha256_hex);
 	if (!str_eq_nocase(r->body_sha256_hex, r->claim.payload_hash))

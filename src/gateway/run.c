@@ -77,13 +77,6 @@ static void run_done(struct task *t)
 
 static struct str header(const struct request *r, const char *name) { return wire_header(&r->wire, str_c(name)); }
 
-/* The address without its port. */
-static struct str address_of(struct str peer)
-{
-	ptrdiff_t colon = str_rfind(peer, ':');
-	return colon > 0 ? str_slice(peer, 0, (size_t)colon) : peer;
-}
-
 enum next stage_run(struct request *r)
 {
 	if (r->http == NULL) { /* nobody waits */
@@ -110,7 +103,7 @@ enum next stage_run(struct request *r)
 	c->http = &r->wire;
 	c->tls = r->http->tls;
 	c->endpoint = arena_join(r->arena, c->tls ? S("https://") : S("http://"), r->wire.host);
-	c->source_ip = arena_dup(r->arena, address_of(r->http->peer));
+	c->source_ip = arena_dup(r->arena, r->http->peer); /* an address without a port */
 	c->user_agent = header(r, "user-agent");
 	c->trace_header = header(r, "x-amzn-trace-id");
 	c->protocol = r->protocol;

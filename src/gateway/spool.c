@@ -394,7 +394,8 @@ void spool_piece(struct request *r, struct str piece)
 	struct spool *s = r->spool;
 	CHECK_MAGIC(s, (unsigned)SPOOL_MAGIC);
 	r->bytes_in += piece.n;
-	if (piece.n == 0 || s->status != 0 || r->body_done)
+	/* While a worker has the buffer the status is its to write: what comes meanwhile is thrown away when it is back. */
+	if (piece.n == 0 || r->body_done || (!s->working && s->status != 0))
 		return;
 	if (s->n_fill + piece.n > s->cap_fill) {
 		s->cap_fill = s->n_fill + piece.n > BUFFER_BYTES + SLACK_BYTES ? s->n_fill + piece.n : BUFFER_BYTES + SLACK_BYTES;
@@ -500,7 +501,7 @@ static enum next choose_digests(struct spool *s, struct request *r)
 	s->md5 = digest_new(DIGEST_MD5);
 	if (s->wants[SUM_SHA1])
 		s->sha1 = digest_new(DIGEST_SHA1);
-	s->wants[SUM_SHA256] |= r->claim.payload_hash.n == 64;
+	s->wants[SUM_SHA256] |= r->claim.payload_hash.n == 64 || r->signature_pending; /* what stage_verify goes by */
 	if (s->wants[SUM_SHA256])
 		s->sha256 = digest_new(DIGEST_SHA256);
 	return NEXT;

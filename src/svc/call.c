@@ -119,11 +119,14 @@ void call_del(struct call *c, const struct key *k)
 struct scan *call_scan(struct call *c, const struct key *prefix, struct str start_after, bool reverse)
 {
 	struct str from = key_bytes(prefix), to = key_after(c->arena, from);
+	ASSERT(from.n > 0 && str_present(to));
 	if (str_present(start_after)) {
+		/* Clients hold positions, and can make their own: one outside of the prefix must not lead to what others keep there. */
+		struct str next = arena_join(c->arena, start_after, str_of("", 1)); /* the next possible key */
 		if (reverse)
-			to = start_after;
+			to = str_cmp(start_after, to) < 0 ? start_after : to;
 		else
-			from = arena_join(c->arena, start_after, str_of("", 1)); /* the next possible key */
+			from = str_cmp(next, from) > 0 ? next : from;
 	}
 	return scan_open(c->txn, from, to, reverse);
 }
@@ -239,11 +242,13 @@ void call_reply(struct call *c, int status, const struct param *headers, size_t 
 void call_header(struct call *c, const char *name, struct str value)
 {
 	struct task *t = task_of(c);
-	wire_add_header(c->arena, &t->extra, str_c(name), arena_dup(c->arena, value));
+	if (c->parent == NULL) /* the answer is the client's call's: what an invoked one would say in headers goes nowhere */
+		wire_add_header(c->arena, &t->extra, str_c(name), arena_dup(c->arena, value));
 }
 
 void call_status(struct call *c, int status)
 {
 	ASSERT(status >= 200 && status < 300);
-	task_of(c)->extra.status = status;
+	if (c->parent == NULL)
+		task_of(c)->extra.status = status;
 }

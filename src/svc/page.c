@@ -1,6 +1,6 @@
 /* Page tokens: see page.h. A token is base64url(check, position); the check is the first 8 bytes of SHA-256 over a label
- * and the position. It tells our tokens from other text and survives a restart. It is no permission: whoever goes on from
- * a position scans within the caller's own key range only. */
+ * and the position. It tells our tokens from other text and survives a restart. It is no permission, and anyone can make
+ * one: call_scan keeps a scan within its prefix wherever the position points. */
 #include "svc/page.h"
 #include "base/enc.h"
 

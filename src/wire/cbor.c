@@ -91,11 +91,16 @@ static bool list_in(struct cin *c, const struct shape *s, struct cbor_item head,
 			return false;
 		if (!more)
 			return true;
+		if (c->err != NULL && list_too_large(c->a, l->n, cap)) /* a record was bounded when it was written */
+			return bad(c, "The request has too many elements");
 		void *v = list_push(c->a, l, &cap, size);
 		if (is_null(item) ? c->err != NULL : !value_in(c, s->item->shape, item, v))
 			return is_null(item) ? bad(c, "Null element found in a list") : false;
 	}
 }
+
+/* A record keeps a string that is not UTF-8 as bytes (text_out), so that what was written can always be read. */
+static bool is_text(const struct cin *c, struct cbor_item i) { return i.type == CBOR_TEXT || (c->err == NULL && i.type == CBOR_BYTES); }
 
 static bool map_in(struct cin *c, const struct shape *s, struct cbor_item head, struct map_of *m)
 {
@@ -110,9 +115,11 @@ static bool map_in(struct cin *c, const struct shape *s, struct cbor_item head, 
 			return false;
 		if (!more)
 			return true;
-		if (k.type != CBOR_TEXT)
+		if (!is_text(c, k))
 			return bad(c, "Map keys must be text");
 		struct cbor_item item = cbor_next(&c->r);
+		if (c->err != NULL && list_too_large(c->a, m->n, cap))
+			return bad(c, "The request has too many elements");
 		void *v = map_push(c->a, s, m, &cap, k.s.p != NULL ? k.s : S(""));
 		if (is_null(item) ? c->err != NULL : !value_in(c, s->item->shape, item, v))
 			return is_null(item) ? bad(c, "Null value found in a map") : false;
@@ -171,7 +178,7 @@ static bool document_in(struct cin *c, struct cbor_item i, struct json **out)
 
 static bool string_in(struct cin *c, struct cbor_item i, enum cbor_type wanted, struct str *out)
 {
-	if (i.type != wanted)
+	if (wanted == CBOR_TEXT ? !is_text(c, i) : i.type != wanted)
 		return bad(c, wanted == CBOR_TEXT ? "Expected a string" : "Expected a byte string");
 	*out = i.s.p != NULL ? i.s : S("");
 	return true;
@@ -233,6 +240,16 @@ static void time_out(struct buf *b, int64_t ms)
 		cbor_f64(b, (double)ms / 1000.0);
 }
 
+/* CBOR's text must be UTF-8, and a reader refuses all of a record in which it is not. Handlers see to it that strings are;
+ * should one slip through, the record must not be lost for it. */
+static void text_out(struct buf *b, struct str s)
+{
+	if (LIKELY(utf8_valid(s)))
+		cbor_text(b, s);
+	else
+		cbor_bytes(b, s);
+}
+
 static void list_out(struct buf *b, const struct shape *s, const struct list *l)
 {
 	size_t size = value_size(s->item->shape);
@@ -247,7 +264,7 @@ static void map_out(struct buf *b, const struct shape *s, const struct map_of *m
 	ASSERT(m->n == 0 || m->v != NULL);
 	cbor_map(b, m->n);
 	for (uint32_t i = 0; i < m->n; i++) {
-		cbor_text(b, map_key_at(s, m, i));
+		text_out(b, map_key_at(s, m, i));
 		cbor_encode(b, s->item->shape, map_value_at(s, m, i));
 	}
 }
@@ -299,7 +316,7 @@ void cbor_encode(struct buf *b, const struct shape *s, const void *v)
 	case SHAPE_LIST: list_out(b, s, v); break;
 	case SHAPE_MAP: map_out(b, s, v); break;
 	case SHAPE_STRING:
-	case SHAPE_BIG: cbor_text(b, *(const struct str *)v); break;
+	case SHAPE_BIG: text_out(b, *(const struct str *)v); break;
 	case SHAPE_BLOB: cbor_bytes(b, *(const struct str *)v); break;
 	case SHAPE_BOOL: cbor_bool(b, ((const struct opt_bool *)v)->v); break;
 	case SHAPE_INT: cbor_int(b, ((const struct opt_i64 *)v)->v); break;

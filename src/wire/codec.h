@@ -10,7 +10,7 @@
 
 enum {
 	WIRE_DEPTH_MAX = 64,          /* nested typed values */
-	WIRE_MEMBERS_MAX = 1000000,   /* values in one request */
+	WIRE_MEMORY_MAX = 128 << 20,  /* bytes that a request may come to while lists and maps of it still grow */
 	WIRE_STATUS_DEFAULT = 200
 };
 
@@ -43,6 +43,14 @@ const struct member *error_message_member(const struct shape *s);
 void *list_push(struct arena *a, struct list *l, uint32_t *cap, size_t size);
 /* As list_push for a map entry: sets the key, gives the value pointer. */
 void *map_push(struct arena *a, const struct shape *s, struct map_of *m, uint32_t *cap, struct str key);
+
+/* Before a push: has a request become so large that a list or map with no room left may not grow? Three bytes on the wire
+ * ("{},") can be a structure of hundreds, so the bound on the body does not bound the memory. Costs nothing while there is
+ * room. */
+static inline bool list_too_large(const struct arena *a, uint32_t n, uint32_t cap)
+{
+	return UNLIKELY(n == cap) && UNLIKELY(arena_used(a) > WIRE_MEMORY_MAX);
+}
 
 static inline const void *list_at(const struct list *l, size_t size, uint32_t i)
 {

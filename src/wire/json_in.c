@@ -448,6 +448,8 @@ static bool list(struct jin *j, const struct shape *s, struct list *l)
 			return true;
 		if (peek(j) == 'n')
 			return bad_type(j, S("Null element found in a list"));
+		if (list_too_large(j->a, l->n, cap))
+			return bad_type(j, S("The request has too many elements"));
 		if (!value(j, s->item, list_push(j->a, l, &cap, size)))
 			return false;
 	}
@@ -482,6 +484,8 @@ static bool map(struct jin *j, const struct shape *s, struct map_of *m)
 			return false;
 		if (peek(j) == 'n')
 			return bad_type(j, S("Null value found in a map"));
+		if (list_too_large(j->a, m->n, cap))
+			return bad_type(j, S("The request has too many elements"));
 		if (!value(j, s->item, map_slot(j, s, m, &cap, name)))
 			return false;
 	}

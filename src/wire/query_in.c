@@ -135,7 +135,16 @@ static bool list(struct qin *q, const struct member *m, struct list *l)
 	bool ok = true;
 	for (size_t i = 0; i < n && ok; i++) {
 		enter_number(q, at[i]);
-		ok = value(q, s->item, list_push(q->a, l, &cap, value_size(s->item->shape)));
+		if (list_too_large(q->a, l->n, cap)) {
+			ok = wire_fail(q->err, "MalformedInput", 400, S("The request has too many elements"));
+			break;
+		}
+		void *v = list_push(q->a, l, &cap, value_size(s->item->shape));
+		ok = value(q, s->item, v);
+		/* "List.member.1.x=" and "List.member.01=" give a list of scalars nothing at "List.member.1": like any unknown pair
+		 * it is passed over, for handlers count on the elements being there. */
+		if (!value_present(s->item->shape, v))
+			l->n--;
 		q->prefix.n = base;
 	}
 	q->prefix.n = was;
@@ -150,9 +159,16 @@ static bool map_entry(struct qin *q, const struct shape *s, struct map_of *m, ui
 	q->prefix.n = was;
 	if (key == NULL)
 		return true;
+	if (!utf8_valid(key->value))
+		return wire_fail(q->err, "MalformedInput", 400, arena_printf(q->a, "The value of %.*s is not UTF-8", STR_ARG(key->name)));
+	if (list_too_large(q->a, m->n, *cap))
+		return wire_fail(q->err, "MalformedInput", 400, S("The request has too many elements"));
 	void *v = map_push(q->a, s, m, cap, key->value.p != NULL ? key->value : S(""));
 	enter(q, str_c(s->item->wire_name), false);
 	bool ok = value(q, s->item, v);
+	if (ok && !value_present(s->item->shape, v))
+		ok = wire_fail(q->err, "MissingParameter", 400,
+		               arena_printf(q->a, "The request must contain the parameter %.*s.", STR_ARG(buf_view(&q->prefix))));
 	q->prefix.n = was;
 	return ok;
 }
@@ -186,8 +202,9 @@ static bool scalar(struct qin *q, const struct member *m, void *v)
 		return true;
 	if (scalar_from_text(q->a, m->shape, member_time_format(m, TIME_ISO8601), text, v))
 		return true;
-	return wire_fail(q->err, "MalformedInput", 400,
-	                 arena_printf(q->a, "Invalid value for %.*s: %.*s", STR_ARG(p->name), STR_ARG(text)));
+	return wire_fail(q->err, "MalformedInput", 400, utf8_valid(text)
+		? arena_printf(q->a, "Invalid value for %.*s: %.*s", STR_ARG(p->name), STR_ARG(text))
+		: arena_printf(q->a, "The value of %.*s is not UTF-8", STR_ARG(p->name)));
 }
 
 static bool value(struct qin *q, const struct member *m, void *v)

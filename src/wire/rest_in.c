@@ -18,6 +18,13 @@ static bool bad_value(struct rin *x, const struct member *m)
 	return wire_fail(x->err, code, 400, arena_printf(x->a, "Invalid value for %s", m->wire_name));
 }
 
+/* The name of a query parameter that is taken as a map's key. */
+static bool bad_name(struct rin *x)
+{
+	const char *code = x->op->model->s3_signer ? "InvalidArgument" : "SerializationException";
+	return wire_fail(x->err, code, 400, S("The name of a query parameter is not UTF-8"));
+}
+
 static bool scalar(struct rin *x, const struct member *m, int fmt, struct str text, void *v)
 {
 	return scalar_from_text(x->a, m->shape, fmt, text.p != NULL ? text : S(""), v) || bad_value(x, m);
@@ -78,6 +85,8 @@ static bool query_map(struct rin *x, const struct shape *s, struct map_of *m)
 		for (uint32_t k = 0; k < m->n && v == NULL; k++)
 			if (str_eq(map_key_at(s, m, k), p->name))
 				v = (char *)m->v + (size_t)k * s->size + s->value_offset;
+		if (v == NULL && !utf8_valid(p->name))
+			return bad_name(x);
 		if (v == NULL)
 			v = map_push(x->a, s, m, &cap, p->name);
 		const struct member *item = s->item;
@@ -132,17 +141,22 @@ static struct str header_item(struct arena *a, struct str *rest, bool http_date)
 	return str_of(text, (size_t)(o - text));
 }
 
-static bool header_list(struct rin *x, const struct member *m, struct str value, struct list *l)
+/* A list may come in one header or in several of one name (RFC 9110, 5.2); the SDK for Go sends a header an element. */
+static bool header_list(struct rin *x, const struct member *m, struct list *l)
 {
 	const struct shape *s = m->shape;
 	ASSERT(s->type == SHAPE_LIST);
 	int fmt = member_time_format(s->item, TIME_RFC822);
 	uint32_t cap = 0;
 	l->set = true;
-	for (struct str rest = str_trim(value); rest.n > 0;) {
-		struct str item = header_item(x->a, &rest, s->item->shape->type == SHAPE_TIME && fmt == TIME_RFC822);
-		if (!scalar(x, s->item, fmt, item, list_push(x->a, l, &cap, value_size(s->item->shape))))
-			return false;
+	for (size_t i = 0; i < x->r->n_headers; i++) {
+		if (!str_eq_nocase(x->r->headers[i].name, str_c(m->wire_name)))
+			continue;
+		for (struct str rest = str_trim(x->r->headers[i].value); rest.n > 0;) {
+			struct str item = header_item(x->a, &rest, s->item->shape->type == SHAPE_TIME && fmt == TIME_RFC822);
+			if (!scalar(x, s->item, fmt, item, list_push(x->a, l, &cap, value_size(s->item->shape))))
+				return false;
+		}
 	}
 	return true;
 }
@@ -154,7 +168,7 @@ static bool header_in(struct rin *x, const struct member *m, void *v)
 		return true;
 	void *field = member_put(x->a, m, v);
 	if (m->shape->type == SHAPE_LIST)
-		return header_list(x, m, value, field);
+		return header_list(x, m, field);
 	if (m->json_value) {
 		struct str json = base64_decode(x->a, value);
 		*(struct str *)field = json;

@@ -92,8 +92,9 @@ bool scalar_from_text(struct arena *a, const struct shape *s, int fmt, struct st
 	struct opt_time *t = v;
 	switch (s->type) {
 	case SHAPE_STRING:
+		/* Percent-escapes and header bytes can spell anything; every answer and record that shows the text is UTF-8. */
 		*(struct str *)v = text;
-		return true;
+		return utf8_valid(text);
 	case SHAPE_BIG: {
 		double ignored;
 		*(struct str *)v = text;

@@ -33,17 +33,24 @@ static bool attributes_in(struct xin *x, const struct shape *s, const struct xml
 
 static bool list_item(struct xin *x, const struct shape *s, const struct xml *e, struct list *l, uint32_t *cap)
 {
-	return value_in(x, s->item, e, list_push(x->a, l, cap, value_size(s->item->shape)));
+	if (list_too_large(x->a, l->n, *cap))
+		return malformed(x);
+	void *v = list_push(x->a, l, cap, value_size(s->item->shape));
+	if (!value_in(x, s->item, e, v))
+		return false;
+	if (!value_present(s->item->shape, v))
+		l->n--; /* an empty element of a list of numbers: handlers count on the elements being there */
+	return true;
 }
 
 static bool map_entry(struct xin *x, const struct shape *s, const struct xml *e, struct map_of *m, uint32_t *cap)
 {
 	struct str key = xml_child_text(e, str_c(s->key->wire_name));
 	const struct xml *v = xml_child(e, str_c(s->item->wire_name));
-	if (key.p == NULL)
+	if (key.p == NULL || v == NULL || list_too_large(x->a, m->n, *cap))
 		return malformed(x);
 	void *slot = map_push(x->a, s, m, cap, key);
-	return v == NULL || value_in(x, s->item, v, slot);
+	return value_in(x, s->item, v, slot) && (value_present(s->item->shape, slot) || malformed(x));
 }
 
 /* All siblings from `e` on that belong to a flattened list or map. */

@@ -21,6 +21,7 @@ static void form(struct arena *a, const uint8_t *data, struct str text)
 	struct wire_response w;
 	(void)wire_validate(a, op, in, r.protocol, &err);
 	ASSERT(typed_from_json(a, op->input, typed_to_json(a, op->input, in), true, NULL) != NULL);
+	ASSERT(typed_from_cbor(a, op->input, typed_to_cbor(a, op->input, in)) != NULL);
 	const struct model_op echo = {.name = op->name, .model = m, .output = op->input, .result_wrapper = "R"};
 	wire_encode(a, &echo, in, r.protocol, S("id"), &w);
 }
@@ -42,8 +43,10 @@ static void rest(struct arena *a, const uint8_t *data, struct str text)
 	const struct model_op *op = wire_match_rest(m, &r);
 	struct body body = {.bytes = S("")};
 	r.stream = &body;
-	if (op != NULL)
-		ASSERT(wire_decode(a, op, &r, &err) != NULL || err.code.n > 0);
+	void *in = op != NULL ? wire_decode(a, op, &r, &err) : NULL;
+	ASSERT(op == NULL || in != NULL || err.code.n > 0);
+	if (in != NULL && op->input != NULL)
+		ASSERT(typed_from_cbor(a, op->input, typed_to_cbor(a, op->input, in)) != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

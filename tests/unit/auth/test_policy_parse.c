@@ -28,6 +28,20 @@ static void test_accepted(void **state)
 	parse(DOCUMENT("{'Effect':'Allow','Action':'*','Resource':'arn:aws:s3:::${aws:username}'}"), POLICY_IDENTITY);
 }
 
+/* JSON lets a key come twice; a policy with two of anything has no one meaning, and once wrote behind its conditions. */
+static void test_keys_that_come_twice(void **state)
+{
+	(void)state;
+	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'*','Resource':'*','Condition':{'StringEquals':{'a:b':'1','a:c':'1'}},"
+		"'Condition':{'StringEquals':{'a:d':'1','a:e':'1'}}}"), "Syntax errors in policy.");
+	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Action':'*','Resource':'*','Condition':{},'Condition':{}}"), "Syntax errors in policy.");
+	refuses(POLICY_IDENTITY, DOCUMENT("{'Effect':'Allow','Effect':'Deny','Action':'*','Resource':'*'}"), "Syntax errors in policy.");
+	refuses(POLICY_IDENTITY, DOCUMENT("{'Sid':'a','Sid':'b','Effect':'Allow','Action':'*','Resource':'*'}"), "Syntax errors in policy.");
+	refuses(POLICY_IDENTITY, "{'Statement':" OK ",'Statement':" OK "}", "Syntax errors in policy.");
+	refuses(POLICY_RESOURCE, DOCUMENT("{'Effect':'Allow','Principal':{'AWS':'*','AWS':'111122223333'},'Action':'*','Resource':'*'}"),
+		"Syntax errors in policy.");
+}
+
 static void test_identity_faults(void **state)
 {
 	(void)state;
@@ -75,6 +89,6 @@ static void test_trust_faults(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {T(test_accepted), T(test_identity_faults), T(test_trust_faults)};
+	const struct CMUnitTest tests[] = {T(test_accepted), T(test_keys_that_come_twice), T(test_identity_faults), T(test_trust_faults)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

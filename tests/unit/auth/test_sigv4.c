@@ -192,6 +192,22 @@ static void test_body_is_signed(void **state)
 		"The Canonical String for this request should have been");
 }
 
+/* A word that declares nothing in the place of the hash must not make any body good: here it is added to a request that
+ * signed an empty one, by someone without the secret. Message of S3, "Error responses". */
+static void test_declared_hash_must_be_one(void **state)
+{
+	(void)state;
+	struct param h[4];
+	struct sig_request r = signed_call(h, S("20130524T000000Z"), S(""));
+	h[3] = (struct param){S("x-amz-content-sha256"), S("nothing"), true};
+	r.n_headers = 4;
+	refused(&r, STR_NONE, friday_2013, 400, "InvalidArgument", "or a valid sha256 value");
+	h[3].value = S("UNSIGNED-PAYLOAD");
+	refused(&r, STR_NONE, friday_2013, 403, "SignatureDoesNotMatch", "");
+	h[3].value = S("");
+	verifies(&r, S(EMPTY), friday_2013);
+}
+
 /* "Troubleshoot signed requests for AWS APIs" (IAM User Guide): expired and not yet current. */
 static void test_clock_skew(void **state)
 {
@@ -384,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_s3_get_object), T(test_s3_put_object_with_escaped_path), T(test_s3_query_parameters), T(test_s3_presigned),
 		T(test_s3_presigned_with_faults), T(test_s3_refuses_unsigned_amz_headers), T(test_s3_clock_skew), T(test_body_is_signed),
+		T(test_declared_hash_must_be_one),
 		T(test_clock_skew), T(test_malformed_authorization), T(test_no_signature), T(test_date_header), T(test_chunks),
 		T(test_trailer), T(test_v2_header), T(test_v2_query), T(test_post_form),
 	};

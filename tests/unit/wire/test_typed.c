@@ -363,6 +363,90 @@ static void lambda_invoke(void **state)
 	assert_str(w.body, "{}");
 }
 
+/* What is not UTF-8 stands in no text of an answer, so no request may bring it in; a record that holds it all the same can
+ * be read again, as text or as the key of a map. */
+static void not_utf8(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_QUERY,
+	                         .body = S("QueueUrl=u&MessageBody=a%ffb")};
+	assert_null(wire_decode(a, &sqs_op_SendMessage, &r, &err));
+	assert_str(err.code, "MalformedInput");
+	assert_true(utf8_valid(err.message));
+	r.body = S("QueueName=q&Attribute.1.Name=%c3%28&Attribute.1.Value=1");
+	assert_null(wire_decode(a, &sqs_op_CreateQueue, &r, &err));
+	r.body = S("QueueUrl=u&MessageBody=a%c3%a9b");
+	assert_non_null(wire_decode(a, &sqs_op_SendMessage, &r, &err));
+	struct param h = {S("x-amz-meta-a"), S("\xff"), true};
+	r = (struct wire_request){.method = S("PUT"), .raw_path = S("/b/k"), .protocol = PROTO_REST_XML, .headers = &h, .n_headers = 1};
+	assert_null(wire_decode(a, &s3_op_PutObject, &r, &err));
+	assert_str(err.code, "InvalidArgument");
+
+	struct sqs_SendMessageRequest m = {.QueueUrl = S("u"), .MessageBody = S("a\xff")};
+	struct sqs_SendMessageRequest *back = typed_from_cbor(a, &sqs_shape_SendMessageRequest, typed_to_cbor(a, &sqs_shape_SendMessageRequest, &m));
+	assert_non_null(back);
+	assert_str(back->MessageBody, "a\xff");
+	struct sqs_TagMap_entry tag = {S("k\xff"), S("v\xff")};
+	struct sqs_TagQueueRequest t = {.QueueUrl = S("u"), .Tags = {&tag, 1, true}};
+	struct sqs_TagQueueRequest *tags = typed_from_cbor(a, &sqs_shape_TagQueueRequest, typed_to_cbor(a, &sqs_shape_TagQueueRequest, &t));
+	assert_non_null(tags);
+	assert_str(LIST_AT(tags->Tags, struct sqs_TagMap_entry, 0)->key, "k\xff");
+	/* but not what a client sends */
+	struct wire_request c = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_CBOR, .body = typed_to_cbor(a, &sqs_shape_SendMessageRequest, &m)};
+	assert_null(wire_decode(a, &sqs_op_SendMessage, &c, &err));
+}
+
+/* An element of a list is there or is no element: handlers look at no absent ones. */
+static void no_absent_elements(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_QUERY, .body = S("QueueUrl=u"
+		"&AttributeName.1.x=a&AttributeName.2=All&AttributeName.03=b")};
+	struct sqs_GetQueueAttributesRequest *in = wire_decode(a, &sqs_op_GetQueueAttributes, &r, &err);
+	assert_non_null(in);
+	assert_int_equal(in->AttributeNames.n, 1);
+	assert_str(*LIST_AT(in->AttributeNames, struct str, 0), "All");
+	r.body = S("QueueUrl=u&Tag.1.Key=k");
+	assert_null(wire_decode(a, &sqs_op_TagQueue, &r, &err));
+	assert_str(err.code, "MissingParameter");
+}
+
+/* A body of 15 MiB must not become gigabytes. */
+static void small_elements(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct arena *own = arena_new(0);
+	struct buf b;
+	buf_init(&b, own, 0);
+	buf_lit(&b, "{\"Namespace\":\"x\",\"MetricData\":[{}");
+	for (int i = 0; i < 5000000; i++)
+		buf_lit(&b, ",{}");
+	buf_lit(&b, "]}");
+	struct arena *work = arena_new(0);
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_JSON_1_0, .body = buf_view(&b)};
+	assert_null(wire_decode(work, &cloudwatch_op_PutMetricData, &r, &err));
+	assert_str(err.code, "SerializationException");
+	assert_true(arena_used(work) < 512 << 20);
+	arena_free(work);
+	arena_free(own);
+}
+
+/* Source: RFC 9110, 5.2; the serializers of the SDK for Go v2 add a header for each element. */
+static void list_in_several_headers(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct param h[] = {{S("X-Amz-Object-Attributes"), S("ETag"), true}, {S("x-amz-object-attributes"), S("ObjectSize, StorageClass"), true}};
+	struct wire_request r = {.method = S("GET"), .raw_path = S("/b/k"), .protocol = PROTO_REST_XML, .headers = h, .n_headers = 2};
+	struct s3_GetObjectAttributesRequest *in = wire_decode(a, &s3_op_GetObjectAttributes, &r, &err);
+	assert_non_null(in);
+	assert_int_equal(in->ObjectAttributes.n, 3);
+	assert_str(*LIST_AT(in->ObjectAttributes, struct str, 2), "StorageClass");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,7 +455,8 @@ int main(void)
 		cmocka_unit_test(deep_json),
 		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
 		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
-		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke),
+		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke), cmocka_unit_test(not_utf8), cmocka_unit_test(list_in_several_headers),
+		cmocka_unit_test(no_absent_elements), cmocka_unit_test(small_elements),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

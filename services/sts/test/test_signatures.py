@@ -1,0 +1,43 @@
+"""What a signature covers, sent by clients without the secret. Follows "Create a signed AWS API request" (IAM User Guide):
+the hash of the body is part of what is signed, in presigned URLs too."""
+import http.client
+import urllib.parse
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def send(server, method, target, body=b"", headers=None):
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=20)
+    connection.request(method, target, body, headers or {})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode(errors="replace")
+
+
+def test_a_presigned_call_takes_no_other_body(tsubo, client):
+    url = urllib.parse.urlsplit(client("sts").generate_presigned_url("get_caller_identity", HttpMethod="GET"))
+    target = url.path + "?" + url.query
+    assert send(tsubo, "GET", target)[0] == 200
+    status, text = send(tsubo, "GET", target, b"Action=GetSessionToken&Version=2011-06-15", FORM)
+    assert status == 403 and "SignatureDoesNotMatch" in text
+
+
+def test_a_word_that_declares_no_hash_covers_no_body(tsubo):
+    request = AWSRequest("POST", f"http://localhost:{tsubo.port}/", data=b"", headers=FORM)
+    SigV4Auth(Credentials("test", "test"), "sts", "us-east-1").add_auth(request)
+    headers = {**dict(request.prepare().headers), "x-amz-content-sha256": "x"}
+    headers.pop("Content-Length", None)
+    status, text = send(tsubo, "POST", "/", b"Action=GetCallerIdentity&Version=2011-06-15", headers)
+    assert status == 400 and "InvalidArgument" in text
+
+
+def test_s3_needs_the_hash_declared(tsubo, client):
+    client("s3").create_bucket(Bucket="declared")
+    request = AWSRequest("PUT", f"http://localhost:{tsubo.port}/declared/k", data=b"hello")
+    SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(request)
+    headers = {k: v for k, v in request.prepare().headers.items() if k.lower() not in ("x-amz-content-sha256", "content-length")}
+    status, text = send(tsubo, "PUT", "/declared/k", b"hello", headers)
+    assert status == 400 and "Missing required header for this request: x-amz-content-sha256" in text
