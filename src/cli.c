@@ -383,7 +383,8 @@ static bool wait_for_new(const struct cli_options *o)
 		usleep(POLL_MS * 1000);
 		int status = 0;
 		struct str body = ask(a, o, "GET", "/_tsubo/status", &status);
-		up = str_present(body) && status == 200 && json_get_i64(json_parse(a, body, NULL), "uptime_ms", INT64_MAX) <= os.monotonic_us() / 1000 - asked_ms;
+		int64_t uptime_ms = json_get_i64(json_parse(a, body, NULL), "uptime_ms", INT64_MAX);
+		up = str_present(body) && status == 200 && uptime_ms <= os.monotonic_us() / 1000 - asked_ms;
 	}
 	arena_free(a);
 	return up;
