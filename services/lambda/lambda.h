@@ -182,6 +182,8 @@ OPERATION(update_url);
 OPERATION(delete_url);
 OPERATION(list_urls);
 
+/* The function's URLs, of all its aliases. */
+void urls_forget(struct call *c, struct str name);
 bool url_claims(const struct wire_request *r);
 void url_serve(struct call *c);
 
