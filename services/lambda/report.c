@@ -53,8 +53,8 @@ static void line(struct instance *i, const char *fmt, ...)
 static bool in_json(const struct instance *i) { return str_eq(i->plan->config->LoggingConfig->LogFormat, S("JSON")); }
 
 /* At a system log level of WARN only what went wrong is told. */
-static void json_event(struct instance *i, const char *type, struct json *(*fill)(struct arena *a, struct instance *i, const void *arg), const void *arg,
-                       bool wrong)
+typedef struct json *record_of(struct arena *a, struct instance *i, const void *arg);
+static void json_event(struct instance *i, const char *type, record_of *fill, const void *arg, bool wrong)
 {
 	if (str_eq(i->plan->config->LoggingConfig->SystemLogLevel, S("WARN")) && !wrong)
 		return;
