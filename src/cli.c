@@ -4,17 +4,25 @@
 #include "cli.h"
 
 #include "base/json.h"
+#include "os/os.h"
+#include "store/store.h"
+#include "svc/clock.h"
 #include "svc/service.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { WAIT_MS = 15000, POLL_MS = 10 };
 
 static const char help[] =
 "tsubo: the AWS cloud on one machine\n"
@@ -23,11 +31,11 @@ static const char help[] =
 "\n"
 "  up        run the server (stop it with Ctrl-C or `tsubo stop`)\n"
 "  status    what a running server says of itself, as JSON\n"
-"  clock     show the service clock, or turn it: tsubo clock +30s (ms s m h d w)\n"
+"  clock     show the service clock, or turn it: tsubo clock +30s, clock -1h (ms s m h d w)\n"
 "  env       print the variables that point AWS clients here: eval \"$(tsubo env)\"\n"
 "  ca        print the certificate of the local authority, for clients that use https\n"
-"  reset     forget everything; a running server starts anew\n"
-"  stop      stop a running server\n"
+"  reset     forget everything; a running server starts anew, and has when this ends\n"
+"  stop      stop a running server, which has ended when this does\n"
 "  coverage  print every operation and resource type that is there, as JSON\n"
 "  version   print the version\n"
 "\n"
@@ -82,8 +90,8 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0},
 };
 
-/* CLI_UP: go on; anything else ends the parsing with it. */
-static enum cli_command take_option(int opt, struct cli_options *o)
+/* CLI_UP: go on; anything else ends the parsing with it. given: the word that the option came in. */
+static enum cli_command take_option(int opt, struct cli_options *o, const char *given)
 {
 	int64_t port;
 	switch (opt) {
@@ -107,8 +115,32 @@ static enum cli_command take_option(int opt, struct cli_options *o)
 		return to_level(optarg, &o->log_level) ? CLI_UP : usage("--log-level takes debug, info, warn or error, not ", optarg);
 	case OPT_VERSION: return CLI_VERSION;
 	case 'h': return CLI_HELP;
-	default: return usage("wrong option", "");
+	default: return usage("not an option, or its value is missing: ", given);
 	}
+}
+
+/* A span like "-5s" must not be taken for options: out of argv before they are read. */
+static void take_negative_span(int *argc, char **argv, struct cli_options *o)
+{
+	for (int i = 1; i + 1 < *argc; i++) {
+		const char *next = argv[i + 1];
+		if (strcmp(argv[i], "clock") != 0 || next[0] != '-' || next[1] < '0' || next[1] > '9')
+			continue;
+		o->span = next;
+		memmove(argv + i + 1, argv + i + 2, (size_t)(*argc - i - 1) * sizeof *argv);
+		--*argc;
+		return;
+	}
+}
+
+static enum cli_command check_host(struct cli_options *o)
+{
+	unsigned char address[16];
+	if (strcmp(o->host, "localhost") == 0)
+		o->host = "127.0.0.1";
+	if (inet_pton(AF_INET, o->host, address) != 1 && inet_pton(AF_INET6, o->host, address) != 1)
+		return usage("--host takes an address like 127.0.0.1 or 0.0.0.0, not ", o->host);
+	return CLI_UP;
 }
 
 /* Beside the binary: <dir of the binary>/runtimes. */
@@ -130,10 +162,14 @@ enum cli_command cli_parse(int argc, char **argv, struct cli_options *o)
 	*o = (struct cli_options){.host = "127.0.0.1", .data_dir = ".tsubo", .port = 4566, .region = "us-east-1", .tls = true,
 		.base_name = "localhost", .log_level = LOG_INFO, .log_json = isatty(STDERR_FILENO) == 0};
 	o->runtime_dir = default_runtimes();
-	opterr = 1;
-	int opt;
-	while ((opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		enum cli_command end = take_option(opt, o);
+	take_negative_span(&argc, argv, o);
+	opterr = 0;
+	for (;;) {
+		int at = optind, opt = getopt_long(argc, argv, "h", long_options, NULL);
+		if (opt == -1)
+			break;
+		/* words that are no options are moved behind; the option's own is the last one read */
+		enum cli_command end = take_option(opt, o, argv[optind > at ? optind - 1 : at]);
 		if (end != CLI_UP)
 			return end;
 	}
@@ -146,11 +182,14 @@ enum cli_command cli_parse(int argc, char **argv, struct cli_options *o)
 			command = commands[i].command;
 	if (command == CLI_USAGE)
 		return usage("no such command: ", name);
-	if (command == CLI_CLOCK && optind < argc)
+	if (command == CLI_CLOCK && optind < argc && o->span == NULL)
 		o->span = argv[optind++];
 	if (optind < argc)
 		return usage("too many arguments: ", argv[optind]);
-	return command;
+	int64_t ms;
+	if (o->span != NULL && !clock_parse_span(str_c(o->span), &ms))
+		return usage("a time span is like +30s, +5m, -2h, +1d, not ", o->span);
+	return command == CLI_UP ? check_host(o) : command;
 }
 
 /* ---- asking a server ---- */
@@ -229,11 +268,7 @@ static int ask_and_print(const struct cli_options *o, const char *method, const 
 static int turn_clock(const struct cli_options *o)
 {
 	char path[128];
-	for (const char *p = o->span; *p != '\0'; p++)
-		if (strchr("+-0123456789abcdefghijklmnopqrstuvwxyz", *p) == NULL || p - o->span > 60) {
-			fprintf(stderr, "tsubo: a time span is like +30s, +5m, +2h, +1d\n");
-			return 2;
-		}
+	ASSERT(strlen(o->span) <= 65); /* cli_parse has read it */
 	snprintf(path, sizeof path, "/_tsubo/clock?turn=%s%s", o->span[0] == '+' ? "%2B" : "", o->span[0] == '+' ? o->span + 1 : o->span);
 	return ask_and_print(o, "POST", path);
 }
@@ -277,10 +312,45 @@ static int print_coverage(void)
 	return 0;
 }
 
+/* Wait for a process of this machine to end; one that runs elsewhere is not waited for. false: it has not, in 15 s. */
+static bool wait_for_end(int64_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	if (fd < 0)
+		return true;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int n = poll(&p, 1, WAIT_MS);
+	close(fd);
+	return n > 0;
+}
+
+static int stop(const struct cli_options *o)
+{
+	struct arena *a = arena_new(0);
+	int status = 0;
+	struct str body = ask(a, o, "POST", "/_tsubo/stop", &status);
+	int code = 0;
+	if (!str_present(body)) {
+		code = no_server(o);
+	} else if (status != 200 || !wait_for_end(json_get_i64(json_parse(a, body, NULL), "pid", 0))) {
+		fprintf(stderr, "tsubo: the server on port %d does not stop\n", o->port);
+		code = 1;
+	}
+	arena_free(a);
+	return code;
+}
+
 bool cli_wipe(const char *data_dir)
 {
 	/* only what is ours, by name: a wrong --data must not cost anything else */
 	static const char *const ours[] = {"db", "wal", "blobs", "lambda", "FORMAT", "LOCK"};
+	char *why = NULL;
+	int lock = store_lock_dir(data_dir, &why);
+	if (lock < 0) {
+		fprintf(stderr, "tsubo: %s\n", why != NULL ? why : data_dir);
+		free(why);
+		return false;
+	}
 	for (size_t i = 0; i < COUNT_OF(ours); i++) {
 		char path[4096];
 		snprintf(path, sizeof path, "%s/%s", data_dir, ours[i]);
@@ -295,10 +365,29 @@ bool cli_wipe(const char *data_dir)
 		int status = 0;
 		if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0) {
 			fprintf(stderr, "tsubo: cannot remove %s\n", path);
+			close(lock);
 			return false;
 		}
 	}
+	close(lock);
 	return true;
+}
+
+/* After a reset was taken: until the server, begun anew, answers. */
+static bool wait_for_new(const struct cli_options *o)
+{
+	struct arena *a = arena_new(0);
+	bool up = false;
+	int64_t asked_ms = os.monotonic_us() / 1000;
+	for (int i = 0; i < WAIT_MS / POLL_MS && !up; i++) {
+		usleep(POLL_MS * 1000);
+		int status = 0;
+		struct str body = ask(a, o, "GET", "/_tsubo/status", &status);
+		int64_t uptime_ms = json_get_i64(json_parse(a, body, NULL), "uptime_ms", INT64_MAX);
+		up = str_present(body) && status == 200 && uptime_ms <= os.monotonic_us() / 1000 - asked_ms;
+	}
+	arena_free(a);
+	return up;
 }
 
 static int reset(const struct cli_options *o)
@@ -308,8 +397,12 @@ static int reset(const struct cli_options *o)
 	struct str body = ask(a, o, "POST", "/_tsubo/reset", &status);
 	bool running = str_present(body);
 	arena_free(a);
-	if (running)
-		return status == 200 ? 0 : 1;
+	if (running && status == 200 && wait_for_new(o))
+		return 0;
+	if (running) {
+		fprintf(stderr, "tsubo: the server on port %d does not start anew\n", o->port);
+		return 1;
+	}
 	char mark[4096];
 	snprintf(mark, sizeof mark, "%s/FORMAT", o->data_dir);
 	if (access(mark, F_OK) != 0) {
@@ -327,7 +420,7 @@ int cli_run(enum cli_command command, const struct cli_options *o)
 	case CLI_ENV: return print_env(o);
 	case CLI_CA: return ask_and_print(o, "GET", "/_tsubo/ca");
 	case CLI_RESET: return reset(o);
-	case CLI_STOP: return ask_and_print(o, "POST", "/_tsubo/stop");
+	case CLI_STOP: return stop(o);
 	case CLI_COVERAGE: return print_coverage();
 	case CLI_VERSION: puts("tsubo " TSUBO_VERSION); return 0;
 	case CLI_HELP: fputs(help, stdout); return 0;

@@ -1,8 +1,8 @@
 /* Code on disk: zips by their SHA-256, and what is unpacked from them.
  *
  * Below <data>/lambda: zip/<sha256>.zip, written and synced before a record names it; dir/<name>/, unpacked, which can
- * always be made again from the zips. A directory appears under its name only when it is whole and synced. Zips stay
- * when functions go: the same code comes again, and versions share it. */
+ * always be made again from the zips. A directory appears under its name only when it is whole and synced. The same
+ * code is there once, however many functions and versions have it; sweep.c removes what none has any more. */
 #include "lambda.h"
 
 #include "os/os.h"
@@ -55,7 +55,7 @@ static bool zip_write(struct str zip, const char *sha)
 {
 	char path[PATH_ROOM], temporary[PATH_ROOM], tail[40];
 	path_of(path, "zip", sha, ".zip");
-	if (access(path, R_OK) == 0)
+	if (code_use(path))
 		return true;
 	snprintf(tail, sizeof tail, ".%llx", (unsigned long long)random_u64());
 	path_of(temporary, "zip", sha, tail);
@@ -99,8 +99,7 @@ static char *file_read(const char *path, size_t *n)
 	return NULL;
 }
 
-/* The name of a directory: the zip's, or one made from all of them. */
-static void dir_name(const struct str *zips, size_t n, char out[65])
+void code_dir_name(const struct str *zips, size_t n, char out[65])
 {
 	ASSERT(n > 0 && zips[0].n == 64);
 	if (n == 1) {
@@ -118,7 +117,7 @@ static void dir_name(const struct str *zips, size_t n, char out[65])
 char *code_dir(const struct str *zips, size_t n)
 {
 	char name[65], path[PATH_ROOM];
-	dir_name(zips, n, name);
+	code_dir_name(zips, n, name);
 	path_of(path, "dir", name, "");
 	char *real = realpath(path, NULL);
 	if (real != NULL)
@@ -137,7 +136,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static void remove_tree(const char *path) { (void)nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS); }
+void code_remove_tree(const char *path) { (void)nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS); }
 
 /* Move a finished directory to its place; another worker may have been quicker. */
 static bool settle(const char *temporary, const char *path)
@@ -148,16 +147,16 @@ static bool settle(const char *temporary, const char *path)
 		close(fd);
 	if (ok && (rename(temporary, path) == 0))
 		return true;
-	remove_tree(temporary);
+	code_remove_tree(temporary);
 	return ok && (errno == EEXIST || errno == ENOTEMPTY);
 }
 
 bool code_make_dir(const struct str *zips, size_t n, char *why, size_t why_n)
 {
 	char name[65], path[PATH_ROOM], temporary[PATH_ROOM], tail[40], zip[PATH_ROOM], sha[65];
-	dir_name(zips, n, name);
+	code_dir_name(zips, n, name);
 	path_of(path, "dir", name, "");
-	if (access(path, R_OK) == 0)
+	if (code_use(path))
 		return true;
 	snprintf(tail, sizeof tail, ".%llx", (unsigned long long)random_u64());
 	path_of(temporary, "dir", name, tail);
@@ -176,7 +175,7 @@ bool code_make_dir(const struct str *zips, size_t n, char *why, size_t why_n)
 		bool ok = bytes != NULL && zip_unpack(str_of(bytes, zip_n), temporary, why, why_n);
 		free(bytes);
 		if (!ok) {
-			remove_tree(temporary);
+			code_remove_tree(temporary);
 			return false;
 		}
 	}

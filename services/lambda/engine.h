@@ -151,7 +151,8 @@ void logs_flush_all(void);
 /* report.c */
 void report_init_start(struct instance *i);
 void report_start(struct instance *i);
-void report_end(struct instance *i, const char *status, bool error);
+/* status NULL: it answered. error_type: why it did not, "Runtime.ExitError"; NULL: none. */
+void report_end(struct instance *i, const char *status, const char *error_type, bool error);
 void report_throttle(const struct engine_call *k);
 void report_async(struct str account, struct str region, struct str function, const char *metric, double value, const char *unit);
 void report_concurrency(const struct engine_call *k, size_t function_running);

@@ -97,8 +97,6 @@ bool config_refuse(struct call *c, const struct refused_parts *r)
 		what = "PublishTo";
 	else if (str_present(r->CodeSigningConfigArn) && r->CodeSigningConfigArn.n > 0)
 		what = "CodeSigningConfigArn";
-	else if (r->LoggingConfig != NULL && str_eq(r->LoggingConfig->LogFormat, S("JSON")))
-		what = "LogFormat JSON";
 	else if (str_present(r->ImageUri))
 		what = "ImageUri (functions from container images)";
 	if (what != NULL)
@@ -150,6 +148,36 @@ static bool dead_letter_check(struct call *c, const struct lambda_DeadLetterConf
 
 /* ---- configuration ---- */
 
+/* Levels are of the JSON format only: "Log-level filtering" (developer guide). false: c has failed. */
+static bool logging_apply(struct call *c, struct lambda_FunctionConfiguration *k, const struct lambda_LoggingConfig *in)
+{
+	struct lambda_LoggingConfig *l = arena_new_of(c->arena, struct lambda_LoggingConfig);
+	ASSERT(k->LoggingConfig != NULL);
+	*l = *k->LoggingConfig;
+	if (str_present(in->LogFormat))
+		l->LogFormat = in->LogFormat;
+	if (str_present(in->LogGroup))
+		l->LogGroup = in->LogGroup;
+	bool json = str_eq(l->LogFormat, S("JSON"));
+	if (!json && (str_present(in->ApplicationLogLevel) || str_present(in->SystemLogLevel))) {
+		lambda_fail(c, &lambda_err_InvalidParameterValueException, "Log level is not supported when LogFormat is set to \"Text\". Remove log level "
+			"from your request or change the LogFormat to \"JSON\" and try again.");
+		return false;
+	}
+	const struct { struct str *to, from; } levels[] = {{&l->ApplicationLogLevel, in->ApplicationLogLevel},
+		{&l->SystemLogLevel, in->SystemLogLevel}};
+	for (size_t i = 0; i < COUNT_OF(levels); i++) {
+		if (!json)
+			*levels[i].to = STR_NONE;
+		else if (str_present(levels[i].from))
+			*levels[i].to = levels[i].from;
+		else if (!str_present(*levels[i].to))
+			*levels[i].to = S("INFO");
+	}
+	k->LoggingConfig = l;
+	return true;
+}
+
 /* Put what the request gives into the record's configuration. false: c has failed. */
 bool config_apply(struct call *c, struct lambda_FunctionRecord *f, const struct config_parts *p)
 {
@@ -186,20 +214,7 @@ bool config_apply(struct call *c, struct lambda_FunctionRecord *f, const struct 
 	}
 	if (p->EphemeralStorage != NULL)
 		k->EphemeralStorage = (struct lambda_EphemeralStorage *)p->EphemeralStorage;
-	if (p->LoggingConfig != NULL) {
-		struct lambda_LoggingConfig *l = arena_new_of(c->arena, struct lambda_LoggingConfig);
-		*l = k->LoggingConfig != NULL ? *k->LoggingConfig : (struct lambda_LoggingConfig){0};
-		if (str_present(p->LoggingConfig->LogFormat))
-			l->LogFormat = p->LoggingConfig->LogFormat;
-		if (str_present(p->LoggingConfig->LogGroup))
-			l->LogGroup = p->LoggingConfig->LogGroup;
-		if (str_present(p->LoggingConfig->ApplicationLogLevel))
-			l->ApplicationLogLevel = p->LoggingConfig->ApplicationLogLevel;
-		if (str_present(p->LoggingConfig->SystemLogLevel))
-			l->SystemLogLevel = p->LoggingConfig->SystemLogLevel;
-		k->LoggingConfig = l;
-	}
-	return true;
+	return p->LoggingConfig == NULL || logging_apply(c, k, p->LoggingConfig);
 }
 
 static void config_defaults(struct call *c, struct lambda_FunctionConfiguration *k)
@@ -265,7 +280,7 @@ static bool create_check(struct call *c, const struct lambda_CreateFunctionReque
 		return false;
 	const struct refused_parts refused = {in->VpcConfig, &in->FileSystemConfigs, in->ImageConfig, in->SnapStart,
 		in->CapacityProviderConfig, in->DurableConfig, in->TenancyConfig, in->PublishTo, in->CodeSigningConfigArn,
-		in->Code != NULL ? in->Code->ImageUri : STR_NONE, in->LoggingConfig};
+		in->Code != NULL ? in->Code->ImageUri : STR_NONE};
 	if (!config_refuse(c, &refused) || !architectures_check(c, &in->Architectures))
 		return false;
 	if (str_eq(in->PackageType, S("Image"))) {
@@ -415,7 +430,8 @@ static void forget_below(struct call *c, const char *table, struct str name)
 
 void function_forget(struct call *c, struct str name)
 {
-	static const char *const tables[] = {"fn", "meta", "alias", "policy", "eventconfig", "url"};
+	static const char *const tables[] = {"fn", "meta", "alias", "policy", "eventconfig"};
+	urls_forget(c, name);
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		forget_below(c, tables[i], name);
 }

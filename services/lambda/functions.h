@@ -26,7 +26,6 @@ struct refused_parts {
 	const struct lambda_DurableConfig *DurableConfig;
 	const struct lambda_TenancyConfig *TenancyConfig;
 	struct str PublishTo, CodeSigningConfigArn, ImageUri;
-	const struct lambda_LoggingConfig *LoggingConfig;
 };
 
 bool config_refuse(struct call *c, const struct refused_parts *r);

@@ -72,6 +72,14 @@ struct code_stored { bool parked; char sha_hex[65]; int64_t size; struct str sha
 bool code_store(struct call *c, const struct code_source *s, struct code_stored *out);
 /* The directory of unpacked code: one zip, or several laid over one another (layers). Heap text. */
 char *code_dir(const struct str *zips, size_t n);
+/* Its name there: the zip's, or one made from all of them. */
+void code_dir_name(const struct str *zips, size_t n, char out[65]);
+/* Is it there? Then it counts as new, and is not swept. On a worker. */
+bool code_use(const char *path);
+void code_remove_tree(const char *path);
+/* Remove code that nothing names, now and every hour (sweep.c). */
+void sweep_start(void);
+void sweep_stop(void);
 /* Make it from the zips when it is not there. On a worker; false with a message (static or in why). */
 bool code_make_dir(const struct str *zips, size_t n, char *why, size_t why_n);
 /* A URL that gives the zip for ten minutes. */
@@ -116,7 +124,6 @@ void esm_start(void);
 void esm_stop(void);
 /* After a commit: the mapping has changed or gone. */
 void esm_changed(struct call *c, struct str uuid);
-void esm_forget_function(struct call *c, struct str name);
 
 /* ---- operations ---- */
 
@@ -175,6 +182,8 @@ OPERATION(update_url);
 OPERATION(delete_url);
 OPERATION(list_urls);
 
+/* The function's URLs, of all its aliases. */
+void urls_forget(struct call *c, struct str name);
 bool url_claims(const struct wire_request *r);
 void url_serve(struct call *c);
 

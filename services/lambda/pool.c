@@ -376,7 +376,7 @@ void instance_responded(struct instance *i, struct str body, struct str error_ty
 	ASSERT(v != NULL && i->state == INSTANCE_BUSY);
 	(void)error_type;
 	process_drain(i->process); /* what it printed before it answered belongs before END */
-	report_end(i, NULL, is_error);
+	report_end(i, NULL, NULL, is_error);
 	i->slow = false;
 	uv_timer_start(&i->timer, on_slow_return, RETURN_MS, 0);
 	i->inv = NULL;
@@ -399,41 +399,45 @@ void instance_init_failed(struct instance *i, struct str body)
 	i->init_error = arena_dup(i->plan->arena, body);
 }
 
+/* "exited with error: signal: killed", as AWS words a runtime's end. */
+static void exit_words(int status, char how[60])
+{
+	if (WIFSIGNALED(status))
+		snprintf(how, 60, "exited with error: signal: %s", WTERMSIG(status) == SIGKILL ? "killed" : strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) == 0)
+		snprintf(how, 60, "exited without providing a reason");
+	else
+		snprintf(how, 60, "exited with error: exit status %d", WEXITSTATUS(status));
+}
+
 /* Its sandbox ended while it ran v (or was to run it first). */
 static void fail_invocation(struct instance *i, struct invocation *v, int status, bool oom)
 {
-	char text[1000], how[60];
-	struct str id = v->call.request_id;
-	const char *report = "error";
-	int n;
+	struct arena *a = arena_new(1024);
+	struct str id = v->call.request_id, said;
+	const char *type = i->timed_out ? "Sandbox.Timedout" : oom ? "Runtime.OutOfMemory" : "Runtime.ExitError";
+	char how[60];
 	if (i->timed_out) {
-		report = "timeout";
-		n = snprintf(text, sizeof text, "{\"errorType\":\"Sandbox.Timedout\","
-			"\"errorMessage\":\"RequestId: %.*s Error: Task timed out after %.2f seconds\"}", STR_ARG(id), (double)i->plan->config->Timeout.v);
+		said = arena_printf(a, "Task timed out after %.2f seconds", (double)i->plan->config->Timeout.v);
 	} else {
-		if (WIFSIGNALED(status))
-			snprintf(how, sizeof how, "exited with error: signal: %s", WTERMSIG(status) == SIGKILL ? "killed" : strsignal(WTERMSIG(status)));
-		else if (WEXITSTATUS(status) == 0)
-			snprintf(how, sizeof how, "exited without providing a reason");
-		else
-			snprintf(how, sizeof how, "exited with error: exit status %d", WEXITSTATUS(status));
-		n = snprintf(text, sizeof text, "{\"errorType\":\"%s\",\"errorMessage\":\"RequestId: %.*s Error: Runtime %s\"}",
-			oom ? "Runtime.OutOfMemory" : "Runtime.ExitError", STR_ARG(id), how);
+		exit_words(status, how);
+		said = arena_printf(a, "Runtime %s", how);
 	}
 	if (i->inv == v && i->log != NULL) {
-		if (i->timed_out) {
-			struct arena *a = arena_new(0);
-			log_line(i->log, arena_printf(a, "%.*s Task timed out after %.2f seconds\n\n", STR_ARG(id), (double)i->plan->config->Timeout.v));
-			arena_free(a);
-		}
-		report_end(i, report, true);
+		if (i->timed_out)
+			log_line(i->log, arena_printf(a, "%.*s %.*s\n\n", STR_ARG(id), STR_ARG(said)));
+		else if (!str_present(i->init_error))
+			log_line(i->log, arena_printf(a, "RequestId: %.*s Error: %.*s\n%s\n", STR_ARG(id), STR_ARG(said), type));
+		report_end(i, i->timed_out ? "timeout" : "error", i->timed_out ? NULL : type, true);
 	}
-	struct engine_result r = {.payload = str_of(text, (size_t)n), .error = S("Unhandled")};
+	struct engine_result r = {.error = S("Unhandled"), .payload = arena_printf(a, "{\"errorType\":\"%s\","
+		"\"errorMessage\":\"RequestId: %.*s Error: %.*s\"}", type, STR_ARG(id), STR_ARG(said))};
 	if (!i->timed_out && str_present(i->init_error))
 		r.payload = i->init_error;
 	if (i->log != NULL)
 		log_tail_to(i->log, NULL);
 	invocation_finish(v, &r);
+	arena_free(a);
 }
 
 void instance_gone(struct instance *i, int status, bool oom)

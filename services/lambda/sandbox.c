@@ -181,6 +181,9 @@ static void env_of_aws(struct env *e, const struct plan *p, const struct instanc
 	env_add(e, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", arena_printf(a, "%lld", (long long)k->MemorySize.v));
 	env_add(e, "AWS_LAMBDA_LOG_GROUP_NAME", k->LoggingConfig->LogGroup);
 	env_add(e, "AWS_LAMBDA_LOG_STREAM_NAME", i->stream_name);
+	env_add(e, "AWS_LAMBDA_LOG_FORMAT", k->LoggingConfig->LogFormat);
+	if (str_present(k->LoggingConfig->ApplicationLogLevel))
+		env_add(e, "AWS_LAMBDA_LOG_LEVEL", k->LoggingConfig->ApplicationLogLevel);
 	env_add(e, "AWS_LAMBDA_INITIALIZATION_TYPE", S("on-demand"));
 	env_add(e, "AWS_LAMBDA_RUNTIME_API", S("169.254.100.1:9001"));
 	env_add(e, "AWS_XRAY_CONTEXT_MISSING", S("LOG_ERROR"));

@@ -86,10 +86,12 @@ static void start(void)
 	code_start();
 	engine_start();
 	esm_start();
+	sweep_start();
 }
 
 static void stop(void)
 {
+	sweep_stop();
 	esm_stop();
 	engine_stop();
 }

@@ -62,7 +62,7 @@ void op_update_function_configuration(struct call *c)
 	struct function_ref ref;
 	const struct refused_parts refused = {.VpcConfig = in->VpcConfig, .FileSystemConfigs = &in->FileSystemConfigs,
 		.ImageConfig = in->ImageConfig, .SnapStart = in->SnapStart, .CapacityProviderConfig = in->CapacityProviderConfig,
-		.DurableConfig = in->DurableConfig, .LoggingConfig = in->LoggingConfig};
+		.DurableConfig = in->DurableConfig};
 	if (!config_refuse(c, &refused))
 		return;
 	struct lambda_FunctionRecord *f = latest(c, in->FunctionName, in->RevisionId, &ref);

@@ -2,7 +2,7 @@
  *
  * ("url", name, qualifier) is the FunctionUrlConfig; ("lambda", "", "", "urls", id) finds the function by the host's first
  * label: <id>.lambda-url.<region>.<anything>. Requests become events of payload format 2.0. Source: "Invoking Lambda
- * function URLs" (developer guide). AuthType AWS_IAM is refused: the signature of such a request is not checked here. */
+ * function URLs" and "Control access to Lambda function URLs" (developer guide). */
 #include "lambda.h"
 
 #include "base/time.h"
@@ -31,15 +31,6 @@ static bool url_target(struct call *c, struct str function, struct str qualifier
 	return false;
 }
 
-static bool url_auth_ok(struct call *c, struct str auth, struct str mode)
-{
-	if (str_eq(auth, S("AWS_IAM")))
-		call_unsupported(c, "function URLs with AuthType AWS_IAM are not supported");
-	else if (str_eq(mode, S("RESPONSE_STREAM")))
-		call_unsupported(c, "function URLs with InvokeMode RESPONSE_STREAM are not supported");
-	return !c->failed;
-}
-
 static struct str url_id(struct str url) { return str_slice(url, 7, (size_t)str_find(url, '.')); }
 
 void access_create_url(struct call *c)
@@ -53,7 +44,7 @@ void op_create_url(struct call *c)
 	const struct lambda_CreateFunctionUrlConfigRequest *in = c->in;
 	struct lambda_CreateFunctionUrlConfigResponse *out = c->out;
 	struct function_ref ref;
-	if (!url_auth_ok(c, in->AuthType, in->InvokeMode) || !url_target(c, in->FunctionName, in->Qualifier, &ref))
+	if (!url_target(c, in->FunctionName, in->Qualifier, &ref))
 		return;
 	if (call_get(c, url_key(c, ref.name, ref.qualifier), &lambda_shape_FunctionUrlConfig) != NULL) {
 		lambda_fail(c, &lambda_err_ResourceConflictException, "Failed to create function url config for [functionArn = %.*s]. Error message:  "
@@ -64,7 +55,8 @@ void op_create_url(struct call *c)
 	random_lower(id, 32);
 	id[32] = '\0';
 	struct lambda_FunctionUrlConfig u = {.FunctionArn = function_arn(c, ref.name, ref.qualifier), .CreationTime = lambda_time(c),
-		.LastModifiedTime = lambda_time(c), .Cors = in->Cors, .AuthType = in->AuthType, .InvokeMode = S("BUFFERED")};
+		.LastModifiedTime = lambda_time(c), .Cors = in->Cors, .AuthType = in->AuthType,
+		.InvokeMode = str_present(in->InvokeMode) ? in->InvokeMode : S("BUFFERED")};
 	u.FunctionUrl = arena_printf(c->arena, "http://%s.lambda-url.%.*s.localhost:%d/", id, STR_ARG(c->region), service_config()->port);
 	call_put(c, url_key(c, ref.name, ref.qualifier), &lambda_shape_FunctionUrlConfig, &u);
 	struct lambda_UrlRecord r = {ref.name, ref.qualifier, c->account, c->region};
@@ -108,11 +100,15 @@ void op_update_url(struct call *c)
 {
 	const struct lambda_UpdateFunctionUrlConfigRequest *in = c->in;
 	struct function_ref ref;
-	struct lambda_FunctionUrlConfig *u = url_auth_ok(c, in->AuthType, in->InvokeMode) ? url_need(c, in->FunctionName, in->Qualifier, &ref) : NULL;
+	struct lambda_FunctionUrlConfig *u = url_need(c, in->FunctionName, in->Qualifier, &ref);
 	if (u == NULL)
 		return;
 	if (in->Cors != NULL)
 		u->Cors = in->Cors;
+	if (str_present(in->AuthType))
+		u->AuthType = in->AuthType;
+	if (str_present(in->InvokeMode))
+		u->InvokeMode = in->InvokeMode;
 	u->LastModifiedTime = lambda_time(c);
 	call_put(c, url_key(c, ref.name, ref.qualifier), &lambda_shape_FunctionUrlConfig, u);
 	*(struct lambda_UpdateFunctionUrlConfigResponse *)c->out = (struct lambda_UpdateFunctionUrlConfigResponse){u->FunctionUrl, u->FunctionArn,
@@ -134,6 +130,17 @@ void op_delete_url(struct call *c)
 		return;
 	call_del(c, url_key(c, ref.name, ref.qualifier));
 	call_del(c, id_key(c, url_id(u->FunctionUrl)));
+}
+
+void urls_forget(struct call *c, struct str name)
+{
+	struct str key, value;
+	struct scan *s = call_scan(c, key_str(call_key(c, "url"), name), STR_NONE, false);
+	while (scan_next(s, &key, &value)) {
+		const struct lambda_FunctionUrlConfig *u = record_decode(c, &lambda_shape_FunctionUrlConfig, value);
+		call_del(c, id_key(c, url_id(u->FunctionUrl)));
+		txn_del(c->txn, arena_dup(c->arena, key));
+	}
 }
 
 void access_list_urls(struct call *c)
@@ -179,6 +186,20 @@ static struct json *headers_json(struct call *c)
 	return h;
 }
 
+static struct json *authorizer_json(struct arena *a, const struct principal *who)
+{
+	struct json *o = json_new_object(a), *iam = json_new_object(a);
+	json_set_str(a, iam, "accessKey", who->access_key);
+	json_set_str(a, iam, "accountId", who->account);
+	json_set_str(a, iam, "callerId", who->user_id);
+	json_set(a, iam, S("cognitoIdentity"), json_new_null(a));
+	json_set(a, iam, S("principalOrgId"), json_new_null(a));
+	json_set_str(a, iam, "userArn", who->arn);
+	json_set_str(a, iam, "userId", who->user_id);
+	json_set(a, o, S("iam"), iam);
+	return o;
+}
+
 static struct json *context_json(struct call *c, struct str host, struct str path, struct str request_id)
 {
 	struct arena *a = c->arena;
@@ -186,8 +207,11 @@ static struct json *context_json(struct call *c, struct str host, struct str pat
 	struct str id = str_cut(&(struct str){host.p, host.n}, '.');
 	struct civil t = civil_of(c->now_ms);
 	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	json_set_str(a, x, "accountId", S("anonymous"));
+	bool signed_by = c->who->type != PRINCIPAL_ANONYMOUS;
+	json_set_str(a, x, "accountId", signed_by ? c->who->account : S("anonymous"));
 	json_set_str(a, x, "apiId", id);
+	if (signed_by)
+		json_set(a, x, S("authorizer"), authorizer_json(a, c->who));
 	json_set_str(a, x, "domainName", host);
 	json_set_str(a, x, "domainPrefix", id);
 	json_set_str(a, http, "method", c->http->method);
@@ -343,6 +367,80 @@ static void reply_answer(struct call *c, struct str payload, const struct lambda
 	call_reply(c, status >= 200 && status < 600 ? (int)status : 502, headers, n, body);
 }
 
+/* What a function that streams its answer may put before it: status, headers and cookies in JSON, then eight zero bytes. */
+static struct str stream_answer(struct arena *a, struct str payload)
+{
+	ptrdiff_t at = payload.n > 0 && payload.p[0] == '{' ? str_find(payload, '\0') : -1;
+	if (at < 0 || (size_t)at + 8 > payload.n)
+		return payload;
+	struct json *j = json_parse(a, str_slice(payload, 0, (size_t)at), NULL);
+	if (!json_is(j, JSON_OBJECT))
+		return payload;
+	if (json_get(j, S("statusCode")) == NULL)
+		json_set_i64(a, j, "statusCode", 200);
+	json_set_str(a, j, "body", base64_encode(a, str_slice(payload, (size_t)at + 8, payload.n)));
+	json_set_bool(a, j, "isBase64Encoded", true);
+	return json_text(a, j);
+}
+
+/* A streamed answer without a prelude is the body, whatever it looks like. */
+static void reply_stream(struct call *c, struct str payload, const struct lambda_Cors *cors)
+{
+	struct str answer = stream_answer(c->arena, payload);
+	if (answer.p != payload.p) {
+		reply_answer(c, answer, cors);
+		return;
+	}
+	struct param headers[CORS_HEADERS + 1];
+	size_t n = cors_headers(c, cors, false, headers);
+	headers[n++] = (struct param){S("content-type"), S("application/octet-stream"), true};
+	call_reply(c, 200, headers, n, payload);
+}
+
+/* AuthType NONE still needs a statement that lets everybody in; with AWS_IAM the caller's own policies count too. */
+static bool may_invoke(struct call *c, const struct lambda_FunctionUrlConfig *u, const struct function_ref *ref)
+{
+	static const struct principal nobody = {.type = PRINCIPAL_ANONYMOUS};
+	bool open = str_eq(u->AuthType, S("NONE"));
+	struct str auth = u->AuthType;
+	struct condition_key key = {S("lambda:FunctionUrlAuthType"), &auth, 1};
+	struct access_extra x = {.keys = &key, .n_keys = 1, .resource_policy = policy_document(c, ref->name, ref->qualifier),
+		.resource_account = c->account};
+	if (!open && c->who->type == PRINCIPAL_ANONYMOUS)
+		return false;
+	struct str arn = function_arn(c, ref->name, ref->qualifier);
+	return authorize_as(c, open ? &nobody : c->who, S("lambda:InvokeFunctionUrl"), arn, &x).decision == DECISION_ALLOW;
+}
+
+static const char forbidden[] = "{\"Message\":\"Forbidden. For troubleshooting Function URL authorization issues, see: "
+	"https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html\"}";
+
+static void run_url(struct call *c, const struct lambda_FunctionUrlConfig *u, const struct function_ref *ref, struct str host)
+{
+	struct str version = str_present(ref->qualifier) ? ref->qualifier : S("$LATEST");
+	struct lambda_AliasConfiguration *alias = str_present(ref->qualifier) ? alias_get(c, ref->name, ref->qualifier) : NULL;
+	struct lambda_FunctionRecord *f = function_get(c, ref->name, alias != NULL ? alias_pick(c, alias) : version);
+	struct lambda_FunctionMeta *meta = meta_get(c, ref->name);
+	if (f == NULL || meta == NULL || !may_invoke(c, u, ref)) {
+		reply_json(c, 403, forbidden);
+		return;
+	}
+	const struct invoke_spec s = {.config = f->Config, .payload = event_text(c, host), .request_id = c->request_id, .trace = trace_of(c),
+		.resource = str_present(ref->qualifier) ? arena_join(c->arena, ref->name, S(":"), ref->qualifier) : ref->name,
+		.invoked_arn = function_arn(c, ref->name, ref->qualifier), .reserved = meta->Reserved.set ? meta->Reserved.v : -1};
+	const struct answer *a = invoke_await(c, &s);
+	if (a == NULL)
+		return;
+	if (!a->ok)
+		reply_json(c, 429, "{\"Message\":\"Too Many Requests\"}");
+	else if (a->error_code.n > 0)
+		reply_json(c, 502, "Internal Server Error");
+	else if (str_eq(u->InvokeMode, S("RESPONSE_STREAM")))
+		reply_stream(c, a->bytes, u->Cors);
+	else
+		reply_answer(c, a->bytes, u->Cors);
+}
+
 void url_serve(struct call *c)
 {
 	struct str host = c->http->host, rest = host, id = str_cut(&rest, '.');
@@ -355,34 +453,7 @@ void url_serve(struct call *c)
 	c->region = r->Region;
 	struct function_ref ref = {r->FunctionName, r->Qualifier};
 	struct lambda_FunctionUrlConfig *u = call_get(c, url_key(c, ref.name, ref.qualifier), &lambda_shape_FunctionUrlConfig);
-	if (preflight(c, u != NULL ? u->Cors : NULL))
-		return;
-	struct str version = str_present(ref.qualifier) ? ref.qualifier : S("$LATEST");
-	struct lambda_AliasConfiguration *alias = str_present(ref.qualifier) ? alias_get(c, ref.name, ref.qualifier) : NULL;
-	struct lambda_FunctionRecord *f = function_get(c, ref.name, alias != NULL ? alias_pick(c, alias) : version);
-	struct lambda_FunctionMeta *meta = meta_get(c, ref.name);
-	/* AuthType NONE still needs a statement that lets everybody in. */
-	static const struct principal nobody = {.type = PRINCIPAL_ANONYMOUS};
-	struct str none = S("NONE");
-	struct condition_key key = {S("lambda:FunctionUrlAuthType"), &none, 1};
-	struct access_extra x = {.keys = &key, .n_keys = 1, .resource_policy = policy_document(c, ref.name, ref.qualifier)};
-	bool allowed = f != NULL && meta != NULL && u != NULL &&
-		authorize_as(c, &nobody, S("lambda:InvokeFunctionUrl"), function_arn(c, ref.name, ref.qualifier), &x).decision == DECISION_ALLOW;
-	if (!allowed) {
-		reply_json(c, 403, "{\"Message\":\"Forbidden. For troubleshooting Function URL authorization issues, see: "
-			"https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html\"}");
-		return;
-	}
-	const struct invoke_spec s = {.config = f->Config, .payload = event_text(c, host), .request_id = c->request_id, .trace = trace_of(c),
-		.resource = str_present(ref.qualifier) ? arena_join(c->arena, ref.name, S(":"), ref.qualifier) : ref.name,
-		.invoked_arn = function_arn(c, ref.name, ref.qualifier), .reserved = meta->Reserved.set ? meta->Reserved.v : -1};
-	const struct answer *a = invoke_await(c, &s);
-	if (a == NULL)
-		return;
-	if (!a->ok)
-		reply_json(c, 429, "{\"Message\":\"Too Many Requests\"}");
-	else if (a->error_code.n > 0)
-		reply_json(c, 502, "Internal Server Error");
-	else
-		reply_answer(c, a->bytes, u->Cors);
+	ASSERT(u != NULL); /* both records come and go together */
+	if (!preflight(c, u->Cors))
+		run_url(c, u, &ref, host);
 }

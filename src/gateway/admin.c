@@ -7,6 +7,8 @@
 #include "os/os.h"
 #include "svc/clock.h"
 
+#include <unistd.h>
+
 static struct gateway_admin admin;
 
 void gateway_init(const struct gateway_admin *a) { admin = *a; }
@@ -96,7 +98,8 @@ enum next admin_answer(struct request *r)
 		return n;
 	}
 	if (str_eq(what, S("stop")) && !get && admin.stop != NULL) {
-		enum next n = reply(r, 200, "application/json", S("{\"status\":\"stopping\"}"));
+		/* the process, so that who asked can wait for its end */
+		enum next n = reply(r, 200, "application/json", arena_printf(r->arena, "{\"status\":\"stopping\",\"pid\":%d}", (int)getpid()));
 		admin.stop();
 		return n;
 	}

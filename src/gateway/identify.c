@@ -60,24 +60,31 @@ static enum next lookup(struct request *r)
 	return NEXT;
 }
 
+enum next request_fail_signature(struct request *r, const struct sig_error *e)
+{
+	ASSERT(e->code != NULL && e->status >= 400);
+	const char *code = e->code;
+	int status = e->status;
+	bool incomplete = strcmp(code, "IncompleteSignature") == 0;
+	if (is_s3(r) && incomplete)
+		return request_fail(r, 400, "AuthorizationHeaderMalformed", "The authorization header that you provided is not valid.");
+	if (!is_s3(r) && (is_json(r) || is_rest_json(r))) {
+		if (strcmp(code, "SignatureDoesNotMatch") == 0)
+			code = "InvalidSignatureException";
+		else if (incomplete)
+			code = "IncompleteSignatureException";
+		status = is_json(r) ? 400 : 403;
+	}
+	return request_fail(r, status, code, "%.*s", STR_ARG(e->message));
+}
+
 static enum next check_signature(struct request *r, struct str body_hash)
 {
 	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
 	struct sig_error e = {0};
 	if (sig_verify(r->arena, &s, &r->claim, r->secret, body_hash, os.wall_ms(), &r->chunks, &e))
 		return NEXT;
-	const char *code = e.code;
-	int status = e.status;
-	if (!is_s3(r) && (is_json(r) || is_rest_json(r))) {
-		if (strcmp(code, "SignatureDoesNotMatch") == 0)
-			code = "InvalidSignatureException";
-		else if (strcmp(code, "IncompleteSignature") == 0)
-			code = "IncompleteSignatureException";
-		status = is_json(r) ? 400 : 403;
-	}
-	r->error = (struct wire_error){.code = str_c(code), .message = e.message, .status = status, .sender = true};
-	r->failed = true;
-	return FAIL;
+	return request_fail_signature(r, &e);
 }
 
 static enum next unsigned_request(struct request *r)

@@ -79,6 +79,8 @@ enum next stage_record(struct request *r);
 void request_go_on(struct request *r);
 /* Set the error (message formatted into the arena); returns FAIL. */
 enum next request_fail(struct request *r, int status, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* A signature that is refused: one mistake, told as each protocol's services tell it (query and REST-XML, JSON, S3). */
+enum next request_fail_signature(struct request *r, const struct sig_error *e);
 /* Free it and its task. */
 void request_free(struct request *r);
 /* The administrative path /_tsubo/...: answers and returns true. */

@@ -36,6 +36,18 @@ static const struct service *by_target(struct str prefix)
 	return NULL;
 }
 
+/* /service/<target prefix>/operation/<name>, as rpcv2Cbor's clients ask. */
+static const struct service *by_cbor_path(struct request *r)
+{
+	struct str rest = r->wire.raw_path;
+	if (!str_starts(rest, S("/service/")))
+		return NULL;
+	rest = str_slice(rest, sizeof "/service/" - 1, rest.n);
+	struct str name = str_cut(&rest, '/');
+	const struct service *s = by_target(name);
+	return s != NULL && speaks(s, PROTO_CBOR) ? s : NULL;
+}
+
 static const struct service *by_version(struct str version, struct str action)
 {
 	for (size_t i = 0; i < n_services; i++)
@@ -130,11 +142,12 @@ static bool is_form(struct request *r)
 	return str_starts_nocase(header(r, "content-type"), S("application/x-www-form-urlencoded"));
 }
 
+static bool is_cbor(struct request *r) { return str_eq(header(r, "smithy-protocol"), S("rpc-v2-cbor")); }
+
 static enum protocol protocol_of(struct request *r, const struct service *s, struct str target)
 {
 	const struct model *m = s->model;
-	struct str cbor = header(r, "smithy-protocol");
-	if (str_eq(cbor, S("rpc-v2-cbor")) && speaks(s, PROTO_CBOR))
+	if (is_cbor(r) && speaks(s, PROTO_CBOR))
 		return PROTO_CBOR;
 	if (str_present(target)) {
 		bool one_one = str_starts_nocase(header(r, "content-type"), S("application/x-amz-json-1.1"));
@@ -153,16 +166,19 @@ static enum protocol protocol_of(struct request *r, const struct service *s, str
 	return m->protocol;
 }
 
-static const struct service *find_service(struct request *r, struct str target_prefix)
+/* scoped: the signature names a service that can be believed. */
+static const struct service *find_service(struct request *r, struct str target_prefix, bool scoped)
 {
 	const struct service *s = NULL;
-	if (str_present(r->claim.service) && r->claim.service.n > 0)
+	if (scoped && str_present(r->claim.service) && r->claim.service.n > 0)
 		s = by_signing_name(r, r->claim.service, target_prefix);
 	if (s == NULL && str_present(target_prefix))
 		s = by_target(target_prefix);
+	if (s == NULL && is_cbor(r))
+		s = by_cbor_path(r);
 	if (s == NULL && str_present(params_get(&r->wire.query, S("Version"))))
 		s = by_version(params_get(&r->wire.query, S("Version")), params_get(&r->wire.query, S("Action")));
-	if (s == NULL && r->claim.kind != SIG_V4_HEADER && r->claim.kind != SIG_V4_QUERY) {
+	if (s == NULL && !is_cbor(r) && (!scoped || (r->claim.kind != SIG_V4_HEADER && r->claim.kind != SIG_V4_QUERY))) {
 		s = by_host(r);
 		if (s == NULL && !is_form(r))
 			s = by_path(r);
@@ -170,29 +186,53 @@ static const struct service *find_service(struct request *r, struct str target_p
 	return s;
 }
 
-static enum next no_service(struct request *r, struct str target)
+/* Without a service the request's looks tell the protocol of the refusal. */
+static void guess_protocol(struct request *r, struct str target)
 {
-	struct str name = r->claim.service;
 	if (str_present(target)) {
 		bool one_one = str_starts_nocase(header(r, "content-type"), S("application/x-amz-json-1.1"));
 		r->protocol = one_one ? PROTO_JSON_1_1 : PROTO_JSON_1_0;
+	} else if (is_cbor(r)) {
+		r->protocol = PROTO_CBOR;
 	} else if (is_form(r)) {
 		r->protocol = PROTO_QUERY;
 	}
+}
+
+static enum next no_service(struct request *r)
+{
+	struct str name = r->claim.service;
+	if (r->claim.kind == SIG_NONE && is_form(r)) /* which service's it would be only its body knows */
+		return request_fail(r, 403, "MissingAuthenticationToken", "Request is missing Authentication Token");
 	if (str_present(name) && name.n > 0)
 		return request_fail(r, 501, "NotImplemented", "tsubo does not implement the service '%.*s'", STR_ARG(name));
 	return request_fail(r, 404, "UnknownService", "No service of tsubo answers to this request");
 }
 
-static enum next parse_claim(struct request *r)
+/* A signature of another service's: what AWS says of it, in the words of "Troubleshoot Signature Version 4". */
+static enum next wrong_scope(struct request *r)
 {
-	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
-	struct sig_error e = {0};
-	if (sig_parse(r->arena, &s, &r->claim, &e))
-		return NEXT;
-	r->error = (struct wire_error){.code = str_c(e.code), .message = e.message, .status = e.status, .sender = true};
-	r->failed = true;
-	return FAIL;
+	const struct sig_error e = {.status = 403, .code = "SignatureDoesNotMatch", .message = arena_printf(r->arena,
+		"Credential should be scoped to correct service: '%s'.", r->service->model->signing_name)};
+	return request_fail_signature(r, &e);
+}
+
+static enum next no_operation(struct request *r, struct str name)
+{
+	switch (r->protocol) {
+	case PROTO_REST_XML:
+		return request_fail(r, 405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+	case PROTO_REST_JSON:
+		return request_fail(r, 404, "UnknownOperationException", "The requested operation does not exist");
+	default:
+		return request_fail(r, 400, "UnknownOperationException", "The operation %.*s does not exist", STR_ARG(name));
+	}
+}
+
+static struct str last_segment(struct str path)
+{
+	ptrdiff_t slash = str_rfind(path, '/');
+	return str_slice(path, (size_t)(slash + 1), path.n);
 }
 
 /* The operation, where the head names it. */
@@ -200,14 +240,9 @@ static void find_operation(struct request *r, struct str target_op)
 {
 	const struct model *m = r->service->model;
 	switch (r->protocol) {
-	case PROTO_JSON_1_0: case PROTO_JSON_1_1:
+	case PROTO_JSON_1_0: case PROTO_JSON_1_1: case PROTO_CBOR:
 		r->model_op = model_op_find(m, target_op);
 		break;
-	case PROTO_CBOR: {
-		ptrdiff_t slash = str_rfind(r->wire.raw_path, '/');
-		r->model_op = model_op_find(m, str_slice(r->wire.raw_path, (size_t)(slash + 1), r->wire.raw_path.n));
-		break;
-	}
 	case PROTO_REST_JSON: case PROTO_REST_XML:
 		r->model_op = wire_match_rest(m, &r->wire);
 		break;
@@ -218,34 +253,36 @@ static void find_operation(struct request *r, struct str target_op)
 
 enum next stage_route(struct request *r)
 {
-	enum next claim = parse_claim(r);
+	struct sig_request sig = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
+	struct sig_error e = {0};
+	bool well_formed = sig_parse(r->arena, &sig, &r->claim, &e);
 	if (r->raw)
-		return claim;
+		return well_formed ? NEXT : request_fail_signature(r, &e);
 	struct str target = header(r, "x-amz-target"), prefix = STR_NONE, name = STR_NONE;
 	if (str_present(target))
 		split_target(target, &prefix, &name);
-	const struct service *s = find_service(r, prefix);
-	if (s == NULL)
-		return claim == FAIL ? FAIL : no_service(r, target);
+	const struct service *s = find_service(r, prefix, well_formed);
+	if (s == NULL) {
+		guess_protocol(r, target);
+		return well_formed ? no_service(r) : request_fail_signature(r, &e);
+	}
 	r->service = s;
 	r->protocol = r->wire.protocol = protocol_of(r, s, target);
 	r->query_mode = str_eq_nocase(header(r, "x-amzn-query-mode"), S("true"));
 	if (s->model->s3_signer)
 		put_bucket_in_path(r);
-	if (claim == FAIL)
-		return FAIL;
+	if (!well_formed)
+		return request_fail_signature(r, &e);
+	if (str_present(r->claim.service) && r->claim.service.n > 0 && !str_eq(r->claim.service, str_c(s->model->signing_name)))
+		return wrong_scope(r);
 	if (str_present(r->claim.region) && r->claim.region.n > 0)
 		r->region = r->claim.region;
+	if (r->protocol == PROTO_CBOR)
+		name = last_segment(r->wire.raw_path);
 	find_operation(r, name);
 	bool by_head = r->protocol != PROTO_QUERY && r->protocol != PROTO_EC2;
-	if (by_head && r->model_op == NULL) {
-		if (r->protocol == PROTO_REST_JSON || r->protocol == PROTO_REST_XML)
-			return request_fail(r, r->protocol == PROTO_REST_XML ? 405 : 404,
-				r->protocol == PROTO_REST_XML ? "MethodNotAllowed" : "UnknownOperationException",
-				r->protocol == PROTO_REST_XML ? "The specified method is not allowed against this resource." :
-				"The requested operation does not exist");
-		return request_fail(r, 400, "UnknownOperationException", "The operation %.*s does not exist", STR_ARG(name));
-	}
+	if (by_head && r->model_op == NULL)
+		return no_operation(r, name);
 	if (r->model_op != NULL && r->model_op->input != NULL && r->model_op->input->payload != NULL)
 		r->streams = r->model_op->input->payload->streaming;
 	return NEXT;

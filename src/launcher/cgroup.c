@@ -280,6 +280,12 @@ bool cgroup_peak_path(const struct cgroup *g, char *out, size_t n)
 	return access(out, R_OK) == 0;
 }
 
+uint64_t cgroup_peak(const struct cgroup *g)
+{
+	char path[PATH_ROOM], text[64];
+	return cgroup_peak_path(g, path, sizeof path) && path_read(path, text, sizeof text) ? strtoull(text, NULL, 10) : 0;
+}
+
 void cgroup_kill(const struct cgroup *g)
 {
 	if (g->made[CG_V2] && file_write(base[CG_V2], g->id, "cgroup.kill", "1"))

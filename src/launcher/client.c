@@ -26,6 +26,7 @@ struct process {
 	const struct process_events *ev;
 	void *user;
 	bool started, exited, oom, told;
+	uint64_t peak_bytes; /* once exited */
 	int status;
 	int handles;   /* uv handles not closed yet */
 	int open_ends; /* pipes not at their end yet */
@@ -205,6 +206,7 @@ static void heard(const struct reply *r, const int *fds, size_t n)
 	p->exited = true;
 	p->status = r->status;
 	p->oom = r->oom != 0;
+	p->peak_bytes = r->peak_bytes;
 	if (p->open_ends > 0)
 		(void)uv_timer_start(&p->timer, on_output_wait_over, OUTPUT_WAIT_MS, 0);
 	maybe_exited(p);
@@ -467,6 +469,8 @@ static uint64_t number_in(const char *path, const char *label)
 uint64_t process_memory_peak(struct process *p)
 {
 	CHECK_MAGIC(p, PROCESS_MAGIC);
+	if (p->exited)
+		return p->peak_bytes;
 	if (p->peak_path[0] != '\0')
 		return number_in(p->peak_path, "");
 	char path[64];

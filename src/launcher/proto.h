@@ -32,6 +32,7 @@ struct reply {
 	uint32_t kind, id;
 	int32_t pid, error, status;
 	uint32_t sandboxed, oom, n_ports;
+	uint64_t peak_bytes; /* EXITED: most memory it had; its group is gone by now */
 	int32_t ports[LISTENERS_MAX];
 	char text[512]; /* HELLO: what is missing; STARTED: the file that tells peak memory, or the step that failed, or "" */
 };
@@ -73,6 +74,7 @@ bool cgroup_make(struct cgroup *g, uint32_t id, pid_t pid); /* and move pid into
 void cgroup_limit(const struct cgroup *g, const struct spec *s);
 bool cgroup_freeze(const struct cgroup *g, bool frozen); /* false: there is no freezer */
 bool cgroup_oom(const struct cgroup *g);
+uint64_t cgroup_peak(const struct cgroup *g); /* bytes; 0: not known */
 bool cgroup_peak_path(const struct cgroup *g, char *out, size_t n);
 void cgroup_kill(const struct cgroup *g); /* SIGKILL to each member: descendants that left the process tree */
 bool cgroup_remove(struct cgroup *g); /* false: members are still dying; call it again later */

@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -258,7 +259,8 @@ static void reap(void)
 {
 	for (;;) {
 		int status;
-		pid_t pid = waitpid(-1, &status, WNOHANG);
+		struct rusage used;
+		pid_t pid = wait4(-1, &status, WNOHANG, &used);
 		if (pid <= 0)
 			return;
 		struct child *ch = me.children;
@@ -272,7 +274,9 @@ static void reap(void)
 			(void)kill(-ch->pid, SIGKILL);
 			cgroup_kill(&ch->group);
 		}
+		uint64_t peak = cgroup_peak(&ch->group);
 		struct reply r = {.kind = REPLY_EXITED, .id = ch->id, .status = status,
+		                  .peak_bytes = peak > 0 ? peak : (uint64_t)used.ru_maxrss * 1024,
 		                  .oom = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && cgroup_oom(&ch->group)};
 		if (ch->id != 0 && ch->started)
 			reply(&r, NULL, 0);

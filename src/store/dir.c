@@ -120,32 +120,42 @@ static bool check_format(const char *dir, char **why)
 }
 
 /* An open-file lock: gone with the process, however it ends, and it keeps a second store in the same process out too. */
-static bool take_lock(struct store *s, char **why)
+static bool take_lock(const char *dir, int *fd, char **why)
 {
 	char path[PATH_MAX], pid[32];
-	int n = snprintf(path, sizeof path, "%s/LOCK", s->dir);
+	int n = snprintf(path, sizeof path, "%s/LOCK", dir);
 	if (n < 0 || (size_t)n >= sizeof path)
-		return fail_with(why, "%s: the path is too long", s->dir);
-	s->lock_fd = os.open(path, O_RDWR | O_CREAT | O_CLOEXEC, FORMAT_MODE);
-	if (s->lock_fd < 0)
+		return fail_with(why, "%s: the path is too long", dir);
+	*fd = os.open(path, O_RDWR | O_CREAT | O_CLOEXEC, FORMAT_MODE);
+	if (*fd < 0)
 		return fail_with(why, "%s: %m", path);
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
 		n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-		if (ftruncate(s->lock_fd, 0) != 0)
+		if (ftruncate(*fd, 0) != 0)
 			return fail_with(why, "%s: %m", path);
-		(void)os.pwrite(s->lock_fd, pid, (size_t)n, 0); /* only said in messages */
+		(void)os.pwrite(*fd, pid, (size_t)n, 0); /* only said in messages */
 		return true;
 	}
 	if (errno != EWOULDBLOCK)
 		return fail_with(why, "%s: %m", path);
-	ssize_t got = os.pread(s->lock_fd, pid, sizeof pid, 0);
+	ssize_t got = os.pread(*fd, pid, sizeof pid, 0);
 	struct str who = str_trim(str_of(pid, got > 0 ? (size_t)got : 0));
-	return fail_with(why, "%s is in use by another tsubo (process %.*s)", s->dir, STR_ARG(who));
+	return fail_with(why, "%s is in use by another tsubo (process %.*s)", dir, STR_ARG(who));
+}
+
+int store_lock_dir(const char *dir, char **why)
+{
+	int fd = -1;
+	if (take_lock(dir, &fd, why))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 bool dir_prepare(struct store *s, char **why)
 {
 	if (!dir_make(s->dir))
-		return fail_with(why, "%s: %m", s->dir);
-	return take_lock(s, why) && check_format(s->dir, why);
+		return fail_with(why, "cannot keep data in %s: %m", s->dir);
+	return take_lock(s->dir, &s->lock_fd, why) && check_format(s->dir, why);
 }

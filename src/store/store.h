@@ -26,6 +26,9 @@ struct store_options {
 /* Open or create. NULL with a message for the user in *why (heap text, free it): locked by another process,
  * unknown format, disk error. */
 struct store *store_open(const char *dir, const struct store_options *opt, char **why);
+/* Lock a store's directory without opening it, so that nobody else does: a descriptor to close, or -1 with a message in
+ * *why (heap text) when another process has it. For who removes what lies in it. */
+int store_lock_dir(const char *dir, char **why);
 void store_close(struct store *s);
 const char *store_dir(const struct store *s);
 

@@ -4,6 +4,7 @@ import http from "node:http";
 import fs from "node:fs";
 import path from "node:path";
 import util from "node:util";
+import { Writable } from "node:stream";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -38,10 +39,30 @@ const post = (name, body, type) =>
     ...(type && { "Lambda-Runtime-Function-Error-Type": type }),
   });
 
+const levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+const inJson = process.env.AWS_LAMBDA_LOG_FORMAT === "JSON";
+const least = Math.max(levels.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL ?? ""), 0);
+
+function asJson(level, args) {
+  const entry = { timestamp: new Date().toISOString(), level, requestId, message: args.length === 1 && typeof args[0] === "object" ? args[0] : util.format(...args) };
+  const error = args.find((arg) => arg instanceof Error);
+  if (error) {
+    if (args.length === 1) entry.message = error.message;
+    Object.assign(entry, { errorType: error.name, errorMessage: error.message, stackTrace: (error.stack ?? "").split("\n").slice(1).map((line) => line.trim()) });
+  }
+  try {
+    return JSON.stringify(entry);
+  } catch {
+    return JSON.stringify({ ...entry, message: util.format(...args) });
+  }
+}
+
 for (const [method, level] of Object.entries({ log: "INFO", info: "INFO", debug: "DEBUG", trace: "TRACE", warn: "WARN", error: "ERROR" })) {
   console[method] = (...args) => {
-    const text = util.format(...args).replaceAll("\n", "\r"); // one line of output is one log event
-    fs.writeSync(1, `${new Date().toISOString()}\t${requestId ?? "undefined"}\t${level}\t${text}\n`);
+    if (inJson && levels.indexOf(level) < least) return;
+    const text = inJson ? asJson(level, args)
+      : `${new Date().toISOString()}\t${requestId ?? "undefined"}\t${level}\t${util.format(...args).replaceAll("\n", "\r")}`; // one line of output is one log event
+    fs.writeSync(1, text + "\n");
   };
 }
 
@@ -105,20 +126,106 @@ function contextOf(headers, finish) {
   return context;
 }
 
-// The answer of one call: a promise's, or what the callback or the context was given.
+// What happens when the event loop runs empty while a call is under way.
+let whenIdle;
+process.on("beforeExit", () => whenIdle?.());
+
+// The answer of one call. A promise tells it; without one the callback does, once nothing else is left to be done
+// (unless callbackWaitsForEmptyEventLoop is false), and silence is null.
 function call(handler, event, headers) {
   return new Promise((resolve, reject) => {
-    const finish = (error, result) => (error !== undefined && error !== null ? reject(error) : resolve(result));
-    const answer = handler(event, contextOf(headers, finish), finish);
-    if (typeof answer?.then === "function") answer.then(resolve, reject);
-    else if (answer !== undefined || handler.length < 3) resolve(answer);
-  });
+    const settle = (error, result) => (error !== undefined && error !== null ? reject(error) : resolve(result));
+    const callback = (error, result) => {
+      if (context.callbackWaitsForEmptyEventLoop) whenIdle = () => settle(error, result);
+      else settle(error, result);
+    };
+    const context = contextOf(headers, settle);
+    whenIdle = () => resolve(null);
+    const answer = handler(event, context, callback);
+    if (typeof answer?.then === "function") {
+      whenIdle = () =>
+        reject(fault("Runtime.NodeJsExit", "The handler's promise was never settled, and nothing is left that could settle it."));
+      answer.then(resolve, reject);
+    }
+  }).finally(() => (whenIdle = undefined));
+}
+
+// ---- answers that are streamed: "Writing response streaming-enabled Lambda functions" ----
+
+const streamed = Symbol("streamed");
+globalThis.awslambda = {
+  streamifyResponse: (handler) => Object.assign(handler, { [streamed]: true }),
+  HttpResponseStream: {
+    from(stream, prelude) {
+      stream.setContentType("application/vnd.awslambda.http-integration-response");
+      stream.write(JSON.stringify(prelude) + "\0".repeat(8));
+      return stream;
+    },
+  },
+};
+
+class ResponseStream extends Writable {
+  #type = "application/octet-stream";
+  #request;
+  answered = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+
+  setContentType(type) {
+    this.#type = type;
+  }
+
+  get begun() {
+    return this.#request !== undefined;
+  }
+
+  #begin() {
+    this.#request ??= http.request(
+      { host, port, agent, method: "POST", path: `${base}invocation/${requestId}/response`,
+        headers: { "Content-Type": this.#type, "Transfer-Encoding": "chunked", "Lambda-Runtime-Function-Response-Mode": "streaming",
+                   Trailer: "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body" } },
+      (answer) => answer.resume().on("end", this.resolve)).on("error", this.reject);
+    return this.#request;
+  }
+
+  _write(piece, encoding, done) {
+    this.#begin().write(piece, encoding, done);
+  }
+
+  _final(done) {
+    this.#begin().end(done);
+  }
+
+  failed(told) {
+    const request = this.#begin();
+    request.addTrailers({ "Lambda-Runtime-Function-Error-Type": told.errorType,
+                          "Lambda-Runtime-Function-Error-Body": Buffer.from(JSON.stringify(told)).toString("base64") });
+    request.end();
+  }
+}
+
+async function stream(handler, event, headers) {
+  const out = new ResponseStream();
+  try {
+    await handler(event, out, contextOf(headers, () => {}));
+    if (!out.writableEnded) out.end();
+    await out.answered;
+  } catch (error) {
+    if (!out.begun) {
+      await fail(error, `invocation/${requestId}/error`);
+      return;
+    }
+    out.failed(describe(error));
+    await out.answered;
+  }
 }
 
 async function run(handler) {
   const { headers, body } = await ask("GET", "invocation/next");
   requestId = headers["lambda-runtime-aws-request-id"];
   process.env._X_AMZN_TRACE_ID = headers["lambda-runtime-trace-id"] ?? "";
+  if (handler[streamed]) {
+    await stream(handler, JSON.parse(body), headers);
+    return;
+  }
   let text;
   try {
     const result = await call(handler, JSON.parse(body), headers);
@@ -132,7 +239,8 @@ async function run(handler) {
 
 async function fail(error, name) {
   const told = describe(error);
-  console.error("Invoke Error", "\t" + JSON.stringify({ ...told, stack: told.trace, trace: undefined }));
+  if (inJson) console.error(error);
+  else console.error("Invoke Error", "\t" + JSON.stringify({ ...told, stack: told.trace, trace: undefined }));
   await post(name, JSON.stringify(told), told.errorType);
 }
 

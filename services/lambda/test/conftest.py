@@ -75,3 +75,9 @@ def zip_of_fixture():
 @pytest.fixture(name="make_role")
 def make_role_fixture(client):
     return lambda *args, **more: make_role(client, *args, **more)
+
+
+@pytest.fixture
+def make_role_on():
+    """make_role_on(server, name): a role on another server than the module's."""
+    return lambda server, *args, **more: make_role(server.client, *args, **more)

@@ -99,6 +99,69 @@ def test_the_dead_letter_queue_gets_the_event(client, aws, function, name):
     assert len(message["MessageAttributes"]["RequestID"]["StringValue"]) == 36
 
 
+def test_destinations_that_are_functions_and_buses(client, aws, python, table, function, name, eventually):
+    """"Capturing records of Lambda asynchronous invocations": a function gets the record as its event, a bus as its detail."""
+    write = """
+import boto3, json, os
+def handler(event, context):
+    boto3.client('sqs').send_message(QueueUrl=os.environ['OUT'], MessageBody=json.dumps(event))
+"""
+    url = client("sqs").create_queue(QueueName=name + "-out")["QueueUrl"]
+    out, take = queue(client, name + "-out")
+    second = python(write, "-second", MemorySize=512, Timeout=30, Environment={"Variables": {"OUT": url}})
+    aws.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0, DestinationConfig={
+        "OnSuccess": {"Destination": f"arn:aws:lambda:us-east-1:000000000000:function:{second}"},
+        "OnFailure": {"Destination": "arn:aws:events:us-east-1:000000000000:event-bus/default"}})
+    aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "gr\u00fc\u00df \"dich\" \\ \u2028"}))
+    record = json.loads(take()["Body"])
+    assert record["requestPayload"] == {"id": "gr\u00fc\u00df \"dich\" \\ \u2028"} == {"id": record["responsePayload"]["done"]}
+    assert record["requestContext"]["condition"] == "Success"
+
+    events = client("events")
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": ["lambda"], "detail": {"requestPayload": {"id": ["bus"]}}}))
+    client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": out}]})})
+    events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": out}])
+    aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "bus", "fail": True}))
+    event = json.loads(take()["Body"])
+    assert event["source"] == "lambda" and event["detail-type"] == "Lambda Function Invocation Result - Failure"
+    assert event["detail"]["responsePayload"]["errorMessage"] == "on purpose" and event["resources"][0].startswith("arn:aws:")
+    events.remove_targets(Rule=name, Ids=["q"])
+    events.delete_rule(Name=name)
+
+
+def test_an_event_grows_too_old(tsubo, client, aws, function, table, name, eventually):
+    bad, take = queue(client, name + "-old")
+    aws.put_function_event_invoke_config(FunctionName=function, MaximumEventAgeInSeconds=60, DestinationConfig={"OnFailure": {"Destination": bad}})
+    aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "old", "fail": True}))
+    record = json.loads(take()["Body"])  # the next try, a minute on, would be too late
+    assert record["requestContext"]["condition"] == "EventAgeExceeded" and record["requestContext"]["approximateInvokeCount"] == 1
+    tsubo.turn_clock("+10m")
+    time.sleep(0.3)
+    assert table("old") == 1
+
+
+def test_throttled_events_wait_and_come(tsubo, client, aws, function, table, eventually):
+    """"If the function doesn't have enough concurrency ... Lambda returns the event to the queue and attempts to run the function again for up to 6 hours"."""
+    aws.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "t"}))
+    for _ in range(3):
+        time.sleep(0.2)
+        tsubo.turn_clock("+5m")
+    assert table("t") == 0
+    aws.delete_function_concurrency(FunctionName=function)
+
+    def comes():
+        tsubo.turn_clock("+5m")
+        return table("t") == 1
+    eventually(comes, interval=0.5)
+
+
+def test_payload_limits_of_events(aws, function):
+    with pytest.raises(aws.exceptions.RequestTooLargeException):
+        aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "x" * (1 << 20)}))
+
+
 def test_events_outlive_a_kill(fresh_tsubo, zip_of, eventually):
     from importlib import util
     import os

@@ -2,6 +2,8 @@
 import base64
 import hashlib
 import json
+import os
+import time
 import urllib.request
 
 import pytest
@@ -170,3 +172,44 @@ def test_tags_and_settings(aws, python):
     assert aws.get_function_event_invoke_config(FunctionName=f)["MaximumRetryAttempts"] == 0
     aws.delete_function_event_invoke_config(FunctionName=f)
     refused("ResourceNotFoundException", aws.get_function_event_invoke_config, FunctionName=f)
+
+
+def test_code_that_nothing_names_is_removed(fresh_tsubo, make_role_on, zip_of, eventually):
+    """Of this server, not AWS: deleted functions must not fill the disk. Code is kept while a function, a version or a layer has it."""
+    aws = fresh_tsubo.client("lambda")
+    role = make_role_on(fresh_tsubo, "r")
+
+    def create(name, text, **more):
+        return aws.create_function(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Code={"ZipFile": zip_of({"m.py": text})}, **more)
+
+    layer = aws.publish_layer_version(LayerName="l", Content={"ZipFile": zip_of({"python/shared.py": "X = 5"})})["LayerVersionArn"]
+    create("gone", HELLO)
+    create("stays", "import shared\ndef handler(event, context):\n    return shared.X\n", Layers=[layer])
+    aws.publish_version(FunctionName="stays")
+    aws.update_function_code(FunctionName="stays", ZipFile=zip_of({"m.py": "def handler(event, context):\n    return 6\n"}))
+    aws.delete_layer_version(LayerName="l", VersionNumber=1)  # the function has it still
+    aws.delete_function(FunctionName="gone")
+    folder = os.path.join(fresh_tsubo.data, "lambda")
+
+    def code():
+        return sorted(os.listdir(folder + "/zip")), sorted(os.listdir(folder + "/dir"))
+
+    def age():
+        for kind in ("zip", "dir"):
+            for each in os.listdir(f"{folder}/{kind}"):
+                os.utime(f"{folder}/{kind}/{each}", (time.time() - 3600,) * 2)
+
+    assert len(code()[0]) == 4
+    fresh_tsubo.turn_clock("+61m")
+    time.sleep(0.3)
+    assert len(code()[0]) == 4  # young code may have a record on its way
+    age()
+    fresh_tsubo.turn_clock("+61m")
+    eventually(lambda: len(code()[0]) == 3 and len(code()[1]) == 3)
+    for qualifier, answer in (("1", b"5"), ("$LATEST", b"6")):
+        assert aws.invoke(FunctionName="stays", Qualifier=qualifier)["Payload"].read() == answer
+    aws.delete_function(FunctionName="stays")
+    fresh_tsubo.stop()
+    age()
+    fresh_tsubo.start()
+    eventually(lambda: code() == ([], []))

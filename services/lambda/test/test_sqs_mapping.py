@@ -167,3 +167,45 @@ def test_filters_speak_the_whole_language_of_event_patterns(aws, queue, seen, wo
     with pytest.raises(aws.exceptions.InvalidParameterValueException) as e:
         aws.create_event_source_mapping(EventSourceArn=queue.arn + "2", FunctionName=f, FilterCriteria={"Filters": [{"Pattern": '{"a": "b"}'}]})
     assert e.value.response["Error"]["Message"].startswith("Invalid filter pattern definition")
+
+
+@pytest.mark.parametrize("answer, again", [("None", False), ("{'batchItemFailures': []}", False), ("{'batchItemFailures': [{'itemIdentifier': ''}]}", True),
+                                           ("{'batchItemFailures': [{'itemIdentifier': 'no-such-id'}]}", True), ("{'batchItemFailures': [{}]}", True)])
+def test_what_counts_as_success(tsubo, queue, seen, python, mapping, name, eventually, answer, again):
+    """"Reporting batch item failures", success and failure conditions: an answer that makes no sense fails the whole batch."""
+    code = CODE.split("    bad = ")[0] + f"    return {answer}\n"
+    f = python(code, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen"}})
+    queue.send("one")
+    mapping(EventSourceArn=queue.arn, FunctionName=f, FunctionResponseTypes=["ReportBatchItemFailures"])
+    for n in (1, 2) if again else (1,):
+        eventually(lambda: len(seen()) == n)
+        tsubo.turn_clock("+31s")
+    eventually(lambda: queue.left() == 0)
+    assert bool(queue.sqs.receive_message(QueueUrl=queue.dead, WaitTimeSeconds=3 if again else 0).get("Messages")) == again
+
+
+def test_at_most_so_many_at_once(aws, queue, seen, python, mapping, name, eventually):
+    """ScalingConfig.MaximumConcurrency."""
+    code = CODE.replace("    bad = ", "    import time; time.sleep(0.4)\n    bad = ").replace(":k': {'L': [{'S': json.dumps(event['Records'])}]}", ":k': {'L': [{'S': json.dumps([__import__('time').time()])}]}")
+    f = python(code, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen"}})
+    queue.send(*[str(i) for i in range(10)])
+    mapping(EventSourceArn=queue.arn, FunctionName=f, BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
+    eventually(lambda: len(seen()) == 10, timeout=40)
+    begins = sorted(c[0] for c in seen())
+    assert all(begins[i + 2] - begins[i] > 0.35 for i in range(len(begins) - 2))
+
+
+def test_what_is_refused(aws, queue, worker, client, name):
+    from botocore.exceptions import ClientError
+    f = worker()
+
+    def refused(message, **how):
+        with pytest.raises(ClientError) as e:
+            aws.create_event_source_mapping(**{"EventSourceArn": queue.arn, "FunctionName": f, **how})
+        assert message in e.value.response["Error"]["Message"], e.value
+
+    refused("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10", BatchSize=11)
+    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "2"})
+    aws.update_function_configuration(FunctionName=f, Timeout=30)
+    refused("Unsupported parameter for event source type: SQS", StartingPosition="LATEST")
+    refused("", EventSourceArn=queue.arn + "-none")

@@ -152,3 +152,54 @@ def test_the_role_must_be_able_to_read(aws, stream, python, make_role, name):
     with pytest.raises(ClientError) as e:
         aws.create_event_source_mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="LATEST")
     assert "does not have permissions to call GetRecords on DynamoDB" in str(e.value)
+
+
+def test_records_that_are_too_old_are_given_up(tsubo, client, aws, stream, worker, mapping, name, eventually):
+    """MaximumRecordAgeInSeconds: "discard records older than the specified age"; the destination is told."""
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    f = worker()
+    stream.put("poison")
+    mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", MaximumRecordAgeInSeconds=60,
+            DestinationConfig={"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:000000000000:{name}"}})
+    eventually(lambda: len(stream.calls()) >= 2)  # without a limit of attempts it would go on for ever
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    tsubo.turn_clock("+2m")
+    stream.put("fresh")
+    record = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]["Body"])
+    assert record["requestContext"]["condition"] == "RecordAgeExceeded"
+    eventually(lambda: stream.seen()[-1] == "fresh")
+
+
+def test_retries_end_and_the_shard_goes_on(stream, worker, mapping, eventually):
+    f = worker()
+    stream.put("poison")
+    mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", BatchSize=1, MaximumRetryAttempts=2)
+    stream.put("after")
+    eventually(lambda: stream.seen() == ["poison", "poison", "poison", "after"], timeout=30)
+
+
+def test_a_window_gathers(stream, worker, mapping, eventually):
+    import time
+    f = worker()
+    mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", BatchSize=100, MaximumBatchingWindowInSeconds=2)
+    for key in "abcdef":
+        stream.put(key)
+        time.sleep(0.05)
+    eventually(lambda: stream.seen() == list("abcdef"))
+    assert len(stream.calls()) <= 2
+
+
+@pytest.mark.parametrize("answer, calls", [
+    ("None", 1), ("{}", 1), ("{'batchItemFailures': []}", 1), ("{'batchItemFailures': None}", 1),   # success
+    ("{'batchItemFailures': [{'itemIdentifier': ''}]}", 2), ("{'batchItemFailures': [{'itemIdentifier': None}]}", 2),
+    ("{'batchItemFailures': [{'wrong': 1}]}", 2)])  # all of it has failed
+def test_what_counts_as_success(client, stream, python, mapping, name, eventually, answer, calls):
+    """"Reporting batch item failures", success and failure conditions."""
+    code = CODE.split("    if os.environ.get('REPORT')")[0] + f"    return {answer} if keys[0] != 'end' else None\n"
+    f = python(code, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen"}})
+    stream.put("a")
+    mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", BatchSize=1, MaximumRetryAttempts=1, FunctionResponseTypes=["ReportBatchItemFailures"])
+    stream.put("end")
+    eventually(lambda: "end" in stream.seen(), timeout=30)
+    assert stream.seen() == ["a"] * calls + ["end"]

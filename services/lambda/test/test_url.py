@@ -4,6 +4,9 @@ import json
 from urllib.parse import urlparse
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 CODE = """
@@ -50,3 +53,66 @@ def test_a_url(tsubo, aws, python):
     assert ask(tsubo, url)[0].status == 403
     with pytest.raises(ClientError):
         aws.get_function_url_config(FunctionName=f)
+
+
+def signed(url, key, secret, token=None):
+    request = AWSRequest("GET", url)
+    SigV4Auth(Credentials(key, secret, token), "lambda", "us-east-1").add_auth(request)
+    return dict(request.headers)
+
+
+def test_a_url_for_signed_requests_only(tsubo, client, aws, python, make_role, name):
+    """"Control access to Lambda function URLs": with AWS_IAM the caller's policies or the function's let it in."""
+    f = python("def handler(event, context):\n    return {'statusCode': 200, 'body': __import__('json').dumps(event['requestContext'])}\n")
+    url = aws.create_function_url_config(FunctionName=f, AuthType="AWS_IAM")["FunctionUrl"]
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{f}"
+    everybody = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}]}
+
+    def session(suffix, policy):
+        role = make_role(name + suffix, policy, everybody)
+        k = client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
+        return k["AccessKeyId"], k["SecretAccessKey"], k["SessionToken"]
+
+    allowed = session("-may", {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunctionUrl", "Resource": arn, "Condition": {
+        "StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}}}]})
+    other = session("-not", {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]})
+    assert ask(tsubo, url)[0].status == 403
+    assert ask(tsubo, url, headers=signed(url, "test", "wrong"))[0].status == 403
+    assert ask(tsubo, url, headers=signed(url, *other))[0].status == 403
+    r, body = ask(tsubo, url, headers=signed(url, *allowed))
+    who = json.loads(body)
+    assert r.status == 200 and who["accountId"] == "000000000000" and who["authorizer"]["iam"]["userArn"].endswith("-may/me") and who["authorizer"]["iam"]["accessKey"] == allowed[0]
+    aws.add_permission(FunctionName=f, StatementId="u", Action="lambda:InvokeFunctionUrl", Principal=f"arn:aws:iam::000000000000:role/{name}-not", FunctionUrlAuthType="AWS_IAM")
+    assert ask(tsubo, url, headers=signed(url, *other))[0].status == 200
+    assert aws.update_function_url_config(FunctionName=f, AuthType="NONE")["AuthType"] == "NONE"
+    assert ask(tsubo, url)[0].status == 403  # nobody said that everybody may
+
+
+def test_a_url_goes_with_its_function(tsubo, aws, python, role, zip_of):
+    f = python("def handler(event, context):\n    return 1\n")
+    url = aws.create_function_url_config(FunctionName=f, AuthType="NONE")["FunctionUrl"]
+    aws.add_permission(FunctionName=f, StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE")
+    assert ask(tsubo, url)[0].status == 200
+    aws.delete_function(FunctionName=f)
+    assert ask(tsubo, url)[0].status == 403
+    aws.create_function(FunctionName=f, Runtime="python3.11", Role=role, Handler="m.handler", Code={"ZipFile": zip_of({"m.py": "def handler(event, context):\n    return 2\n"})})
+    again = aws.create_function_url_config(FunctionName=f, AuthType="NONE")["FunctionUrl"]
+    aws.add_permission(FunctionName=f, StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE")
+    assert again != url and ask(tsubo, again)[1] == b"2" and ask(tsubo, url)[0].status == 403
+
+
+def test_a_url_of_a_function_that_streams(tsubo, aws, role, name, zip_of):
+    code = """
+export const handler = awslambda.streamifyResponse(async (event, out) => {
+  if (event.rawPath === '/plain') { out.write('as it is'); out.end(); return; }
+  out = awslambda.HttpResponseStream.from(out, { statusCode: 203, headers: { 'X-Mine': 'yes' }, cookies: ['c=1'] });
+  out.write(Buffer.from([0, 255, 0])); out.write('end'); out.end();
+});"""
+    aws.create_function(FunctionName=name, Runtime="nodejs22.x", Role=role, Handler="m.handler", MemorySize=256, Code={"ZipFile": zip_of({"m.mjs": code})})
+    url = aws.create_function_url_config(FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM")["FunctionUrl"]
+    aws.add_permission(FunctionName=name, StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE")
+    r, body = ask(tsubo, url)
+    assert r.status == 203 and r.headers["x-mine"] == "yes" and r.headers["set-cookie"] == "c=1" and body == b"\x00\xff\x00end"
+    r, body = ask(tsubo, url, path="/plain")
+    assert r.status == 200 and r.headers["content-type"] == "application/octet-stream" and body == b"as it is"
+    aws.delete_function(FunctionName=name)
