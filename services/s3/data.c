@@ -7,65 +7,39 @@
 
 #include "os/os.h"
 #include "svc/body.h"
+#include "svc/master.h"
 
-#include <openssl/evp.h>
-
-enum { KEY_BYTES = 32, WRAPPED_BYTES = 40 };
+enum { KEY_BYTES = 32, WRAPPED_BYTES = KEY_BYTES + WRAP_EXTRA };
 
 /* ---- keys ---- */
 
-static bool wrap(const unsigned char kek[KEY_BYTES], bool on, struct str in, unsigned char *out)
+/* What the key of the bytes is wrapped by: the customer's, or the store's own. */
+static void wrapping_key(struct call *c, const struct sse_key *k, unsigned char kek[KEY_BYTES])
 {
-	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
-	int n = 0;
-	bool ok = x != NULL;
-	if (ok)
-		EVP_CIPHER_CTX_set_flags(x, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	ok = ok && EVP_CipherInit_ex(x, EVP_aes_256_wrap(), NULL, kek, NULL, on) == 1 &&
-	     EVP_CipherUpdate(x, out, &n, (const unsigned char *)in.p, (int)in.n) == 1 && n == (on ? WRAPPED_BYTES : KEY_BYTES);
-	EVP_CIPHER_CTX_free(x);
-	return ok;
-}
-
-/* The store's own key; made by the first write. */
-static void master_key(struct call *c, unsigned char out[KEY_BYTES])
-{
-	struct str key = key_bytes(table(c, "master")), value;
-	if (txn_get(c->txn, key, c->arena, &value)) {
-		ASSERT(value.n == KEY_BYTES);
-		memcpy(out, value.p, KEY_BYTES);
-		return;
-	}
-	random_bytes(out, KEY_BYTES);
-	txn_put(c->txn, key, str_of((const char *)out, KEY_BYTES));
+	if (k != NULL && k->set)
+		memcpy(kek, k->key, KEY_BYTES);
+	else
+		master_key(c, table(c, "master"), kek);
 }
 
 static struct str wrapped_key(struct call *c, const unsigned char key[KEY_BYTES], const struct sse_key *k)
 {
 	unsigned char kek[KEY_BYTES];
-	char *out = arena_bytes(c->arena, WRAPPED_BYTES);
-	if (k->set)
-		memcpy(kek, k->key, KEY_BYTES);
-	else
-		master_key(c, kek);
-	bool ok = wrap(kek, true, str_of((const char *)key, KEY_BYTES), (unsigned char *)out);
-	ASSERT(ok);
-	return str_of(out, WRAPPED_BYTES);
+	wrapping_key(c, k, kek);
+	return key_wrap(c->arena, kek, str_of((const char *)key, KEY_BYTES));
 }
 
 static bool unwrapped_key(struct call *c, struct str wrapped, const struct sse_key *k, unsigned char key[KEY_BYTES])
 {
-	unsigned char kek[KEY_BYTES], out[WRAPPED_BYTES];
+	unsigned char kek[KEY_BYTES];
 	ASSERT(wrapped.n == WRAPPED_BYTES);
-	if (k != NULL && k->set)
-		memcpy(kek, k->key, KEY_BYTES);
-	else
-		master_key(c, kek);
-	if (!wrap(kek, false, wrapped, out)) {
+	wrapping_key(c, k, kek);
+	struct str raw = key_unwrap(c->arena, kek, wrapped);
+	if (!str_present(raw)) {
 		fail_denied(c);
 		return false;
 	}
-	memcpy(key, out, KEY_BYTES);
+	memcpy(key, raw.p, KEY_BYTES);
 	return true;
 }
 

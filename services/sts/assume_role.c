@@ -12,18 +12,11 @@ static struct str role_name_in(struct str arn)
 }
 
 /* An IAM role allows nobody its trust policy does not name, not even its own account's administrators; identity
- * policies alone suffice for other resources. So an allow that came from identity policies is asked for again as if the
- * role were another account's, which needs both sides. */
+ * policies alone suffice for other resources. */
 static bool trusts(struct call *c, const char *action, struct str role_arn, const struct access_extra *x)
 {
-	ASSERT(x->resource_policy.n > 0 && str_present(x->resource_account));
-	struct verdict v = authorize_as(c, c->who, str_c(action), role_arn, x);
-	if (v.decision == DECISION_ALLOW && strcmp(v.by, "resource-based policy") != 0 && str_eq(x->resource_account, c->who->account)) {
-		struct access_extra both = *x;
-		both.resource_account = S("-");
-		v = authorize_as(c, c->who, str_c(action), role_arn, &both);
-	}
-	if (v.decision == DECISION_ALLOW)
+	ASSERT(x->resource_policy.n > 0 && str_present(x->resource_account) && x->resource_decides);
+	if (authorize_as(c, c->who, str_c(action), role_arn, x).decision == DECISION_ALLOW)
 		return true;
 	call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: %s on resource: %.*s", STR_ARG(c->who->arn), action,
 		STR_ARG(role_arn));
@@ -58,7 +51,8 @@ void access_AssumeRole(struct call *c)
 	ASSERT(n <= KEYS_MAX);
 	for (size_t i = 0; i < role.n_tags; i++)
 		keys[n++] = (struct condition_key){arena_printf(c->arena, "aws:ResourceTag/%.*s", STR_ARG(role.tags[i].key)), &role.tags[i].value, 1};
-	struct access_extra x = {.keys = keys, .n_keys = n, .resource_policy = trust, .resource_account = role.account};
+	struct access_extra x = {.keys = keys, .n_keys = n, .resource_policy = trust, .resource_account = role.account,
+		.resource_decides = true};
 	if (!trusts(c, "sts:AssumeRole", in->RoleArn, &x))
 		return;
 	if (in->Tags.n > 0 && !trusts(c, "sts:TagSession", in->RoleArn, &x))

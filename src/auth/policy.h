@@ -53,6 +53,9 @@ struct policy_input {
 	struct policy *boundary;     /* NULL: none */
 	struct policy *session;      /* NULL: none */
 	struct policy *resource;     /* the resource's own, NULL: none */
+	/* Identity policies count only where the resource's policy lets the account decide (names its root): a role's trust, a
+	 * KMS key's policy. Nobody else is let in, root neither. */
+	bool resource_decides;
 };
 
 enum decision { DECISION_ALLOW, DECISION_IMPLICIT_DENY, DECISION_EXPLICIT_DENY };

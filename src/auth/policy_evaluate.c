@@ -205,7 +205,7 @@ struct verdict policy_evaluate(struct arena *a, const struct policy_request *r, 
 	if (!has_identity)
 		return resource.allowed != NAMES_NOT ? allow(by_resource) : lacks(by_resource);
 	bool cross = crosses_accounts(r);
-	if (cross && resource.allowed == NAMES_NOT)
+	if ((cross || in->resource_decides) && resource.allowed == NAMES_NOT)
 		return lacks(by_resource);
 	if (!cross && resource.allowed == NAMES_IT)
 		return allow(by_resource);

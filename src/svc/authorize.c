@@ -57,6 +57,7 @@ struct verdict authorize_as(struct call *c, const struct principal *who, struct 
                             const struct access_extra *x)
 {
 	bool has_policy = x != NULL && x->resource_policy.n > 0;
+	ASSERT(x == NULL || !x->resource_decides || has_policy);
 	if (who->type == PRINCIPAL_ROOT && !has_policy && !(x != NULL && str_present(x->resource_account) &&
 	    !str_eq(x->resource_account, who->account)))
 		return (struct verdict){DECISION_ALLOW, "root"};
@@ -71,6 +72,7 @@ struct verdict authorize_as(struct call *c, const struct principal *who, struct 
 		in.session = parse_or_null(c, who->session_policy, POLICY_IDENTITY);
 	if (has_policy)
 		in.resource = parse_or_null(c, x->resource_policy, POLICY_RESOURCE);
+	in.resource_decides = x != NULL && x->resource_decides;
 	return policy_evaluate(c->arena, &r, &in);
 }
 

@@ -84,6 +84,7 @@ struct access_extra {
 	size_t n_keys;
 	struct str resource_policy;       /* the resource's document; absent: none */
 	struct str resource_account;      /* absent: c->account */
+	bool resource_decides;            /* auth/policy.h: without a word of the resource's policy nobody is let in */
 };
 /* May c->who do this? Fails c with AccessDenied (in the service's own words and code) and returns false when not.
  * action NULL: the operation's. Service principals act within resource policies; invoke's own checks use it too. */

@@ -70,6 +70,7 @@ struct question {
 	const char *identity, *boundary, *session, *resource_policy;
 	const struct condition_key *keys;
 	size_t n_keys;
+	bool resource_decides;
 };
 
 static UNUSED struct verdict decide(struct question q)
@@ -79,7 +80,7 @@ static UNUSED struct verdict decide(struct question q)
 		.keys = q.keys, .n_keys = q.n_keys,
 	};
 	struct policy *identity[1] = {NULL};
-	struct policy_input in = {0};
+	struct policy_input in = {.resource_decides = q.resource_decides};
 	if (q.identity != NULL) {
 		identity[0] = parse(q.identity, POLICY_IDENTITY);
 		in.identity = (struct policy_set){identity, 1};

@@ -112,6 +112,30 @@ static void test_cross_account(void **state)
 	allowed(.who = &root, GET, .account = "444455556666", .resource_policy = GRANT("{'AWS':'arn:aws:iam::111122223333:root'}"));
 }
 
+/* "Key policies in AWS KMS" (KMS Developer Guide): "No AWS principal, including the account root user or key creator, has any
+ * permissions to a KMS key unless they are explicitly allowed"; the account's root delegates to identity policies. */
+#define DECIDES GET, .resource_decides = true
+static void test_resource_decides(void **state)
+{
+	(void)state;
+	not_allowed(.who = &alice, DECIDES, .identity = ALLOW_ALL);
+	not_allowed(.who = &root, DECIDES);
+	not_allowed(.who = &alice, DECIDES, .identity = ALLOW_ALL, .resource_policy = GRANT("{'AWS':'" WORKER "'}"));
+	not_allowed(.who = &root, DECIDES, .resource_policy = GRANT("{'AWS':'" WORKER "'}"));
+	allowed_by("resource-based policy", .who = &root, DECIDES, .resource_policy = GRANT("{'AWS':'" WORKER "'}"));
+	allowed(.who = &worker, DECIDES, .resource_policy = GRANT("{'AWS':'" WORKER "'}"));
+	allowed(.who = &alice, DECIDES, .resource_policy = GRANT("{'AWS':'" ALICE "'}"));
+	/* delegated */
+	allowed(.who = &root, DECIDES, .resource_policy = GRANT("{'AWS':'111122223333'}"));
+	not_allowed(.who = &alice, DECIDES, .resource_policy = GRANT("{'AWS':'111122223333'}"));
+	allowed_by("identity-based policy", .who = &alice, DECIDES, .resource_policy = GRANT("{'AWS':'111122223333'}"));
+	allowed(.who = &alice, DECIDES, .identity = ALLOW("s3:*", "*"), .resource_policy = GRANT("{'AWS':'111122223333'}"));
+	/* another account's needs both sides, and denies stay denies */
+	not_allowed(.who = &alice, DECIDES, .account = "444455556666", .resource_policy = GRANT("{'AWS':'" ALICE "'}"));
+	allowed(.who = &alice, DECIDES, .account = "444455556666", .identity = ALLOW("s3:*", "*"), .resource_policy = GRANT("{'AWS':'" ALICE "'}"));
+	denied(.who = &alice, DECIDES, .identity = DENY("s3:*", "*"), .resource_policy = GRANT("{'AWS':'" ALICE "'}"));
+}
+
 /* "AWS JSON policy elements: Principal": services, everyone, and who is not meant. */
 static void test_principals(void **state)
 {
@@ -194,7 +218,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_default), T(test_identity), T(test_explicit_deny), T(test_not_action_not_resource), T(test_boundary),
-		T(test_session_policy), T(test_resource_policy_in_one_account), T(test_cross_account), T(test_principals),
+		T(test_session_policy), T(test_resource_policy_in_one_account), T(test_cross_account), T(test_resource_decides), T(test_principals),
 		T(test_not_principal), T(test_trust), T(test_denial_sentences), T(test_account_principal_is_exact),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
