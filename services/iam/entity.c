@@ -235,7 +235,7 @@ bool entity_page(struct call *c, enum kind kind, struct str path_prefix, struct 
 	struct str key, value, last = STR_NONE;
 	*truncated = SOME_BOOL(false);
 	for (size_t n = 0; scan_next(s, &key, &value);) {
-		const struct iam_Entity *e = record_decode(c, &iam_shape_Entity, arena_dup(c->arena, value));
+		const struct iam_Entity *e = record_decode(c, &iam_shape_Entity, value);
 		if (!str_starts(e->Path, path_prefix))
 			continue;
 		if (n++ == p.max) {
@@ -255,6 +255,6 @@ void entity_each(struct call *c, enum kind kind, visit_fn visit, void *arg)
 	struct scan *s = call_scan(c, entity_table(c, kind), STR_NONE, false);
 	struct str key, value;
 	while (scan_next(s, &key, &value))
-		visit(c, record_decode(c, &iam_shape_Entity, arena_dup(c->arena, value)), arg);
+		visit(c, record_decode(c, &iam_shape_Entity, value), arg);
 	scan_close(s);
 }

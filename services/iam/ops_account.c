@@ -59,7 +59,7 @@ static void count_policies(struct call *c, int64_t *policies, int64_t *versions)
 	struct scan *s = call_scan(c, call_key(c, "policy"), STR_NONE, false);
 	struct str key, value;
 	while (scan_next(s, &key, &value)) {
-		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, arena_dup(c->arena, value));
+		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, value);
 		++*policies;
 		*versions += m->Versions.n;
 	}
@@ -145,7 +145,7 @@ static void detail_policies(struct call *c, struct list *l)
 	struct scan *s = call_scan(c, call_key(c, "policy"), STR_NONE, false);
 	struct str key, value;
 	while (scan_next(s, &key, &value)) {
-		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, arena_dup(c->arena, value));
+		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, value);
 		struct iam_ManagedPolicyDetail *v = l->v = arena_grow(c->arena, l->v, sizeof *v, l->n, l->n + 1), *d = &v[l->n++];
 		*d = (struct iam_ManagedPolicyDetail){
 			.PolicyName = m->Name, .PolicyId = m->Id, .Arn = managed_arn(c, m), .Path = m->Path, .DefaultVersionId = m->Default,

@@ -246,7 +246,7 @@ static void list_own(struct listing *l, struct str after)
 	struct str key, value;
 	while (!l->full && scan_next(s, &key, &value)) {
 		struct iam_Policy p;
-		policy_out(l->c, record_decode(l->c, &iam_shape_Managed, arena_dup(l->c->arena, value)), &l->used, &p, false);
+		policy_out(l->c, record_decode(l->c, &iam_shape_Managed, value), &l->used, &p, false);
 		list_one(l, &p, arena_dup(l->c->arena, key));
 	}
 	scan_close(s);
