@@ -4,21 +4,13 @@
  * Reference). One function for all operations: it looks at the members the input has. */
 #include "iam.h"
 
-enum { KEYS_MAX = 128 };
+#include "svc/tags.h"
 
 static struct str input_text(struct call *c, const char *name)
 {
 	const struct shape *s = c->op->model->input;
 	const struct member *m = s != NULL ? shape_member(s, str_c(name)) : NULL;
 	return m != NULL && m->shape->type == SHAPE_STRING ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
-}
-
-static const struct list *input_tags(struct call *c)
-{
-	const struct shape *s = c->op->model->input;
-	const struct member *m = s != NULL ? shape_member(s, S("Tags")) : NULL;
-	ASSERT(m == NULL || m->shape->type == SHAPE_LIST);
-	return m != NULL ? (const struct list *)((const char *)c->in + m->offset) : NULL;
 }
 
 /* As it is stored, or as it would be created. */
@@ -32,6 +24,7 @@ static struct str named(struct call *c, enum kind kind, struct str name, const s
 	return entity_arn(c, kind, e != NULL ? e : &made);
 }
 
+/* What the operation is about: an ARN, and what is stored there (either, or neither when there is nothing). */
 static struct str resource_of(struct call *c, const struct iam_Entity **found)
 {
 	static const struct { const char *member; enum kind kind; } members[] = {
@@ -51,31 +44,39 @@ static struct str resource_of(struct call *c, const struct iam_Entity **found)
 	if (str_present(policy))
 		return arena_printf(c->arena, "arn:aws:iam::%.*s:policy%.*s%.*s", STR_ARG(c->account), STR_ARG(str_present(path) ? path : S("/")),
 			STR_ARG(policy));
+	struct str linked = input_text(c, "AWSServiceName");
+	if (str_present(linked)) /* the role that would be made */
+		return linked_role_arn(c, linked, input_text(c, "CustomSuffix"));
 	const struct shape *input = c->op->model->input;
 	if (input != NULL && shape_member(input, S("UserName")) != NULL) /* absent: the caller's own */
 		return c->who->arn;
 	return S("*");
 }
 
-struct keys { struct condition_key v[KEYS_MAX]; size_t n; };
-
-static void add_key(struct call *c, struct keys *k, struct str name, struct str value)
+/* The tags of what the operation is about. */
+static struct tags tags_there(struct call *c, const struct iam_Entity *found, struct str policy_arn)
 {
-	if (!str_present(value) || k->n == KEYS_MAX)
-		return;
-	struct str *v = arena_new_of(c->arena, struct str);
-	*v = value;
-	k->v[k->n++] = (struct condition_key){name, v, 1};
+	if (found != NULL)
+		return TAGS_OF(found->Labels, struct iam_Tag);
+	const struct iam_Managed *m = str_present(policy_arn) ? managed_find(c, policy_arn) : NULL;
+	return m != NULL ? TAGS_OF(m->Labels, struct iam_Tag) : (struct tags){0};
 }
 
-static void add_tags(struct call *c, struct keys *k, const char *const prefixes[2], const struct list *tags)
+static void add_key(struct condition_key *keys, struct access_extra *x, struct str name, const struct str *value)
 {
-	for (uint32_t i = 0; tags != NULL && i < tags->n; i++) {
-		const struct iam_Tag *t = LIST_AT(*tags, struct iam_Tag, i);
-		for (int p = 0; p < 2; p++)
-			if (prefixes[p] != NULL)
-				add_key(c, k, arena_printf(c->arena, "%s/%.*s", prefixes[p], STR_ARG(t->Key)), t->Value);
-	}
+	if (str_present(*value))
+		keys[x->n_keys++] = (struct condition_key){name, value, 1};
+}
+
+/* IAM's older keys for a resource's tags: iam:ResourceTag/... says what aws:ResourceTag/... says. */
+static void add_own_tag_keys(struct call *c, struct access_extra *x, struct tags there)
+{
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, x->n_keys + there.n);
+	if (x->n_keys > 0)
+		memcpy(keys, x->keys, x->n_keys * sizeof *keys);
+	for (uint32_t i = 0; i < there.n; i++)
+		keys[x->n_keys++] = (struct condition_key){arena_printf(c->arena, "iam:ResourceTag/%.*s", STR_ARG(there.v[i].key)), &there.v[i].value, 1};
+	x->keys = keys;
 }
 
 void access_iam(struct call *c)
@@ -83,26 +84,23 @@ void access_iam(struct call *c)
 	if (c->who->type == PRINCIPAL_ROOT)
 		return; /* nothing of IAM has a policy of its own that could deny */
 	ASSERT(c->op != NULL && c->op->model != NULL);
-	struct keys *k = arena_new_of(c->arena, struct keys);
+	enum { OWN_KEYS = 4 };
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, OWN_KEYS);
+	struct access_extra x = {.keys = keys};
 	const struct iam_Entity *found = NULL;
-	struct str resource = resource_of(c, &found);
-	static const char *const of_resource[2] = {"aws:ResourceTag", "iam:ResourceTag"}, *const of_request[2] = {"aws:RequestTag", NULL};
-	if (str_starts(resource, S("arn:aws:iam::")) && !str_eq(resource, input_text(c, "PolicyArn")))
-		add_key(c, k, S("iam:PolicyARN"), input_text(c, "PolicyArn"));
-	add_key(c, k, S("iam:PermissionsBoundary"), input_text(c, "PermissionsBoundary"));
-	add_key(c, k, S("iam:AWSServiceName"), input_text(c, "AWSServiceName"));
-	if (found != NULL && str_present(found->Boundary) && !str_present(input_text(c, "PermissionsBoundary")))
-		add_key(c, k, S("iam:PermissionsBoundary"), found->Boundary);
-	add_tags(c, k, of_resource, found != NULL ? &found->Labels : NULL);
-	const struct list *tags = input_tags(c);
-	add_tags(c, k, of_request, tags);
-	if (tags != NULL && tags->n > 0 && k->n < KEYS_MAX) {
-		struct str *names = arena_array(c->arena, struct str, tags->n);
-		for (uint32_t i = 0; i < tags->n; i++)
-			names[i] = LIST_AT(*tags, struct iam_Tag, i)->Key;
-		k->v[k->n++] = (struct condition_key){S("aws:TagKeys"), names, tags->n};
-	}
-	ASSERT(resource.n > 0 && k->n <= KEYS_MAX);
-	struct access_extra x = {.keys = k->v, .n_keys = k->n};
+	struct str resource = resource_of(c, &found), *given = arena_array(c->arena, struct str, OWN_KEYS);
+	given[0] = input_text(c, "PolicyArn");
+	given[1] = input_text(c, "PermissionsBoundary");
+	given[2] = input_text(c, "AWSServiceName");
+	if (!str_present(given[1]) && found != NULL)
+		given[1] = found->Boundary; /* of who would get or lose something */
+	if (!str_eq(resource, given[0])) /* the policy is what is attached, not what is changed */
+		add_key(keys, &x, S("iam:PolicyARN"), &given[0]);
+	add_key(keys, &x, S("iam:PermissionsBoundary"), &given[1]);
+	add_key(keys, &x, S("iam:AWSServiceName"), &given[2]);
+	ASSERT(resource.n > 0 && x.n_keys <= OWN_KEYS);
+	struct tags there = tags_there(c, found, str_eq(resource, given[0]) ? given[0] : STR_NONE);
+	tags_conditions(c, &x, there);
+	add_own_tag_keys(c, &x, there);
 	(void)authorize(c, NULL, resource, &x);
 }

@@ -8,8 +8,9 @@
 #include "os/os.h"
 #include "svc/arn.h"
 #include "svc/page.h"
+#include "svc/tags.h"
 
-enum { TAGS_MAX = 50, PAGE_DEFAULT = 100, PAGE_MAX = 1000 };
+enum { PAGE_DEFAULT = 100, PAGE_MAX = 1000 };
 
 static const struct { const char *table, *word, *title, *prefix; } kinds[] = {
 	[KIND_USER] = {"user", "user", "User", "AIDA"},
@@ -33,10 +34,8 @@ struct key *entity_table(struct call *c, enum kind kind) { return call_key(c, ki
 
 static struct key *entity_key(struct call *c, enum kind kind, struct str name)
 {
-	char *lower = arena_bytes(c->arena, name.n + 1);
-	for (size_t i = 0; i < name.n; i++)
-		lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]);
-	return key_str(entity_table(c, kind), str_of(lower, name.n));
+	ASSERT(str_present(name));
+	return key_str(entity_table(c, kind), arena_lower(c->arena, name));
 }
 
 void fail_no_such(struct call *c, enum kind kind, struct str name)
@@ -45,6 +44,30 @@ void fail_no_such(struct call *c, enum kind kind, struct str name)
 		call_fail(c, &iam_err_NoSuchEntityException, "Instance Profile %.*s cannot be found.", STR_ARG(name));
 	else
 		call_fail(c, &iam_err_NoSuchEntityException, "The %s with name %.*s cannot be found.", kinds[kind].word, STR_ARG(name));
+}
+
+/* Is the name another's, in whatever case? `self` keeps its own: a rename may change the case alone. */
+static bool name_taken(struct call *c, enum kind kind, struct str name, struct str self)
+{
+	if (str_present(self) && str_eq_nocase(name, self))
+		return false;
+	if (!txn_has(c->txn, key_bytes(entity_key(c, kind, name))))
+		return false;
+	if (kind == KIND_PROFILE)
+		call_fail(c, &iam_err_EntityAlreadyExistsException, "Instance Profile %.*s already exists.", STR_ARG(name));
+	else
+		call_fail(c, &iam_err_EntityAlreadyExistsException, "%s with name %.*s already exists.", kinds[kind].title, STR_ARG(name));
+	return true;
+}
+
+bool entity_rename(struct call *c, enum kind kind, struct iam_Entity *e, struct str name)
+{
+	ASSERT(kind == KIND_USER || kind == KIND_GROUP); /* nothing else can be renamed */
+	if (name_taken(c, kind, name, e->Name))
+		return false;
+	entity_del(c, kind, e->Name);
+	e->Name = name;
+	return true;
 }
 
 struct iam_Entity *entity_find(struct call *c, enum kind kind, struct str name)
@@ -74,13 +97,8 @@ void entity_del(struct call *c, enum kind kind, struct str name) { call_del(c, e
 
 struct iam_Entity *entity_new(struct call *c, enum kind kind, struct str name, struct str path, struct list tags)
 {
-	if (call_get(c, entity_key(c, kind, name), &iam_shape_Entity) != NULL) {
-		if (kind == KIND_PROFILE)
-			call_fail(c, &iam_err_EntityAlreadyExistsException, "Instance Profile %.*s already exists.", STR_ARG(name));
-		else
-			call_fail(c, &iam_err_EntityAlreadyExistsException, "%s with name %.*s already exists.", kinds[kind].title, STR_ARG(name));
+	if (name_taken(c, kind, name, STR_NONE))
 		return NULL;
-	}
 	struct iam_Entity *e = arena_new_of(c->arena, struct iam_Entity);
 	e->Name = name;
 	e->Path = str_present(path) ? path : S("/");
@@ -117,13 +135,15 @@ size_t document_size(struct str document)
 {
 	size_t n = 0;
 	ASSERT(str_present(document));
-	bool inside = false;
+	bool inside = false, escaped = false;
 	for (size_t i = 0; i < document.n; i++) {
 		char ch = document.p[i];
-		if (ch == '"' && (i == 0 || document.p[i - 1] != '\\'))
+		if (ch == '"' && !escaped)
 			inside = !inside;
+		escaped = inside && ch == '\\' && !escaped;
 		n += inside || !(ch == ' ' || ch == '\n' || ch == '\t' || ch == '\r');
 	}
+	ASSERT(n <= document.n);
 	return n;
 }
 
@@ -161,46 +181,37 @@ bool texts_remove(struct list *l, struct str s)
 
 bool tags_merge(struct call *c, struct list *into, struct list tags, const char *word)
 {
-	for (uint32_t i = 0; i < tags.n; i++) {
-		const struct iam_Tag *t = LIST_AT(tags, struct iam_Tag, i);
-		if (str_starts_nocase(t->Key, S("aws:")) && c->parent == NULL) {
-			call_fail(c, &iam_err_InvalidInputException, "The provided Tag key %.*s uses a reserved prefix: aws:", STR_ARG(t->Key));
-			return false;
-		}
-		struct iam_Tag *v = into->v;
-		uint32_t at = 0;
-		while (at < into->n && !str_eq_nocase(v[at].Key, t->Key))
-			at++;
-		if (at == into->n) {
-			v = into->v = arena_grow(c->arena, v, sizeof *v, into->n, into->n + 1);
-			into->n++;
-			into->set = true;
-		}
-		v[at] = *t;
-	}
-	if (into->n <= TAGS_MAX)
+	const struct tags_rules rules = {.max = TAGS_OF_RESOURCE, .nocase = true, .reserved = c->parent != NULL};
+	struct tags have = TAGS_OF(*into, struct iam_Tag), more = TAGS_OF(tags, struct iam_Tag);
+	switch (tags_put(c->arena, &have, more, &rules)) {
+	case TAGS_OK:
+		*into = (struct list){have.v, have.n, into->set || have.n > 0};
 		return true;
-	call_fail(c, &iam_err_LimitExceededException, "Cannot exceed quota for TagsPer%s: %d", word, TAGS_MAX);
+	case TAGS_RESERVED:
+		call_fail(c, &iam_err_InvalidInputException, "The provided Tag key %.*s uses a reserved prefix: aws:", STR_ARG(tags_culprit(more, &rules)));
+		return false;
+	case TAGS_TWICE:
+		call_fail(c, &iam_err_InvalidInputException, "Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+		return false;
+	case TAGS_TOO_MANY:
+		call_fail(c, &iam_err_LimitExceededException, "Cannot exceed quota for TagsPer%s: %d", word, TAGS_OF_RESOURCE);
+		return false;
+	}
 	return false;
 }
 
 void tags_remove(struct list *from, struct list keys)
 {
-	struct iam_Tag *v = from->v;
-	uint32_t n = 0;
-	ASSERT(from->n == 0 || v != NULL);
-	for (uint32_t i = 0; i < from->n; i++)
-		if (!texts_have(&keys, v[i].Key))
-			v[n++] = v[i];
-	from->n = n;
+	struct tags have = TAGS_OF(*from, struct iam_Tag);
+	tags_drop(&have, &keys, true);
+	from->n = have.n;
 }
 
 /* ---- pages ---- */
 
 bool page_open(struct call *c, struct str marker, struct opt_i64 max_items, struct page *p)
 {
-	p->max = max_items.set ? (size_t)max_items.v : PAGE_DEFAULT;
-	p->start = 0;
+	*p = (struct page){.max = max_items.set ? (size_t)max_items.v : PAGE_DEFAULT};
 	ASSERT(p->max >= 1 && p->max <= PAGE_MAX);
 	uint64_t start = 0;
 	if (!page_position(c->arena, marker, &p->after)) {
@@ -212,16 +223,30 @@ bool page_open(struct call *c, struct str marker, struct opt_i64 max_items, stru
 	return true;
 }
 
+void page_part(struct page *p, struct list *l, size_t item_size)
+{
+	ASSERT(p->taken <= p->max && (l->n == 0 || l->v != NULL));
+	size_t skip = p->seen < p->start ? p->start - p->seen : 0, from = skip < l->n ? skip : l->n;
+	size_t left = l->n - from, room = p->max - p->taken, n = left < room ? left : room;
+	p->seen += l->n;
+	p->taken += n;
+	p->more |= n < left;
+	*l = (struct list){from > 0 ? (char *)l->v + from * item_size : l->v, (uint32_t)n, true};
+}
+
+void page_close(struct call *c, const struct page *p, struct opt_bool *truncated, struct str *marker)
+{
+	ASSERT(p->taken <= p->max && p->taken <= p->seen);
+	*truncated = SOME_BOOL(p->more);
+	if (p->more)
+		*marker = page_token(c->arena, arena_printf(c->arena, "%zu", p->start + p->taken));
+}
+
 struct list page_cut(struct call *c, struct page p, struct list all, size_t item_size, struct opt_bool *truncated, struct str *marker)
 {
-	size_t from = p.start < all.n ? p.start : all.n, n = all.n - from;
-	ASSERT(all.n == 0 || all.v != NULL);
-	*truncated = SOME_BOOL(n > p.max);
-	if (n > p.max) {
-		n = p.max;
-		*marker = page_token(c->arena, arena_printf(c->arena, "%zu", from + n));
-	}
-	return (struct list){all.n > 0 ? (char *)all.v + from * item_size : arena_alloc(c->arena, 1), (uint32_t)n, true};
+	page_part(&p, &all, item_size);
+	page_close(c, &p, truncated, marker);
+	return all;
 }
 
 bool entity_page(struct call *c, enum kind kind, struct str path_prefix, struct str marker, struct opt_i64 max_items,
@@ -235,7 +260,7 @@ bool entity_page(struct call *c, enum kind kind, struct str path_prefix, struct 
 	struct str key, value, last = STR_NONE;
 	*truncated = SOME_BOOL(false);
 	for (size_t n = 0; scan_next(s, &key, &value);) {
-		const struct iam_Entity *e = record_decode(c, &iam_shape_Entity, arena_dup(c->arena, value));
+		const struct iam_Entity *e = record_decode(c, &iam_shape_Entity, value);
 		if (!str_starts(e->Path, path_prefix))
 			continue;
 		if (n++ == p.max) {
@@ -255,6 +280,6 @@ void entity_each(struct call *c, enum kind kind, visit_fn visit, void *arg)
 	struct scan *s = call_scan(c, entity_table(c, kind), STR_NONE, false);
 	struct str key, value;
 	while (scan_next(s, &key, &value))
-		visit(c, record_decode(c, &iam_shape_Entity, arena_dup(c->arena, value)), arg);
+		visit(c, record_decode(c, &iam_shape_Entity, value), arg);
 	scan_close(s);
 }

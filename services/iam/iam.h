@@ -5,6 +5,7 @@
 #ifndef TSUBO_IAM_H
 #define TSUBO_IAM_H
 
+#include "base/map.h"
 #include "iam.model.h"
 #include "svc/service.h"
 
@@ -20,6 +21,8 @@ void entity_put(struct call *c, enum kind kind, const struct iam_Entity *e);
 void entity_del(struct call *c, enum kind kind, struct str name);
 /* A new one with name, path, id, date and tags; NULL: EntityAlreadyExists or bad tags. */
 struct iam_Entity *entity_new(struct call *c, enum kind kind, struct str name, struct str path, struct list tags);
+/* Give a user or group another name (its record is not put back yet). false: EntityAlreadyExists. */
+bool entity_rename(struct call *c, enum kind kind, struct iam_Entity *e, struct str name);
 struct str entity_arn(struct call *c, enum kind kind, const struct iam_Entity *e);
 struct key *entity_table(struct call *c, enum kind kind);
 const char *kind_word(enum kind kind); /* "role" */
@@ -35,7 +38,12 @@ size_t document_size(struct str document);
 
 /* The boundary names a policy that is there, or none: else fails. */
 bool boundary_ok(struct call *c, struct str arn);
-void role_out(struct call *c, const struct iam_Entity *e, struct iam_Role *out);
+/* In full: with what lists leave out (PermissionsBoundary, Tags). */
+void role_out(struct call *c, const struct iam_Entity *e, struct iam_Role *out, bool in_full);
+/* Is the trust policy one: its grammar, STS actions only, principals that are? MalformedPolicyDocument when not. */
+bool trust_ok(struct call *c, struct str document);
+/* Of the role that CreateServiceLinkedRole makes for a service; "*" for one that is not known. */
+struct str linked_role_arn(struct call *c, struct str service, struct str suffix);
 /* iam_AttachedPolicy of an entity, below a path. */
 struct list attached_out(struct call *c, const struct iam_Entity *e, struct str path_prefix);
 /* iam_InstanceProfile of those that hold a role. */
@@ -47,12 +55,15 @@ void texts_add(struct arena *a, struct list *l, struct str s);
 bool texts_remove(struct list *l, struct str s);
 bool texts_have(const struct list *l, struct str s);
 
-/* Where a page starts and how long it is. */
-struct page { struct str after; size_t start, max; };
+/* Where a page starts and how long it is; what of it is done. */
+struct page { struct str after; size_t start, max, seen, taken; bool more; };
 /* false: the marker is not ours. Numbered pages, for what is a list in one record. */
 bool page_open(struct call *c, struct str marker, struct opt_i64 max_items, struct page *p);
 /* Cut items [start, start + max) out of n; sets what the output says. */
 struct list page_cut(struct call *c, struct page p, struct list all, size_t item_size, struct opt_bool *truncated, struct str *marker);
+/* The same for several lists one after the other: each is cut to its part of the page, then page_close says what follows. */
+void page_part(struct page *p, struct list *l, size_t item_size);
+void page_close(struct call *c, const struct page *p, struct opt_bool *truncated, struct str *marker);
 
 /* Entities of a kind, in order of names, below a path; visit returns false when the page is full. */
 typedef void (*visit_fn)(struct call *c, const struct iam_Entity *e, void *arg);
@@ -62,6 +73,7 @@ void entity_each(struct call *c, enum kind kind, visit_fn visit, void *arg);
 
 /* ---- tags ---- */
 
+/* Keys are the same in any case. false: InvalidInput or LimitExceeded, in which `word` names the kind of resource. */
 bool tags_merge(struct call *c, struct list *into, struct list tags, const char *word);
 void tags_remove(struct list *from, struct list keys);
 
@@ -82,6 +94,11 @@ struct iam_Managed *managed_find(struct call *c, struct str arn);
 /* The default version's document of either; absent when there is none. */
 struct str managed_document(struct call *c, struct str arn);
 struct str managed_arn(struct call *c, const struct iam_Managed *m);
+/* How often each policy is attached and is a boundary, by ARN: one look at every user, role and group. */
+struct usage { int64_t attached, boundaries; };
+struct map usages(struct call *c);
+/* Never NULL: made when there is none. */
+struct usage *usage_in(struct call *c, struct map *all, struct str arn);
 
 /* ---- documents as text (document.c) ---- */
 

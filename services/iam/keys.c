@@ -145,11 +145,8 @@ static void on_change(void *block)
 void keys_changed(struct call *c, enum kind kind, struct str name)
 {
 	struct change *ch = call_effect(c, on_change, sizeof *ch);
-	char lower[128];
-	ASSERT(c->account.n == 12 && name.n <= sizeof lower);
-	for (size_t i = 0; i < name.n; i++)
-		lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]);
-	struct str key = key_bytes(key_str(entity_table(c, kind), str_of(lower, name.n)));
+	ASSERT(c->account.n == 12 && name.n > 0 && name.n <= sizeof ch->name);
+	struct str key = key_bytes(key_str(entity_table(c, kind), arena_lower(c->arena, name)));
 	ASSERT(key.n <= sizeof ch->key && kind != KIND_ROLE);
 	ch->kind = kind;
 	memcpy(ch->account, c->account.p, 12);

@@ -59,7 +59,7 @@ static void count_policies(struct call *c, int64_t *policies, int64_t *versions)
 	struct scan *s = call_scan(c, call_key(c, "policy"), STR_NONE, false);
 	struct str key, value;
 	while (scan_next(s, &key, &value)) {
-		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, arena_dup(c->arena, value));
+		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, value);
 		++*policies;
 		*versions += m->Versions.n;
 	}
@@ -140,39 +140,77 @@ static void detail_role(struct call *c, const struct iam_Entity *e, void *arg)
 	};
 }
 
-static void detail_policies(struct call *c, struct list *l)
+static void detail_versions(struct call *c, const struct iam_Managed *m, struct iam_ManagedPolicyDetail *d)
+{
+	d->PolicyVersionList = LIST_OF(c->arena, struct iam_PolicyVersion, m->Versions.n);
+	for (uint32_t i = 0; i < m->Versions.n; i++) {
+		const struct iam_Version *from = LIST_AT(m->Versions, struct iam_Version, i);
+		*LIST_AT(d->PolicyVersionList, struct iam_PolicyVersion, i) = (struct iam_PolicyVersion){document_out(c, from->Document), from->Id,
+			SOME_BOOL(str_eq(from->Id, m->Default)), from->Created};
+	}
+}
+
+static struct iam_ManagedPolicyDetail *detail_add(struct call *c, struct list *l)
+{
+	struct iam_ManagedPolicyDetail *v = l->v = arena_grow(c->arena, l->v, sizeof *v, l->n, l->n + 1);
+	return &v[l->n++];
+}
+
+static void detail_policies(struct call *c, struct map *used, struct list *l)
 {
 	struct scan *s = call_scan(c, call_key(c, "policy"), STR_NONE, false);
 	struct str key, value;
 	while (scan_next(s, &key, &value)) {
-		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, arena_dup(c->arena, value));
-		struct iam_ManagedPolicyDetail *v = l->v = arena_grow(c->arena, l->v, sizeof *v, l->n, l->n + 1), *d = &v[l->n++];
+		const struct iam_Managed *m = record_decode(c, &iam_shape_Managed, value);
+		struct str arn = managed_arn(c, m);
+		const struct usage *u = usage_in(c, used, arn);
+		struct iam_ManagedPolicyDetail *d = detail_add(c, l);
 		*d = (struct iam_ManagedPolicyDetail){
-			.PolicyName = m->Name, .PolicyId = m->Id, .Arn = managed_arn(c, m), .Path = m->Path, .DefaultVersionId = m->Default,
+			.PolicyName = m->Name, .PolicyId = m->Id, .Arn = arn, .Path = m->Path, .DefaultVersionId = m->Default,
+			.AttachmentCount = SOME_I64(u->attached), .PermissionsBoundaryUsageCount = SOME_I64(u->boundaries),
 			.IsAttachable = SOME_BOOL(true), .Description = m->Description, .CreateDate = m->Created, .UpdateDate = m->Updated,
-			.PolicyVersionList = LIST_OF(c->arena, struct iam_PolicyVersion, m->Versions.n),
 		};
-		for (uint32_t i = 0; i < m->Versions.n; i++) {
-			const struct iam_Version *from = LIST_AT(m->Versions, struct iam_Version, i);
-			((struct iam_PolicyVersion *)d->PolicyVersionList.v)[i] = (struct iam_PolicyVersion){document_out(c, from->Document), from->Id,
-				SOME_BOOL(str_eq(from->Id, m->Default)), from->Created};
-		}
+		detail_versions(c, m, d);
 	}
 	scan_close(s);
 }
 
+/* Of AWS's own those that somebody has: all of them would be megabytes that nobody asked for. */
+static void detail_aws_policies(struct call *c, struct map *used, struct list *l)
+{
+	size_t n;
+	const struct aws_policy *all = aws_policies(&n);
+	for (size_t i = 0; i < n; i++) {
+		const struct usage *u = map_get(used, all[i].arn);
+		if (u == NULL || u->attached + u->boundaries == 0)
+			continue;
+		struct iam_ManagedPolicyDetail *d = detail_add(c, l);
+		*d = (struct iam_ManagedPolicyDetail){
+			.PolicyName = all[i].name, .PolicyId = all[i].id, .Arn = all[i].arn, .Path = all[i].path, .DefaultVersionId = all[i].version,
+			.AttachmentCount = SOME_I64(u->attached), .PermissionsBoundaryUsageCount = SOME_I64(u->boundaries), .IsAttachable = SOME_BOOL(true),
+			.CreateDate = SOME_TIME(all[i].created_ms), .UpdateDate = SOME_TIME(all[i].updated_ms),
+			.PolicyVersionList = LIST_OF(c->arena, struct iam_PolicyVersion, 1),
+		};
+		*LIST_AT(d->PolicyVersionList, struct iam_PolicyVersion, 0) = (struct iam_PolicyVersion){document_out(c, all[i].document),
+			all[i].version, SOME_BOOL(true), SOME_TIME(all[i].updated_ms)};
+	}
+}
+
 static bool wanted(const struct list *filter, const char *what) { return filter->n == 0 || texts_have(filter, str_c(what)); }
 
-/* In one page: the account of one machine fits. AWS's managed policies are left out, as they are by default there when
- * not attached. */
+/* One marker for the four lists: they are pages of one long list. */
 void op_GetAccountAuthorizationDetails(struct call *c)
 {
 	const struct iam_GetAccountAuthorizationDetailsRequest *in = c->in;
 	struct iam_GetAccountAuthorizationDetailsResponse *out = c->out;
+	struct page p;
+	if (!page_open(c, in->Marker, in->MaxItems, &p))
+		return;
 	out->UserDetailList = LIST_OF(c->arena, struct iam_UserDetail, 0);
 	out->GroupDetailList = LIST_OF(c->arena, struct iam_GroupDetail, 0);
 	out->RoleDetailList = LIST_OF(c->arena, struct iam_RoleDetail, 0);
 	out->Policies = LIST_OF(c->arena, struct iam_ManagedPolicyDetail, 0);
+	struct map used = usages(c);
 	if (wanted(&in->Filter, "User"))
 		entity_each(c, KIND_USER, detail_user, &out->UserDetailList);
 	if (wanted(&in->Filter, "Group"))
@@ -180,6 +218,12 @@ void op_GetAccountAuthorizationDetails(struct call *c)
 	if (wanted(&in->Filter, "Role"))
 		entity_each(c, KIND_ROLE, detail_role, &out->RoleDetailList);
 	if (wanted(&in->Filter, "LocalManagedPolicy"))
-		detail_policies(c, &out->Policies);
-	out->IsTruncated = SOME_BOOL(false);
+		detail_policies(c, &used, &out->Policies);
+	if (wanted(&in->Filter, "AWSManagedPolicy"))
+		detail_aws_policies(c, &used, &out->Policies);
+	page_part(&p, &out->UserDetailList, sizeof(struct iam_UserDetail));
+	page_part(&p, &out->GroupDetailList, sizeof(struct iam_GroupDetail));
+	page_part(&p, &out->RoleDetailList, sizeof(struct iam_RoleDetail));
+	page_part(&p, &out->Policies, sizeof(struct iam_ManagedPolicyDetail));
+	page_close(c, &p, &out->IsTruncated, &out->Marker);
 }

@@ -104,14 +104,10 @@ void op_UpdateGroup(struct call *c)
 	if (str_present(in->NewPath))
 		e->Path = in->NewPath;
 	if (str_present(in->NewGroupName) && !str_eq(in->NewGroupName, e->Name)) {
-		if (!str_eq_nocase(in->NewGroupName, e->Name) && entity_find(c, KIND_GROUP, in->NewGroupName) != NULL) {
-			call_fail(c, &iam_err_EntityAlreadyExistsException, "Group with name %.*s already exists.", STR_ARG(in->NewGroupName));
-			return;
-		}
 		struct rename r = {e->Name, in->NewGroupName};
-		entity_del(c, KIND_GROUP, e->Name);
+		if (!entity_rename(c, KIND_GROUP, e, in->NewGroupName))
+			return;
 		entity_each(c, KIND_USER, rename_member, &r);
-		e->Name = in->NewGroupName;
 	}
 	entity_put(c, KIND_GROUP, e);
 }

@@ -37,20 +37,41 @@ static const struct { const char *service, *name, *policy; } linked[] = {
 	{"wafv2.amazonaws.com", "AWSServiceRoleForWAFV2Logging", "WAFV2LoggingServiceRolePolicy"},
 };
 
+/* COUNT_OF(linked): not known. */
+static size_t linked_find(struct str service)
+{
+	size_t i = 0;
+	while (i < COUNT_OF(linked) && !str_eq(str_c(linked[i].service), service))
+		i++;
+	return i;
+}
+
+static struct str linked_name(struct call *c, size_t i, struct str suffix)
+{
+	ASSERT(i < COUNT_OF(linked));
+	struct str name = str_c(linked[i].name);
+	return str_present(suffix) ? arena_join(c->arena, name, S("_"), suffix) : name;
+}
+
+struct str linked_role_arn(struct call *c, struct str service, struct str suffix)
+{
+	size_t i = linked_find(service);
+	if (i == COUNT_OF(linked))
+		return S("*");
+	return arena_printf(c->arena, "arn:aws:iam::%.*s:role/aws-service-role/%.*s/%.*s", STR_ARG(c->account), STR_ARG(service),
+		STR_ARG(linked_name(c, i, suffix)));
+}
+
 void op_CreateServiceLinkedRole(struct call *c)
 {
 	const struct iam_CreateServiceLinkedRoleRequest *in = c->in;
 	struct iam_CreateServiceLinkedRoleResponse *out = c->out;
-	size_t i = 0;
-	while (i < COUNT_OF(linked) && !str_eq(str_c(linked[i].service), in->AWSServiceName))
-		i++;
+	size_t i = linked_find(in->AWSServiceName);
 	if (i == COUNT_OF(linked)) {
 		call_unsupported(c, "CreateServiceLinkedRole for %.*s", STR_ARG(in->AWSServiceName));
 		return;
 	}
-	struct str name = str_c(linked[i].name);
-	if (str_present(in->CustomSuffix))
-		name = arena_join(c->arena, name, S("_"), in->CustomSuffix);
+	struct str name = linked_name(c, i, in->CustomSuffix);
 	if (entity_find(c, KIND_ROLE, name) != NULL) {
 		call_fail(c, &iam_err_InvalidInputException,
 			"Service role name %.*s has been taken in this account, please try a different suffix.", STR_ARG(name));
@@ -69,7 +90,7 @@ void op_CreateServiceLinkedRole(struct call *c)
 	texts_add(c->arena, &e->Attached, arn);
 	entity_put(c, KIND_ROLE, e);
 	out->Role = arena_new_of(c->arena, struct iam_Role);
-	role_out(c, e, out->Role);
+	role_out(c, e, out->Role, true);
 }
 
 /* Deleted at once: nothing here uses a service-linked role for longer than a call. The task's id tells what was done. */

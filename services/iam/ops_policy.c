@@ -15,7 +15,8 @@ struct str managed_arn(struct call *c, const struct iam_Managed *m)
 	return arena_printf(c->arena, "arn:aws:iam::%.*s:policy%.*s%.*s", STR_ARG(c->account), STR_ARG(m->Path), STR_ARG(m->Name));
 }
 
-static struct key *policy_key(struct call *c, struct str name) { return key_str(call_key(c, "policy"), name); }
+/* Names are unique without regard to case. */
+static struct key *policy_key(struct call *c, struct str name) { return key_str(call_key(c, "policy"), arena_lower(c->arena, name)); }
 
 static void policy_put(struct call *c, const struct iam_Managed *m) { call_put(c, policy_key(c, m->Name), &iam_shape_Managed, m); }
 
@@ -67,9 +68,7 @@ static struct iam_Managed *own_policy(struct call *c, struct str arn)
 
 /* ---- who uses a policy ---- */
 
-struct usage { int64_t attached, boundaries; };
-
-static struct usage *usage_in(struct call *c, struct map *all, struct str arn)
+struct usage *usage_in(struct call *c, struct map *all, struct str arn)
 {
 	struct usage *u = map_get(all, arn);
 	if (u != NULL)
@@ -88,8 +87,7 @@ static void count_usage(struct call *c, const struct iam_Entity *e, void *arg)
 		usage_in(c, all, e->Boundary)->boundaries++;
 }
 
-/* Of all policies by ARN, in one look at every user, role and group. */
-static struct map usages(struct call *c)
+struct map usages(struct call *c)
 {
 	struct map all;
 	map_init(&all, c->arena);
@@ -246,7 +244,7 @@ static void list_own(struct listing *l, struct str after)
 	struct str key, value;
 	while (!l->full && scan_next(s, &key, &value)) {
 		struct iam_Policy p;
-		policy_out(l->c, record_decode(l->c, &iam_shape_Managed, arena_dup(l->c->arena, value)), &l->used, &p, false);
+		policy_out(l->c, record_decode(l->c, &iam_shape_Managed, value), &l->used, &p, false);
 		list_one(l, &p, arena_dup(l->c->arena, key));
 	}
 	scan_close(s);
@@ -407,6 +405,8 @@ static void list_entity(struct call *c, const struct iam_Entity *e, void *arg)
 	if (!(attached || boundary) || !str_starts(e->Path, q->in->PathPrefix))
 		return;
 	/* PolicyGroup, PolicyUser and PolicyRole are the same two strings */
+	_Static_assert(sizeof(struct iam_PolicyRole) == sizeof(struct iam_PolicyUser) && sizeof(struct iam_PolicyRole) == sizeof(struct iam_PolicyGroup),
+	               "one for all three");
 	struct iam_PolicyRole *v = q->into->v = arena_grow(c->arena, q->into->v, sizeof *v, q->into->n, q->into->n + 1);
 	v[q->into->n++] = (struct iam_PolicyRole){e->Name, e->Id};
 }
@@ -419,6 +419,9 @@ void op_ListEntitiesForPolicy(struct call *c)
 		fail_no_policy(c, in->PolicyArn);
 		return;
 	}
+	struct page p;
+	if (!page_open(c, in->Marker, in->MaxItems, &p))
+		return;
 	out->PolicyGroups = LIST_OF(c->arena, struct iam_PolicyGroup, 0);
 	out->PolicyUsers = LIST_OF(c->arena, struct iam_PolicyUser, 0);
 	out->PolicyRoles = LIST_OF(c->arena, struct iam_PolicyRole, 0);
@@ -428,8 +431,9 @@ void op_ListEntitiesForPolicy(struct call *c)
 		struct entities q = {in, lists[i], kinds[i].kind};
 		if (!str_present(in->EntityFilter) || str_eq(in->EntityFilter, str_c(kinds[i].filter)))
 			entity_each(c, kinds[i].kind, list_entity, &q);
+		page_part(&p, lists[i], sizeof(struct iam_PolicyRole));
 	}
-	out->IsTruncated = SOME_BOOL(false);
+	page_close(c, &p, &out->IsTruncated, &out->Marker);
 }
 
 /* ---- tags ---- */

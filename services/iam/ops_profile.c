@@ -3,7 +3,7 @@
  * Source: IAM API Reference, "Using instance profiles" (IAM User Guide). */
 #include "iam.h"
 
-static void profile_out(struct call *c, const struct iam_Entity *e, struct iam_InstanceProfile *out)
+static void profile_out(struct call *c, const struct iam_Entity *e, struct iam_InstanceProfile *out, bool in_full)
 {
 	*out = (struct iam_InstanceProfile){.Path = e->Path, .InstanceProfileName = e->Name, .InstanceProfileId = e->Id,
 		.Arn = entity_arn(c, KIND_PROFILE, e), .CreateDate = e->Created, .Roles = LIST_OF(c->arena, struct iam_Role, e->Roles.n)};
@@ -11,9 +11,9 @@ static void profile_out(struct call *c, const struct iam_Entity *e, struct iam_I
 	for (uint32_t i = 0; i < e->Roles.n; i++) {
 		const struct iam_Entity *role = entity_find(c, KIND_ROLE, *LIST_AT(e->Roles, struct str, i));
 		if (role != NULL)
-			role_out(c, role, (struct iam_Role *)out->Roles.v + out->Roles.n++);
+			role_out(c, role, (struct iam_Role *)out->Roles.v + out->Roles.n++, false);
 	}
-	if (e->Labels.n > 0)
+	if (in_full && e->Labels.n > 0)
 		out->Tags = e->Labels;
 }
 
@@ -26,7 +26,7 @@ void op_CreateInstanceProfile(struct call *c)
 		return;
 	entity_put(c, KIND_PROFILE, e);
 	out->InstanceProfile = arena_new_of(c->arena, struct iam_InstanceProfile);
-	profile_out(c, e, out->InstanceProfile);
+	profile_out(c, e, out->InstanceProfile, true);
 }
 
 void op_GetInstanceProfile(struct call *c)
@@ -37,7 +37,7 @@ void op_GetInstanceProfile(struct call *c)
 	if (e == NULL)
 		return;
 	out->InstanceProfile = arena_new_of(c->arena, struct iam_InstanceProfile);
-	profile_out(c, e, out->InstanceProfile);
+	profile_out(c, e, out->InstanceProfile, true);
 }
 
 void op_DeleteInstanceProfile(struct call *c)
@@ -56,7 +56,7 @@ static void list_profile(struct call *c, const struct iam_Entity *e, void *arg)
 {
 	struct list *l = arg;
 	struct iam_InstanceProfile *v = l->v = arena_grow(c->arena, l->v, sizeof *v, l->n, l->n + 1);
-	profile_out(c, e, &v[l->n++]);
+	profile_out(c, e, &v[l->n++], false);
 }
 
 void op_ListInstanceProfiles(struct call *c)
@@ -79,7 +79,9 @@ void op_AddRoleToInstanceProfile(struct call *c)
 		return;
 	}
 	/* the profile hands the role to instances: iam:PassRole (IAM API Reference, AddRoleToInstanceProfile) */
-	if (!authorize(c, "iam:PassRole", entity_arn(c, KIND_ROLE, role), NULL))
+	const struct str to = S("ec2.amazonaws.com");
+	const struct condition_key key = {S("iam:PassedToService"), &to, 1};
+	if (!authorize(c, "iam:PassRole", entity_arn(c, KIND_ROLE, role), &(struct access_extra){.keys = &key, .n_keys = 1}))
 		return;
 	texts_add(c->arena, &e->Roles, role->Name);
 	entity_put(c, KIND_PROFILE, e);

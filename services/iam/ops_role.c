@@ -3,7 +3,7 @@
  * Source: IAM API Reference; messages as the API gives them. */
 #include "iam.h"
 
-enum { TRUST_MAX = 2048, SESSION_DEFAULT_S = 3600 };
+enum { SESSION_DEFAULT_S = 3600 };
 
 static struct iam_AttachedPermissionsBoundary *boundary_out(struct call *c, struct str arn)
 {
@@ -15,13 +15,16 @@ static struct iam_AttachedPermissionsBoundary *boundary_out(struct call *c, stru
 	return b;
 }
 
-void role_out(struct call *c, const struct iam_Entity *e, struct iam_Role *out)
+void role_out(struct call *c, const struct iam_Entity *e, struct iam_Role *out, bool in_full)
 {
 	*out = (struct iam_Role){
 		.Path = e->Path, .RoleName = e->Name, .RoleId = e->Id, .Arn = entity_arn(c, KIND_ROLE, e), .CreateDate = e->Created,
 		.AssumeRolePolicyDocument = document_out(c, e->Trust), .Description = e->Description,
-		.MaxSessionDuration = e->MaxSession, .PermissionsBoundary = boundary_out(c, e->Boundary),
+		.MaxSessionDuration = e->MaxSession,
 	};
+	if (!in_full)
+		return;
+	out->PermissionsBoundary = boundary_out(c, e->Boundary);
 	if (e->Labels.n > 0)
 		out->Tags = e->Labels;
 }
@@ -29,18 +32,9 @@ void role_out(struct call *c, const struct iam_Entity *e, struct iam_Role *out)
 static struct iam_Role *role_answer(struct call *c, const struct iam_Entity *e)
 {
 	struct iam_Role *r = arena_new_of(c->arena, struct iam_Role);
-	role_out(c, e, r);
+	role_out(c, e, r, true);
 	r->RoleLastUsed = arena_new_of(c->arena, struct iam_RoleLastUsed);
 	return r;
-}
-
-static bool trust_ok(struct call *c, struct str document)
-{
-	if (document_size(document) > TRUST_MAX) {
-		call_fail(c, &iam_err_LimitExceededException, "Cannot exceed quota for ACLSizePerRole: %d", TRUST_MAX);
-		return false;
-	}
-	return document_ok(c, document, POLICY_TRUST);
 }
 
 /* A role of a service under /aws-service-role/ is changed by that service's API only. */
@@ -74,7 +68,7 @@ void op_CreateRole(struct call *c)
 	e->Boundary = in->PermissionsBoundary;
 	entity_put(c, KIND_ROLE, e);
 	out->Role = arena_new_of(c->arena, struct iam_Role);
-	role_out(c, e, out->Role);
+	role_out(c, e, out->Role, true);
 }
 
 void op_GetRole(struct call *c)
@@ -117,9 +111,7 @@ static void list_role(struct call *c, const struct iam_Entity *e, void *arg)
 {
 	struct list *l = arg;
 	l->v = arena_grow(c->arena, l->v, sizeof(struct iam_Role), l->n, l->n + 1);
-	role_out(c, e, (struct iam_Role *)l->v + l->n);
-	((struct iam_Role *)l->v)[l->n].Tags = (struct list){0}; /* ListRoles does not tell them */
-	l->n++;
+	role_out(c, e, (struct iam_Role *)l->v + l->n++, false);
 }
 
 void op_ListRoles(struct call *c)

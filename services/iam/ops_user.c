@@ -112,12 +112,8 @@ void op_UpdateUser(struct call *c)
 	if (str_present(in->NewPath))
 		e->Path = in->NewPath;
 	if (str_present(in->NewUserName) && !str_eq(in->NewUserName, e->Name)) {
-		if (!str_eq_nocase(in->NewUserName, e->Name) && entity_find(c, KIND_USER, in->NewUserName) != NULL) {
-			call_fail(c, &iam_err_EntityAlreadyExistsException, "User with name %.*s already exists.", STR_ARG(in->NewUserName));
+		if (!entity_rename(c, KIND_USER, e, in->NewUserName))
 			return;
-		}
-		entity_del(c, KIND_USER, e->Name);
-		e->Name = in->NewUserName;
 	}
 	entity_put(c, KIND_USER, e);
 	keys_changed(c, KIND_USER, in->UserName);

@@ -116,6 +116,9 @@ void resolve_policies(struct call *c, const struct principal *who, struct policy
 	struct gather g = {&here, &d, 0};
 	bool role = who->type == PRINCIPAL_ASSUMED_ROLE;
 	const struct iam_Entity *e = entity_of(c, who, role ? KIND_ROLE : KIND_USER);
+	/* A role made again under the name is another one, and the old one's sessions are none of its. */
+	if (role && e != NULL && !str_eq(e->Id, str_slice(who->user_id, 0, e->Id.n)))
+		e = NULL;
 	if (e != NULL) {
 		add_entity(&g, e);
 		if (!role)

@@ -100,7 +100,9 @@ struct sqs_Queue *queue_decode(struct call *c, struct str value, struct box *box
 {
 	ASSERT(value.n > sizeof *box);
 	memcpy(box, value.p, sizeof *box);
-	return record_decode(c, &sqs_shape_Queue, str_slice(value, sizeof *box, value.n));
+	struct sqs_Queue *rec = typed_from_cbor(c->arena, &sqs_shape_Queue, str_slice(value, sizeof *box, value.n)); /* views into value */
+	ASSERT(rec != NULL);
+	return rec;
 }
 
 struct queue *queue_open(struct call *c, struct str account, struct str name)

@@ -163,7 +163,7 @@ static bool another_runs(struct call *c, struct queue *q)
 	struct scan *s = call_scan(c, task_key(c, q->account, q->name), STR_NONE, true);
 	bool yes = false;
 	for (size_t n = 0; scan_next(s, &key, &value); n++) {
-		const struct sqs_MoveTask *t = record_decode(c, &sqs_shape_MoveTask, arena_dup(c->arena, value));
+		const struct sqs_MoveTask *t = record_decode(c, &sqs_shape_MoveTask, value);
 		yes |= running(t);
 		if (n >= TASKS_KEPT)
 			txn_del(c->txn, key);
@@ -256,7 +256,7 @@ void op_list_message_move_tasks(struct call *c)
 	struct scan *s = call_scan(c, task_key(c, q->account, q->name), STR_NONE, true);
 	out->Results.n = 0;
 	while (out->Results.n < (uint32_t)max && scan_next(s, &key, &value)) {
-		const struct sqs_MoveTask *t = record_decode(c, &sqs_shape_MoveTask, arena_dup(c->arena, value));
+		const struct sqs_MoveTask *t = record_decode(c, &sqs_shape_MoveTask, value);
 		struct key_reader r = key_reader_of(str_slice(key, key.n - 9, key.n));
 		uint64_t number;
 		bool ok = key_read_u64(&r, &number);

@@ -110,6 +110,7 @@ struct str queue_policy(struct queue *q);
 void queue_store(struct queue *q);  /* everything, after a change of the configuration */
 void box_store(struct queue *q);    /* when dirty; at the end of a run */
 void queue_forget(struct queue *q);
+/* value lives as long as the record: it is in the arena. */
 struct sqs_Queue *queue_decode(struct call *c, struct str value, struct box *box);
 struct str queue_topic(const struct queue *q);
 void *fail_no_queue(struct call *c);

@@ -153,6 +153,14 @@ void *arena_grow(struct arena *a, void *old, size_t size, size_t old_n, size_t n
 	return fresh;
 }
 
+struct str arena_lower(struct arena *a, struct str s)
+{
+	char *p = arena_bytes(a, s.n + 1);
+	for (size_t i = 0; i < s.n; i++)
+		p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + 32 : s.p[i]);
+	return str_of(p, s.n);
+}
+
 struct str arena_dup(struct arena *a, struct str s)
 {
 	if (s.p == NULL)

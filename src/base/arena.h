@@ -32,6 +32,8 @@ void *arena_grow(struct arena *a, void *old, size_t size, size_t old_n, size_t n
 struct str arena_dup(struct arena *a, struct str s);
 /* The same as a C string. The absent string gives "". */
 const char *arena_cstr(struct arena *a, struct str s);
+/* A copy with A-Z as a-z, other bytes as they are: for names that are one in any case. */
+struct str arena_lower(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* The concatenation of n strings. arena_join(a, x, y, z) through the macro. */

@@ -89,11 +89,17 @@ struct key *call_key(struct call *c, const char *table)
 	return key_str(k, str_c(table));
 }
 
-void *record_decode(struct call *c, const struct shape *shape, struct str value)
+/* Strings of the record are views into the bytes it is made from: those live in the arena. */
+static void *decode_kept(struct call *c, const struct shape *shape, struct str kept)
 {
-	void *v = typed_from_cbor(c->arena, shape, value);
+	void *v = typed_from_cbor(c->arena, shape, kept);
 	ASSERT(v != NULL);
 	return v;
+}
+
+void *record_decode(struct call *c, const struct shape *shape, struct str value)
+{
+	return decode_kept(c, shape, arena_dup(c->arena, value));
 }
 
 void *call_get(struct call *c, const struct key *k, const struct shape *shape)
@@ -101,7 +107,7 @@ void *call_get(struct call *c, const struct key *k, const struct shape *shape)
 	struct str value;
 	if (!txn_get(c->txn, key_bytes(k), c->arena, &value))
 		return NULL;
-	return record_decode(c, shape, value);
+	return decode_kept(c, shape, value);
 }
 
 void call_put(struct call *c, const struct key *k, const struct shape *shape, const void *v)

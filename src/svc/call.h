@@ -73,6 +73,7 @@ void call_put(struct call *c, const struct key *k, const struct shape *shape, co
 void call_del(struct call *c, const struct key *k);
 /* Scan of all keys below a prefix; start_after absent, or the last key of the page before. Ends with c. */
 struct scan *call_scan(struct call *c, const struct key *prefix, struct str start_after, bool reverse);
+/* A record from a scan's value. The bytes are copied: they are the scan's until its next step only. */
 void *record_decode(struct call *c, const struct shape *shape, struct str value);
 /* A never-repeating, growing number from the store (order of commits); OP_WRITE only. */
 uint64_t call_serial(struct call *c, const char *name);

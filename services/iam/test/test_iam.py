@@ -389,3 +389,111 @@ def test_credentials_that_cannot_be_made_are_not_there(iam, name):
     refused(lambda: iam.delete_login_profile(UserName=name), "NoSuchEntity", f"Login Profile for User {name} cannot be found.")
     refused(lambda: iam.list_mfa_devices(UserName=name + "x"), "NoSuchEntity")
     refused(lambda: iam.create_login_profile(UserName=name, Password="x" * 12), "NotImplemented")
+
+
+# ---- names, tags, trust: what is refused ----
+
+def test_a_name_is_taken_in_any_case(iam, name):
+    """CreateUser: "Names are not distinguished by case"; a rename must not take another's name either."""
+    for kind in ("user", "group"):
+        make, get, rename = (getattr(iam, verb + kind) for verb in ("create_", "get_", "update_"))
+        member = kind.title() + "Name"
+        make(**{member: name + "-Bob"})
+        make(**{member: name + "-alice"})
+        refused(lambda: rename(**{member: name + "-alice", "New" + member: name + "-BOB"}), "EntityAlreadyExists")
+        assert get(**{member: name + "-Bob"})[kind.title()][member] == name + "-Bob"
+        rename(**{member: name + "-Bob", "New" + member: name + "-BOB"})
+        assert get(**{member: name + "-BOB"})
+    iam.create_policy(PolicyName=name + "-Pol", PolicyDocument=policy(allow("s3:*")))
+    refused(lambda: iam.create_policy(PolicyName=name + "-POL", PolicyDocument=policy(allow("s3:*"))), "EntityAlreadyExists")
+    refused(lambda: iam.get_policy(PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/{name}-POL"), "NoSuchEntity")
+
+
+def test_a_tag_key_is_given_once_in_any_case(iam, name):
+    """"Tagging IAM resources": keys are case insensitive; a request cannot have one twice."""
+    twice = [{"Key": "Team", "Value": "a"}, {"Key": "team", "Value": "b"}]
+    refused(lambda: iam.create_user(UserName=name, Tags=twice), "InvalidInput", "Duplicate tag keys found")
+    refused(lambda: iam.create_policy(PolicyName=name, PolicyDocument=policy(allow("s3:*")), Tags=twice), "InvalidInput", "Duplicate tag keys found")
+    iam.create_user(UserName=name, Tags=twice[:1])
+    refused(lambda: iam.tag_user(UserName=name, Tags=twice), "InvalidInput", "Duplicate tag keys found")
+    iam.untag_user(UserName=name, TagKeys=["TEAM"])
+    assert iam.list_user_tags(UserName=name)["Tags"] == []
+
+
+def test_trust_policies_name_sts_actions_and_principals_that_are(iam, name):
+    """"Troubleshoot IAM roles"; the messages are the API's."""
+    make = lambda n, document: iam.create_role(RoleName=name + n, AssumeRolePolicyDocument=document)
+    action = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": ["sts:AssumeRole", "s3:GetObject"]})
+    refused(lambda: make("1", action), "MalformedPolicyDocument", "AssumeRole policy may only specify STS AssumeRole actions.")
+    refused(lambda: make("1", trust({"Service": "lambda"})), "MalformedPolicyDocument", 'Invalid principal in policy: "SERVICE":"lambda"')
+    nobody = f"arn:aws:iam::{ACCOUNT}:user/{name}"
+    refused(lambda: make("1", trust({"AWS": nobody})), "MalformedPolicyDocument", f'Invalid principal in policy: "AWS":"{nobody}"')
+    iam.create_user(UserName=name)
+    make("1", trust({"AWS": [nobody, ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root"], "Service": ["ec2.amazonaws.com"]}))
+    make("2", trust({"AWS": f"arn:aws:iam::{ACCOUNT}:role/{name}1"}))
+    refused(lambda: iam.update_assume_role_policy(RoleName=name + "2", PolicyDocument=trust({"AWS": nobody + "x"})), "MalformedPolicyDocument")
+
+
+def test_condition_keys_of_tags_and_of_linked_roles(iam, user, name):
+    """Service Authorization Reference: aws:TagKeys of Untag..., aws:ResourceTag of policies, the role of CreateServiceLinkedRole."""
+    own = user("iam")
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=policy(allow("s3:*")), Tags=[{"Key": "team", "Value": "blue"}])["Policy"]["Arn"]
+    linked = "arn:aws:iam::*:role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup*"
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy(
+        allow("iam:UntagUser", "*", **{"ForAllValues:StringEquals": {"aws:TagKeys": ["mine"]}}),
+        allow("iam:GetPolicy", "*", StringEquals={"aws:ResourceTag/team": "blue"}),
+        allow("iam:CreateServiceLinkedRole", linked, StringLike={"iam:AWSServiceName": "backup.amazonaws.com"})))
+    own.untag_user(UserName=name, TagKeys=["mine"])
+    refused(lambda: own.untag_user(UserName=name, TagKeys=["mine", "other"]), "AccessDenied")
+    assert own.get_policy(PolicyArn=arn)
+    iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "team", "Value": "red"}])
+    refused(lambda: own.get_policy(PolicyArn=arn), "AccessDenied")
+    refused(lambda: own.create_service_linked_role(AWSServiceName="ecs.amazonaws.com"), "AccessDenied")
+    assert own.create_service_linked_role(AWSServiceName="backup.amazonaws.com", Description="d")
+
+
+def test_a_session_ends_with_its_role(client, iam, name):
+    """A role made again under the same name is another one (IAM identifiers, "Unique identifiers")."""
+    own = trust({"AWS": ACCOUNT})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=own)
+    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
+    keys = client("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}", RoleSessionName="one")["Credentials"]
+    session = client("iam", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    assert session.list_users()
+    iam.detach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
+    iam.delete_role(RoleName=name)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=own)
+    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
+    refused(session.list_users, "AccessDenied")
+
+
+def test_lists_tell_less_than_gets(iam, name):
+    """ListRoles, ListUsers, ListInstanceProfiles: "does not return ... PermissionsBoundary, RoleLastUsed, Tags"."""
+    power = "arn:aws:iam::aws:policy/PowerUserAccess"
+    tags = [{"Key": "a", "Value": "b"}]
+    path = f"/{name}/"
+    iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=LAMBDA, PermissionsBoundary=power, Tags=tags)
+    iam.create_user(UserName=name, Path=path, PermissionsBoundary=power, Tags=tags)
+    iam.create_instance_profile(InstanceProfileName=name, Path=path, Tags=tags)
+    shown = [iam.list_roles(PathPrefix=path)["Roles"], iam.list_users(PathPrefix=path)["Users"],
+             iam.list_instance_profiles(PathPrefix=path)["InstanceProfiles"]]
+    for one in shown:
+        assert len(one) == 1 and not {"PermissionsBoundary", "RoleLastUsed", "Tags"} & set(one[0])
+
+
+def test_entities_and_details_come_in_pages(client, name):
+    """ListEntitiesForPolicy, GetAccountAuthorizationDetails: MaxItems counts over all lists; AWS's policies are told when attached."""
+    iam = client("iam", "555566661111")
+    for i in range(3):
+        iam.create_user(UserName=f"u{i}")
+        iam.attach_user_policy(UserName=f"u{i}", PolicyArn=LAMBDA_BASIC)
+        iam.create_group(GroupName=f"g{i}")
+        iam.attach_group_policy(GroupName=f"g{i}", PolicyArn=LAMBDA_BASIC)
+    pages = list(iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=LAMBDA_BASIC, PaginationConfig={"PageSize": 2}))
+    assert [len(p["PolicyUsers"]) + len(p["PolicyGroups"]) for p in pages] == [2, 2, 2]
+    assert sorted(u["UserName"] for p in pages for u in p["PolicyUsers"]) == ["u0", "u1", "u2"]
+    pages = list(iam.get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": 4}))
+    assert [sum(len(p[k]) for k in ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")) for p in pages] == [4, 3]
+    basic = pages[1]["Policies"][0]
+    assert (basic["Arn"], basic["AttachmentCount"]) == (LAMBDA_BASIC, 6)
+    assert iam.get_account_authorization_details(Filter=["LocalManagedPolicy"])["Policies"] == []
