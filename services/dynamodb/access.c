@@ -115,7 +115,8 @@ static struct str select_of(struct parameters p, struct str index)
 /* All that one set of parameters touches in its table. */
 static void touch_parameters(struct touch *t, struct parameters p, const struct table *table)
 {
-	static const char *const items[] = {"Key", "Item"}, *const maps[] = {"Expected", "AttributeUpdates", "QueryFilter", "ScanFilter", "KeyConditions"};
+	static const char *const items[] = {"Key", "Item"};
+	static const char *const maps[] = {"Expected", "AttributeUpdates", "QueryFilter", "ScanFilter", "KeyConditions"};
 	const struct str conditions[] = {text_of(p, "ConditionExpression"), text_of(p, "FilterExpression"), text_of(p, "KeyConditionExpression")};
 	for (size_t i = 0; i < COUNT_OF(items); i++)
 		if (document_of(p, items[i]) != NULL)

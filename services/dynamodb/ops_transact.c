@@ -129,9 +129,20 @@ static uint32_t table_at(const struct table **tables, uint32_t *n, const struct 
 	return (*n)++;
 }
 
+/* "Transactions are not supported" is a rule of multi-Region strong consistency. */
+static bool allows_transactions(struct call *c, const struct table *t)
+{
+	if (t->record->Strong.v)
+		fail_validation(c, "Transactional operations are not supported for global tables with MultiRegionConsistency set to STRONG.");
+	return !c->failed;
+}
+
 bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, struct str asked, struct list *capacity)
 {
 	ASSERT(n > 0 && txn_writable(c->txn));
+	for (uint32_t i = 0; i < n; i++)
+		if (!allows_transactions(c, parts[i].op.t))
+			return false;
 	if (!prepare_parts(c, parts, n))
 		return false;
 	const struct table **tables = arena_array(c->arena, const struct table *, n);
@@ -230,7 +241,7 @@ static bool read_get_part(struct call *c, const struct dynamodb_Get *in, struct 
 		return false;
 	}
 	out->t = table_open(c, in->TableName);
-	return out->t != NULL;
+	return out->t != NULL && allows_transactions(c, out->t);
 }
 
 /* Keys that do not fit their table cancel the transaction, with a reason for each. */

@@ -5,6 +5,7 @@
 #include "ops_backup.h"
 #include "ops_batch.h"
 #include "ops_query.h"
+#include "ops_replica.h"
 #include "ops_s3.h"
 #include "ops_settings.h"
 #include "ops_table.h"
@@ -64,6 +65,7 @@ static const struct job_kind jobs[] = {
 	{"export", ddb_job_export},
 	{"import", ddb_job_import},
 	{"purge", ddb_job_purge},
+	{"replicate", ddb_job_replicate},
 	{"trim-history", ddb_job_trim_history},
 	{"trim-stream", ddb_job_trim_stream},
 	{"ttl-fill", ddb_job_ttl_fill},

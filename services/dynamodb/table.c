@@ -168,6 +168,8 @@ struct table *table_of_record(struct call *c, struct dynamodb_Table *r)
 		set_projection(x, g->Projection);
 	}
 	ASSERT(t->n_indexes == n);
+	if (r->Regions.n > 0)
+		t->replicas = arena_array(c->arena, struct table *, r->Regions.n);
 	return t;
 }
 
