@@ -121,17 +121,6 @@ static bool takes_strong(struct str region)
 	return false;
 }
 
-static bool is_empty(struct call *c, const struct dynamodb_Table *r)
-{
-	struct buf b;
-	space_key(c, &b, (uint64_t)r->Space.v);
-	struct str key, value;
-	struct scan *s = scan_open(c->txn, buf_view(&b), key_after(c->arena, buf_view(&b)), false);
-	bool any = scan_next(s, &key, &value);
-	scan_close(s);
-	return !any;
-}
-
 static bool check_strong_regions(struct replica_call *u)
 {
 	for (uint32_t i = 0; i < u->in->ReplicaUpdates.n; i++) {
@@ -162,7 +151,7 @@ static bool check_new_strong(struct replica_call *u)
 		return refuse(u, "Time to live is not supported for global tables with MultiRegionConsistency set to STRONG.");
 	if (u->d->LocalSecondaryIndexes.n > 0)
 		return refuse(u, "Local secondary indexes are not supported for global tables with MultiRegionConsistency set to STRONG.");
-	return is_empty(u->c, u->r) || refuse(u, "The table must be empty to be made a global table with MultiRegionConsistency set to STRONG.");
+	return space_is_empty(u->c, (uint64_t)u->r->Space.v) || refuse(u, "The table must be empty to be made a global table with MultiRegionConsistency set to STRONG.");
 }
 
 /* A group of this kind is made and dissolved as a whole. */

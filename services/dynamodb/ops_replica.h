@@ -14,6 +14,8 @@ bool replica_may_go(struct call *c, const struct dynamodb_Table *r);
 /* Carry to the other members what UpdateTable has changed (was, now): throughput but for a member's own read capacity,
  * billing mode, indexes, attribute definitions, encryption, table class. */
 void replica_follow(struct call *c, const struct dynamodb_Table *was, const struct dynamodb_Table *now);
+/* Only the write capacity of the table and its indexes. */
+void replica_follow_writes(struct call *c, const struct dynamodb_Table *now);
 /* The members of DescribeTable that a global table adds. */
 void replica_describe(struct call *c, const struct dynamodb_Table *r, struct dynamodb_TableDescription *d);
 /* One other member as it is shown by `from` (both records at hand); in the other's region. */

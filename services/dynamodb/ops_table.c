@@ -272,7 +272,7 @@ void purge_space(struct call *c, const char *what, uint64_t space)
 
 void table_remove(struct call *c, struct dynamodb_Table *r)
 {
-	ASSERT(txn_writable(c->txn) && !is_replicated(r));
+	ASSERT(txn_writable(c->txn) && !in_group(r));
 	if (r->StreamNumber.v != 0)
 		stream_stop(c, r);
 	if (r->Recovery.v) {
@@ -321,7 +321,7 @@ void ddb_delete_table(struct call *c)
 	out->TableDescription = shown_as(c, r, "DELETING");
 	out->TableDescription->AttributeDefinitions = (struct list){0};
 	out->TableDescription->KeySchema = (struct list){0};
-	if (is_replicated(r))
+	if (in_group(r))
 		replica_depart(c, r);
 	table_remove(c, r);
 }

@@ -89,7 +89,7 @@ static void drop_region(struct dynamodb_Table *r, struct str region)
 			all[n++] = all[i];
 	ASSERT(n + 1 == r->Regions.n);
 	r->Regions.n = n;
-	if (n == 0)
+	if (n == 0 && !r->Legacy.v)
 		stand_alone(r);
 }
 
@@ -114,7 +114,7 @@ void replica_join(struct call *c, struct dynamodb_Table *r, struct str region)
 
 void replica_depart(struct call *c, struct dynamodb_Table *r)
 {
-	ASSERT(is_replicated(r));
+	ASSERT(in_group(r));
 	struct str here = c->region;
 	replica_each(c, r, drop_from_other, &here);
 	stand_alone(r);
@@ -158,7 +158,7 @@ static void write_there(struct call *c, const struct table *t, const struct av *
 void replica_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
                    bool by_ttl, struct consumed *used)
 {
-	ASSERT(is_replicated(t->record) && t->replicas != NULL);
+	ASSERT(in_group(t->record) && (t->replicas != NULL) == is_replicated(t->record));
 	struct av marked;
 	if (t->record->Legacy.v && fresh != NULL) {
 		marked = mark(c, fresh);

@@ -10,6 +10,8 @@
 #include "write.h"
 
 static inline bool is_replicated(const struct dynamodb_Table *r) { return r->Regions.n > 0; }
+/* A group of version 2017.11.29 may have one member only. */
+static inline bool in_group(const struct dynamodb_Table *r) { return r->Regions.n > 0 || r->Legacy.v; }
 
 /* Work in another region for a while, in the same transaction. What enter gives back goes to leave. */
 struct place { struct str region; void *memo; };

@@ -96,6 +96,25 @@ void replica_follow(struct call *c, const struct dynamodb_Table *was, const stru
 	replica_each(c, now, follow, &(struct change){was, now});
 }
 
+static void follow_writes(struct call *c, struct dynamodb_Table *r, const void *arg)
+{
+	const struct dynamodb_Table *now = arg;
+	struct list indexes = now->Description->GlobalSecondaryIndexes;
+	r->Description->ProvisionedThroughput->WriteCapacityUnits = now->Description->ProvisionedThroughput->WriteCapacityUnits;
+	for (uint32_t i = 0; i < indexes.n; i++) {
+		const struct dynamodb_GlobalSecondaryIndexDescription *x = LIST_AT(indexes, struct dynamodb_GlobalSecondaryIndexDescription, i);
+		struct dynamodb_GlobalSecondaryIndexDescription *mine = index_of(r, x->IndexName);
+		if (mine != NULL)
+			mine->ProvisionedThroughput->WriteCapacityUnits = x->ProvisionedThroughput->WriteCapacityUnits;
+	}
+	table_save(c, r);
+}
+
+void replica_follow_writes(struct call *c, const struct dynamodb_Table *now)
+{
+	replica_each(c, now, follow_writes, now);
+}
+
 /* ---- showing ---- */
 
 static struct dynamodb_ProvisionedThroughputOverride *shown_units(struct arena *a, const struct dynamodb_ProvisionedThroughputDescription *mine,

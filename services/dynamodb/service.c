@@ -4,6 +4,7 @@
 #include "item_op.h"
 #include "ops_backup.h"
 #include "ops_batch.h"
+#include "ops_global.h"
 #include "ops_query.h"
 #include "ops_replica.h"
 #include "ops_s3.h"
@@ -11,6 +12,7 @@
 #include "ops_table.h"
 #include "ops_transact.h"
 #include "partiql_run.h"
+#include "scaling.h"
 #include "ttl.h"
 #include "write.h"
 
@@ -57,6 +59,14 @@ static const struct op ops[] = {
 	{.model = &dynamodb_op_ImportTable, .run = ddb_import_table, .mode = OP_WRITE},
 	{.model = &dynamodb_op_ListExports, .run = ddb_list_exports, .mode = OP_READ},
 	{.model = &dynamodb_op_ListImports, .run = ddb_list_imports, .mode = OP_READ},
+	{.model = &dynamodb_op_CreateGlobalTable, .run = ddb_create_global_table, .mode = OP_WRITE, .access = ddb_access_global_table},
+	{.model = &dynamodb_op_DescribeGlobalTable, .run = ddb_describe_global_table, .mode = OP_READ, .access = ddb_access_global_table},
+	{.model = &dynamodb_op_DescribeGlobalTableSettings, .run = ddb_describe_global_table_settings, .mode = OP_READ, .access = ddb_access_global_table},
+	{.model = &dynamodb_op_ListGlobalTables, .run = ddb_list_global_tables, .mode = OP_READ},
+	{.model = &dynamodb_op_UpdateGlobalTable, .run = ddb_update_global_table, .mode = OP_WRITE, .access = ddb_access_global_table},
+	{.model = &dynamodb_op_DescribeTableReplicaAutoScaling, .run = ddb_describe_table_replica_auto_scaling, .mode = OP_READ, .access = ddb_access_table},
+	{.model = &dynamodb_op_UpdateTableReplicaAutoScaling, .run = ddb_update_table_replica_auto_scaling, .mode = OP_WRITE, .access = ddb_access_table},
+	{.model = &dynamodb_op_UpdateGlobalTableSettings, .run = ddb_update_global_table_settings, .mode = OP_WRITE, .access = ddb_access_global_table},
 };
 
 static const struct job_kind jobs[] = {
@@ -66,6 +76,7 @@ static const struct job_kind jobs[] = {
 	{"import", ddb_job_import},
 	{"purge", ddb_job_purge},
 	{"replicate", ddb_job_replicate},
+	{"scale", ddb_job_scale},
 	{"trim-history", ddb_job_trim_history},
 	{"trim-stream", ddb_job_trim_stream},
 	{"ttl-fill", ddb_job_ttl_fill},

@@ -215,6 +215,18 @@ void space_key(struct call *c, struct buf *b, uint64_t space)
 	*b = k->b;
 }
 
+bool space_is_empty(struct call *c, uint64_t space)
+{
+	ASSERT(space != 0);
+	struct buf b;
+	space_key(c, &b, space);
+	struct str key, value;
+	struct scan *s = scan_open(c->txn, buf_view(&b), key_after(c->arena, buf_view(&b)), false);
+	bool any = scan_next(s, &key, &value);
+	scan_close(s);
+	return !any;
+}
+
 /* FNV-1a, then mixed: kept for ever, since it is part of what lies on disk. */
 uint32_t partition_hash(const struct av *hash)
 {

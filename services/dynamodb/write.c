@@ -169,7 +169,7 @@ static double write_index(struct call *c, const struct table *t, const struct ta
 void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
                 bool by_ttl, struct consumed *used)
 {
-	if (is_replicated(t->record))
+	if (in_group(t->record))
 		replica_write(c, t, key, old, fresh, by_ttl, used);
 	else
 		item_write_here(c, t, key, old, fresh, by_ttl, used);
