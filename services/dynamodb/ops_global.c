@@ -198,8 +198,8 @@ static bool add_member(struct call *c, struct dynamodb_Table *r, struct str regi
 		others[i] = *LIST_AT(now, struct str, i);
 		if (!str_eq(others[i], region))
 			continue;
-		call_fail(c, &dynamodb_err_ReplicaAlreadyExistsException, "Replica already exists: the replica in %.*s is already part of the global table '%.*s'.",
-		          STR_ARG(region), STR_ARG(name));
+		call_fail(c, &dynamodb_err_ReplicaAlreadyExistsException, "Replica already exists: the replica in %.*s is already part of the global "
+		          "table '%.*s'.", STR_ARG(region), STR_ARG(name));
 		return false;
 	}
 	struct table *like = table_of_record(c, r);

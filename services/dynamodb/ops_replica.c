@@ -151,7 +151,8 @@ static bool check_new_strong(struct replica_call *u)
 		return refuse(u, "Time to live is not supported for global tables with MultiRegionConsistency set to STRONG.");
 	if (u->d->LocalSecondaryIndexes.n > 0)
 		return refuse(u, "Local secondary indexes are not supported for global tables with MultiRegionConsistency set to STRONG.");
-	return space_is_empty(u->c, (uint64_t)u->r->Space.v) || refuse(u, "The table must be empty to be made a global table with MultiRegionConsistency set to STRONG.");
+	return space_is_empty(u->c, (uint64_t)u->r->Space.v) ||
+	       refuse(u, "The table must be empty to be made a global table with MultiRegionConsistency set to STRONG.");
 }
 
 /* A group of this kind is made and dissolved as a whole. */
@@ -314,7 +315,8 @@ static void override_indexes(struct call *c, struct dynamodb_Table *r, struct li
 static bool check_update(struct replica_call *u, const struct dynamodb_UpdateReplicationGroupMemberAction *a)
 {
 	bool any = str_present(a->KMSMasterKeyId) || a->ProvisionedThroughputOverride != NULL || a->OnDemandThroughputOverride != NULL ||
-	           str_present(a->TableClassOverride), reads = a->ProvisionedThroughputOverride != NULL, most = a->OnDemandThroughputOverride != NULL;
+	           str_present(a->TableClassOverride);
+	bool reads = a->ProvisionedThroughputOverride != NULL, most = a->OnDemandThroughputOverride != NULL;
 	for (uint32_t i = 0; i < a->GlobalSecondaryIndexes.n; i++) {
 		const struct dynamodb_ReplicaGlobalSecondaryIndex *x = LIST_AT(a->GlobalSecondaryIndexes, struct dynamodb_ReplicaGlobalSecondaryIndex, i);
 		reads = reads || x->ProvisionedThroughputOverride != NULL;

@@ -78,12 +78,14 @@ static bool check_billing(struct call *c, const struct dynamodb_Table *r, const 
 	buf_init(&b, c->arena, 0);
 	for (uint32_t i = 0; i < regions.n; i++)
 		buf_printf(&b, "%s'%.*s'", i > 0 ? ", " : "", STR_ARG(*LIST_AT(regions, struct str, i)));
-	fail_validation(c, "Failed to update global table with name \xe2\x80\x98%.*s\xe2\x80\x98. Replicas %.*s BillingMode is PayPerRequest. You must convert "
-	                   "table's BillingMode to PROVISIONED to set parameters: '%s'.", STR_ARG(r->Description->TableName), STR_ARG(buf_view(&b)), parameter);
+	fail_validation(c, "Failed to update global table with name \xe2\x80\x98%.*s\xe2\x80\x98. Replicas %.*s BillingMode is PayPerRequest. You "
+	                   "must convert table's BillingMode to PROVISIONED to set parameters: '%s'.", STR_ARG(r->Description->TableName),
+	                STR_ARG(buf_view(&b)), parameter);
 	return false;
 }
 
-static bool check_replica_update(struct call *c, const struct dynamodb_UpdateTableReplicaAutoScalingInput *in, const struct dynamodb_Table *r, uint32_t at)
+static bool check_replica_update(struct call *c, const struct dynamodb_UpdateTableReplicaAutoScalingInput *in, const struct dynamodb_Table *r,
+                                 uint32_t at)
 {
 	const struct dynamodb_ReplicaAutoScalingUpdate *u = LIST_AT(in->ReplicaUpdates, struct dynamodb_ReplicaAutoScalingUpdate, at);
 	struct str name = r->Description->TableName;
@@ -93,7 +95,8 @@ static bool check_replica_update(struct call *c, const struct dynamodb_UpdateTab
 		member = member || str_eq(*LIST_AT(regions, struct str, i), u->RegionName);
 	for (uint32_t j = 0; j < at; j++)
 		if (str_eq(LIST_AT(in->ReplicaUpdates, struct dynamodb_ReplicaAutoScalingUpdate, j)->RegionName, u->RegionName)) {
-			fail_validation(c, FAILED " because the regions: \xe2\x80\x98[%.*s]\xe2\x80\x99 were specified more than once.", STR_ARG(name), STR_ARG(u->RegionName));
+			fail_validation(c, FAILED " because the regions: \xe2\x80\x98[%.*s]\xe2\x80\x99 were specified more than once.", STR_ARG(name),
+			                STR_ARG(u->RegionName));
 			return false;
 		}
 	if (u->ReplicaProvisionedReadCapacityAutoScalingUpdate == NULL && u->ReplicaGlobalSecondaryIndexUpdates.n == 0) {
@@ -102,7 +105,8 @@ static bool check_replica_update(struct call *c, const struct dynamodb_UpdateTab
 		return false;
 	}
 	if (!member) {
-		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Global table with name: '%.*s' has no replica in %.*s.", STR_ARG(name), STR_ARG(u->RegionName));
+		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Global table with name: '%.*s' has no replica in %.*s.", STR_ARG(name),
+		          STR_ARG(u->RegionName));
 		return false;
 	}
 	return !sets(u->ReplicaProvisionedReadCapacityAutoScalingUpdate) ||

@@ -67,8 +67,8 @@ static bool check(struct call *c, const struct dynamodb_Table *r, bool reads, co
 	if (!u->MinimumUnits.set)
 		buf_printf(&missing, "%s'MinimumUnits'", missing.n > 0 ? ", " : "");
 	if (missing.n > 0) {
-		fail_validation(c, "Failed to update settings for global table with name: \xe2\x80\x98%.*s\xe2\x80\x99: Parameters %.*s are required unless auto "
-		                   "scaling is being disabled.", STR_ARG(r->Description->TableName), STR_ARG(buf_view(&missing)));
+		fail_validation(c, "Failed to update settings for global table with name: \xe2\x80\x98%.*s\xe2\x80\x99: Parameters %.*s are required unless "
+		                   "auto scaling is being disabled.", STR_ARG(r->Description->TableName), STR_ARG(buf_view(&missing)));
 		return false;
 	}
 	if (u->MaximumUnits.v < u->MinimumUnits.v) {
@@ -77,8 +77,8 @@ static bool check(struct call *c, const struct dynamodb_Table *r, bool reads, co
 	}
 	double target = u->ScalingPolicyUpdate->TargetTrackingScalingPolicyConfiguration->TargetValue.v;
 	if (target < target_least || target > target_most) {
-		fail_validation(c, "For predefined metric type DynamoDB%sCapacityUtilization, target value must be between '10.0' and '90.0', but was '%.1f'.",
-		                reads ? "Read" : "Write", target);
+		fail_validation(c, "For predefined metric type DynamoDB%sCapacityUtilization, target value must be between '10.0' and '90.0', but was "
+		                   "'%.1f'.", reads ? "Read" : "Write", target);
 		return false;
 	}
 	if (str_present(u->AutoScalingRoleArn) && !str_eq(u->AutoScalingRoleArn, own_role(c))) {
@@ -91,7 +91,8 @@ static bool check(struct call *c, const struct dynamodb_Table *r, bool reads, co
 static struct dynamodb_AutoScalingSettingsDescription *settings_from(struct call *c, const struct dynamodb_Table *r, struct str index, bool reads,
                                                                      const struct dynamodb_AutoScalingSettingsUpdate *u)
 {
-	const struct dynamodb_AutoScalingTargetTrackingScalingPolicyConfigurationUpdate *t = u->ScalingPolicyUpdate->TargetTrackingScalingPolicyConfiguration;
+	const struct dynamodb_AutoScalingTargetTrackingScalingPolicyConfigurationUpdate *t =
+		u->ScalingPolicyUpdate->TargetTrackingScalingPolicyConfiguration;
 	struct dynamodb_AutoScalingSettingsDescription *d = arena_new_of(c->arena, struct dynamodb_AutoScalingSettingsDescription);
 	*d = (struct dynamodb_AutoScalingSettingsDescription){.MinimumUnits = u->MinimumUnits, .MaximumUnits = u->MaximumUnits,
 		.AutoScalingRoleArn = own_role(c), .ScalingPolicies = LIST_OF(c->arena, struct dynamodb_AutoScalingPolicyDescription, 1)};
@@ -100,7 +101,8 @@ static struct dynamodb_AutoScalingSettingsDescription *settings_from(struct call
 	if (!str_present(p->PolicyName))
 		p->PolicyName = arena_printf(c->arena, "DynamoDB%sCapacityUtilization:table/%.*s%s%.*s", reads ? "Read" : "Write",
 		                             STR_ARG(r->Description->TableName), str_present(index) ? "/index/" : "", STR_ARG(index));
-	p->TargetTrackingScalingPolicyConfiguration = arena_new_of(c->arena, struct dynamodb_AutoScalingTargetTrackingScalingPolicyConfigurationDescription);
+	p->TargetTrackingScalingPolicyConfiguration =
+		arena_new_of(c->arena, struct dynamodb_AutoScalingTargetTrackingScalingPolicyConfigurationDescription);
 	*p->TargetTrackingScalingPolicyConfiguration = (struct dynamodb_AutoScalingTargetTrackingScalingPolicyConfigurationDescription){
 		.DisableScaleIn = t->DisableScaleIn, .ScaleInCooldown = t->ScaleInCooldown, .ScaleOutCooldown = t->ScaleOutCooldown,
 		.TargetValue = t->TargetValue};
