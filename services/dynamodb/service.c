@@ -96,5 +96,5 @@ const struct service service_dynamodb = {
 	.jobs = jobs,
 	.n_jobs = COUNT_OF(jobs),
 	.cfn_types = ddb_cfn_types,
-	.n_cfn_types = 1,
+	.n_cfn_types = 2,
 };
