@@ -50,14 +50,90 @@ static const struct table *table_for_keys(struct call *c, struct str name_or_arn
 	return str_present(name) ? table_lookup(c, name) : NULL;
 }
 
-/* The members that many inputs have, found by the tables of the model. */
-static struct str input_member(struct call *c, const char *name)
+/* ---- an input's parameters, found by their names in the model: requests, parts of transactions and of batches call the
+ * same things by the same names ---- */
+
+struct parameters { const struct shape *shape; const char *v; };
+
+static const void *parameter(struct parameters p, const char *name)
+{
+	ASSERT(p.v != NULL);
+	const struct member *m = shape_member(p.shape, str_c(name));
+	return m != NULL ? p.v + m->offset : NULL;
+}
+
+static struct str text_of(struct parameters p, const char *name)
+{
+	const struct str *s = parameter(p, name);
+	return s != NULL ? *s : STR_NONE;
+}
+
+static struct json *document_of(struct parameters p, const char *name)
+{
+	struct json *const *j = parameter(p, name);
+	return j != NULL ? *j : NULL;
+}
+
+static struct map_of map_of_name(struct parameters p, const char *name)
+{
+	const struct map_of *m = parameter(p, name);
+	return m != NULL ? *m : (struct map_of){0};
+}
+
+static struct list list_of_name(struct parameters p, const char *name)
+{
+	const struct list *l = parameter(p, name);
+	return l != NULL ? *l : (struct list){0};
+}
+
+static struct parameters input_of(struct call *c)
 {
 	ASSERT(c->op != NULL && c->op->model->input != NULL);
-	const struct member *m = shape_member(c->op->model->input, str_c(name));
-	if (m == NULL || m->shape->type != SHAPE_STRING)
-		return STR_NONE;
-	return *(const struct str *)((const char *)c->in + m->offset);
+	return (struct parameters){c->op->model->input, c->in};
+}
+
+/* The names in the keys of Expected, AttributeUpdates and the legacy filters. */
+static void touch_map_names(struct touch *t, struct parameters p, const char *name)
+{
+	const struct member *m = shape_member(p.shape, str_c(name));
+	struct map_of map = map_of_name(p, name);
+	for (uint32_t i = 0; i < map.n; i++)
+		touch_name(t, *(const struct str *)((const char *)map.v + (size_t)i * m->shape->size));
+}
+
+/* Select as it works out when it is not given. */
+static struct str select_of(struct parameters p, struct str index)
+{
+	struct str asked = text_of(p, "Select");
+	if (str_present(asked))
+		return asked;
+	if (list_of_name(p, "AttributesToGet").set || str_present(text_of(p, "ProjectionExpression")))
+		return S("SPECIFIC_ATTRIBUTES");
+	return str_present(index) ? S("ALL_PROJECTED_ATTRIBUTES") : S("ALL_ATTRIBUTES");
+}
+
+/* All that one set of parameters touches in its table. */
+static void touch_parameters(struct touch *t, struct parameters p, const struct table *table)
+{
+	static const char *const items[] = {"Key", "Item"};
+	static const char *const maps[] = {"Expected", "AttributeUpdates", "QueryFilter", "ScanFilter", "KeyConditions"};
+	const struct str conditions[] = {text_of(p, "ConditionExpression"), text_of(p, "FilterExpression"), text_of(p, "KeyConditionExpression")};
+	for (size_t i = 0; i < COUNT_OF(items); i++)
+		if (document_of(p, items[i]) != NULL)
+			touch_item(t, table, document_of(p, items[i]));
+	struct list keys = list_of_name(p, "Keys");
+	for (uint32_t i = 0; i < keys.n; i++)
+		touch_item(t, table, *LIST_AT(keys, struct json *, i));
+	touch_expressions(t, map_of_name(p, "ExpressionAttributeNames"), document_of(p, "ExpressionAttributeValues"), conditions,
+	                  COUNT_OF(conditions), text_of(p, "UpdateExpression"), text_of(p, "ProjectionExpression"));
+	touch_names(t, list_of_name(p, "AttributesToGet"));
+	for (size_t i = 0; i < COUNT_OF(maps); i++)
+		touch_map_names(t, p, maps[i]);
+	t->return_capacity = text_of(p, "ReturnConsumedCapacity");
+	if (parameter(p, "ReturnValues") != NULL)
+		t->return_values = str_present(text_of(p, "ReturnValues")) ? text_of(p, "ReturnValues") : S("NONE");
+	if (parameter(p, "ProjectionExpression") != NULL) /* what reads */
+		t->select = select_of(p, text_of(p, "IndexName"));
 }
 
 void ddb_access_table(struct call *c)
@@ -65,98 +141,31 @@ void ddb_access_table(struct call *c)
 	static const char *const members[] = {"TableName", "TableArn", "SourceTableArn", "SourceTableName"};
 	struct str name = STR_NONE;
 	for (size_t i = 0; i < COUNT_OF(members) && !str_present(name); i++)
-		name = input_member(c, members[i]);
+		name = text_of(input_of(c), members[i]);
 	ddb_access_one(c, NULL, name, STR_NONE, NULL, 0);
 }
 
 void ddb_access_resource(struct call *c)
 {
-	ddb_access_one(c, NULL, input_member(c, "ResourceArn"), STR_NONE, NULL, 0);
+	ddb_access_one(c, NULL, text_of(input_of(c), "ResourceArn"), STR_NONE, NULL, 0);
 }
 
-/* ---- single items ---- */
+/* ---- one table ---- */
 
-void ddb_access_get(struct call *c)
+/* Each part of a transaction needs the permission of the operation it is; action NULL: the call's. */
+static bool access_parameters(struct call *c, const char *action, struct parameters p)
 {
-	ASSERT(c->op->model == &dynamodb_op_GetItem);
-	const struct dynamodb_GetItemInput *in = c->in;
 	struct touch t;
 	touch_init(&t, c);
-	if (keys_matter(c, in->TableName)) {
-		touch_item(&t, table_for_keys(c, in->TableName), in->Key);
-		touch_expressions(&t, in->ExpressionAttributeNames, NULL, NULL, 0, STR_NONE, in->ProjectionExpression);
-		touch_names(&t, in->AttributesToGet);
-		t.select = in->AttributesToGet.set || str_present(in->ProjectionExpression) ? S("SPECIFIC_ATTRIBUTES") : S("ALL_ATTRIBUTES");
-		t.return_capacity = in->ReturnConsumedCapacity;
-	}
-	access_touched(c, NULL, in->TableName, STR_NONE, &t);
+	struct str name = text_of(p, "TableName");
+	if (keys_matter(c, name))
+		touch_parameters(&t, p, table_for_keys(c, name));
+	return access_touched(c, action, name, text_of(p, "IndexName"), &t);
 }
 
-void ddb_access_put(struct call *c)
+void ddb_access_items(struct call *c)
 {
-	ASSERT(c->op->model == &dynamodb_op_PutItem);
-	const struct dynamodb_PutItemInput *in = c->in;
-	struct touch t;
-	touch_init(&t, c);
-	if (keys_matter(c, in->TableName)) {
-		touch_item(&t, table_for_keys(c, in->TableName), in->Item);
-		touch_expressions(&t, in->ExpressionAttributeNames, in->ExpressionAttributeValues, &in->ConditionExpression, 1, STR_NONE, STR_NONE);
-		const struct dynamodb_ExpectedAttributeMap_entry *e = in->Expected.v;
-		for (uint32_t i = 0; i < in->Expected.n; i++)
-			touch_name(&t, e[i].key);
-		t.return_values = str_present(in->ReturnValues) ? in->ReturnValues : S("NONE");
-		t.return_capacity = in->ReturnConsumedCapacity;
-	}
-	access_touched(c, NULL, in->TableName, STR_NONE, &t);
-}
-
-void ddb_access_delete(struct call *c)
-{
-	ASSERT(c->op->model == &dynamodb_op_DeleteItem);
-	const struct dynamodb_DeleteItemInput *in = c->in;
-	struct touch t;
-	touch_init(&t, c);
-	if (keys_matter(c, in->TableName)) {
-		touch_item(&t, table_for_keys(c, in->TableName), in->Key);
-		touch_expressions(&t, in->ExpressionAttributeNames, in->ExpressionAttributeValues, &in->ConditionExpression, 1, STR_NONE, STR_NONE);
-		const struct dynamodb_ExpectedAttributeMap_entry *e = in->Expected.v;
-		for (uint32_t i = 0; i < in->Expected.n; i++)
-			touch_name(&t, e[i].key);
-		t.return_values = str_present(in->ReturnValues) ? in->ReturnValues : S("NONE");
-		t.return_capacity = in->ReturnConsumedCapacity;
-	}
-	access_touched(c, NULL, in->TableName, STR_NONE, &t);
-}
-
-void ddb_access_update(struct call *c)
-{
-	ASSERT(c->op->model == &dynamodb_op_UpdateItem);
-	const struct dynamodb_UpdateItemInput *in = c->in;
-	struct touch t;
-	touch_init(&t, c);
-	if (keys_matter(c, in->TableName)) {
-		touch_item(&t, table_for_keys(c, in->TableName), in->Key);
-		touch_expressions(&t, in->ExpressionAttributeNames, in->ExpressionAttributeValues, &in->ConditionExpression, 1,
-		                  in->UpdateExpression, STR_NONE);
-		const struct dynamodb_AttributeUpdates_entry *u = in->AttributeUpdates.v;
-		for (uint32_t i = 0; i < in->AttributeUpdates.n; i++)
-			touch_name(&t, u[i].key);
-		const struct dynamodb_ExpectedAttributeMap_entry *e = in->Expected.v;
-		for (uint32_t i = 0; i < in->Expected.n; i++)
-			touch_name(&t, e[i].key);
-		t.return_values = str_present(in->ReturnValues) ? in->ReturnValues : S("NONE");
-		t.return_capacity = in->ReturnConsumedCapacity;
-	}
-	access_touched(c, NULL, in->TableName, STR_NONE, &t);
-}
-
-/* ---- searches ---- */
-
-static struct str select_of(struct str asked, bool picks, struct str index)
-{
-	if (str_present(asked))
-		return asked;
-	return picks ? S("SPECIFIC_ATTRIBUTES") : str_present(index) ? S("ALL_PROJECTED_ATTRIBUTES") : S("ALL_ATTRIBUTES");
+	access_parameters(c, NULL, input_of(c));
 }
 
 void ddb_access_query(struct call *c)
@@ -168,33 +177,13 @@ void ddb_access_query(struct call *c)
 	const struct table *r = keys_matter(c, in->TableName) ? table_for_keys(c, in->TableName) : NULL;
 	if (r != NULL) {
 		const struct table_index *x = str_present(in->IndexName) ? table_index(r, in->IndexName) : NULL;
-		const struct str conditions[] = {in->KeyConditionExpression, in->FilterExpression};
 		touch_query(&t, x != NULL ? &x->key : &r->key, in);
-		touch_expressions(&t, in->ExpressionAttributeNames, in->ExpressionAttributeValues, conditions, 2, STR_NONE, in->ProjectionExpression);
-		touch_names(&t, in->AttributesToGet);
-		t.select = select_of(in->Select, in->AttributesToGet.set || str_present(in->ProjectionExpression), in->IndexName);
-		t.return_capacity = in->ReturnConsumedCapacity;
+		touch_parameters(&t, input_of(c), r);
 	}
 	access_touched(c, NULL, in->TableName, in->IndexName, &t);
 }
 
-void ddb_access_scan(struct call *c)
-{
-	ASSERT(c->op->model == &dynamodb_op_Scan);
-	const struct dynamodb_ScanInput *in = c->in;
-	struct touch t;
-	touch_init(&t, c);
-	if (keys_matter(c, in->TableName)) {
-		touch_expressions(&t, in->ExpressionAttributeNames, in->ExpressionAttributeValues, &in->FilterExpression, 1, STR_NONE,
-		                  in->ProjectionExpression);
-		touch_names(&t, in->AttributesToGet);
-		t.select = select_of(in->Select, in->AttributesToGet.set || str_present(in->ProjectionExpression), in->IndexName);
-		t.return_capacity = in->ReturnConsumedCapacity;
-	}
-	access_touched(c, NULL, in->TableName, in->IndexName, &t);
-}
-
-/* ---- many items ---- */
+/* ---- several ---- */
 
 void ddb_access_batch_get(struct call *c)
 {
@@ -202,17 +191,12 @@ void ddb_access_batch_get(struct call *c)
 	const struct dynamodb_BatchGetItemInput *in = c->in;
 	const struct dynamodb_BatchGetRequestMap_entry *e = in->RequestItems.v;
 	for (uint32_t i = 0; i < in->RequestItems.n && !c->failed; i++) {
-		const struct dynamodb_KeysAndAttributes *k = &e[i].value;
+		struct parameters p = {&dynamodb_shape_KeysAndAttributes, (const char *)&e[i].value};
 		struct touch t;
 		touch_init(&t, c);
-		const struct table *r = keys_matter(c, e[i].key) ? table_for_keys(c, e[i].key) : NULL;
-		for (uint32_t j = 0; r != NULL && j < k->Keys.n; j++)
-			touch_item(&t, r, *LIST_AT(k->Keys, struct json *, j));
-		if (r != NULL) {
-			touch_expressions(&t, k->ExpressionAttributeNames, NULL, NULL, 0, STR_NONE, k->ProjectionExpression);
-			touch_names(&t, k->AttributesToGet);
-			t.select = select_of(STR_NONE, k->AttributesToGet.set || str_present(k->ProjectionExpression), STR_NONE);
-		}
+		if (keys_matter(c, e[i].key))
+			touch_parameters(&t, p, table_for_keys(c, e[i].key));
+		t.return_capacity = in->ReturnConsumedCapacity;
 		access_touched(c, NULL, e[i].key, STR_NONE, &t);
 	}
 }
@@ -230,22 +214,9 @@ void ddb_access_batch_write(struct call *c)
 			const struct dynamodb_WriteRequest *w = LIST_AT(e[i].value, struct dynamodb_WriteRequest, j);
 			touch_item(&t, r, w->PutRequest != NULL ? w->PutRequest->Item : w->DeleteRequest != NULL ? w->DeleteRequest->Key : NULL);
 		}
+		t.return_capacity = in->ReturnConsumedCapacity;
 		access_touched(c, NULL, e[i].key, STR_NONE, &t);
 	}
-}
-
-/* Each part needs the permission of the operation it is. */
-static bool access_part(struct call *c, const char *action, struct str table, const struct json *item, struct map_of names, struct json *values,
-                        struct str condition, struct str update, struct str projection)
-{
-	ASSERT(action != NULL);
-	struct touch t;
-	touch_init(&t, c);
-	if (keys_matter(c, table)) {
-		touch_item(&t, table_for_keys(c, table), item);
-		touch_expressions(&t, names, values, &condition, 1, update, projection);
-	}
-	return access_touched(c, action, table, STR_NONE, &t);
 }
 
 void ddb_access_transact_write(struct call *c)
@@ -254,19 +225,15 @@ void ddb_access_transact_write(struct call *c)
 	const struct dynamodb_TransactWriteItemsInput *in = c->in;
 	for (uint32_t i = 0; i < in->TransactItems.n && !c->failed; i++) {
 		const struct dynamodb_TransactWriteItem *t = LIST_AT(in->TransactItems, struct dynamodb_TransactWriteItem, i);
-		if (t->ConditionCheck != NULL)
-			access_part(c, "dynamodb:ConditionCheckItem", t->ConditionCheck->TableName, t->ConditionCheck->Key,
-			            t->ConditionCheck->ExpressionAttributeNames, t->ConditionCheck->ExpressionAttributeValues,
-			            t->ConditionCheck->ConditionExpression, STR_NONE, STR_NONE);
-		else if (t->Put != NULL)
-			access_part(c, "dynamodb:PutItem", t->Put->TableName, t->Put->Item, t->Put->ExpressionAttributeNames,
-			            t->Put->ExpressionAttributeValues, t->Put->ConditionExpression, STR_NONE, STR_NONE);
-		else if (t->Delete != NULL)
-			access_part(c, "dynamodb:DeleteItem", t->Delete->TableName, t->Delete->Key, t->Delete->ExpressionAttributeNames,
-			            t->Delete->ExpressionAttributeValues, t->Delete->ConditionExpression, STR_NONE, STR_NONE);
-		else if (t->Update != NULL)
-			access_part(c, "dynamodb:UpdateItem", t->Update->TableName, t->Update->Key, t->Update->ExpressionAttributeNames,
-			            t->Update->ExpressionAttributeValues, t->Update->ConditionExpression, t->Update->UpdateExpression, STR_NONE);
+		const struct { const char *action; struct parameters p; } parts[] = {
+			{"dynamodb:ConditionCheckItem", {&dynamodb_shape_ConditionCheck, (const char *)t->ConditionCheck}},
+			{"dynamodb:PutItem", {&dynamodb_shape_Put, (const char *)t->Put}},
+			{"dynamodb:DeleteItem", {&dynamodb_shape_Delete, (const char *)t->Delete}},
+			{"dynamodb:UpdateItem", {&dynamodb_shape_Update, (const char *)t->Update}},
+		};
+		for (size_t j = 0; j < COUNT_OF(parts) && !c->failed; j++)
+			if (parts[j].p.v != NULL)
+				access_parameters(c, parts[j].action, parts[j].p);
 	}
 }
 
@@ -277,7 +244,6 @@ void ddb_access_transact_get(struct call *c)
 	for (uint32_t i = 0; i < in->TransactItems.n && !c->failed; i++) {
 		const struct dynamodb_TransactGetItem *t = LIST_AT(in->TransactItems, struct dynamodb_TransactGetItem, i);
 		if (t->Get != NULL)
-			access_part(c, "dynamodb:GetItem", t->Get->TableName, t->Get->Key, t->Get->ExpressionAttributeNames, NULL, STR_NONE, STR_NONE,
-			            t->Get->ProjectionExpression);
+			access_parameters(c, "dynamodb:GetItem", (struct parameters){&dynamodb_shape_Get, (const char *)t->Get});
 	}
 }

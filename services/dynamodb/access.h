@@ -5,12 +5,8 @@
 #include "table.h"
 
 void ddb_access_table(struct call *c);        /* the input's TableName */
-void ddb_access_get(struct call *c);
-void ddb_access_put(struct call *c);
-void ddb_access_delete(struct call *c);
-void ddb_access_update(struct call *c);
-void ddb_access_query(struct call *c);        /* and IndexName */
-void ddb_access_scan(struct call *c);
+void ddb_access_items(struct call *c);        /* TableName and IndexName, with all that the parameters touch */
+void ddb_access_query(struct call *c);        /* as above, and the partition that the key condition asks for */
 void ddb_access_resource(struct call *c);     /* the input's ResourceArn */
 void ddb_access_batch_get(struct call *c);
 void ddb_access_batch_write(struct call *c);

@@ -2,9 +2,7 @@
  *
  * Everything goes through the service's own operations. CloudFormation may give numbers and booleans as text, so
  * properties are made proper before they are sent. */
-#include "table.h"
-
-#include "svc/cfn.h"
+#include "cfn_table.h"
 
 static const char *const properties[] = {
 	"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput",
@@ -19,7 +17,8 @@ static const char *const replaces[] = {"TableName", "KeySchema", "LocalSecondary
 static bool is_number_name(struct str name)
 {
 	static const char *const names[] = {"ReadCapacityUnits", "WriteCapacityUnits", "MaxReadRequestUnits", "MaxWriteRequestUnits",
-	                                    "RecoveryPeriodInDays", "ReadUnitsPerSecond", "WriteUnitsPerSecond"};
+	                                    "RecoveryPeriodInDays", "ReadUnitsPerSecond", "WriteUnitsPerSecond", "MinCapacity", "MaxCapacity", "SeedCapacity",
+	                                    "ScaleInCooldown", "ScaleOutCooldown"};
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (str_eq(name, str_c(names[i])))
 			return true;
@@ -28,15 +27,15 @@ static bool is_number_name(struct str name)
 
 static bool is_flag_name(struct str name)
 {
-	return str_eq(name, S("Enabled")) || str_eq(name, S("SSEEnabled")) || str_eq(name, S("PointInTimeRecoveryEnabled")) ||
+	return str_eq(name, S("Enabled")) || str_eq(name, S("SSEEnabled")) || str_eq(name, S("DisableScaleIn")) || str_eq(name, S("PointInTimeRecoveryEnabled")) ||
 	       str_eq(name, S("DeletionProtectionEnabled"));
 }
 
-static void make_proper(struct arena *a, struct json *j)
+void cfn_make_proper(struct arena *a, struct json *j)
 {
 	ASSERT(j != NULL);
 	for (uint32_t i = 0; j->type == JSON_ARRAY && i < j->n; i++)
-		make_proper(a, &j->items[i]);
+		cfn_make_proper(a, &j->items[i]);
 	for (uint32_t i = 0; j->type == JSON_OBJECT && i < j->n; i++) {
 		struct json *v = &j->members[i].value;
 		int64_t number;
@@ -45,7 +44,7 @@ static void make_proper(struct arena *a, struct json *j)
 		else if (v->type == JSON_STRING && is_flag_name(j->members[i].key))
 			*v = *json_new_bool(a, str_eq_nocase(v->text, S("true")));
 		else
-			make_proper(a, v);
+			cfn_make_proper(a, v);
 	}
 }
 
@@ -59,22 +58,22 @@ static struct json *old_property(struct cfn_resource *r, const char *name)
 	return json_get(r->old_properties, str_c(name));
 }
 
-static bool same(const struct json *a, const struct json *b)
+bool cfn_same(const struct json *a, const struct json *b)
 {
 	return (a == NULL && b == NULL) || (a != NULL && b != NULL && json_equal(a, b));
 }
 
 static bool changed(struct cfn_resource *r, const char *name)
 {
-	return !same(property(r, name), old_property(r, name));
+	return !cfn_same(property(r, name), old_property(r, name));
 }
 
 /* ---- calling ---- */
 
-/* CFN_DONE, or what to return. */
-static enum cfn_status ask(struct cfn_resource *r, const char *op, const struct json *in, struct json **out)
+enum cfn_status cfn_ask(struct cfn_resource *r, const char *op, const struct json *in, struct json **out)
 {
-	struct invoked i = invoke(r->c, "dynamodb", op, in, NULL);
+	const struct invoke_options where = {.region = json_get_str(r->properties, "Region")};
+	struct invoked i = invoke(r->c, "dynamodb", op, in, &where);
 	if (i.parked)
 		return CFN_PARKED;
 	if (!i.ok)
@@ -84,7 +83,7 @@ static enum cfn_status ask(struct cfn_resource *r, const char *op, const struct 
 	return CFN_DONE;
 }
 
-static struct json *table_input(struct cfn_resource *r)
+struct json *cfn_table_input(struct cfn_resource *r)
 {
 	ASSERT(str_present(r->physical_id));
 	struct json *in = json_new_object(r->c->arena);
@@ -129,10 +128,10 @@ static struct json *sse_input(struct cfn_resource *r)
 static enum cfn_status set_ttl(struct cfn_resource *r, struct json *spec, bool enabled)
 {
 	ASSERT(spec != NULL);
-	struct json *in = table_input(r), *s = json_set(r->c->arena, in, S("TimeToLiveSpecification"), json_new_object(r->c->arena));
+	struct json *in = cfn_table_input(r), *s = json_set(r->c->arena, in, S("TimeToLiveSpecification"), json_new_object(r->c->arena));
 	json_set_bool(r->c->arena, s, "Enabled", enabled);
 	json_set_str(r->c->arena, s, "AttributeName", json_get_str(spec, "AttributeName"));
-	return ask(r, "UpdateTimeToLive", in, NULL);
+	return cfn_ask(r, "UpdateTimeToLive", in, NULL);
 }
 
 static bool ttl_on(struct json *spec)
@@ -143,32 +142,32 @@ static bool ttl_on(struct json *spec)
 static enum cfn_status update_ttl(struct cfn_resource *r)
 {
 	struct json *now = property(r, "TimeToLiveSpecification"), *was = old_property(r, "TimeToLiveSpecification");
-	if (same(now, was))
+	if (cfn_same(now, was))
 		return CFN_DONE;
 	enum cfn_status status = ttl_on(was) ? set_ttl(r, was, false) : CFN_DONE;
 	return status == CFN_DONE && ttl_on(now) ? set_ttl(r, now, true) : status;
 }
 
-static enum cfn_status update_recovery(struct cfn_resource *r)
+enum cfn_status cfn_table_recovery(struct cfn_resource *r)
 {
 	struct json *now = property(r, "PointInTimeRecoverySpecification");
 	if (now == NULL || !changed(r, "PointInTimeRecoverySpecification"))
 		return CFN_DONE;
-	struct json *in = table_input(r);
+	struct json *in = cfn_table_input(r);
 	json_set(r->c->arena, in, S("PointInTimeRecoverySpecification"), now);
-	return ask(r, "UpdateContinuousBackups", in, NULL);
+	return cfn_ask(r, "UpdateContinuousBackups", in, NULL);
 }
 
-static enum cfn_status update_policy(struct cfn_resource *r, struct str arn)
+enum cfn_status cfn_table_policy(struct cfn_resource *r, struct str arn)
 {
 	if (!changed(r, "ResourcePolicy"))
 		return CFN_DONE;
 	struct json *in = json_new_object(r->c->arena), *document = json_get(property(r, "ResourcePolicy"), S("PolicyDocument"));
 	json_set_str(r->c->arena, in, "ResourceArn", arn);
 	if (document == NULL)
-		return ask(r, "DeleteResourcePolicy", in, NULL);
+		return cfn_ask(r, "DeleteResourcePolicy", in, NULL);
 	json_set_str(r->c->arena, in, "Policy", document->type == JSON_STRING ? document->text : json_text(r->c->arena, document));
-	return ask(r, "PutResourcePolicy", in, NULL);
+	return cfn_ask(r, "PutResourcePolicy", in, NULL);
 }
 
 /* ---- create ---- */
@@ -177,13 +176,14 @@ static enum cfn_status finish(struct cfn_resource *r)
 {
 	ASSERT(str_present(r->physical_id));
 	struct json *out = NULL;
-	enum cfn_status status = ask(r, "DescribeTable", table_input(r), &out);
+	enum cfn_status status = cfn_ask(r, "DescribeTable", cfn_table_input(r), &out);
 	if (status != CFN_DONE)
 		return status;
 	struct json *table = json_get(out, S("Table")), *indexes = json_get(table, S("GlobalSecondaryIndexes"));
 	if (r->attributes == NULL)
 		r->attributes = json_new_object(r->c->arena);
 	json_set_str(r->c->arena, r->attributes, "Arn", json_get_str(table, "TableArn"));
+	json_set_str(r->c->arena, r->attributes, "TableId", json_get_str(table, "TableId"));
 	if (str_present(json_get_str(table, "LatestStreamArn")))
 		json_set_str(r->c->arena, r->attributes, "StreamArn", json_get_str(table, "LatestStreamArn"));
 	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++) {
@@ -203,17 +203,17 @@ static bool waiting(struct cfn_resource *r)
 	return r->state != NULL && json_get_bool(r->state, "Waiting", false);
 }
 
-static enum cfn_status table_create(struct cfn_resource *r)
+enum cfn_status cfn_table_create(struct cfn_resource *r)
 {
 	static const char *const same_names[] = {"AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput",
 		"OnDemandThroughput", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "TableClass", "DeletionProtectionEnabled",
 		"WarmThroughput"};
 	if (waiting(r))
 		return finish(r);
-	make_proper(r->c->arena, r->properties);
+	cfn_make_proper(r->c->arena, r->properties);
 	struct str name = json_get_str(r->properties, "TableName");
 	r->physical_id = str_present(name) ? name : cfn_make_name(r, 255, false);
-	struct json *in = table_input(r), *out = NULL;
+	struct json *in = cfn_table_input(r), *out = NULL;
 	for (size_t i = 0; i < COUNT_OF(same_names); i++)
 		copy_property(r, in, same_names[i]);
 	if (stream_input(r) != NULL)
@@ -223,13 +223,13 @@ static enum cfn_status table_create(struct cfn_resource *r)
 	struct json *tags = cfn_tags(r, false);
 	if (tags != NULL && tags->n > 0)
 		json_set(r->c->arena, in, S("Tags"), tags);
-	enum cfn_status status = ask(r, "CreateTable", in, &out);
+	enum cfn_status status = cfn_ask(r, "CreateTable", in, &out);
 	if (status == CFN_DONE)
 		status = update_ttl(r);
 	if (status == CFN_DONE)
-		status = update_recovery(r);
+		status = cfn_table_recovery(r);
 	if (status == CFN_DONE)
-		status = update_policy(r, json_get_str(json_get(out, S("TableDescription")), "TableArn"));
+		status = cfn_table_policy(r, json_get_str(json_get(out, S("TableDescription")), "TableArn"));
 	return status == CFN_DONE ? finish(r) : status;
 }
 
@@ -248,12 +248,12 @@ static enum cfn_status change_index(struct cfn_resource *r, const char *action, 
 {
 	ASSERT(what != NULL);
 	struct arena *a = r->c->arena;
-	struct json *in = table_input(r);
+	struct json *in = cfn_table_input(r);
 	copy_property(r, in, "AttributeDefinitions");
 	struct json *list = json_set(a, in, S("GlobalSecondaryIndexUpdates"), json_new_array(a));
 	struct json *one = json_push(a, list, json_new_object(a));
 	json_set(a, one, str_c(action), what);
-	return ask(r, "UpdateTable", in, NULL);
+	return cfn_ask(r, "UpdateTable", in, NULL);
 }
 
 static enum cfn_status remove_indexes(struct cfn_resource *r)
@@ -262,8 +262,8 @@ static enum cfn_status remove_indexes(struct cfn_resource *r)
 	for (uint32_t i = 0; was != NULL && i < was->n; i++) {
 		struct str name = json_get_str(json_at(was, i), "IndexName");
 		struct json *kept = index_by_name(now, name);
-		if (kept != NULL && same(json_get(kept, S("KeySchema")), json_get(json_at(was, i), S("KeySchema"))) &&
-		    same(json_get(kept, S("Projection")), json_get(json_at(was, i), S("Projection"))))
+		if (kept != NULL && cfn_same(json_get(kept, S("KeySchema")), json_get(json_at(was, i), S("KeySchema"))) &&
+		    cfn_same(json_get(kept, S("Projection")), json_get(json_at(was, i), S("Projection"))))
 			continue;
 		struct json *what = json_new_object(r->c->arena);
 		json_set_str(r->c->arena, what, "IndexName", name);
@@ -279,13 +279,13 @@ static enum cfn_status add_indexes(struct cfn_resource *r)
 	struct json *was = old_property(r, "GlobalSecondaryIndexes"), *now = property(r, "GlobalSecondaryIndexes");
 	for (uint32_t i = 0; now != NULL && i < now->n; i++) {
 		struct json *x = json_at(now, i), *old = index_by_name(was, json_get_str(x, "IndexName"));
-		bool same_keys = old != NULL && same(json_get(x, S("KeySchema")), json_get(old, S("KeySchema"))) &&
-		                 same(json_get(x, S("Projection")), json_get(old, S("Projection")));
+		bool same_keys = old != NULL && cfn_same(json_get(x, S("KeySchema")), json_get(old, S("KeySchema"))) &&
+		                 cfn_same(json_get(x, S("Projection")), json_get(old, S("Projection")));
 		struct json *throughput = json_get(x, S("ProvisionedThroughput"));
 		enum cfn_status status = CFN_DONE;
 		if (!same_keys) {
 			status = change_index(r, "Create", x);
-		} else if (throughput != NULL && !same(throughput, json_get(old, S("ProvisionedThroughput")))) {
+		} else if (throughput != NULL && !cfn_same(throughput, json_get(old, S("ProvisionedThroughput")))) {
 			struct json *what = json_new_object(r->c->arena);
 			json_set_str(r->c->arena, what, "IndexName", json_get_str(x, "IndexName"));
 			json_set(r->c->arena, what, S("ProvisionedThroughput"), throughput);
@@ -301,7 +301,7 @@ static enum cfn_status update_plain(struct cfn_resource *r)
 {
 	static const char *const names[] = {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "TableClass",
 		"DeletionProtectionEnabled", "WarmThroughput"};
-	struct json *in = table_input(r);
+	struct json *in = cfn_table_input(r);
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (changed(r, names[i]))
 			copy_property(r, in, names[i]);
@@ -309,7 +309,7 @@ static enum cfn_status update_plain(struct cfn_resource *r)
 		copy_property(r, in, "ProvisionedThroughput");
 	if (changed(r, "SSESpecification") && sse_input(r) != NULL)
 		json_set(r->c->arena, in, S("SSESpecification"), sse_input(r));
-	return in->n > 1 ? ask(r, "UpdateTable", in, NULL) : CFN_DONE;
+	return in->n > 1 ? cfn_ask(r, "UpdateTable", in, NULL) : CFN_DONE;
 }
 
 static enum cfn_status update_stream(struct cfn_resource *r)
@@ -319,18 +319,18 @@ static enum cfn_status update_stream(struct cfn_resource *r)
 	struct arena *a = r->c->arena;
 	enum cfn_status status = CFN_DONE;
 	if (old_property(r, "StreamSpecification") != NULL) {
-		struct json *in = table_input(r), *off = json_set(a, in, S("StreamSpecification"), json_new_object(a));
+		struct json *in = cfn_table_input(r), *off = json_set(a, in, S("StreamSpecification"), json_new_object(a));
 		json_set_bool(a, off, "StreamEnabled", false);
-		status = ask(r, "UpdateTable", in, NULL);
+		status = cfn_ask(r, "UpdateTable", in, NULL);
 	}
 	if (status != CFN_DONE || stream_input(r) == NULL)
 		return status;
-	struct json *in = table_input(r);
+	struct json *in = cfn_table_input(r);
 	json_set(a, in, S("StreamSpecification"), stream_input(r));
-	return ask(r, "UpdateTable", in, NULL);
+	return cfn_ask(r, "UpdateTable", in, NULL);
 }
 
-static enum cfn_status update_tags(struct cfn_resource *r, struct str arn)
+enum cfn_status cfn_table_tags(struct cfn_resource *r, struct str arn)
 {
 	struct arena *a = r->c->arena;
 	struct json *now = cfn_tags(r, false), *was = old_property(r, "Tags");
@@ -348,21 +348,21 @@ static enum cfn_status update_tags(struct cfn_resource *r, struct str arn)
 	if (gone->n > 0) {
 		struct json *untag = json_copy(a, in);
 		json_set(a, untag, S("TagKeys"), gone);
-		status = ask(r, "UntagResource", untag, NULL);
+		status = cfn_ask(r, "UntagResource", untag, NULL);
 	}
 	if (status != CFN_DONE || now == NULL || now->n == 0)
 		return status;
 	json_set(a, in, S("Tags"), now);
-	return ask(r, "TagResource", in, NULL);
+	return cfn_ask(r, "TagResource", in, NULL);
 }
 
-static enum cfn_status table_update(struct cfn_resource *r)
+enum cfn_status cfn_table_update(struct cfn_resource *r)
 {
 	if (waiting(r))
 		return finish(r);
-	make_proper(r->c->arena, r->properties);
+	cfn_make_proper(r->c->arena, r->properties);
 	if (r->old_properties != NULL)
-		make_proper(r->c->arena, r->old_properties);
+		cfn_make_proper(r->c->arena, r->old_properties);
 	struct str arn = table_arn(r->c, r->physical_id);
 	enum cfn_status status = remove_indexes(r);
 	if (status == CFN_DONE)
@@ -374,17 +374,17 @@ static enum cfn_status table_update(struct cfn_resource *r)
 	if (status == CFN_DONE)
 		status = update_ttl(r);
 	if (status == CFN_DONE)
-		status = update_recovery(r);
+		status = cfn_table_recovery(r);
 	if (status == CFN_DONE)
-		status = update_policy(r, arn);
+		status = cfn_table_policy(r, arn);
 	if (status == CFN_DONE)
-		status = update_tags(r, arn);
+		status = cfn_table_tags(r, arn);
 	return status == CFN_DONE ? finish(r) : status;
 }
 
-static enum cfn_status table_remove(struct cfn_resource *r)
+enum cfn_status cfn_table_remove(struct cfn_resource *r)
 {
-	struct invoked i = invoke(r->c, "dynamodb", "DeleteTable", table_input(r), NULL);
+	struct invoked i = invoke(r->c, "dynamodb", "DeleteTable", cfn_table_input(r), NULL);
 	if (i.parked)
 		return CFN_PARKED;
 	if (!i.ok && !str_eq(i.error.code, S("ResourceNotFoundException")))
@@ -394,6 +394,8 @@ static enum cfn_status table_remove(struct cfn_resource *r)
 
 extern const struct cfn_type ddb_cfn_types[];
 const struct cfn_type ddb_cfn_types[] = {
-	{.name = "AWS::DynamoDB::Table", .properties = properties, .replaces = replaces, .create = table_create, .update = table_update,
-	 .remove = table_remove, .name_property = "TableName"},
+	{.name = "AWS::DynamoDB::Table", .properties = properties, .replaces = replaces, .create = cfn_table_create, .update = cfn_table_update,
+	 .remove = cfn_table_remove, .name_property = "TableName"},
+	{.name = "AWS::DynamoDB::GlobalTable", .properties = cfn_global_properties, .replaces = replaces, .create = cfn_global_create,
+	 .update = cfn_global_update, .remove = cfn_global_remove, .name_property = "TableName"},
 };

@@ -1,6 +1,28 @@
 /* One write of one item: see item_op.h. */
 #include "item_op.h"
 
+bool item_op_read(struct request *r, const struct item_input *in, struct item_op *op)
+{
+	ASSERT(in->kind == ITEM_UPDATE || (!str_present(in->update) && !in->updates.set));
+	const struct given expressions[] = {{"UpdateExpression", str_present(in->update)}, {"ConditionExpression", str_present(in->condition)}};
+	const struct given legacy[] = {{"AttributeUpdates", in->updates.set}, {"Expected", in->expected.set},
+	                               {"ConditionalOperator", str_present(in->conditional_operator)}};
+	/* Only an update has the first of each. */
+	size_t skip = in->kind == ITEM_UPDATE ? 0 : 1;
+	*op = (struct item_op){.kind = in->kind};
+	if (!request_check_given(r, expressions + skip, 2 - skip, legacy + skip, 3 - skip, in->names, in->values) ||
+	    !item_from_json(in->item, &op->input, &r->fault))
+		return false;
+	if (skip == 1 && str_present(in->return_values) && !str_eq(in->return_values, S("NONE")) && !str_eq(in->return_values, S("ALL_OLD")))
+		return fault(&r->fault, "ReturnValues can only be ALL_OLD or NONE");
+	if (in->kind == ITEM_PUT && item_size(&op->input) > ITEM_SIZE_MAX)
+		return fault(&r->fault, "Item size has exceeded the maximum allowed size");
+	return (!in->updates.set || request_attribute_updates(r, in->updates, &op->changes)) &&
+	       (!in->expected.set || request_expected(r, in->expected, in->conditional_operator, &op->condition)) &&
+	       request_placeholders(r, in->names, in->values) && request_update(r, in->update, &op->changes) &&
+	       request_condition(r, "ConditionExpression", in->condition, &op->condition) && expr_check_unused(&r->x);
+}
+
 static bool only_removes(const struct changes *u)
 {
 	if (u->update.n + u->n_legacy == 0)

@@ -24,6 +24,18 @@ struct item_op {
 	bool has_fresh;              /* there is an item afterwards */
 };
 
+/* The parameters of one write, by whatever operation they came; what an operation does not have is absent. */
+struct item_input {
+	enum item_op_kind kind;
+	struct json *item;           /* PUT: the item; else the key */
+	struct str table, condition, update, conditional_operator;
+	struct map_of names, expected, updates; /* updates: AttributeUpdates */
+	struct json *values;
+	struct str return_values, on_failure, capacity, collection;
+};
+
+/* Read the parameters into a new op, all but its table, in DynamoDB's order of checks. false: r has a fault. */
+bool item_op_read(struct request *r, const struct item_input *in, struct item_op *op);
 /* Check the input against the table's schema, load, check the condition. ITEM_INVALID: a fault is set. */
 enum item_op_result item_op_prepare(struct call *c, struct item_op *op, struct fault *f);
 void item_op_commit(struct call *c, const struct item_op *op, struct consumed *used);

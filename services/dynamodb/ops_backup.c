@@ -363,69 +363,19 @@ struct overrides {
 	const struct dynamodb_SSESpecification *sse;
 };
 
-static const struct dynamodb_ProvisionedThroughput *throughput_copy(struct call *c, const struct dynamodb_ProvisionedThroughputDescription *d)
-{
-	struct dynamodb_ProvisionedThroughput *p = arena_new_of(c->arena, struct dynamodb_ProvisionedThroughput);
-	p->ReadCapacityUnits = d->ReadCapacityUnits;
-	p->WriteCapacityUnits = d->WriteCapacityUnits;
-	return p;
-}
-
-static void source_indexes(struct call *c, const struct dynamodb_TableDescription *d, bool on_demand, struct table_definition *def)
-{
-	if (d->LocalSecondaryIndexes.n > 0)
-		def->local_indexes = LIST_OF(c->arena, struct dynamodb_LocalSecondaryIndex, d->LocalSecondaryIndexes.n);
-	for (uint32_t i = 0; i < d->LocalSecondaryIndexes.n; i++) {
-		const struct dynamodb_LocalSecondaryIndexDescription *x =
-			LIST_AT(d->LocalSecondaryIndexes, struct dynamodb_LocalSecondaryIndexDescription, i);
-		*LIST_AT(def->local_indexes, struct dynamodb_LocalSecondaryIndex, i) =
-			(struct dynamodb_LocalSecondaryIndex){x->IndexName, x->KeySchema, x->Projection};
-	}
-	if (d->GlobalSecondaryIndexes.n > 0)
-		def->global_indexes = LIST_OF(c->arena, struct dynamodb_GlobalSecondaryIndex, d->GlobalSecondaryIndexes.n);
-	for (uint32_t i = 0; i < d->GlobalSecondaryIndexes.n; i++) {
-		const struct dynamodb_GlobalSecondaryIndexDescription *x =
-			LIST_AT(d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i);
-		*LIST_AT(def->global_indexes, struct dynamodb_GlobalSecondaryIndex, i) = (struct dynamodb_GlobalSecondaryIndex){
-			.IndexName = x->IndexName, .KeySchema = x->KeySchema, .Projection = x->Projection,
-			.ProvisionedThroughput = on_demand ? NULL :
-				(struct dynamodb_ProvisionedThroughput *)throughput_copy(c, x->ProvisionedThroughput)};
-	}
-}
-
-/* Attributes that no key of the new table names are not defined in it. */
-static void drop_unused(struct call *c, struct table_definition *def)
-{
-	struct dynamodb_AttributeDefinition *kept = arena_array(c->arena, struct dynamodb_AttributeDefinition, def->attributes.n);
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < def->attributes.n; i++) {
-		const struct dynamodb_AttributeDefinition *a = LIST_AT(def->attributes, struct dynamodb_AttributeDefinition, i);
-		bool used = schema_names(def->key_schema, a->AttributeName);
-		for (uint32_t j = 0; j < def->local_indexes.n; j++)
-			used = used || schema_names(LIST_AT(def->local_indexes, struct dynamodb_LocalSecondaryIndex, j)->KeySchema, a->AttributeName);
-		for (uint32_t j = 0; j < def->global_indexes.n; j++)
-			used = used || schema_names(LIST_AT(def->global_indexes, struct dynamodb_GlobalSecondaryIndex, j)->KeySchema, a->AttributeName);
-		if (used)
-			kept[n++] = *a;
-	}
-	def->attributes = (struct list){kept, n, true};
-}
-
 static struct dynamodb_Table *make_target(struct call *c, struct str name, const struct dynamodb_TableDescription *d, const struct overrides *o)
 {
-	bool was_on_demand = d->BillingModeSummary != NULL && str_eq(d->BillingModeSummary->BillingMode, S("PAY_PER_REQUEST"));
-	struct str mode = str_present(o->billing_mode) ? o->billing_mode : was_on_demand ? S("PAY_PER_REQUEST") : S("PROVISIONED");
-	bool on_demand = str_eq(mode, S("PAY_PER_REQUEST"));
-	struct table_definition def = {.name = name, .billing_mode = mode, .attributes = d->AttributeDefinitions,
-		.key_schema = d->KeySchema, .on_demand = o->on_demand, .sse = o->sse};
-	if (!on_demand)
-		def.throughput = o->throughput != NULL ? o->throughput : throughput_copy(c, d->ProvisionedThroughput);
-	source_indexes(c, d, on_demand, &def);
+	struct table_definition def = table_definition_of(c, d, o->billing_mode);
+	def.name = name;
+	def.on_demand = o->on_demand;
+	def.sse = o->sse;
+	if (def.throughput != NULL && o->throughput != NULL)
+		def.throughput = o->throughput;
 	if (o->globals.set)
 		def.global_indexes = o->globals.n > 0 ? o->globals : (struct list){0};
 	if (o->locals.set)
 		def.local_indexes = o->locals.n > 0 ? o->locals : (struct list){0};
-	drop_unused(c, &def);
+	definition_drop_unused(c, &def);
 	if (ddb_check_table_name(c, name) && table_record(c, name) != NULL) {
 		call_fail(c, &dynamodb_err_TableAlreadyExistsException, "Table already exists: %.*s", STR_ARG(name));
 		return NULL;

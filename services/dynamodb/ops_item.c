@@ -2,14 +2,6 @@
 #include "item_op.h"
 #include "throttle.h"
 
-/* What PutItem and DeleteItem can return. */
-static bool check_return_values(struct request *r, struct str asked)
-{
-	if (!str_present(asked) || str_eq(asked, S("NONE")) || str_eq(asked, S("ALL_OLD")))
-		return true;
-	return fault(&r->fault, "ReturnValues can only be ALL_OLD or NONE");
-}
-
 /* ConditionalCheckFailedException, with the item when it was asked for. */
 static void fail_condition(struct call *c, const struct item_op *op, struct str return_values)
 {
@@ -42,105 +34,12 @@ static bool write_one(struct call *c, struct request *r, struct item_op *op, str
 	return true;
 }
 
-/* The parameters that PutItem and DeleteItem share. */
-static bool read_conditions(struct request *r, struct str expression, struct map_of expected, struct str conditional_operator,
-                            struct map_of names, const struct json *values, struct condition *out)
-{
-	if (expected.set && !request_expected(r, expected, conditional_operator, out))
-		return false;
-	return request_placeholders(r, names, values) && request_condition(r, "ConditionExpression", expression, out) &&
-	       expr_check_unused(&r->x);
-}
-
-static bool read_put(struct request *r, const struct dynamodb_PutItemInput *in, struct item_op *op)
-{
-	const struct given expressions[] = {{"ConditionExpression", str_present(in->ConditionExpression)}};
-	const struct given legacy[] = {{"Expected", in->Expected.set}, {"ConditionalOperator", str_present(in->ConditionalOperator)}};
-	if (!request_check_given(r, expressions, 1, legacy, 2, in->ExpressionAttributeNames, in->ExpressionAttributeValues) ||
-	    !item_from_json(in->Item, &op->input, &r->fault))
-		return false;
-	if (!check_return_values(r, in->ReturnValues))
-		return false;
-	if (item_size(&op->input) > ITEM_SIZE_MAX)
-		return fault(&r->fault, "Item size has exceeded the maximum allowed size");
-	return read_conditions(r, in->ConditionExpression, in->Expected, in->ConditionalOperator, in->ExpressionAttributeNames,
-	                       in->ExpressionAttributeValues, &op->condition);
-}
-
-void ddb_put_item(struct call *c)
-{
-	const struct dynamodb_PutItemInput *in = c->in;
-	struct dynamodb_PutItemOutput *out = c->out;
-	struct item_op op = {.kind = ITEM_PUT};
-	struct request r;
-	request_init(&r, c);
-	if (!read_put(&r, in, &op)) {
-		request_failed(&r);
-		return;
-	}
-	op.t = table_open(c, in->TableName);
-	struct consumed used;
-	if (op.t == NULL || !write_one(c, &r, &op, in->ReturnValuesOnConditionCheckFailure, &used))
-		return;
-	if (op.old.found && str_eq(in->ReturnValues, S("ALL_OLD")))
-		out->Attributes = item_document_of_bytes(c, op.old.bytes);
-	out->ConsumedCapacity = consumed_answer(c, op.t, &used, in->ReturnConsumedCapacity);
-	out->ItemCollectionMetrics = collection_metrics(c, op.t, &op.input, in->ReturnItemCollectionMetrics);
-	count_metrics(c, op.t, &used, "PutItem", -1);
-}
-
-static bool read_delete(struct request *r, const struct dynamodb_DeleteItemInput *in, struct item_op *op)
-{
-	const struct given expressions[] = {{"ConditionExpression", str_present(in->ConditionExpression)}};
-	const struct given legacy[] = {{"Expected", in->Expected.set}, {"ConditionalOperator", str_present(in->ConditionalOperator)}};
-	if (!request_check_given(r, expressions, 1, legacy, 2, in->ExpressionAttributeNames, in->ExpressionAttributeValues) ||
-	    !item_from_json(in->Key, &op->input, &r->fault))
-		return false;
-	if (!check_return_values(r, in->ReturnValues))
-		return false;
-	return read_conditions(r, in->ConditionExpression, in->Expected, in->ConditionalOperator, in->ExpressionAttributeNames,
-	                       in->ExpressionAttributeValues, &op->condition);
-}
-
-void ddb_delete_item(struct call *c)
-{
-	const struct dynamodb_DeleteItemInput *in = c->in;
-	struct dynamodb_DeleteItemOutput *out = c->out;
-	struct item_op op = {.kind = ITEM_DELETE};
-	struct request r;
-	request_init(&r, c);
-	if (!read_delete(&r, in, &op)) {
-		request_failed(&r);
-		return;
-	}
-	op.t = table_open(c, in->TableName);
-	struct consumed used;
-	if (op.t == NULL || !write_one(c, &r, &op, in->ReturnValuesOnConditionCheckFailure, &used))
-		return;
-	if (op.old.found && str_eq(in->ReturnValues, S("ALL_OLD")))
-		out->Attributes = item_document_of_bytes(c, op.old.bytes);
-	out->ConsumedCapacity = consumed_answer(c, op.t, &used, in->ReturnConsumedCapacity);
-	out->ItemCollectionMetrics = collection_metrics(c, op.t, &op.input, in->ReturnItemCollectionMetrics);
-	count_metrics(c, op.t, &used, "DeleteItem", -1);
-}
-
-static bool read_update(struct request *r, const struct dynamodb_UpdateItemInput *in, struct item_op *op)
-{
-	const struct given expressions[] = {{"UpdateExpression", str_present(in->UpdateExpression)},
-	                                    {"ConditionExpression", str_present(in->ConditionExpression)}};
-	const struct given legacy[] = {{"AttributeUpdates", in->AttributeUpdates.set}, {"Expected", in->Expected.set},
-	                               {"ConditionalOperator", str_present(in->ConditionalOperator)}};
-	if (!request_check_given(r, expressions, 2, legacy, 3, in->ExpressionAttributeNames, in->ExpressionAttributeValues) ||
-	    !item_from_json(in->Key, &op->input, &r->fault))
-		return false;
-	if (in->AttributeUpdates.set && !request_attribute_updates(r, in->AttributeUpdates, &op->changes))
-		return false;
-	if (in->Expected.set && !request_expected(r, in->Expected, in->ConditionalOperator, &op->condition))
-		return false;
-	return request_placeholders(r, in->ExpressionAttributeNames, in->ExpressionAttributeValues) &&
-	       request_update(r, in->UpdateExpression, &op->changes) &&
-	       request_condition(r, "ConditionExpression", in->ConditionExpression, &op->condition) && expr_check_unused(&r->x);
-}
+/* What the three writing operations answer. */
+struct write_answer {
+	struct json *attributes;
+	struct dynamodb_ConsumedCapacity *capacity;
+	struct dynamodb_ItemCollectionMetrics *collection;
+};
 
 /* The attributes that the request touches, as they are in an item. */
 static struct json *touched(struct call *c, const struct changes *u, const struct av *item)
@@ -173,25 +72,66 @@ static struct json *updated_attributes(struct call *c, const struct item_op *op,
 	return NULL;
 }
 
+/* PutItem, UpdateItem and DeleteItem, from the parameters to the answer; false when c has failed. */
+static bool write_item(struct call *c, const struct item_input *in, const char *operation, struct write_answer *out)
+{
+	struct item_op op;
+	struct request r;
+	request_init(&r, c);
+	if (!item_op_read(&r, in, &op)) {
+		request_failed(&r);
+		return false;
+	}
+	op.t = table_open(c, in->table);
+	struct consumed used;
+	if (op.t == NULL || !write_one(c, &r, &op, in->on_failure, &used))
+		return false;
+	if (op.kind == ITEM_UPDATE)
+		out->attributes = updated_attributes(c, &op, in->return_values);
+	else if (op.old.found && str_eq(in->return_values, S("ALL_OLD")))
+		out->attributes = item_document_of_bytes(c, op.old.bytes);
+	out->capacity = consumed_answer(c, op.t, &used, in->capacity);
+	out->collection = collection_metrics(c, op.t, &op.input, in->collection);
+	count_metrics(c, op.t, &used, operation, -1);
+	return true;
+}
+
+/* The members that the three inputs have in common, by the same names in three types. */
+#define ITEM_INPUT(kind_, item_, in) \
+	{.kind = (kind_), .item = (item_), .table = (in)->TableName, .condition = (in)->ConditionExpression, .expected = (in)->Expected, \
+	 .conditional_operator = (in)->ConditionalOperator, .names = (in)->ExpressionAttributeNames, .values = (in)->ExpressionAttributeValues, \
+	 .return_values = (in)->ReturnValues, .on_failure = (in)->ReturnValuesOnConditionCheckFailure, .capacity = (in)->ReturnConsumedCapacity, \
+	 .collection = (in)->ReturnItemCollectionMetrics}
+#define ITEM_OUTPUT(answer) \
+	{.Attributes = (answer).attributes, .ConsumedCapacity = (answer).capacity, .ItemCollectionMetrics = (answer).collection}
+
+void ddb_put_item(struct call *c)
+{
+	const struct dynamodb_PutItemInput *in = c->in;
+	const struct item_input read = ITEM_INPUT(ITEM_PUT, in->Item, in);
+	struct write_answer answer = {0};
+	if (write_item(c, &read, "PutItem", &answer))
+		*(struct dynamodb_PutItemOutput *)c->out = (struct dynamodb_PutItemOutput)ITEM_OUTPUT(answer);
+}
+
+void ddb_delete_item(struct call *c)
+{
+	const struct dynamodb_DeleteItemInput *in = c->in;
+	const struct item_input read = ITEM_INPUT(ITEM_DELETE, in->Key, in);
+	struct write_answer answer = {0};
+	if (write_item(c, &read, "DeleteItem", &answer))
+		*(struct dynamodb_DeleteItemOutput *)c->out = (struct dynamodb_DeleteItemOutput)ITEM_OUTPUT(answer);
+}
+
 void ddb_update_item(struct call *c)
 {
 	const struct dynamodb_UpdateItemInput *in = c->in;
-	struct dynamodb_UpdateItemOutput *out = c->out;
-	struct item_op op = {.kind = ITEM_UPDATE};
-	struct request r;
-	request_init(&r, c);
-	if (!read_update(&r, in, &op)) {
-		request_failed(&r);
-		return;
-	}
-	op.t = table_open(c, in->TableName);
-	struct consumed used;
-	if (op.t == NULL || !write_one(c, &r, &op, in->ReturnValuesOnConditionCheckFailure, &used))
-		return;
-	out->Attributes = updated_attributes(c, &op, in->ReturnValues);
-	out->ConsumedCapacity = consumed_answer(c, op.t, &used, in->ReturnConsumedCapacity);
-	out->ItemCollectionMetrics = collection_metrics(c, op.t, &op.input, in->ReturnItemCollectionMetrics);
-	count_metrics(c, op.t, &used, "UpdateItem", -1);
+	struct item_input read = ITEM_INPUT(ITEM_UPDATE, in->Key, in);
+	struct write_answer answer = {0};
+	read.update = in->UpdateExpression;
+	read.updates = in->AttributeUpdates;
+	if (write_item(c, &read, "UpdateItem", &answer))
+		*(struct dynamodb_UpdateItemOutput *)c->out = (struct dynamodb_UpdateItemOutput)ITEM_OUTPUT(answer);
 }
 
 struct json *item_read(struct call *c, const struct table *t, const struct av *key, const struct projection *p, size_t *bytes)

@@ -288,6 +288,30 @@ static bool check_paths(struct search *s, struct request *r)
 	       check_condition_paths(s->t, s->filter.expr, &r->fault);
 }
 
+/* From what was read and checked to the page; false when c has failed. */
+static bool run_search(struct search *s, struct request *r, bool ok, const char *operation)
+{
+	ASSERT(ok || s->c->failed || r->fault.code != FAULT_NONE);
+	if (!ok) {
+		if (!s->c->failed)
+			request_failed(r);
+		return false;
+	}
+	if (!throttle_admit(s->c, s->t, s->x, true))
+		return false;
+	search_run(s);
+	count_metrics(s->c, s->t, &s->used, operation, (double)s->matched);
+	return true;
+}
+
+/* What the inputs, and the answers, of both have in common, by the same names in two types. */
+#define SEARCH_INPUT(in) \
+	{.table = (in)->TableName, .index = (in)->IndexName, .select = (in)->Select, .projection = (in)->ProjectionExpression, \
+	 .filter = (in)->FilterExpression, .attributes_to_get = (in)->AttributesToGet, .limit = (in)->Limit, .consistent = (in)->ConsistentRead}
+#define SEARCH_OUTPUT(s, asked) \
+	{.Items = items_of(&(s)), .Count = SOME_I64((s).matched), .ScannedCount = SOME_I64((s).scanned), .LastEvaluatedKey = (s).last_key, \
+	 .ConsumedCapacity = consumed_answer((s).c, (s).t, &(s).used, (asked))}
+
 /* ---- Query ---- */
 
 static const struct key_condition *condition_on(const struct key_conditions *k, struct str name)
@@ -425,18 +449,10 @@ static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, 
 	return read_common(s, r, common);
 }
 
-static struct search_input query_common(const struct dynamodb_QueryInput *in)
-{
-	return (struct search_input){.table = in->TableName, .index = in->IndexName, .select = in->Select,
-		.projection = in->ProjectionExpression, .filter = in->FilterExpression, .attributes_to_get = in->AttributesToGet,
-		.limit = in->Limit, .consistent = in->ConsistentRead};
-}
-
 void ddb_query(struct call *c)
 {
 	const struct dynamodb_QueryInput *in = c->in;
-	struct dynamodb_QueryOutput *out = c->out;
-	struct search_input common = query_common(in);
+	const struct search_input common = SEARCH_INPUT(in);
 	struct search s = {.c = c, .reverse = in->ScanIndexForward.set && !in->ScanIndexForward.v};
 	struct key_conditions keys;
 	struct av start = {.type = AV_M};
@@ -449,20 +465,8 @@ void ddb_query(struct call *c)
 		search_key_bounds(&s, &keys);
 		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &start);
 	}
-	if (!ok) {
-		if (!c->failed)
-			request_failed(&r);
-		return;
-	}
-	if (!throttle_admit(c, s.t, s.x, true))
-		return;
-	search_run(&s);
-	out->Items = items_of(&s);
-	out->Count = SOME_I64(s.matched);
-	out->ScannedCount = SOME_I64(s.scanned);
-	out->LastEvaluatedKey = s.last_key;
-	out->ConsumedCapacity = consumed_answer(c, s.t, &s.used, in->ReturnConsumedCapacity);
-	count_metrics(c, s.t, &s.used, "Query", (double)s.matched);
+	if (run_search(&s, &r, ok, "Query"))
+		*(struct dynamodb_QueryOutput *)c->out = (struct dynamodb_QueryOutput)SEARCH_OUTPUT(s, in->ReturnConsumedCapacity);
 }
 
 /* ---- Scan ---- */
@@ -514,10 +518,7 @@ static struct str segment_edge(struct search *s, int64_t segment, int64_t total)
 void ddb_scan(struct call *c)
 {
 	const struct dynamodb_ScanInput *in = c->in;
-	struct dynamodb_ScanOutput *out = c->out;
-	struct search_input common = {.table = in->TableName, .index = in->IndexName, .select = in->Select,
-		.projection = in->ProjectionExpression, .filter = in->FilterExpression, .attributes_to_get = in->AttributesToGet,
-		.limit = in->Limit, .consistent = in->ConsistentRead};
+	const struct search_input common = SEARCH_INPUT(in);
 	struct search s = {.c = c};
 	struct av start = {.type = AV_M};
 	struct request r;
@@ -536,18 +537,6 @@ void ddb_scan(struct call *c)
 			search_start_after(&s, position);
 		ok = r.fault.code == FAULT_NONE;
 	}
-	if (!ok) {
-		if (!c->failed)
-			request_failed(&r);
-		return;
-	}
-	if (!throttle_admit(c, s.t, s.x, true))
-		return;
-	search_run(&s);
-	out->Items = items_of(&s);
-	out->Count = SOME_I64(s.matched);
-	out->ScannedCount = SOME_I64(s.scanned);
-	out->LastEvaluatedKey = s.last_key;
-	out->ConsumedCapacity = consumed_answer(c, s.t, &s.used, in->ReturnConsumedCapacity);
-	count_metrics(c, s.t, &s.used, "Scan", (double)s.matched);
+	if (run_search(&s, &r, ok, "Scan"))
+		*(struct dynamodb_ScanOutput *)c->out = (struct dynamodb_ScanOutput)SEARCH_OUTPUT(s, in->ReturnConsumedCapacity);
 }

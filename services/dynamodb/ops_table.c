@@ -1,7 +1,7 @@
 /* CreateTable, DescribeTable, ListTables, DeleteTable, and what fills and empties spaces. UpdateTable is in
  * ops_table_update.c. */
+#include "ops_replica.h"
 #include "ops_table.h"
-#include "write.h"
 
 #include "os/os.h"
 
@@ -199,6 +199,7 @@ struct dynamodb_TableDescription *table_describe(struct call *c, const struct dy
 {
 	struct dynamodb_TableDescription *d = arena_new_of(c->arena, struct dynamodb_TableDescription);
 	*d = *r->Description;
+	replica_describe(c, r, d);
 	const struct table *t = table_of_record(c, (struct dynamodb_Table *)r);
 	count_space(c, t->space, &d->ItemCount, &d->TableSizeBytes);
 	for (uint32_t i = 0; i < t->n_indexes; i++) {
@@ -269,22 +270,9 @@ void purge_space(struct call *c, const char *what, uint64_t space)
 	job_put(c, "purge", arena_printf(c->arena, "%s/%llu", what, (unsigned long long)space), c->now_ms, S(""));
 }
 
-void ddb_delete_table(struct call *c)
+void table_remove(struct call *c, struct dynamodb_Table *r)
 {
-	const struct dynamodb_DeleteTableInput *in = c->in;
-	struct dynamodb_DeleteTableOutput *out = c->out;
-	struct dynamodb_Table *r = table_required(c, in->TableName);
-	if (r == NULL)
-		return;
-	if (r->Description->DeletionProtectionEnabled.v) {
-		fail_validation(c, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.");
-		return;
-	}
-	if (r->Busy.v > 0 || str_eq(r->Description->TableStatus, S("CREATING"))) {
-		call_fail(c, &dynamodb_err_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being %s: %.*s",
-		          r->Busy.v > 0 ? "copied" : "created", STR_ARG(r->Description->TableName));
-		return;
-	}
+	ASSERT(txn_writable(c->txn) && !in_group(r));
 	if (r->StreamNumber.v != 0)
 		stream_stop(c, r);
 	if (r->Recovery.v) {
@@ -300,9 +288,42 @@ void ddb_delete_table(struct call *c)
 		purge_space(c, "item", (uint64_t)LIST_AT(r->IndexSpaces, struct dynamodb_IndexSpace, i)->Space.v);
 	call_del(c, table_record_key(c, r->Description->TableName));
 	call_del(c, key_str(call_key(c, "policy"), r->Description->TableName));
+}
+
+/* A member of a global table may be deleted in its own region, unless others were made from it within a day. */
+static bool check_removable(struct call *c, const struct dynamodb_Table *r)
+{
+	if (r->Strong.v) {
+		fail_validation(c, "Deletion of only one table replica is not supported for global tables with MultiRegionConsistency set to STRONG.");
+		return false;
+	}
+	if (is_replicated(r) && !r->Legacy.v && !replica_may_go(c, r))
+		return false;
+	if (r->Description->DeletionProtectionEnabled.v) {
+		fail_validation(c, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.");
+		return false;
+	}
+	if (r->Busy.v > 0 || str_eq(r->Description->TableStatus, S("CREATING"))) {
+		call_fail(c, &dynamodb_err_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being %s: %.*s",
+		          r->Busy.v > 0 ? "copied" : "created", STR_ARG(r->Description->TableName));
+		return false;
+	}
+	return true;
+}
+
+void ddb_delete_table(struct call *c)
+{
+	const struct dynamodb_DeleteTableInput *in = c->in;
+	struct dynamodb_DeleteTableOutput *out = c->out;
+	struct dynamodb_Table *r = table_required(c, in->TableName);
+	if (r == NULL || !check_removable(c, r))
+		return;
 	out->TableDescription = shown_as(c, r, "DELETING");
 	out->TableDescription->AttributeDefinitions = (struct list){0};
 	out->TableDescription->KeySchema = (struct list){0};
+	if (in_group(r))
+		replica_depart(c, r);
+	table_remove(c, r);
 }
 
 void ddb_job_purge(struct call *c, struct str id, struct str payload)

@@ -26,6 +26,11 @@ struct table_definition {
 	const struct dynamodb_SSESpecification *sse;
 	bool deletion_protection;
 };
+/* Of a table as it is described, in its own billing mode or another: name, keys, indexes, throughput. (definition.c) */
+struct table_definition table_definition_of(struct call *c, const struct dynamodb_TableDescription *d, struct str billing_mode);
+bool table_is_on_demand(const struct dynamodb_TableDescription *d);
+/* Attributes that no key names are not defined in a new table. */
+void definition_drop_unused(struct call *c, struct table_definition *def);
 /* Checked and made, not stored yet; NULL with c failed. */
 struct dynamodb_Table *table_make(struct call *c, const struct table_definition *d);
 bool ddb_check_table_name(struct call *c, struct str name);
@@ -34,6 +39,13 @@ struct dynamodb_TableDescription *table_describe(struct call *c, const struct dy
 /* Of a table that has to be there: ResourceNotFoundException with the name. */
 struct dynamodb_Table *table_required(struct call *c, struct str name_or_arn);
 struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Table *r, struct str index);
+
+/* A global index of r like another: written to from this commit on, filled by a job; r is not saved. */
+void index_add(struct call *c, struct dynamodb_Table *r, const struct dynamodb_GlobalSecondaryIndexDescription *like);
+/* The global index at a position goes, with its entries; r is not saved. */
+void index_drop(struct call *c, struct dynamodb_Table *r, uint32_t at);
+/* The table goes with all that hangs on it, whatever its protection says. */
+void table_remove(struct call *c, struct dynamodb_Table *r);
 
 /* Is the attribute in a key schema? */
 bool schema_names(struct list key_schema, struct str attribute);

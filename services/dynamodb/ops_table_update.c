@@ -1,6 +1,6 @@
 /* UpdateTable: throughput, billing, indexes, stream, protection, class. */
+#include "ops_replica.h"
 #include "ops_table.h"
-#include "write.h"
 
 #define INVALID "One or more parameter values were invalid: "
 
@@ -11,11 +11,6 @@ struct update_call {
 	struct dynamodb_TableDescription *d;
 	bool on_demand; /* afterwards */
 };
-
-static bool is_on_demand(const struct dynamodb_TableDescription *d)
-{
-	return d->BillingModeSummary != NULL && str_eq(d->BillingModeSummary->BillingMode, S("PAY_PER_REQUEST"));
-}
 
 static struct dynamodb_GlobalSecondaryIndexDescription *find_index(struct update_call *u, struct str name)
 {
@@ -75,7 +70,7 @@ static bool update_billing(struct update_call *u)
 {
 	ASSERT(u->d == u->r->Description);
 	const struct dynamodb_UpdateTableInput *in = u->in;
-	bool was = is_on_demand(u->d);
+	bool was = table_is_on_demand(u->d);
 	u->on_demand = str_present(in->BillingMode) ? str_eq(in->BillingMode, S("PAY_PER_REQUEST")) : was;
 	if (str_eq(in->BillingMode, S("PROVISIONED")) && in->ProvisionedThroughput == NULL && was) {
 		fail_validation(u->c, INVALID "ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
@@ -119,6 +114,38 @@ static bool add_definitions(struct update_call *u, struct list more)
 }
 
 /* The index is written to from this commit on; a job fills in what is there already. */
+void index_add(struct call *c, struct dynamodb_Table *r, const struct dynamodb_GlobalSecondaryIndexDescription *like)
+{
+	struct list *indexes = &r->Description->GlobalSecondaryIndexes;
+	struct dynamodb_GlobalSecondaryIndexDescription *all = arena_grow(c->arena, indexes->v, sizeof *all, indexes->n, (size_t)indexes->n + 1);
+	all[indexes->n] = *like;
+	all[indexes->n].IndexStatus = S("CREATING");
+	all[indexes->n].Backfilling = SOME_BOOL(true);
+	all[indexes->n].IndexArn = index_arn(c, r->Description->TableName, like->IndexName);
+	*indexes = (struct list){all, indexes->n + 1, true};
+	add_index_space(c, r, like->IndexName);
+	job_put(c, "backfill", arena_join(c->arena, r->Description->TableName, S("/"), like->IndexName), c->now_ms, S(""));
+}
+
+void index_drop(struct call *c, struct dynamodb_Table *r, uint32_t at)
+{
+	struct list *indexes = &r->Description->GlobalSecondaryIndexes;
+	struct dynamodb_GlobalSecondaryIndexDescription *x = LIST_AT(*indexes, struct dynamodb_GlobalSecondaryIndexDescription, at);
+	struct str name = x->IndexName;
+	memmove(x, x + 1, (indexes->n - at - 1) * sizeof *x);
+	if (--indexes->n == 0)
+		*indexes = (struct list){0};
+	struct dynamodb_IndexSpace *spaces = r->IndexSpaces.v;
+	for (uint32_t i = 0; i < r->IndexSpaces.n; i++) {
+		if (!str_eq(spaces[i].IndexName, name))
+			continue;
+		purge_space(c, "item", (uint64_t)spaces[i].Space.v);
+		spaces[i] = spaces[--r->IndexSpaces.n];
+		return;
+	}
+	ASSERT(false); /* every index has a space */
+}
+
 static bool create_index(struct update_call *u, const struct dynamodb_CreateGlobalSecondaryIndexAction *a)
 {
 	ASSERT(txn_writable(u->c->txn));
@@ -137,19 +164,13 @@ static bool create_index(struct update_call *u, const struct dynamodb_CreateGlob
 		fail_validation(c, INVALID "ProvisionedThroughput must be specified for index: %.*s", STR_ARG(a->IndexName));
 		return false;
 	}
-	uint32_t n = u->d->GlobalSecondaryIndexes.n;
-	struct dynamodb_GlobalSecondaryIndexDescription *all =
-		arena_grow(c->arena, u->d->GlobalSecondaryIndexes.v, sizeof *all, n, (size_t)n + 1);
 	struct dynamodb_ProvisionedThroughputDescription *p = arena_new_of(c->arena, struct dynamodb_ProvisionedThroughputDescription);
 	p->NumberOfDecreasesToday = SOME_I64(0);
 	p->ReadCapacityUnits = SOME_I64(a->ProvisionedThroughput != NULL ? a->ProvisionedThroughput->ReadCapacityUnits.v : 0);
 	p->WriteCapacityUnits = SOME_I64(a->ProvisionedThroughput != NULL ? a->ProvisionedThroughput->WriteCapacityUnits.v : 0);
-	all[n] = (struct dynamodb_GlobalSecondaryIndexDescription){.IndexName = a->IndexName, .KeySchema = a->KeySchema,
-		.Projection = a->Projection, .IndexStatus = S("CREATING"), .Backfilling = SOME_BOOL(true), .ProvisionedThroughput = p,
-		.OnDemandThroughput = a->OnDemandThroughput, .IndexArn = index_arn(c, u->d->TableName, a->IndexName)};
-	u->d->GlobalSecondaryIndexes = (struct list){all, n + 1, true};
-	add_index_space(c, u->r, a->IndexName);
-	job_put(c, "backfill", arena_join(c->arena, u->d->TableName, S("/"), a->IndexName), c->now_ms, S(""));
+	struct dynamodb_GlobalSecondaryIndexDescription like = {.IndexName = a->IndexName, .KeySchema = a->KeySchema,
+		.Projection = a->Projection, .ProvisionedThroughput = p, .OnDemandThroughput = a->OnDemandThroughput};
+	index_add(c, u->r, &like);
 	return true;
 }
 
@@ -165,18 +186,7 @@ static bool delete_index(struct update_call *u, struct str name)
 	struct dynamodb_GlobalSecondaryIndexDescription *all = u->d->GlobalSecondaryIndexes.v, *x = find_index(u, name);
 	if (x == NULL)
 		return fail_no_index(u, name);
-	uint32_t at = (uint32_t)(x - all);
-	memmove(x, x + 1, (u->d->GlobalSecondaryIndexes.n - at - 1) * sizeof *x);
-	if (--u->d->GlobalSecondaryIndexes.n == 0)
-		u->d->GlobalSecondaryIndexes = (struct list){0};
-	struct dynamodb_IndexSpace *spaces = u->r->IndexSpaces.v;
-	for (uint32_t i = 0; i < u->r->IndexSpaces.n; i++) {
-		if (!str_eq(spaces[i].IndexName, name))
-			continue;
-		purge_space(u->c, "item", (uint64_t)spaces[i].Space.v);
-		spaces[i] = spaces[--u->r->IndexSpaces.n];
-		break;
-	}
+	index_drop(u->c, u->r, (uint32_t)(x - all));
 	return true;
 }
 
@@ -222,6 +232,10 @@ static bool update_stream(struct update_call *u)
 	if (s == NULL)
 		return true;
 	bool has = u->r->StreamNumber.v != 0;
+	if (!s->StreamEnabled.v && is_replicated(u->r)) {
+		fail_validation(u->c, INVALID "Disabling Stream is not allowed for a Global Table replica.");
+		return false;
+	}
 	if (s->StreamEnabled.v && has) {
 		fail_validation(u->c, "Table already has an enabled stream: TableName: %.*s", STR_ARG(u->d->TableName));
 		return false;
@@ -244,13 +258,12 @@ static bool update_stream(struct update_call *u)
 
 static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *in)
 {
-	if (in->VectorIndexUpdates.n > 0 || in->GlobalTableWitnessUpdates.n > 0 || str_present(in->MultiRegionConsistency) ||
-	    str_present(in->GlobalTableSettingsReplicationMode) || in->ReplicaUpdates.n > 0) {
-		call_unsupported(c, "UpdateTable: ReplicaUpdates, VectorIndexUpdates, GlobalTableWitnessUpdates, MultiRegionConsistency and "
-		                    "GlobalTableSettingsReplicationMode are not supported");
+	if (in->VectorIndexUpdates.n > 0 || str_present(in->GlobalTableSettingsReplicationMode) || in->DisassociationProtectionEnabled.set) {
+		call_unsupported(c, "UpdateTable: VectorIndexUpdates, GlobalTableSettingsReplicationMode and DisassociationProtectionEnabled are not "
+		                    "supported");
 		return false;
 	}
-	if (in->ProvisionedThroughput == NULL && !str_present(in->BillingMode) && in->StreamSpecification == NULL &&
+	if (!in->ReplicaUpdates.set && in->ProvisionedThroughput == NULL && !str_present(in->BillingMode) && in->StreamSpecification == NULL &&
 	    in->GlobalSecondaryIndexUpdates.n == 0 && in->SSESpecification == NULL && !str_present(in->TableClass) &&
 	    !in->DeletionProtectionEnabled.set && in->OnDemandThroughput == NULL && in->WarmThroughput == NULL) {
 		fail_validation(c, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
@@ -275,6 +288,16 @@ void ddb_update_table(struct call *c)
 		          STR_ARG(u.d->TableName));
 		return;
 	}
+	if (u.in->ReplicaUpdates.set) {
+		if (replica_updates(c, u.in, u.r)) {
+			out->TableDescription = table_describe(c, u.r);
+			out->TableDescription->TableStatus = S("UPDATING");
+		}
+		return;
+	}
+	struct dynamodb_Table *was = is_replicated(u.r) ? table_record(c, u.d->TableName) : NULL;
+	if (was != NULL && !replicas_settled(c, u.r))
+		return;
 	if (!update_billing(&u) || !add_definitions(&u, u.in->AttributeDefinitions) || !update_indexes(&u) || !update_stream(&u))
 		return;
 	if (u.in->DeletionProtectionEnabled.set)
@@ -291,6 +314,8 @@ void ddb_update_table(struct call *c)
 		u.d->SSEDescription->KMSMasterKeyArn = u.in->SSESpecification->KMSMasterKeyId;
 	}
 	table_save(c, u.r);
+	if (was != NULL && !u.r->Legacy.v)
+		replica_follow(c, was, u.r);
 	out->TableDescription = table_describe(c, u.r);
 	out->TableDescription->TableStatus = S("UPDATING");
 }

@@ -129,9 +129,20 @@ static uint32_t table_at(const struct table **tables, uint32_t *n, const struct 
 	return (*n)++;
 }
 
+/* "Transactions are not supported" is a rule of multi-Region strong consistency. */
+static bool allows_transactions(struct call *c, const struct table *t)
+{
+	if (t->record->Strong.v)
+		fail_validation(c, "Transactional operations are not supported for global tables with MultiRegionConsistency set to STRONG.");
+	return !c->failed;
+}
+
 bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, struct str asked, struct list *capacity)
 {
 	ASSERT(n > 0 && txn_writable(c->txn));
+	for (uint32_t i = 0; i < n; i++)
+		if (!allows_transactions(c, parts[i].op.t))
+			return false;
 	if (!prepare_parts(c, parts, n))
 		return false;
 	const struct table **tables = arena_array(c->arena, const struct table *, n);
@@ -159,54 +170,40 @@ bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, str
 	return true;
 }
 
-/* The four kinds have the same members by other types; what they share. */
-struct part_input {
-	enum item_op_kind kind;
-	struct json *key_or_item;
-	struct str table, condition, update, on_failure;
-	struct map_of names;
-	struct json *values;
-};
+/* The four kinds have the same members by other types. */
+#define PART_INPUT(kind_, item_, in) \
+	(struct item_input){.kind = (kind_), .item = (item_), .table = (in)->TableName, .condition = (in)->ConditionExpression, \
+		.names = (in)->ExpressionAttributeNames, .values = (in)->ExpressionAttributeValues, \
+		.on_failure = (in)->ReturnValuesOnConditionCheckFailure}
 
-static bool part_of(const struct dynamodb_TransactWriteItem *in, struct part_input *out)
+static bool part_of(const struct dynamodb_TransactWriteItem *in, struct item_input *out)
 {
 	if ((in->ConditionCheck != NULL) + (in->Put != NULL) + (in->Delete != NULL) + (in->Update != NULL) != 1)
 		return false;
 	if (in->ConditionCheck != NULL)
-		*out = (struct part_input){ITEM_CHECK, in->ConditionCheck->Key, in->ConditionCheck->TableName,
-			in->ConditionCheck->ConditionExpression, STR_NONE, in->ConditionCheck->ReturnValuesOnConditionCheckFailure,
-			in->ConditionCheck->ExpressionAttributeNames, in->ConditionCheck->ExpressionAttributeValues};
+		*out = PART_INPUT(ITEM_CHECK, in->ConditionCheck->Key, in->ConditionCheck);
 	else if (in->Put != NULL)
-		*out = (struct part_input){ITEM_PUT, in->Put->Item, in->Put->TableName, in->Put->ConditionExpression, STR_NONE,
-			in->Put->ReturnValuesOnConditionCheckFailure, in->Put->ExpressionAttributeNames, in->Put->ExpressionAttributeValues};
+		*out = PART_INPUT(ITEM_PUT, in->Put->Item, in->Put);
 	else if (in->Delete != NULL)
-		*out = (struct part_input){ITEM_DELETE, in->Delete->Key, in->Delete->TableName, in->Delete->ConditionExpression, STR_NONE,
-			in->Delete->ReturnValuesOnConditionCheckFailure, in->Delete->ExpressionAttributeNames, in->Delete->ExpressionAttributeValues};
+		*out = PART_INPUT(ITEM_DELETE, in->Delete->Key, in->Delete);
 	else
-		*out = (struct part_input){ITEM_UPDATE, in->Update->Key, in->Update->TableName, in->Update->ConditionExpression,
-			in->Update->UpdateExpression, in->Update->ReturnValuesOnConditionCheckFailure, in->Update->ExpressionAttributeNames,
-			in->Update->ExpressionAttributeValues};
+		*out = PART_INPUT(ITEM_UPDATE, in->Update->Key, in->Update);
+	if (in->Update != NULL)
+		out->update = in->Update->UpdateExpression;
 	return true;
 }
 
 static bool read_part(struct call *c, const struct dynamodb_TransactWriteItem *in, struct transact_part *out)
 {
-	struct part_input p;
+	struct item_input p;
 	if (!part_of(in, &p)) {
 		fail_validation(c, "TransactItems can only contain one of Check, Put, Update or Delete");
 		return false;
 	}
-	const struct given expressions[] = {{"UpdateExpression", str_present(p.update)}, {"ConditionExpression", str_present(p.condition)}};
 	struct request r;
 	request_init(&r, c);
-	*out = (struct transact_part){.op = {.kind = p.kind}, .on_failure = p.on_failure};
-	bool ok = request_check_given(&r, expressions, 2, NULL, 0, p.names, p.values) &&
-	          item_from_json(p.key_or_item, &out->op.input, &r.fault) && request_placeholders(&r, p.names, p.values) &&
-	          request_update(&r, p.update, &out->op.changes) &&
-	          request_condition(&r, "ConditionExpression", p.condition, &out->op.condition) && expr_check_unused(&r.x);
-	if (ok && p.kind == ITEM_PUT && item_size(&out->op.input) > ITEM_SIZE_MAX)
-		ok = fault(&r.fault, "Item size has exceeded the maximum allowed size");
-	if (!ok) {
+	*out = (struct transact_part){.on_failure = p.on_failure};
+	if (!item_op_read(&r, &p, &out->op)) {
 		request_failed(&r);
 		return false;
 	}
@@ -244,7 +241,7 @@ static bool read_get_part(struct call *c, const struct dynamodb_Get *in, struct 
 		return false;
 	}
 	out->t = table_open(c, in->TableName);
-	return out->t != NULL;
+	return out->t != NULL && allows_transactions(c, out->t);
 }
 
 /* Keys that do not fit their table cancel the transaction, with a reason for each. */

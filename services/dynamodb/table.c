@@ -168,6 +168,8 @@ struct table *table_of_record(struct call *c, struct dynamodb_Table *r)
 		set_projection(x, g->Projection);
 	}
 	ASSERT(t->n_indexes == n);
+	if (r->Regions.n > 0)
+		t->replicas = arena_array(c->arena, struct table *, r->Regions.n);
 	return t;
 }
 
@@ -211,6 +213,18 @@ void space_key(struct call *c, struct buf *b, uint64_t space)
 {
 	struct key *k = key_u64(call_key(c, "item"), space);
 	*b = k->b;
+}
+
+bool space_is_empty(struct call *c, uint64_t space)
+{
+	ASSERT(space != 0);
+	struct buf b;
+	space_key(c, &b, space);
+	struct str key, value;
+	struct scan *s = scan_open(c->txn, buf_view(&b), key_after(c->arena, buf_view(&b)), false);
+	bool any = scan_next(s, &key, &value);
+	scan_close(s);
+	return !any;
 }
 
 /* FNV-1a, then mixed: kept for ever, since it is part of what lies on disk. */

@@ -41,6 +41,7 @@ struct table {
 	struct table_index *indexes; /* local ones first */
 	uint32_t n_indexes;
 	uint64_t stream;         /* 0: none */
+	struct table **replicas; /* by position in record->Regions; filled when first written to (replica.c) */
 };
 
 struct str table_arn(struct call *c, struct str name);
@@ -61,6 +62,7 @@ const struct table_index *table_index(const struct table *t, struct str name);
 /* ---- keys ---- */
 
 void space_key(struct call *c, struct buf *b, uint64_t space);
+bool space_is_empty(struct call *c, uint64_t space);
 /* The 4 bytes that spread partitions, and the elements. */
 uint32_t partition_hash(const struct av *hash);
 void put_partition(struct buf *b, const struct av *hash);

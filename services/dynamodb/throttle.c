@@ -9,7 +9,7 @@
 enum { BUCKETS = 4096, BURST_S = 300 };
 
 /* Open addressing by space and kind; when the table is full, a space shares the bucket it lands on. */
-struct bucket { uint64_t id; double units, rate; int64_t at_ms; };
+struct bucket { uint64_t id; double units, rate, spent; int64_t at_ms; };
 
 static struct bucket buckets[BUCKETS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -76,9 +76,21 @@ static double take(struct call *c, const struct table *t, const struct table_ind
 	b->rate = rate;
 	b->at_ms = c->now_ms;
 	b->units -= units;
+	b->spent += units;
 	double left = b->units;
 	pthread_mutex_unlock(&lock);
 	return left;
+}
+
+double throttle_spent(const struct table *t, const struct table_index *x, bool read)
+{
+	ASSERT(x == NULL || !x->local);
+	pthread_mutex_lock(&lock);
+	struct bucket *b = bucket_of(x != NULL ? x->space : t->space, read);
+	double spent = b->spent;
+	b->spent = 0;
+	pthread_mutex_unlock(&lock);
+	return spent;
 }
 
 double throttle_left(struct call *c, const struct table *t, const struct table_index *x, bool read)

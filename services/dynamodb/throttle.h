@@ -13,6 +13,8 @@
 double throttle_left(struct call *c, const struct table *t, const struct table_index *x, bool read);
 /* false: c failed with ProvisionedThroughputExceededException. */
 bool throttle_admit(struct call *c, const struct table *t, const struct table_index *x, bool read);
+/* Units taken since this was last asked (or since the start), of the table (x NULL) or an index: for auto scaling. */
+double throttle_spent(const struct table *t, const struct table_index *x, bool read);
 void throttle_charge(struct call *c, const struct table *t, const struct consumed *used);
 extern const char throttle_message[];
 

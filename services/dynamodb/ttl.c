@@ -6,6 +6,7 @@
 #include "ttl.h"
 
 #include "ops_table.h"
+#include "replica.h"
 
 enum { SWEEP_EVERY_MS = 60 * 1000, SWEEP_AT_ONCE = 1000, FILL_AT_ONCE = 1000 };
 static const int64_t too_old_s = (int64_t)5 * 366 * 24 * 3600;
@@ -47,6 +48,30 @@ static void sweep_later(struct call *c, struct str table)
 	job_put(c, "ttl-sweep", table, c->now_ms + SWEEP_EVERY_MS, S(""));
 }
 
+void ttl_set(struct call *c, struct dynamodb_Table *r, bool enable, struct str attribute)
+{
+	ASSERT(enable != r->TtlEnabled.v);
+	r->TtlEnabled = SOME_BOOL(enable);
+	if (enable) {
+		r->TtlAttribute = attribute;
+		job_put(c, "ttl-fill", r->Description->TableName, c->now_ms, S(""));
+		sweep_later(c, r->Description->TableName);
+	} else {
+		job_drop(c, "ttl-sweep", r->Description->TableName);
+		purge_space(c, "ttl", (uint64_t)r->Space.v);
+	}
+}
+
+/* Every member of a global table has the same time to live. */
+static void set_other(struct call *c, struct dynamodb_Table *other, const void *arg)
+{
+	const struct dynamodb_TimeToLiveSpecification *s = arg;
+	if (other->TtlEnabled.v == s->Enabled.v)
+		return;
+	ttl_set(c, other, s->Enabled.v, s->AttributeName);
+	table_save(c, other);
+}
+
 void ddb_update_time_to_live(struct call *c)
 {
 	const struct dynamodb_UpdateTimeToLiveInput *in = c->in;
@@ -55,6 +80,10 @@ void ddb_update_time_to_live(struct call *c)
 	if (r == NULL)
 		return;
 	bool enable = in->TimeToLiveSpecification->Enabled.v;
+	if (r->Strong.v) {
+		fail_validation(c, "Time to live is not supported for global tables with MultiRegionConsistency set to STRONG.");
+		return;
+	}
 	if (enable == r->TtlEnabled.v) {
 		fail_validation(c, "TimeToLive is already %s", enable ? "enabled" : "disabled");
 		return;
@@ -63,16 +92,10 @@ void ddb_update_time_to_live(struct call *c)
 		fail_validation(c, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s", STR_ARG(r->TtlAttribute));
 		return;
 	}
-	r->TtlEnabled = SOME_BOOL(enable);
-	if (enable) {
-		r->TtlAttribute = in->TimeToLiveSpecification->AttributeName;
-		job_put(c, "ttl-fill", r->Description->TableName, c->now_ms, S(""));
-		sweep_later(c, r->Description->TableName);
-	} else {
-		job_drop(c, "ttl-sweep", r->Description->TableName);
-		purge_space(c, "ttl", (uint64_t)r->Space.v);
-	}
+	ttl_set(c, r, enable, in->TimeToLiveSpecification->AttributeName);
 	table_save(c, r);
+	if (!r->Legacy.v)
+		replica_each(c, r, set_other, in->TimeToLiveSpecification);
 	out->TimeToLiveSpecification = in->TimeToLiveSpecification;
 }
 

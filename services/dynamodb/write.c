@@ -2,6 +2,7 @@
 #include "write.h"
 
 #include "history.h"
+#include "replica.h"
 #include "throttle.h"
 #include "ttl.h"
 
@@ -168,6 +169,15 @@ static double write_index(struct call *c, const struct table *t, const struct ta
 void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
                 bool by_ttl, struct consumed *used)
 {
+	if (in_group(t->record))
+		replica_write(c, t, key, old, fresh, by_ttl, used);
+	else
+		item_write_here(c, t, key, old, fresh, by_ttl, used);
+}
+
+void item_write_here(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
+                     bool by_ttl, struct consumed *used)
+{
 	ASSERT(txn_writable(c->txn));
 	size_t old_size = old->found ? item_size(&old->item) : 0, fresh_size = fresh != NULL ? item_size(fresh) : 0;
 	used->table += write_units(old_size > fresh_size ? old_size : fresh_size);
@@ -213,6 +223,8 @@ static void add_metrics(void *block)
 	struct str account = str_c(m->account), region = str_c(m->region), ns = S("AWS/DynamoDB");
 	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("Operation"), str_c(m->operation)}};
 	metric_add(account, region, ns, m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 1, m->units, "Count", m->at_ms);
+	if (m->operation == NULL)
+		return;
 	metric_add(account, region, ns, S("SuccessfulRequestLatency"), dims, 2, (double)(clock_now_ms() - m->started_ms), "Milliseconds", m->at_ms);
 	if (m->returned >= 0)
 		metric_add(account, region, ns, S("ReturnedItemCount"), dims, 2, m->returned, "Count", m->at_ms);
@@ -220,7 +232,7 @@ static void add_metrics(void *block)
 
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned)
 {
-	ASSERT(operation != NULL && u->table >= 0);
+	ASSERT(u->table >= 0 && (operation != NULL || returned < 0));
 	throttle_charge(c, t, u);
 	struct metric_block *m = call_effect(c, add_metrics, sizeof *m);
 	copy_text(m->account, sizeof m->account, c->account);

@@ -18,9 +18,14 @@ struct consumed {
 struct stored { bool found; struct str bytes; struct av item; };
 
 void item_load(struct call *c, struct str key, struct stored *out);
-/* Replace (or remove, when fresh is NULL) what lies under key. by_ttl: the service itself removes it. */
+/* Replace (or remove, when fresh is NULL) what lies under key, in this region and in those of the table's replicas. by_ttl:
+ * the service itself removes it. */
 void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
                 bool by_ttl, struct consumed *used);
+
+/* As above in the call's region alone; for replica.c. */
+void item_write_here(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
+                     bool by_ttl, struct consumed *used);
 
 void consumed_init(struct call *c, const struct table *t, struct consumed *u, bool read);
 double write_units(size_t bytes);
@@ -33,7 +38,7 @@ void consumed_fill(struct call *c, const struct table *t, const struct consumed 
 /* ItemCollectionMetrics, for tables with local indexes when asked for; else NULL. */
 struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const struct table *t, const struct av *key, struct str asked);
 /* Take what was used from the table's throughput, and after the commit count it towards AWS/DynamoDB's metrics.
- * operation: static text; returned below zero: the operation returns no list. */
+ * operation: static text, NULL for what no request of this region asked for; returned below zero: no list is returned. */
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned);
 /* One count now, also of a call that fails; table absent: of the account. */
 void count_metric(struct call *c, struct str table, const char *metric, double value);
