@@ -60,6 +60,11 @@ void op_PutBucketVersioning(struct call *c)
 			"changed.");
 		return;
 	}
+	if (b->Replication != NULL && !str_eq(v->Status, S("Enabled"))) {
+		call_fail_code(c, 409, "InvalidBucketState", "A replication configuration is present on this bucket, so you cannot change the versioning "
+			"state. To change the versioning state, first delete the replication configuration.");
+		return;
+	}
 	b->Versioning = v->Status;
 	bucket_put(c, b);
 }
