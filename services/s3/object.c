@@ -199,6 +199,28 @@ void object_add_replica(struct call *c, const struct s3_StoredBucket *b, struct 
 		put_behind(c, b, o);
 }
 
+struct s3_StoredObject *object_deliver(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str type, const struct body *body,
+                                       const struct list *grants)
+{
+	static const struct sse_key ours = {0};
+	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
+	ASSERT(key.n > 0 && key.n <= KEY_MAX);
+	o->Key = key;
+	o->ContentType = type;
+	o->Account = b->Account;
+	o->Modified = SOME_TIME(c->now_ms);
+	if (grants != NULL && grants->n > 0 && !acls_off(b))
+		o->Grants = *grants;
+	o->Part = data_keep(c, body, &ours);
+	o->Size = o->Part->Size;
+	o->Tag = o->Part->Digest;
+	o->SumType = S("FULL_OBJECT");
+	sum_of_body(c, body, &o->SumKind, &o->Sum);
+	object_add(c, b, o);
+	notify(c, b, o, "s3:ObjectCreated:Put");
+	return o;
+}
+
 bool object_has_tag(const struct s3_StoredObject *o, const struct s3_Tag *t)
 {
 	for (uint32_t i = 0; i < o->Labels.n; i++) {

@@ -22,6 +22,7 @@ struct s3_StoredBucket;
 struct s3_StoredObject;
 struct s3_Tag;
 struct s3_ReplicationRule;
+struct s3_LoggingEnabled;
 
 /* ---- errors (errors.c) ---- */
 void fail_no_bucket(struct call *c, struct str name);
@@ -42,6 +43,7 @@ void bucket_put(struct call *c, const struct s3_StoredBucket *b);
 bool bucket_versioned(const struct s3_StoredBucket *b); /* Enabled or Suspended */
 struct s3_Owner *owner_of(struct call *c, struct str account);
 struct str canonical_id(struct call *c, struct str account);
+struct str canonical_of(struct arena *a, struct str account);
 
 /* ---- permission (access.c) ---- */
 enum acl { ACL_NONE, ACL_READ, ACL_WRITE, ACL_READ_ACP, ACL_WRITE_ACP };
@@ -135,6 +137,9 @@ bool locked(struct call *c, const struct s3_StoredObject *o, bool bypass);
 struct s3_StoredObject *object_version(struct call *c, struct str bucket, struct str key, struct str version);
 /* Put a version, or a marker, made elsewhere in its place by its serial: it is the current one when none is newer. */
 void object_add_replica(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o);
+/* An object that S3 itself delivers into a bucket (logs, inventories): its owner's, readable by these grants too. */
+struct s3_StoredObject *object_deliver(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str type, const struct body *body,
+                                       const struct list *grants);
 bool object_has_tag(const struct s3_StoredObject *o, const struct s3_Tag *t);
 
 /* ---- operations ---- */
@@ -162,6 +167,14 @@ void replicate_new(struct call *c, const struct s3_StoredBucket *b, struct s3_St
 /* Its tags, ACL or lock have changed, and are about to be stored. */
 void replicate_change(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o);
 void job_replicate(struct call *c, struct str id, struct str payload);
+
+/* ---- server access logs (access_log.c) ---- */
+/* From the commit on, the bucket's requests are logged, or no more. */
+void access_log_set(struct call *c, const struct s3_StoredBucket *b, bool on);
+void access_log_start(void); /* the three are the loop's */
+void access_log_stop(void);
+void s3_answered(const struct answered *x);
+const struct list *log_grants(struct call *c, const struct s3_LoggingEnabled *l);
 
 /* ---- what happens after (notify.c, lifecycle.c) ---- */
 void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event);

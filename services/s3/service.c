@@ -37,4 +37,7 @@ const struct service service_s3 = {
 	.claims = s3_claims,
 	.raw = &raw,
 	.raw_streams = true,
+	.start = access_log_start,
+	.stop = access_log_stop,
+	.answered = s3_answered,
 };

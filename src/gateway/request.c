@@ -85,10 +85,19 @@ void request_free(struct request *r)
 	arena_free(r->arena);
 }
 
+/* The address without its port. */
+static struct str address_of(struct str peer)
+{
+	ptrdiff_t colon = str_rfind(peer, ':');
+	return colon > 0 ? str_slice(peer, 0, (size_t)colon) : peer;
+}
+
 /* Copy what outlives the connection. */
 static void copy_head(struct request *r, const struct http_request *h)
 {
 	struct wire_request *w = &r->wire;
+	r->source_ip = arena_dup(r->arena, address_of(h->peer));
+	r->tls = h->tls;
 	w->method = arena_dup(r->arena, h->method);
 	w->raw_path = arena_dup(r->arena, h->raw_path);
 	w->raw_query = arena_dup(r->arena, h->raw_query);
