@@ -43,6 +43,8 @@ static bool acl_allows(struct call *c, const struct s3_StoredBucket *b, const st
 		if (is_public(to) && ignore_public)
 			continue;
 		/* An account's grant is for its root; its users and roles need their own policies, and have been denied by them. */
+		if (str_eq(to->URI, S(LOG_DELIVERY)) && c->who->type == PRINCIPAL_SERVICE && str_eq(c->who->name, S("logging.s3.amazonaws.com")))
+			return true;
 		if (str_eq(to->URI, S(ALL_USERS)) || (known && str_eq(to->URI, S(AUTHENTICATED))) ||
 		    (known && c->who->type == PRINCIPAL_ROOT && str_eq(to->ID, id)))
 			return true;

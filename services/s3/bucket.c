@@ -44,7 +44,8 @@ struct s3_StoredBucket *bucket_open(struct call *c, struct str name, struct str 
 }
 
 /* A canonical user id is 64 hex digits; ours is made from the account, so that it is always the same. */
-struct str canonical_id(struct call *c, struct str account) { return sha256_hex(c->arena, arena_join(c->arena, S("canonical:"), account)); }
+struct str canonical_of(struct arena *a, struct str account) { return sha256_hex(a, arena_join(a, S("canonical:"), account)); }
+struct str canonical_id(struct call *c, struct str account) { return canonical_of(c->arena, account); }
 
 struct s3_Owner *owner_of(struct call *c, struct str account)
 {
@@ -194,6 +195,7 @@ void op_DeleteBucket(struct call *c)
 	struct str key, value;
 	for (struct scan *s = call_scan(c, key_str(table(c, "config"), b->Name), STR_NONE, false); scan_next(s, &key, &value);)
 		txn_del(c->txn, key);
+	access_log_set(c, b, false);
 	call_del(c, bucket_key(c, b->Name));
 }
 

@@ -188,6 +188,32 @@ struct s3_StoredPart *data_share_parts(struct call *c, const struct list *parts,
 	return share_pieces(c, parts, from_key, k, start, length, p) ? p : NULL;
 }
 
+/* The bytes of a row under another number. */
+static void row_again(struct call *c, const struct s3_StoredPart *from, struct s3_StoredPart *p)
+{
+	struct str value;
+	bool there = txn_get(c->txn, key_bytes(row_key(c, from->Row.v)), c->arena, &value);
+	ASSERT(there);
+	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
+	txn_put(c->txn, key_bytes(row_key(c, p->Row.v)), value);
+}
+
+struct s3_StoredPart *data_again(struct call *c, const struct s3_StoredPart *from)
+{
+	struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
+	*p = *from;
+	if (from->Pieces.n > 0) {
+		p->Pieces = LIST_OF(c->arena, struct s3_StoredPart, from->Pieces.n);
+		for (uint32_t i = 0; i < from->Pieces.n; i++)
+			*LIST_AT(p->Pieces, struct s3_StoredPart, i) = *data_again(c, LIST_AT(from->Pieces, struct s3_StoredPart, i));
+	} else if (str_present(from->Blob)) {
+		blob_claim(c->txn, blob_of(from));
+	} else if (from->Row.set) {
+		row_again(c, from, p);
+	}
+	return p;
+}
+
 struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *from, const struct sse_key *from_key, const struct sse_key *k,
                                  int64_t start, int64_t length)
 {
@@ -209,11 +235,7 @@ struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *fro
 		blob_claim(c->txn, blob_of(p));
 		return p;
 	}
-	struct str value;
-	bool there = txn_get(c->txn, key_bytes(row_key(c, from->Row.v)), c->arena, &value);
-	ASSERT(there);
-	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
-	txn_put(c->txn, key_bytes(row_key(c, p->Row.v)), value);
+	row_again(c, from, p);
 	return p;
 }
 

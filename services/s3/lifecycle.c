@@ -14,16 +14,6 @@ static int64_t next_midnight(int64_t ms) { return (ms / DAY_MS + 1) * DAY_MS; }
 /* When something of this age in days is due: rounded up to midnight. */
 static int64_t due_at(int64_t from_ms, int64_t days) { return next_midnight(from_ms + days * DAY_MS - 1); }
 
-static bool has_tag(const struct s3_StoredObject *o, const struct s3_Tag *t)
-{
-	for (uint32_t i = 0; i < o->Labels.n; i++) {
-		const struct s3_Tag *own = LIST_AT(o->Labels, struct s3_Tag, i);
-		if (str_eq(own->Key, t->Key) && str_eq(own->Value, t->Value))
-			return true;
-	}
-	return false;
-}
-
 static bool size_fits(const struct s3_StoredObject *o, struct opt_i64 greater, struct opt_i64 less)
 {
 	return (!greater.set || o->Size.v > greater.v) && (!less.set || o->Size.v < less.v);
@@ -38,13 +28,13 @@ static bool rule_fits(const struct s3_LifecycleRule *r, const struct s3_StoredOb
 		return true;
 	if (str_present(f->Prefix) && !str_starts(o->Key, f->Prefix))
 		return false;
-	if ((f->Tag != NULL && !has_tag(o, f->Tag)) || !size_fits(o, f->ObjectSizeGreaterThan, f->ObjectSizeLessThan))
+	if ((f->Tag != NULL && !object_has_tag(o, f->Tag)) || !size_fits(o, f->ObjectSizeGreaterThan, f->ObjectSizeLessThan))
 		return false;
 	const struct s3_LifecycleRuleAndOperator *and = f->And;
 	if (and == NULL)
 		return true;
 	for (uint32_t i = 0; i < and->Tags.n; i++)
-		if (!has_tag(o, LIST_AT(and->Tags, struct s3_Tag, i)))
+		if (!object_has_tag(o, LIST_AT(and->Tags, struct s3_Tag, i)))
 			return false;
 	return (!str_present(and->Prefix) || str_starts(o->Key, and->Prefix)) && size_fits(o, and->ObjectSizeGreaterThan, and->ObjectSizeLessThan);
 }
@@ -86,6 +76,7 @@ static void apply_current(struct call *c, const struct s3_StoredBucket *b, struc
 			continue;
 		struct s3_StoredBucket quiet = *b; /* its events have names of their own */
 		quiet.Notification = NULL;
+		quiet.Replication = NULL; /* what expires here does so there by its own rules */
 		if (object_delete(c, &quiet, o->Key, STR_NONE, false, &d))
 			notify(c, b, o, d.marker ? "s3:LifecycleExpiration:DeleteMarkerCreated" : "s3:LifecycleExpiration:Delete");
 		return;

@@ -66,12 +66,14 @@ static struct str sequencer(struct call *c, const struct s3_StoredObject *o)
 	return arena_printf(c->arena, "%016llX", (unsigned long long)(o->Serial.set ? o->Serial.v : 0));
 }
 
-static struct str record_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event, struct str id)
+/* more: what this kind of event has beside, as "replicationEventData"; NULL: nothing. */
+static struct str record_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event, struct str id,
+                              const struct json *more)
 {
 	struct arena *a = c->arena;
 	struct json *root = json_new_object(a), *list = json_set(a, root, S("Records"), json_new_array(a)), *r = json_push(a, list, json_new_object(a));
 	bool removed = str_starts(str_c(event), S("s3:ObjectRemoved:"));
-	json_set_str(a, r, "eventVersion", S("2.1"));
+	json_set_str(a, r, "eventVersion", more != NULL ? S("2.2") : S("2.1"));
 	json_set_str(a, r, "eventSource", S("aws:s3"));
 	json_set_str(a, r, "awsRegion", b->Region);
 	json_set_str(a, r, "eventTime", time_iso8601_ms(a, c->now_ms));
@@ -97,6 +99,8 @@ static struct str record_text(struct call *c, const struct s3_StoredBucket *b, c
 	if (str_present(o->Version))
 		json_set_str(a, object, "versionId", o->Version);
 	json_set_str(a, object, "sequencer", sequencer(c, o));
+	if (more != NULL)
+		json_set(a, r, S("replicationEventData"), more);
 	return json_text(a, root);
 }
 
@@ -159,7 +163,7 @@ static bool bus_event(struct call *c, const struct s3_StoredBucket *b, const str
 	return true;
 }
 
-void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event)
+static void notify_with(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event, const struct json *more)
 {
 	const struct s3_NotificationConfiguration *n = b->Notification;
 	if (n == NULL)
@@ -168,7 +172,7 @@ void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_Sto
 	for (uint32_t i = 0; i < n->list_.n; i++) { \
 		const struct type_ *q = LIST_AT(n->list_, struct type_, i); \
 		if (event_wanted(&q->Events, event) && key_wanted(q->Filter, o->Key)) \
-			queue_delivery(c, b, kind_, q->arn_, record_text(c, b, o, event, q->Id)); \
+			queue_delivery(c, b, kind_, q->arn_, record_text(c, b, o, event, q->Id, more)); \
 	}
 	DELIVER(QueueConfigurations, s3_QueueConfiguration, QueueArn, DEST_QUEUE)
 	DELIVER(TopicConfigurations, s3_TopicConfiguration, TopicArn, DEST_TOPIC)
@@ -177,6 +181,21 @@ void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_Sto
 	struct str text;
 	if (n->EventBridgeConfiguration != NULL && bus_event(c, b, o, event, &text))
 		queue_delivery(c, b, DEST_BUS, S("default"), text);
+}
+
+void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event) { notify_with(c, b, o, event, NULL); }
+
+/* Source: "Receiving replication failure events with Amazon S3 Event Notifications" (S3 User Guide). */
+void notify_not_replicated(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const struct s3_ReplicationRule *r,
+                           const char *why)
+{
+	struct json *more = json_new_object(c->arena);
+	json_set_str(c->arena, more, "replicationRuleId", r->ID);
+	json_set_str(c->arena, more, "destinationBucket", r->Destination->Bucket);
+	json_set_str(c->arena, more, "s3Operation", o->Marker.v ? S("OBJECT_DELETE") : S("OBJECT_PUT"));
+	json_set_str(c->arena, more, "requestTime", time_iso8601_ms(c->arena, o->Modified.ms));
+	json_set_str(c->arena, more, "failureReason", str_c(why));
+	notify_with(c, b, o, "s3:Replication:OperationFailedReplication", more);
 }
 
 /* ---- delivering ---- */

@@ -92,6 +92,14 @@ static bool version_ok(struct str version)
 	return version.n == 32;
 }
 
+struct s3_StoredObject *object_version(struct call *c, struct str bucket, struct str key, struct str version)
+{
+	struct s3_StoredObject *o = object_current(c, bucket, key);
+	if (o != NULL && is_version(o, version))
+		return o;
+	return version_ok(version) ? find_behind(c, bucket, key, version) : NULL;
+}
+
 struct s3_StoredObject *object_find(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str version)
 {
 	struct s3_StoredObject *o = object_current(c, b->Name, key);
@@ -170,7 +178,57 @@ void object_add(struct call *c, const struct s3_StoredBucket *b, struct s3_Store
 	ASSERT(str_present(o->Key) && !o->Marker.v);
 	o->Serial = SOME_I64((int64_t)call_serial(c, "version"));
 	o->Version = make_room(c, b, o->Key, o->Serial.v);
+	replicate_new(c, b, o);
 	call_put(c, object_key(c, b->Name, o->Key), &s3_shape_StoredObject, o);
+}
+
+void object_add_replica(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o)
+{
+	ASSERT(o->Serial.set && str_present(o->Version) && bucket_versioned(b));
+	const struct s3_StoredObject *current = object_current(c, b->Name, o->Key);
+	const struct s3_StoredObject *newest = current != NULL ? current : newest_behind(c, b->Name, o->Key);
+	bool newer = newest == NULL || newest->Serial.v < o->Serial.v;
+	ASSERT(newest == NULL || newest->Serial.v != o->Serial.v);
+	if (newer && current != NULL) {
+		put_behind(c, b, current);
+		call_del(c, object_key(c, b->Name, o->Key));
+	}
+	if (newer && !o->Marker.v)
+		call_put(c, object_key(c, b->Name, o->Key), &s3_shape_StoredObject, o);
+	else
+		put_behind(c, b, o);
+}
+
+struct s3_StoredObject *object_deliver(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str type, const struct body *body,
+                                       const struct list *grants)
+{
+	static const struct sse_key ours = {0};
+	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
+	ASSERT(key.n > 0 && key.n <= KEY_MAX);
+	o->Key = key;
+	o->ContentType = type;
+	o->Account = b->Account;
+	o->Modified = SOME_TIME(c->now_ms);
+	if (grants != NULL && grants->n > 0 && !acls_off(b))
+		o->Grants = *grants;
+	o->Part = data_keep(c, body, &ours);
+	o->Size = o->Part->Size;
+	o->Tag = o->Part->Digest;
+	o->SumType = S("FULL_OBJECT");
+	sum_of_body(c, body, &o->SumKind, &o->Sum);
+	object_add(c, b, o);
+	notify(c, b, o, "s3:ObjectCreated:Put");
+	return o;
+}
+
+bool object_has_tag(const struct s3_StoredObject *o, const struct s3_Tag *t)
+{
+	for (uint32_t i = 0; i < o->Labels.n; i++) {
+		const struct s3_Tag *own = LIST_AT(o->Labels, struct s3_Tag, i);
+		if (str_eq(own->Key, t->Key) && str_eq(own->Value, t->Value))
+			return true;
+	}
+	return false;
 }
 
 /* ---- deleting ---- */
@@ -195,6 +253,7 @@ static void add_marker(struct call *c, const struct s3_StoredBucket *b, struct s
 	m->Serial = SOME_I64((int64_t)call_serial(c, "version"));
 	m->Version = make_room(c, b, key, m->Serial.v);
 	call_del(c, object_key(c, b->Name, key));
+	replicate_new(c, b, m);
 	put_behind(c, b, m);
 	out->marker = out->done = true;
 	out->version = str_present(m->Version) ? m->Version : S("null");

@@ -1,4 +1,4 @@
-/* What a bucket is set to: versioning, tags, policy, CORS, encryption, ownership, public access, website, logging, lock.
+/* What a bucket is set to: versioning, tags, policy, CORS, encryption, ownership, public access, website, lock.
  *
  * Each configuration is a member of the bucket's record, kept as it was sent once it has been checked. What would promise
  * something that is not done here is refused by name. Source: the operations' pages in the S3 API Reference. */
@@ -58,6 +58,11 @@ void op_PutBucketVersioning(struct call *c)
 	if (b->Lock.v && !str_eq(v->Status, S("Enabled"))) {
 		call_fail_code(c, 409, "InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be "
 			"changed.");
+		return;
+	}
+	if (b->Replication != NULL && !str_eq(v->Status, S("Enabled"))) {
+		call_fail_code(c, 409, "InvalidBucketState", "A replication configuration is present on this bucket, so you cannot change the versioning "
+			"state. To change the versioning state, first delete the replication configuration.");
 		return;
 	}
 	b->Versioning = v->Status;
@@ -483,30 +488,7 @@ void op_PutBucketWebsite(struct call *c)
 
 FORGET(DeleteBucketWebsite, "s3:DeleteBucketWebsite", Website)
 
-/* ---- logging, payment, acceleration ---- */
-
-void op_GetBucketLogging(struct call *c)
-{
-	const struct s3_GetBucketLoggingRequest *in = c->in;
-	struct s3_GetBucketLoggingOutput *out = c->out;
-	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketLogging");
-	if (b != NULL)
-		out->LoggingEnabled = b->Logging;
-}
-
-void op_PutBucketLogging(struct call *c)
-{
-	const struct s3_PutBucketLoggingRequest *in = c->in;
-	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketLogging");
-	if (b == NULL)
-		return;
-	if (in->BucketLoggingStatus->LoggingEnabled != NULL) {
-		call_unsupported(c, "tsubo does not deliver server access logs yet (PutBucketLogging with LoggingEnabled)");
-		return;
-	}
-	b->Logging = NULL;
-	bucket_put(c, b);
-}
+/* ---- payment, acceleration ---- */
 
 void op_GetBucketRequestPayment(struct call *c)
 {

@@ -166,7 +166,8 @@ static bool sums_wanted(struct call *c, struct str mode, const struct reading *r
 	(out)->ContentLanguage = override((in)->ResponseContentLanguage, o_->ContentLanguage); \
 	(out)->ContentType = override((in)->ResponseContentType, o_->ContentType.n > 0 ? o_->ContentType : S("binary/octet-stream")); \
 	(out)->Expires = override(expires_text((c), (in)->ResponseExpires), o_->Expires); \
-	(out)->WebsiteRedirectLocation = o_->WebsiteRedirectLocation; (out)->Metadata = o_->Metadata; \
+	(out)->WebsiteRedirectLocation = o_->WebsiteRedirectLocation; (out)->ReplicationStatus = o_->ReplicationStatus; \
+	(out)->Metadata = o_->Metadata; \
 	(out)->Restore = restore_text((c), o_); (out)->Expiration = expiration_text((c), (r)->b, o_); (out)->PartsCount = (r)->parts; \
 	if (str_present(o_->StorageClass) && !str_eq(o_->StorageClass, S("STANDARD"))) \
 		(out)->StorageClass = o_->StorageClass; \

@@ -47,6 +47,7 @@ void op_PutObjectTagging(struct call *c)
 	if (o == NULL || !body_digests_ok(c, false) || !tags_ok(c, &in->Tagging->TagSet, 10))
 		return;
 	o->Labels = in->Tagging->TagSet;
+	replicate_change(c, b, o);
 	object_update(c, b, o);
 	notify(c, b, o, "s3:ObjectTagging:Put");
 	out->VersionId = version_shown(b, o);
@@ -61,6 +62,7 @@ void op_DeleteObjectTagging(struct call *c)
 	if (o == NULL)
 		return;
 	o->Labels = (struct list){0};
+	replicate_change(c, b, o);
 	object_update(c, b, o);
 	notify(c, b, o, "s3:ObjectTagging:Delete");
 	out->VersionId = version_shown(b, o);
@@ -140,6 +142,7 @@ void op_PutObjectAcl(struct call *c)
 	struct s3_StoredObject *o = OPEN(in, "s3:PutObjectAcl", "s3:PutObjectVersionAcl", ACL_WRITE_ACP);
 	if (o == NULL || !body_digests_ok(c, false) || !acl_of_put(c, b, in->ACL, headers, in->AccessControlPolicy, true, o->Account, &o->Grants))
 		return;
+	replicate_change(c, b, o);
 	object_update(c, b, o);
 	notify(c, b, o, "s3:ObjectAcl:Put");
 }
@@ -206,6 +209,7 @@ void op_PutObjectRetention(struct call *c)
 		return;
 	o->LockMode = some ? to->Mode : STR_NONE;
 	o->LockUntil = some ? to->RetainUntilDate : (struct opt_time){0};
+	replicate_change(c, b, o);
 	object_update(c, b, o);
 }
 
@@ -237,6 +241,7 @@ void op_PutObjectLegalHold(struct call *c)
 		return;
 	}
 	o->Hold = in->LegalHold->Status;
+	replicate_change(c, b, o);
 	object_update(c, b, o);
 }
 

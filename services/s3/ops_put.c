@@ -78,7 +78,7 @@ static bool metadata_ok(struct call *c, const struct map_of *m)
 	return false;
 }
 
-static bool storage_class_ok(struct call *c, struct str s)
+bool storage_class_ok(struct call *c, struct str s)
 {
 	static const char *const known[] = {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
 		"DEEP_ARCHIVE", "GLACIER_IR"};

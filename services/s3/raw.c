@@ -11,7 +11,7 @@ static struct str without_port(struct str host)
 }
 
 /* "bucket.s3-website-us-east-1.amazonaws.com", "bucket.s3-website.us-east-1...", "bucket.s3-website.localhost". */
-static struct str website_bucket(struct str host)
+struct str raw_website(struct str host)
 {
 	host = without_port(host);
 	ptrdiff_t at = str_find_str(host, S(".s3-website-"));
@@ -65,12 +65,12 @@ static bool is_form(const struct wire_request *r)
 
 bool s3_claims(const struct wire_request *r)
 {
-	return str_present(website_bucket(r->host)) || is_preflight(r) || is_form(r);
+	return str_present(raw_website(r->host)) || is_preflight(r) || is_form(r);
 }
 
 void raw_run(struct call *c)
 {
-	struct str site = website_bucket(c->http->host);
+	struct str site = raw_website(c->http->host);
 	if (str_present(site))
 		website_run(c, site);
 	else if (str_eq(c->http->method, S("OPTIONS")))

@@ -20,6 +20,9 @@ enum { KEY_MAX = 1024, LIST_MAX = 1000, PARTS_MAX = 10000, PART_SMALLEST = 5 << 
 
 struct s3_StoredBucket;
 struct s3_StoredObject;
+struct s3_Tag;
+struct s3_ReplicationRule;
+struct s3_LoggingEnabled;
 
 /* ---- errors (errors.c) ---- */
 void fail_no_bucket(struct call *c, struct str name);
@@ -40,6 +43,7 @@ void bucket_put(struct call *c, const struct s3_StoredBucket *b);
 bool bucket_versioned(const struct s3_StoredBucket *b); /* Enabled or Suspended */
 struct s3_Owner *owner_of(struct call *c, struct str account);
 struct str canonical_id(struct call *c, struct str account);
+struct str canonical_of(struct arena *a, struct str account);
 
 /* ---- permission (access.c) ---- */
 enum acl { ACL_NONE, ACL_READ, ACL_WRITE, ACL_READ_ACP, ACL_WRITE_ACP };
@@ -73,6 +77,8 @@ struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const s
 /* The same bytes a second time (a copy), under the other key. */
 struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *from, const struct sse_key *from_key, const struct sse_key *k,
                                  int64_t start, int64_t length);
+/* The same bytes once more under the same wrapped key, whoever holds it. */
+struct s3_StoredPart *data_again(struct call *c, const struct s3_StoredPart *from);
 /* A stretch of several parts that lie one after the other, as one part without a digest. */
 struct s3_StoredPart *data_share_parts(struct call *c, const struct list *parts, const struct sse_key *from_key, const struct sse_key *k,
                                        int64_t start, int64_t length);
@@ -127,6 +133,14 @@ bool etag_matches(struct str header, struct str etag);
 /* If-Match and If-None-Match of writes against what is there. */
 bool write_conditions(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str if_match, struct str if_none_match);
 bool locked(struct call *c, const struct s3_StoredObject *o, bool bypass);
+/* One version by its id, current or not, a marker too; NULL: it is not there. Never fails c. */
+struct s3_StoredObject *object_version(struct call *c, struct str bucket, struct str key, struct str version);
+/* Put a version, or a marker, made elsewhere in its place by its serial: it is the current one when none is newer. */
+void object_add_replica(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o);
+/* An object that S3 itself delivers into a bucket (logs, inventories): its owner's, readable by these grants too. */
+struct s3_StoredObject *object_deliver(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str type, const struct body *body,
+                                       const struct list *grants);
+bool object_has_tag(const struct s3_StoredObject *o, const struct s3_Tag *t);
 
 /* ---- operations ---- */
 #define S3_OPERATION(name, how) void op_##name(struct call *c);
@@ -134,6 +148,7 @@ bool locked(struct call *c, const struct s3_StoredObject *o, bool bypass);
 #undef S3_OPERATION
 struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBucket *b, const struct s3_PutObjectRequest *in, struct sse_key *k);
 bool tags_from_text(struct call *c, struct str text, struct list *out);
+bool storage_class_ok(struct call *c, struct str s);
 bool tags_ok(struct call *c, const struct list *tags, size_t max);
 struct str decode_copy_source(struct call *c, struct str source, struct str *key, struct str *version);
 /* The bytes that a Range header means; true: a part of them. Fails c with 416. */
@@ -146,8 +161,25 @@ void job_forget(struct call *c, struct str id, struct str payload);
 void upload_abort(struct call *c, struct str bucket, const struct s3_StoredUpload *u);
 bool uploads_abort_all(struct call *c, struct str bucket);
 
+/* ---- replication (replicate.c) ---- */
+/* A version that is about to be stored: sets its status, and puts down what is to be done. */
+void replicate_new(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o);
+/* Its tags, ACL or lock have changed, and are about to be stored. */
+void replicate_change(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o);
+void job_replicate(struct call *c, struct str id, struct str payload);
+
+/* ---- server access logs (access_log.c) ---- */
+/* From the commit on, the bucket's requests are logged, or no more. */
+void access_log_set(struct call *c, const struct s3_StoredBucket *b, bool on);
+void access_log_start(void); /* the three are the loop's */
+void access_log_stop(void);
+void s3_answered(const struct answered *x);
+const struct list *log_grants(struct call *c, const struct s3_LoggingEnabled *l);
+
 /* ---- what happens after (notify.c, lifecycle.c) ---- */
 void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event);
+void notify_not_replicated(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const struct s3_ReplicationRule *r,
+                           const char *why);
 void job_deliver(struct call *c, struct str id, struct str payload);
 void job_lifecycle(struct call *c, struct str id, struct str payload);
 struct str expiration_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o);

@@ -15,6 +15,7 @@ static const struct job_kind jobs[] = {
 	{"deliver", job_deliver}, /* an event */
 	{"forget", job_forget}, /* that an upload was completed */
 	{"lifecycle", job_lifecycle},
+	{"replicate", job_replicate}, /* a version, or a change of one */
 };
 
 static const struct op raw = {.run = raw_run, .mode = OP_WRITE};
@@ -36,4 +37,7 @@ const struct service service_s3 = {
 	.claims = s3_claims,
 	.raw = &raw,
 	.raw_streams = true,
+	.start = access_log_start,
+	.stop = access_log_stop,
+	.answered = s3_answered,
 };

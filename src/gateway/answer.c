@@ -55,6 +55,20 @@ enum next stage_answer(struct request *r)
 	return NEXT;
 }
 
+static void tell_service(struct request *r, const struct call_record *record)
+{
+	if (r->service == NULL || r->service->answered == NULL)
+		return;
+	const struct answered a = {
+		.request = &r->wire, .op = r->model_op, .who = &r->who, .error = r->failed ? &r->error : NULL, .response = &r->response,
+		.request_id = r->request_id, .source_ip = r->source_ip, .signature = r->claim.kind, .tls = r->tls,
+		.started_ms = r->started_ms, .took_us = record->took_us,
+		.turn_around_us = r->received_us != 0 ? os.monotonic_us() - r->received_us : record->took_us,
+		.bytes_in = (int64_t)record->bytes_in, .bytes_out = (int64_t)record->bytes_out,
+	};
+	r->service->answered(&a);
+}
+
 enum next stage_record(struct request *r)
 {
 	struct call_record record = {
@@ -70,5 +84,6 @@ enum next stage_record(struct request *r)
 		.decision = r->who.type == PRINCIPAL_ROOT ? "root" : r->failed && r->error.status == 403 ? "deny" : "allow",
 	};
 	log_call(&record);
+	tell_service(r, &record);
 	return NEXT;
 }

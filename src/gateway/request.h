@@ -58,7 +58,9 @@ struct request {
 	struct wire_error error;
 	struct wire_response response;
 	struct sender *sender;       /* of a body that is sent from blobs */
-	int64_t started_us, started_ms;
+	int64_t started_us, started_ms, received_us; /* received_us: the body was there; 0: it never was */
+	struct str source_ip;
+	bool tls;
 	size_t bytes_in;
 };
 

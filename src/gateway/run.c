@@ -5,7 +5,7 @@
 #include "gateway/request.h"
 
 #include "gateway/send.h"
-#include "svc/arn.h"
+#include "os/os.h"
 
 static void run_prepare(struct task *t)
 {
@@ -101,13 +101,14 @@ enum next stage_run(struct request *r)
 	c->region = r->region;
 	c->request_id = r->request_id;
 	c->http = &r->wire;
-	c->tls = r->http->tls;
+	c->tls = r->tls;
 	c->endpoint = arena_join(r->arena, c->tls ? S("https://") : S("http://"), r->wire.host);
-	c->source_ip = arena_dup(r->arena, r->http->peer); /* an address without a port */
+	c->source_ip = r->source_ip;
 	c->user_agent = header(r, "user-agent");
 	c->trace_header = header(r, "x-amzn-trace-id");
 	c->protocol = r->protocol;
 	r->running = true;
+	r->received_us = os.monotonic_us();
 	task_start(t);
 	if (r->op->mode == OP_PURE)
 		return NEXT;

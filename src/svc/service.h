@@ -11,6 +11,7 @@
 #ifndef TSUBO_SERVICE_H
 #define TSUBO_SERVICE_H
 
+#include "auth/sigv4.h"
 #include "svc/call.h"
 #include "svc/cfn.h"
 
@@ -33,6 +34,21 @@ struct job_kind {
 	const char *name;
 	/* Runs as a write call under the service's own principal; may run again after a crash. */
 	void (*run)(struct call *c, struct str id, struct str payload);
+};
+
+/* A request that has been answered, well or not: what came, who asked, how it ended. Views, valid during the call. */
+struct answered {
+	const struct wire_request *request;
+	const struct model_op *op;         /* NULL: a raw route, or nothing was routed */
+	const struct principal *who;
+	const struct wire_error *error;    /* NULL: success */
+	const struct wire_response *response;
+	struct str request_id, source_ip;
+	enum sig_kind signature;
+	bool tls;
+	int64_t started_ms;                /* service clock */
+	int64_t took_us, turn_around_us;   /* until the answer was handed over; without the time to receive the body */
+	int64_t bytes_in, bytes_out;       /* of bodies */
 };
 
 struct service {
@@ -62,6 +78,8 @@ struct service {
 	/* A role by ARN; only iam has it. Fills what a session of it carries (role_arn, name, user_id without session, account,
 	 * tags; token_expires_ms is the longest session, a span) and its trust policy. false: no such role. */
 	bool (*role_of)(struct call *c, struct str role_arn, struct principal *role, struct str *trust);
+	/* On the loop thread after each of the service's requests; must be quick. For logs and measures of its own. */
+	void (*answered)(const struct answered *a);
 	size_t body_max;    /* largest request body that does not stream; 0: 16 MiB */
 	size_t stream_inline; /* streaming bodies up to this stay in memory, larger ones become blobs; 0: 128 KiB */
 	bool raw_streams;     /* bodies of the data plane stream too: c->http->stream */
