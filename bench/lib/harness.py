@@ -22,23 +22,24 @@ def row(what, ours, theirs, versus, aim):
     print(f"{what:44} {ours:12,.1f} {theirs:12,.1f}  {ratio:6.2f}x of {versus:34} aim {aim}", flush=True)
 
 
-def wrk(url, clients, script):
+def wrk(url, clients, script, seconds=SECONDS):
+    """Requests a second of a wrk script's text."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as f:
         f.write(script)
         f.flush()
-        out = subprocess.run(["wrk", "-t1", f"-c{clients}", f"-d{SECONDS}s", "-s", f.name, url], capture_output=True, text=True).stdout
-    if "Non-2xx" in out:
+        out = subprocess.run(["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s", f.name, url], capture_output=True, text=True).stdout
+    if "Non-2xx" in out or "Requests/sec" not in out:
         raise SystemExit(f"{url} answers errors:\n{out}")
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
 
 
-def alternate(a, b):
-    """Medians of both, run in turns."""
-    x, y = [], []
-    for _ in range(ROUNDS):
-        x.append(a())
-        y.append(b())
-    return statistics.median(x), statistics.median(y)
+def alternate(*runs, rounds=ROUNDS):
+    """The median of each, run in turns."""
+    seen = [[] for _ in runs]
+    for _ in range(rounds):
+        for values, run in zip(seen, runs):
+            values.append(run())
+    return [statistics.median(values) for values in seen]
 
 
 def nginx(folder, body):
