@@ -18,7 +18,7 @@ static const struct op ops[] = {
 	{.model = &dynamodb_op_DeleteItem, .run = ddb_delete_item, .mode = OP_WRITE, .access = ddb_access_delete},
 	{.model = &dynamodb_op_DeleteTable, .run = ddb_delete_table, .mode = OP_WRITE, .access = ddb_access_table},
 	{.model = &dynamodb_op_DescribeTable, .run = ddb_describe_table, .mode = OP_READ, .access = ddb_access_table},
-	{.model = &dynamodb_op_GetItem, .run = ddb_get_item, .mode = OP_READ, .access = ddb_access_get},
+	{.model = &dynamodb_op_GetItem, .run = ddb_get_item, .mode = OP_READ, .look = true, .access = ddb_access_get},
 	{.model = &dynamodb_op_ListTables, .run = ddb_list_tables, .mode = OP_READ},
 	{.model = &dynamodb_op_PutItem, .run = ddb_put_item, .mode = OP_WRITE, .access = ddb_access_put},
 	{.model = &dynamodb_op_Query, .run = ddb_query, .mode = OP_READ, .access = ddb_access_query},
