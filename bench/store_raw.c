@@ -1,12 +1,13 @@
 /* The store alone, without HTTP or a service: what the machine gives, and how much of it the store passes on.
  *
- *   store_raw DIR [SECONDS [CLIENTS [VALUE_BYTES [KEYS]]]]
+ *   store_raw DIR [SECONDS [CLIENTS [VALUE_BYTES [KEYS [put]]]]]
  *
  * put    CLIENTS threads each wait for one durable put at a time; one writer groups what is waiting (at most 128)
  * log    the same clients and writer, but only an append to a plain file and fdatasync: the ceiling
  * get, scan  one thread, then CLIENTS threads; a scan reads 100 keys; each on a snapshot of its own
  * mixed  half the clients put, half get without pause
- * Prints one line a mode: operations a second, mean and worst acknowledgement. DIR is created, and stays. */
+ * Prints one line a mode: operations a second, mean and worst acknowledgement. DIR is created, and stays. With "put" at
+ * the end only that mode, with CLIENTS. */
 #include "store/store.h"
 
 #include <fcntl.h>
@@ -279,6 +280,11 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof value; i++)
 		value[i] = (char)(i * 2654435761u >> 11);
 	open_store(argv[1]);
+	if (argc > 6) {
+		run("put", seconds, n, putter, 0, NULL);
+		store_close(store);
+		return 0;
+	}
 	fill();
 	run("get", seconds, 1, getter, 0, NULL);
 	run("get", seconds, n, getter, 0, NULL);

@@ -1,4 +1,4 @@
-"""A wrk script that sends one signed request again and again (a signature is good for 15 minutes)."""
+"""wrk scripts that send signed requests (a signature is good for 15 minutes)."""
 import sys
 
 from botocore.auth import SigV4Auth
@@ -17,6 +17,20 @@ def wrk_script(url, service, body, headers):
     for name, value in signed(url, service, body, headers).items():
         lines.append(f'wrk.headers["{name}"] = [==[{value}]==]')
     return "\n".join(lines) + "\n"
+
+
+def cycle_script(path, url, service, bodies, headers):
+    """One request for each body, sent in turns for ever; the requests themselves lie in the file `path`."""
+    host = url.split("/")[2]
+    with open(path, "wb") as f:
+        for body in bodies:
+            lines = [f"{name}: {value}" for name, value in signed(url, service, body, headers).items()]
+            head = "\r\n".join(["POST / HTTP/1.1", f"Host: {host}", *lines, f"Content-Length: {len(body)}"])
+            f.write(f"{head}\r\n\r\n{body}\0".encode())
+    return f"""local requests, next = {{}}, 0
+for text in io.open("{path}", "rb"):read("*a"):gmatch("(%Z+)%z") do requests[#requests + 1] = text end
+request = function() next = next % #requests + 1; return requests[next] end
+"""
 
 
 if __name__ == "__main__":

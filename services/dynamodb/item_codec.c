@@ -180,107 +180,133 @@ bool item_decode(struct arena *a, struct str bytes, struct av *out)
 	return take_map(&r, 0, out) && r.p == r.end;
 }
 
-static bool emit_map(struct reader *r, int depth, struct buf *b);
+/* ---- to AWS JSON, without a tree; the item's size on the way ---- */
 
-static bool emit_string(struct reader *r, enum av_type type, struct buf *b)
+struct emitter {
+	struct reader r;
+	struct buf *b;
+	size_t size;
+};
+
+static bool emit_map(struct emitter *e, int depth, uint32_t *members);
+
+static bool emit_string(struct emitter *e, enum av_type type)
 {
 	ASSERT(type >= AV_S && type <= AV_B);
 	struct str s;
-	if (!take_str(r, &s))
+	if (!take_str(&e->r, &s))
 		return false;
+	e->size += type == AV_N ? number_text_size(s) : s.n;
 	if (type == AV_S) {
-		json_write_str(b, s);
+		json_write_str(e->b, s);
 		return true;
 	}
-	buf_putc(b, '"');
+	buf_putc(e->b, '"');
 	if (type == AV_B)
-		base64_write(b, s);
+		base64_write(e->b, s);
 	else
-		buf_str(b, s);
-	buf_putc(b, '"');
+		buf_str(e->b, s);
+	buf_putc(e->b, '"');
 	return true;
 }
 
-static bool emit_value(struct reader *r, int depth, struct buf *b);
+static bool emit_value(struct emitter *e, int depth);
 
-static bool emit_array(struct reader *r, enum av_type type, int depth, struct buf *b)
+static bool emit_array(struct emitter *e, enum av_type type, int depth)
 {
 	uint32_t n;
-	if (!take_count(r, &n))
+	if (!take_count(&e->r, &n))
 		return false;
-	buf_putc(b, '[');
+	e->size += type == AV_L ? 3 + (size_t)n : 0;
+	buf_putc(e->b, '[');
 	for (uint32_t i = 0; i < n; i++) {
 		if (i > 0)
-			buf_putc(b, ',');
-		if (type == AV_L ? !emit_value(r, depth + 1, b) : !emit_string(r, av_element_type(type), b))
+			buf_putc(e->b, ',');
+		if (type == AV_L ? !emit_value(e, depth + 1) : !emit_string(e, av_element_type(type)))
 			return false;
 	}
-	buf_putc(b, ']');
+	buf_putc(e->b, ']');
 	return true;
 }
 
-static bool emit_typed(struct reader *r, enum av_type type, int depth, struct buf *b)
+static bool emit_typed(struct emitter *e, enum av_type type, int depth)
 {
+	uint32_t members;
 	switch (type) {
 	case AV_S: case AV_N: case AV_B:
-		return emit_string(r, type, b);
+		return emit_string(e, type);
 	case AV_BOOL:
-		if (r->p == r->end)
+		if (e->r.p == e->r.end)
 			return false;
-		buf_str(b, *r->p++ != 0 ? S("true") : S("false"));
+		buf_str(e->b, *e->r.p++ != 0 ? S("true") : S("false"));
+		e->size++;
 		return true;
 	case AV_NULL:
-		buf_lit(b, "true");
+		buf_lit(e->b, "true");
+		e->size++;
 		return true;
 	case AV_SS: case AV_NS: case AV_BS: case AV_L:
-		return emit_array(r, type, depth, b);
+		return emit_array(e, type, depth);
 	case AV_M:
-		return emit_map(r, depth + 1, b);
+		if (!emit_map(e, depth + 1, &members))
+			return false;
+		e->size += 3 + (size_t)members;
+		return true;
 	default:
 		return false;
 	}
 }
 
-static bool emit_value(struct reader *r, int depth, struct buf *b)
+static bool emit_value(struct emitter *e, int depth)
 {
-	if (r->p == r->end || depth > DEPTH_MAX || *r->p == AV_NONE || *r->p > AV_M)
+	static const struct str opening[] = {
+		[AV_S] = STR_INIT("{\"S\":"), [AV_N] = STR_INIT("{\"N\":"), [AV_B] = STR_INIT("{\"B\":"), [AV_BOOL] = STR_INIT("{\"BOOL\":"),
+		[AV_NULL] = STR_INIT("{\"NULL\":"), [AV_SS] = STR_INIT("{\"SS\":"), [AV_NS] = STR_INIT("{\"NS\":"),
+		[AV_BS] = STR_INIT("{\"BS\":"), [AV_L] = STR_INIT("{\"L\":"), [AV_M] = STR_INIT("{\"M\":"),
+	};
+	if (e->r.p == e->r.end || depth > DEPTH_MAX || *e->r.p == AV_NONE || *e->r.p > AV_M)
 		return false;
-	enum av_type type = (enum av_type)*r->p++;
-	buf_lit(b, "{\"");
-	buf_str(b, str_c(av_type_name(type)));
-	buf_lit(b, "\":");
-	bool ok = emit_typed(r, type, depth, b);
-	buf_putc(b, '}');
+	enum av_type type = (enum av_type)*e->r.p++;
+	buf_str(e->b, opening[type]);
+	bool ok = emit_typed(e, type, depth);
+	buf_putc(e->b, '}');
 	return ok;
 }
 
-static bool emit_map(struct reader *r, int depth, struct buf *b)
+static bool emit_map(struct emitter *e, int depth, uint32_t *members)
 {
-	uint32_t n;
-	if (!take_count(r, &n))
+	if (!take_count(&e->r, members))
 		return false;
-	buf_putc(b, '{');
-	for (uint32_t i = 0; i < n; i++) {
+	buf_putc(e->b, '{');
+	for (uint32_t i = 0; i < *members; i++) {
 		struct str name;
-		if (!take_str(r, &name))
+		if (!take_str(&e->r, &name))
 			return false;
+		e->size += name.n;
 		if (i > 0)
-			buf_putc(b, ',');
-		json_write_str(b, name);
-		buf_putc(b, ':');
-		if (!emit_value(r, depth, b))
+			buf_putc(e->b, ',');
+		json_write_str(e->b, name);
+		buf_putc(e->b, ':');
+		if (!emit_value(e, depth))
 			return false;
 	}
-	buf_putc(b, '}');
+	buf_putc(e->b, '}');
 	return true;
+}
+
+bool item_bytes_write_weighed(struct buf *b, struct str bytes, size_t *size)
+{
+	struct emitter e = {.r = {(const unsigned char *)bytes.p, (const unsigned char *)bytes.p + bytes.n, NULL}, .b = b};
+	uint32_t members;
+	bool ok = bytes.n > 0 && *e.r.p++ == VERSION && emit_map(&e, 0, &members) && e.r.p == e.r.end;
+	*size = e.size;
+	return ok;
 }
 
 bool item_bytes_write_json(struct buf *b, struct str bytes)
 {
-	struct reader r = {(const unsigned char *)bytes.p, (const unsigned char *)bytes.p + bytes.n, NULL};
-	if (bytes.n == 0 || *r.p++ != VERSION)
-		return false;
-	return emit_map(&r, 0, b) && r.p == r.end;
+	size_t size;
+	return item_bytes_write_weighed(b, bytes, &size);
 }
 
 /* ---- sizes without a tree ---- */
@@ -293,7 +319,7 @@ static bool weigh_string(struct reader *r, enum av_type type, size_t *sum)
 	struct str s;
 	if (!take_str(r, &s))
 		return false;
-	*sum += type == AV_N ? av_size(&(struct av){.type = AV_N, .s = s}) : s.n;
+	*sum += type == AV_N ? number_text_size(s) : s.n;
 	return true;
 }
 

@@ -309,3 +309,31 @@ size_t number_size(const struct number *n)
 	bool odd = count % 2 != 0 || number_magnitude(n) % 2 != 0;
 	return 1 + (size_t)(count + 1) / 2 + !odd + n->negative;
 }
+
+size_t number_text_size(struct str canonical)
+{
+	bool negative = canonical.n > 0 && canonical.p[0] == '-', point = false;
+	int count = 0, zeros = 0;     /* digits that count; zeros after them so far */
+	int whole = 0, leading = 0;   /* of those, before the point; zeros between the point and the first */
+	size_t at = negative;
+	ASSERT(canonical.n > at);
+	for (; at < canonical.n && canonical.p[at] != 'E'; at++) {
+		char c = canonical.p[at];
+		if (c == '.') {
+			point = true;
+		} else if (count == 0 && c == '0') {
+			leading += point;
+		} else {
+			whole += !point;
+			count += c != '0' ? zeros + 1 : 0;
+			zeros = c != '0' ? 0 : zeros + 1;
+		}
+	}
+	if (count == 0)
+		return 1;
+	int magnitude = whole > 0 ? whole - 1 : -leading - 1;
+	if (at < canonical.n)
+		magnitude += canonical.p[canonical.n - 1] - '0'; /* "1.5E+125": all that matters is whether it is odd */
+	bool odd = count % 2 != 0 || magnitude % 2 != 0;
+	return 1 + (size_t)(count + 1) / 2 + !odd + negative;
+}

@@ -39,5 +39,7 @@ int number_magnitude(const struct number *n);
 void number_write_key(struct buf *b, const struct number *n);
 /* Bytes it counts for in an item's size. */
 size_t number_size(const struct number *n);
+/* The same of its canonical text. */
+size_t number_text_size(struct str canonical);
 
 #endif

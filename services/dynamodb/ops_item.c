@@ -141,11 +141,14 @@ struct json *item_read(struct call *c, const struct table *t, const struct av *k
 	if (!txn_get(c->txn, item_key(c, t, key), c->arena, &stored))
 		return NULL;
 	size_t size;
+	if (p->n == 0) {
+		struct json *whole = item_document_weighed(c, stored, &size);
+		*bytes += size;
+		return whole;
+	}
 	bool ok = item_bytes_size(stored, &size);
 	ASSERT(ok);
 	*bytes += size;
-	if (p->n == 0)
-		return item_document_of_bytes(c, stored);
 	struct av item;
 	ok = item_decode(c->arena, stored, &item);
 	ASSERT(ok);
@@ -187,6 +190,8 @@ void ddb_get_item(struct call *c)
 		return;
 	size_t bytes = 0;
 	out->Item = item_read(c, t, &key, &p, &bytes);
+	if (txn_incomplete(c->txn))
+		return; /* comes again, and is counted then */
 	struct consumed used;
 	consumed_init(c, t, &used, true);
 	used.table = read_units(bytes, in->ConsistentRead.v);

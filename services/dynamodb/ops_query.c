@@ -188,11 +188,19 @@ static struct str fetch_item(struct search *s, const struct av *entry)
 	return bytes;
 }
 
+static bool filtered(const struct search *s) { return s->filter.expr != NULL || s->filter.legacy.n > 0; }
+
+/* Entries are given as they lie: no tree is made of them. */
+static bool as_stored(const struct search *s)
+{
+	return !filtered(s) && s->projection.n == 0 && !s->fetch && !s->count_only;
+}
+
 static void take_entry(struct search *s, struct str bytes)
 {
-	bool filtered = s->filter.expr != NULL || s->filter.legacy.n > 0;
+	ASSERT(!as_stored(s));
 	struct av item;
-	if (filtered || s->projection.n > 0 || s->fetch) {
+	if (filtered(s) || s->projection.n > 0 || s->fetch) {
 		bytes = arena_dup(s->c->arena, bytes); /* the tree keeps views, and the scan moves on */
 		bool ok = item_decode(s->c->arena, bytes, &item);
 		ASSERT(ok);
@@ -201,7 +209,7 @@ static void take_entry(struct search *s, struct str bytes)
 			ok = item_decode(s->c->arena, bytes, &item);
 			ASSERT(ok);
 		}
-		if (filtered && !item_condition_holds(&s->filter, &item, s->c->arena))
+		if (filtered(s) && !item_condition_holds(&s->filter, &item, s->c->arena))
 			return;
 	}
 	s->matched++;
@@ -234,9 +242,11 @@ void search_run(struct search *s)
 	ASSERT(str_cmp(s->from, s->to) <= 0 || !str_present(s->to));
 	struct scan *scan = scan_open(s->c->txn, s->from, s->to, s->reverse);
 	struct str key, bytes, last = STR_NONE, last_place = STR_NONE;
+	bool plain = as_stored(s);
 	while (scan_next(scan, &key, &bytes)) {
 		size_t size;
-		bool ok = item_bytes_size(bytes, &size);
+		struct json *whole = plain ? item_document_weighed(s->c, bytes, &size) : NULL;
+		bool ok = plain || item_bytes_size(bytes, &size);
 		ASSERT(ok);
 		if (s->scanned > 0 && s->bytes + size > PAGE_BYTES_MAX) {
 			s->last_key = position_of(s, last);
@@ -250,7 +260,12 @@ void search_run(struct search *s)
 			last = arena_dup(s->c->arena, bytes);
 			last_place = arena_dup(s->c->arena, key);
 		}
-		take_entry(s, bytes);
+		if (plain) {
+			s->matched++;
+			keep(s, whole);
+		} else {
+			take_entry(s, bytes);
+		}
 		if (s->limit > 0 && s->scanned >= s->limit) {
 			s->last_key = position_of(s, str_present(last) ? last : bytes);
 			s->last_place = arena_dup(s->c->arena, key);

@@ -23,7 +23,7 @@ static const struct op ops[] = {
 	OP(DeleteItem, ddb_delete_item, OP_WRITE, ddb_access_items),
 	OP(DeleteTable, ddb_delete_table, OP_WRITE, ddb_access_table),
 	OP(DescribeTable, ddb_describe_table, OP_READ, ddb_access_table),
-	OP(GetItem, ddb_get_item, OP_READ, ddb_access_items),
+	{.model = &dynamodb_op_GetItem, .run = ddb_get_item, .mode = OP_READ, .look = true, .access = ddb_access_items},
 	OP(ListTables, ddb_list_tables, OP_READ, NULL),
 	OP(PutItem, ddb_put_item, OP_WRITE, ddb_access_items),
 	OP(Query, ddb_query, OP_READ, ddb_access_query),

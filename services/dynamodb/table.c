@@ -41,14 +41,20 @@ struct json *item_document(struct call *c, const struct av *item)
 	return ready(c, &b);
 }
 
-struct json *item_document_of_bytes(struct call *c, struct str bytes)
+struct json *item_document_weighed(struct call *c, struct str bytes, size_t *size)
 {
 	struct buf b;
 	buf_init(&b, c->arena, 0);
-	(void)buf_reserve(&b, bytes.n * 2 + 64);
-	bool ok = item_bytes_write_json(&b, bytes);
+	(void)buf_reserve(&b, bytes.n + bytes.n / 4 + 256);
+	bool ok = item_bytes_write_weighed(&b, bytes, size);
 	ASSERT(ok);
 	return ready(c, &b);
+}
+
+struct json *item_document_of_bytes(struct call *c, struct str bytes)
+{
+	size_t size;
+	return item_document_weighed(c, bytes, &size);
 }
 
 /* ---- names ---- */
@@ -141,10 +147,10 @@ static uint64_t space_of_index(const struct dynamodb_Table *r, struct str name)
 	return 0;
 }
 
-struct table *table_of_record(struct call *c, struct dynamodb_Table *r)
+struct table *table_of_record(struct call *c, const struct dynamodb_Table *r)
 {
 	struct table *t = arena_new_of(c->arena, struct table);
-	struct dynamodb_TableDescription *d = r->Description;
+	const struct dynamodb_TableDescription *d = r->Description;
 	*t = (struct table){.record = r, .description = d, .name = d->TableName, .arn = d->TableArn,
 	                    .space = (uint64_t)r->Space.v, .stream = (uint64_t)r->StreamNumber.v};
 	t->key = schema_of(d, d->KeySchema);
@@ -178,7 +184,7 @@ struct table *table_lookup(struct call *c, struct str name)
 	struct table *t = c->memo;
 	if (t != NULL && str_eq(t->name, name))
 		return t;
-	struct dynamodb_Table *r = table_record(c, name);
+	const struct dynamodb_Table *r = call_get_shared(c, table_record_key(c, name), &dynamodb_shape_Table);
 	if (r == NULL)
 		return NULL;
 	t = table_of_record(c, r);

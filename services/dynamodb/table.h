@@ -33,8 +33,8 @@ struct table_index {
 };
 
 struct table {
-	struct dynamodb_Table *record;
-	struct dynamodb_TableDescription *description;
+	const struct dynamodb_Table *record;
+	const struct dynamodb_TableDescription *description;
 	struct str name, arn;
 	uint64_t space;
 	struct key_schema key;
@@ -52,11 +52,12 @@ struct key *table_record_key(struct call *c, struct str name);
 /* NULL: not there. */
 struct dynamodb_Table *table_record(struct call *c, struct str name);
 void table_save(struct call *c, const struct dynamodb_Table *record);
-/* As a table, read once in a call (permissions and operation ask for the same); NULL: not there. Not to be changed. */
+/* As a table, read once in a call (permissions and operation ask for the same), its record shared with other calls; NULL:
+ * not there. */
 struct table *table_lookup(struct call *c, struct str name);
 /* For item operations: NULL with ResourceNotFoundException unless the table is there and not being made or deleted. */
 struct table *table_open(struct call *c, struct str name_or_arn);
-struct table *table_of_record(struct call *c, struct dynamodb_Table *record);
+struct table *table_of_record(struct call *c, const struct dynamodb_Table *record);
 const struct table_index *table_index(const struct table *t, struct str name);
 
 /* ---- keys ---- */
@@ -93,5 +94,6 @@ void fail_validation(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* An item as the model's document: text made at once, or a tree when another service asks. */
 struct json *item_document(struct call *c, const struct av *item);
 struct json *item_document_of_bytes(struct call *c, struct str bytes);
+struct json *item_document_weighed(struct call *c, struct str bytes, size_t *size); /* with item_size */
 
 #endif

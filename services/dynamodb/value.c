@@ -228,10 +228,8 @@ size_t av_size(const struct av *v)
 	switch ((enum av_type)v->type) {
 	case AV_S: case AV_B:
 		return v->s.n;
-	case AV_N: {
-		struct number n = av_to_number(v);
-		return number_size(&n);
-	}
+	case AV_N:
+		return number_text_size(v->s);
 	case AV_BOOL: case AV_NULL:
 		return 1;
 	case AV_SS: case AV_NS: case AV_BS:

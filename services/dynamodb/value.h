@@ -85,7 +85,8 @@ void item_encode(struct buf *b, const struct av *item);
 bool item_decode(struct arena *a, struct str bytes, struct av *out);
 /* item_size of stored bytes. */
 bool item_bytes_size(struct str bytes, size_t *size);
-/* Straight from stored bytes to AWS JSON text. */
+/* Straight from stored bytes to AWS JSON text; item_size comes with it. */
+bool item_bytes_write_weighed(struct buf *b, struct str bytes, size_t *size);
 bool item_bytes_write_json(struct buf *b, struct str bytes);
 
 #endif

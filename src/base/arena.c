@@ -222,4 +222,32 @@ void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg)
 	a->cleanups = c;
 }
 
+struct arena *arena_pool_take(struct arena_pool *p)
+{
+	ASSERT(p->block > 0 && p->n <= ARENA_POOL_MAX);
+	return p->n > 0 ? p->spare[--p->n] : arena_new(p->block);
+}
+
+void arena_pool_give(struct arena_pool *p, struct arena *a)
+{
+	ASSERT(a != NULL && a->first->size >= p->block);
+#ifdef __SANITIZE_ADDRESS__
+	bool full = true; /* freed, so that a late use is seen */
+#else
+	bool full = p->n == ARENA_POOL_MAX;
+#endif
+	if (full) {
+		arena_free(a);
+		return;
+	}
+	arena_reset(a);
+	p->spare[p->n++] = a;
+}
+
+void arena_pool_free(struct arena_pool *p)
+{
+	while (p->n > 0)
+		arena_free(p->spare[--p->n]);
+}
+
 size_t arena_used(const struct arena *a) { return a->total; }

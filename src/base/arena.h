@@ -40,6 +40,16 @@ struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap) PRINTF_LI
 struct str arena_concat(struct arena *a, const struct str *parts, size_t n);
 #define arena_join(a, ...) \
 	arena_concat((a), (const struct str[]){__VA_ARGS__}, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
+/* Spare arenas for work that comes again and again, of one thread: taken with at least `block` bytes of first block,
+ * given back empty. A zeroed pool with block set is ready. */
+enum { ARENA_POOL_MAX = 64 };
+struct arena_pool {
+	size_t block, n;
+	struct arena *spare[ARENA_POOL_MAX];
+};
+struct arena *arena_pool_take(struct arena_pool *p);
+void arena_pool_give(struct arena_pool *p, struct arena *a);
+void arena_pool_free(struct arena_pool *p);
 /* Run fn(arg) when the arena is freed or reset. */
 void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg);
 /* Bytes handed out so far, for limits. */

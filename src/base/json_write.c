@@ -52,8 +52,18 @@ static void write_escape(struct buf *b, char c)
 
 void json_write_str(struct buf *b, struct str s)
 {
+	size_t i = plain_run(s.p, s.n);
+	if (LIKELY(i == s.n && buf_reserve(b, s.n + 2))) { /* nearly always: one check of room for all of it */
+		char *at = b->p + b->n;
+		*at++ = '"';
+		if (s.n > 0)
+			memcpy(at, s.p, s.n);
+		at[s.n] = '"';
+		b->n += s.n + 2;
+		return;
+	}
 	buf_putc(b, '"');
-	size_t i = 0;
+	i = 0;
 	while (i < s.n) {
 		size_t run = plain_run(s.p + i, s.n - i);
 		buf_put(b, s.p + i, run);

@@ -30,6 +30,7 @@ static const struct stage {
 enum { STAGE_ENCODE = 8 };
 
 static size_t running;
+static struct arena_pool arenas = {.block = 8192};
 
 size_t gateway_running(void) { return running; }
 
@@ -82,7 +83,7 @@ void request_free(struct request *r)
 	running--;
 	r->magic = 0;
 	buf_free(&r->body);
-	arena_free(r->arena);
+	arena_pool_give(&arenas, r->arena);
 }
 
 /* Copy what outlives the connection. */
@@ -115,7 +116,7 @@ static void copy_head(struct request *r, const struct http_request *h)
 
 static void on_request(struct http_request *h)
 {
-	struct arena *arena = arena_new(8192);
+	struct arena *arena = arena_pool_take(&arenas);
 	struct request *r = arena_new_of(arena, struct request);
 	r->magic = REQUEST_MAGIC;
 	r->arena = arena;

@@ -52,7 +52,7 @@ struct request {
 	struct spool *spool;
 	struct str body_sha256_hex;  /* absent until computed */
 	/* run and answer */
-	bool running, ran;           /* ran: the handler's call has ended, well or not */
+	bool starting, running, ran; /* starting: stage_run is on the stack; ran: the handler's call has ended, well or not */
 	struct task task;
 	bool failed;
 	struct wire_error error;

@@ -65,7 +65,7 @@ static void run_done(struct task *t)
 		r->failed = true;
 		r->error = t->call.error;
 	}
-	if (r->op->mode == OP_PURE)
+	if (r->starting)
 		return; /* stage_run is still on the stack */
 	if (r->response.status == 0) { /* parked when its client left: there is no answer and nobody to have it */
 		ASSERT(r->http == NULL);
@@ -109,8 +109,9 @@ enum next stage_run(struct request *r)
 	c->protocol = r->protocol;
 	r->running = true;
 	r->received_us = os.monotonic_us();
+	t->look = r->op->look && r->who.type == PRINCIPAL_ROOT; /* others' policies are more than a few keys */
+	r->starting = true;
 	task_start(t);
-	if (r->op->mode == OP_PURE)
-		return NEXT;
-	return LATER;
+	r->starting = false;
+	return r->ran ? NEXT : LATER;
 }

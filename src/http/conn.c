@@ -53,7 +53,7 @@ static void request_start(struct http_conn *c, const struct head *h)
 {
 	struct http_server *s = c->server;
 	ASSERT(c->r == NULL && c->arena == NULL && c->pinned == NULL);
-	c->arena = pool_arena(s);
+	c->arena = arena_pool_take(&s->arenas);
 	struct http_request *r = arena_new_of(c->arena, struct http_request);
 	*r = (struct http_request){
 		.magic = REQUEST_MAGIC, .conn = c, .arena = c->arena, .method = h->method, .target = h->target,
@@ -91,7 +91,7 @@ static void request_release(struct http_conn *c)
 	c->r->magic = 0;
 	c->r = NULL;
 	c->chunks.trailers = NULL;
-	pool_arena_put(c->server, c->arena);
+	arena_pool_give(&c->server->arenas, c->arena);
 	c->arena = NULL;
 	if (c->pinned != c->in.p)
 		memory_put(c, c->pinned, c->pinned_cap);

@@ -15,7 +15,7 @@
 enum {
 	BLOCK_BYTES = 16 * 1024,      /* buffers of the pool: reading heads, gathering output */
 	SCRATCH_BYTES = 64 * 1024,    /* the server's, for bodies */
-	POOL_MAX = 256,               /* spare blocks and arenas kept */
+	POOL_MAX = 256,               /* spare blocks kept */
 	ARENA_BYTES = 16 * 1024,      /* a request's first block */
 	LOW_WATER = 256 * 1024,       /* output waiting: below this the handler may write on */
 	DRAIN_MAX = 256 * 1024,       /* of an unwanted body read to keep the connection */
@@ -60,8 +60,8 @@ struct http_server {
 	struct http_conn *ready; /* to be run before the loop sleeps */
 	size_t n_conns;
 	char *blocks[POOL_MAX];
-	struct arena *arenas[POOL_MAX];
-	size_t n_blocks, n_arenas;
+	size_t n_blocks;
+	struct arena_pool arenas;
 	char *scratch, *sealed; /* plain and encrypted bytes of one read */
 	struct http_header *room;
 	int64_t date_s;
@@ -128,8 +128,6 @@ enum { SERVER_MAGIC = 0x48535256, CONN_MAGIC = 0x48434f4e, REQUEST_MAGIC = 0x485
 /* server.c: pools and the clock */
 char *block_get(struct http_server *s);
 void block_put(struct http_server *s, char *p);
-struct arena *pool_arena(struct http_server *s);
-void pool_arena_put(struct http_server *s, struct arena *a);
 /* The Date header's line, made once a second. */
 struct str date_line(struct http_server *s);
 /* A connection's handle is closed: take it off the books. */

@@ -42,22 +42,6 @@ void block_put(struct http_server *s, char *p)
 		free(p);
 }
 
-struct arena *pool_arena(struct http_server *s)
-{
-	return s->n_arenas > 0 ? s->arenas[--s->n_arenas] : arena_new(ARENA_BYTES);
-}
-
-void pool_arena_put(struct http_server *s, struct arena *a)
-{
-	ASSERT(a != NULL);
-	if (s->n_arenas < POOL_MAX) {
-		arena_reset(a);
-		s->arenas[s->n_arenas++] = a;
-	} else {
-		arena_free(a);
-	}
-}
-
 struct str date_line(struct http_server *s)
 {
 	static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -217,6 +201,7 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_handler *
 	s->room = must_alloc(limits->headers * sizeof *s->room);
 	s->date_s = -1;
 	uv_timer_init(loop, &s->sweep);
+	s->arenas.block = ARENA_BYTES;
 	uv_prepare_init(loop, &s->prepare);
 	s->sweep.data = s->prepare.data = s;
 	uv_prepare_start(&s->prepare, on_prepare);
@@ -321,8 +306,7 @@ static void server_handle_closed(uv_handle_t *h)
 		return;
 	while (s->n_blocks > 0)
 		free(s->blocks[--s->n_blocks]);
-	while (s->n_arenas > 0)
-		arena_free(s->arenas[--s->n_arenas]);
+	arena_pool_free(&s->arenas);
 	free(s->scratch);
 	free(s->sealed);
 	free(s->room);

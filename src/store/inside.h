@@ -29,7 +29,7 @@ enum { KEY_BYTES_MAX = 65535, VALUE_BYTES_MAX = 64 << 20, SAVES_MAX = 64 };
 struct view {
 	struct view *newer, *older; /* the list; `older` also links free ones */
 	const rocksdb_snapshot_t *snapshot;
-	rocksdb_readoptions_t *read;
+	rocksdb_readoptions_t *read, *read_memory;
 	uint64_t sequence;
 	unsigned refs;
 };
@@ -54,6 +54,7 @@ struct txn {
 	struct txn *next; /* free list */
 	struct view *view; /* NULL: a writer's */
 	rocksdb_readoptions_t *read; /* the view's, or the writer's */
+	bool memory_only, incomplete; /* see store_read_memory */
 	struct scan *scans, *spare;
 	size_t start; /* overlay mark */
 	size_t saves[SAVES_MAX];

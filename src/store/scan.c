@@ -47,6 +47,8 @@ static void open_base(struct scan *s)
 	rocksdb_readoptions_set_snapshot(s->read, s->txn->view != NULL ? s->txn->view->snapshot : NULL);
 	rocksdb_readoptions_set_iterate_lower_bound(s->read, s->from.p, s->from.n);
 	rocksdb_readoptions_set_iterate_upper_bound(s->read, s->to.p, s->to.n);
+	if (s->txn->memory_only)
+		return; /* its end is at once */
 	s->base = rocksdb_create_iterator(s->txn->store->db, s->read);
 	if (s->reverse)
 		rocksdb_iter_seek_to_last(s->base); /* the last below the upper bound */
@@ -72,6 +74,7 @@ struct scan *scan_open(struct txn *t, struct str from, struct str to, bool rever
 		from = S("\x01");
 	if (str_present(to) && str_cmp(to, from) < 0)
 		to = from;
+	t->incomplete |= t->memory_only;
 	struct scan *s = scan_take(t);
 	keep_bounds(s, from, to);
 	s->reverse = reverse;
@@ -84,6 +87,8 @@ struct scan *scan_open(struct txn *t, struct str from, struct str to, bool rever
 /* The base's next key: absent at its end. */
 static struct str base_key(struct scan *s)
 {
+	if (s->base == NULL)
+		return STR_NONE;
 	if (s->step) {
 		s->step = false;
 		(s->reverse ? rocksdb_iter_prev : rocksdb_iter_next)(s->base);
@@ -168,7 +173,8 @@ bool scan_next(struct scan *s, struct str *key, struct str *value)
 
 static void close_one(struct scan *s)
 {
-	rocksdb_iter_destroy(s->base);
+	if (s->base != NULL)
+		rocksdb_iter_destroy(s->base);
 	s->base = NULL;
 	s->over = NULL;
 	s->magic = 0;

@@ -34,6 +34,10 @@ const char *store_dir(const struct store *s);
 
 /* A reader on a snapshot of what is committed now. Any thread; ends with txn_end. */
 struct txn *store_read(struct store *s);
+/* The same, but it never waits for the disk: what is not in memory is given as not there, and txn_incomplete says so
+ * afterwards. Then nothing that was computed may be used; scans are not in memory. */
+struct txn *store_read_memory(struct store *s);
+bool txn_incomplete(const struct txn *t);
 /* Another reader on the same snapshot as a reader's. */
 struct txn *txn_again(struct txn *t);
 

@@ -55,6 +55,7 @@ struct txn *store_group_txn(struct store *s)
 	t->store = s;
 	t->view = NULL;
 	t->read = s->read_newest;
+	t->memory_only = t->incomplete = false;
 	t->start = overlay_mark(&s->group);
 	t->n_saves = 0;
 	return t;
@@ -193,9 +194,13 @@ static rocksdb_pinnableslice_t *get_pinned(struct txn *t, struct str key)
 {
 	char *error = NULL;
 	rocksdb_pinnableslice_t *p = rocksdb_get_pinned(t->store->db, t->read, key.p, key.n, &error);
-	if (UNLIKELY(error != NULL)) /* "not there" would be a wrong answer */
+	if (LIKELY(error == NULL))
+		return p;
+	if (!t->memory_only) /* "not there" would be a wrong answer */
 		die("the store cannot be read: %s", error);
-	return p;
+	t->incomplete = true; /* an error that is one will be seen by who reads in earnest */
+	rocksdb_free(error);
+	return NULL;
 }
 
 bool txn_get(struct txn *t, struct str key, struct arena *a, struct str *value)

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { FREE_TXNS_MAX = 64 };
+enum { FREE_TXNS_MAX = 64, MEMORY_TIER = 1 /* rocksdb's ReadTier */ };
 
 static struct view *view_take_free(struct store *s)
 {
@@ -21,6 +21,8 @@ static struct view *view_take_free(struct store *s)
 	if (v == NULL)
 		die("out of memory");
 	v->read = rocksdb_readoptions_create();
+	v->read_memory = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_read_tier(v->read_memory, MEMORY_TIER);
 	return v;
 }
 
@@ -47,6 +49,7 @@ void view_publish(struct store *s, uint64_t sequence)
 	v->sequence = sequence;
 	v->refs = 1;
 	rocksdb_readoptions_set_snapshot(v->read, v->snapshot);
+	rocksdb_readoptions_set_snapshot(v->read_memory, v->snapshot);
 
 	pthread_mutex_lock(&s->lock);
 	struct view *before = s->newest;
@@ -86,6 +89,7 @@ void views_free(struct store *s)
 		struct view *v = s->free_views;
 		s->free_views = v->older;
 		rocksdb_readoptions_destroy(v->read);
+		rocksdb_readoptions_destroy(v->read_memory);
 		free(v);
 	}
 	while (s->free_txns != NULL) {
@@ -119,6 +123,7 @@ static struct txn *read_on(struct store *s, struct view *v)
 	t->next = NULL;
 	t->view = v;
 	t->read = v->read;
+	t->memory_only = t->incomplete = false;
 	ASSERT(t->scans == NULL);
 	return t;
 }
@@ -127,6 +132,21 @@ struct txn *store_read(struct store *s)
 {
 	CHECK_MAGIC(s, STORE_MAGIC);
 	return read_on(s, NULL);
+}
+
+struct txn *store_read_memory(struct store *s)
+{
+	struct txn *t = store_read(s);
+	t->memory_only = true;
+	t->read = t->view->read_memory;
+	return t;
+}
+
+bool txn_incomplete(const struct txn *t)
+{
+	CHECK_MAGIC(t, TXN_MAGIC);
+	ASSERT(t->memory_only || !t->incomplete);
+	return t->incomplete;
 }
 
 struct txn *txn_again(struct txn *t)

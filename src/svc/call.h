@@ -69,6 +69,8 @@ void call_keep_writes(struct call *c);
 struct key *call_key(struct call *c, const char *table);
 /* A record described by a shape of records.json. NULL: not there (a record that does not decode is an ASSERT). */
 void *call_get(struct call *c, const struct key *k, const struct shape *shape);
+/* The same for records that many calls read and few change: decoded once for as long as their bytes stay. Not to be changed. */
+const void *call_get_shared(struct call *c, const struct key *k, const struct shape *shape);
 void call_put(struct call *c, const struct key *k, const struct shape *shape, const void *v);
 void call_del(struct call *c, const struct key *k);
 /* Scan of all keys below a prefix; start_after absent, or the last key of the page before. Ends with c. */

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-enum { GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64 };
+enum { GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192 };
 
 struct queue {
 	pthread_mutex_t lock;
@@ -22,6 +22,9 @@ struct queue {
 	struct task *head, **tail;
 	unsigned sleeping;
 	bool stop, kicked;
+	/* the loop's side: what this turn brought, handed over at once */
+	struct task *in, **in_tail;
+	size_t n_in;
 };
 
 static struct {
@@ -33,7 +36,10 @@ static struct {
 	uint64_t next_id;
 	int64_t jobs_due_ms;  /* told by the writer with its completions; under done.lock */
 	bool jobs_due_known, woken;
-} ex;
+	uv_prepare_t turn;    /* the end of the loop's turn */
+	bool looked;          /* a call ran on the loop in this turn */
+	struct arena_pool runs;
+} ex = {.runs.block = RUN_BYTES};
 
 static void queue_init(struct queue *q)
 {
@@ -43,18 +49,34 @@ static void queue_init(struct queue *q)
 	q->tail = &q->head;
 	q->sleeping = 0;
 	q->stop = q->kicked = false;
+	q->in = NULL;
+	q->in_tail = &q->in;
+	q->n_in = 0;
 }
 
-static void queue_push(struct queue *q, struct task *t)
+/* One lock and one wake for all that the turn brought. */
+static void queue_hand_over(struct queue *q)
 {
-	t->next = NULL;
+	if (q->n_in == 0)
+		return;
 	pthread_mutex_lock(&q->lock);
-	*q->tail = t;
-	q->tail = &t->next;
+	*q->tail = q->in;
+	q->tail = q->in_tail;
 	bool wake = q->sleeping > 0;
 	pthread_mutex_unlock(&q->lock);
 	if (wake)
 		pthread_cond_signal(&q->some);
+	q->in = NULL;
+	q->in_tail = &q->in;
+	q->n_in = 0;
+}
+
+static void queue_add(struct queue *q, struct task *t)
+{
+	t->next = NULL;
+	*q->in_tail = t;
+	q->in_tail = &t->next;
+	q->n_in++;
 }
 
 /* Up to max tasks as a list; waits for one. NULL when stopped and empty, or when kicked. */
@@ -94,7 +116,7 @@ static bool queue_stopped(struct queue *q)
 static void run_reset(struct task *t)
 {
 	if (t->run == NULL)
-		t->run = arena_new(8192);
+		t->run = arena_new(RUN_BYTES); /* a job's, made by the writer */
 	else
 		arena_reset(t->run);
 	t->effects = NULL;
@@ -223,8 +245,10 @@ static void *writer_main(void *unused)
 	for (;;) {
 		bool kicked;
 		struct task *group = queue_take(&ex.writer, GROUP_MAX, &kicked);
-		if (group == NULL && !kicked && queue_stopped(&ex.writer))
+		if (group == NULL && !kicked && queue_stopped(&ex.writer)) {
+			shared_forget();
 			return NULL;
+		}
 		bool jobs_changed = kicked;
 		store_group_begin(ex.store);
 		if (kicked) {
@@ -269,8 +293,10 @@ static void *reader_main(void *unused)
 	for (;;) {
 		bool kicked;
 		struct task *list = queue_take(&ex.reader, READ_TAKE, &kicked);
-		if (list == NULL && queue_stopped(&ex.reader))
+		if (list == NULL && queue_stopped(&ex.reader)) {
+			shared_forget();
 			return NULL;
+		}
 		for (struct task *t = list; t != NULL; t = t->next) {
 			struct txn *txn = store_read(ex.store);
 			task_execute(t, txn);
@@ -351,6 +377,37 @@ void task_init(struct task *t, struct arena *keep)
 	t->call.magic = TASK_MAGIC;
 }
 
+/* Run a small read here, in the time that waking a reader would take, if all it needs is in memory. One in a turn: where
+ * more wait, readers do them in parallel. */
+static bool look(struct task *t)
+{
+	ASSERT(t->mode == OP_READ && t->look);
+	ex.looked = true;
+	struct txn *txn = store_read_memory(ex.store);
+	task_execute(t, txn);
+	bool complete = !txn_incomplete(txn);
+	t->txn = NULL;
+	t->call.txn = NULL;
+	txn_end(txn);
+	if (!complete) {
+		drop_effects(t);
+		return false;
+	}
+	t->committed = task_wants_commit(t);
+	task_finished(t);
+	return true;
+}
+
+/* The loop is about to sleep. This handle is older than those of the HTTP servers, and prepare handles run newest first:
+ * whatever they start is here already. */
+static void on_turn(uv_prepare_t *unused)
+{
+	(void)unused;
+	queue_hand_over(&ex.writer);
+	queue_hand_over(&ex.reader);
+	ex.looked = false;
+}
+
 void task_start(struct task *t)
 {
 	CHECK_MAGIC(t, (unsigned)TASK_MAGIC);
@@ -358,6 +415,9 @@ void task_start(struct task *t)
 	if (t->call.started_ms == 0)
 		t->call.started_ms = clock_now_ms();
 	t->place = TASK_QUEUED;
+	struct queue *q = t->mode == OP_WRITE ? &ex.writer : &ex.reader;
+	if (t->run == NULL)
+		t->run = arena_pool_take(&ex.runs);
 	if (t->mode == OP_PURE) {
 		task_execute(t, NULL);
 		ASSERT(!t->call.parked);
@@ -365,7 +425,11 @@ void task_start(struct task *t)
 		task_finished(t);
 		return;
 	}
-	queue_push(t->mode == OP_WRITE ? &ex.writer : &ex.reader, t);
+	if (t->look && !ex.looked && look(t))
+		return;
+	queue_add(q, t);
+	if (q == &ex.reader && q->n_in == READ_TAKE)
+		queue_hand_over(q); /* enough for one reader to begin with */
 }
 
 void task_release(struct task *t)
@@ -376,7 +440,8 @@ void task_release(struct task *t)
 		t->late = *(struct late_answer **)l; /* `next` is its first member */
 		free(l);
 	}
-	arena_free(t->run);
+	if (t->run != NULL)
+		arena_pool_give(&ex.runs, t->run);
 	t->run = NULL;
 	t->magic = 0;
 }
@@ -398,6 +463,9 @@ void executor_start(struct uv_loop_s *loop, struct store *store, unsigned reader
 	queue_init(&ex.reader);
 	queue_init(&ex.done);
 	uv_async_init(loop, &ex.wake, on_wake);
+	uv_prepare_init(loop, &ex.turn);
+	uv_prepare_start(&ex.turn, on_turn);
+	uv_unref((uv_handle_t *)&ex.turn);
 	ex.n_readers = readers;
 	if (pthread_create(&ex.writer_thread, NULL, writer_main, NULL) != 0)
 		die("cannot start the writer thread");
@@ -417,11 +485,15 @@ static void queue_stop(struct queue *q)
 
 void executor_stop(void)
 {
+	on_turn(&ex.turn);
 	queue_stop(&ex.writer);
 	queue_stop(&ex.reader);
 	pthread_join(ex.writer_thread, NULL);
 	for (unsigned i = 0; i < ex.n_readers; i++)
 		pthread_join(ex.reader_threads[i], NULL);
 	on_wake(&ex.wake);
+	shared_forget();
 	uv_close((uv_handle_t *)&ex.wake, NULL);
+	uv_close((uv_handle_t *)&ex.turn, NULL);
+	arena_pool_free(&ex.runs);
 }

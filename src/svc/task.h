@@ -48,6 +48,7 @@ struct task {
 	void (*encode)(struct task *t);   /* on the executing thread, after the handler, before the commit. May be NULL */
 	void (*done)(struct task *t);     /* on the loop; frees the task */
 	void *user;
+	bool look;               /* OP_READ whose operation says `look` */
 	bool cancelled;          /* nobody waits for it: not parked again, no rerun */
 	/* of a run */
 	struct txn *txn;
@@ -95,6 +96,7 @@ void tickets_gone(struct task *t);                    /* tell who owes an answer
 void topics_wake(const struct task_topic *topics, size_t n, uint64_t sequence);
 void task_push_writer(struct task *t);
 void task_fail_commit(struct task *t);
+void shared_forget(void);                           /* call_get_shared's, before a thread ends */
 struct task *task_by_id(uint64_t id);
 void task_index_add(struct task *t);
 void task_index_del(struct task *t);

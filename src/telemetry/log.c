@@ -71,11 +71,26 @@ static struct str level_name(enum log_level level)
 	return STR_NONE;
 }
 
+static void put_digits(char *to, int n, int v)
+{
+	ASSERT(v >= 0);
+	for (int i = n - 1; i >= 0; i--, v /= 10)
+		to[i] = (char)('0' + v % 10);
+}
+
 /* "2026-11-21T07:35:00.123Z", without memory. */
 static void put_time(struct buf *b, int64_t ms)
 {
 	struct civil c = civil_of(ms);
-	buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day, c.hour, c.minute, c.second, c.ms);
+	char text[] = "0000-00-00T00:00:00.000Z"; /* printf would cost more than the rest of the line */
+	put_digits(text, 4, c.year);
+	put_digits(text + 5, 2, c.month);
+	put_digits(text + 8, 2, c.day);
+	put_digits(text + 11, 2, c.hour);
+	put_digits(text + 14, 2, c.minute);
+	put_digits(text + 17, 2, c.second);
+	put_digits(text + 20, 3, c.ms);
+	buf_put(b, text, sizeof text - 1);
 }
 
 static void begin_json(struct line *l, struct jw *w, enum log_level level, int64_t at_ms)

@@ -126,6 +126,28 @@ static void test_order(void **state)
 	}
 }
 
+/* The size by the text is the size by the value. */
+static void test_size(void **state)
+{
+	(void)state;
+	static const char *const more[] = {"-0.00123", "1200", "1203", "99e124", "-1.25e41", "123456789012345678901234567890", "0.1234567",
+	                                   "100.001", "1e38", "12e37", "-1e-130", "120e-130", "0.10", "7e99", "7e100"};
+	for (size_t i = 0; i < COUNT_OF(ladder) + COUNT_OF(more); i++) {
+		struct number n = num(i < COUNT_OF(ladder) ? ladder[i] : more[i - COUNT_OF(ladder)]);
+		assert_int_equal(number_text_size(number_text(arena, &n)), number_size(&n));
+	}
+	uint64_t seed = 88172645463325252u;
+	for (int i = 0; i < 20000; i++) {
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		struct number n;
+		struct str text = arena_printf(arena, "%s%llue%d", seed & 1 ? "-" : "", (unsigned long long)(seed >> seed % 60), (int)(seed % 200) - 100);
+		if (number_parse(text, &n) == NUMBER_OK)
+			assert_int_equal(number_text_size(number_text(arena, &n)), number_size(&n));
+	}
+}
+
 static int start(void **state) { (void)state; arena = arena_new(0); return 0; }
 static int stop(void **state) { (void)state; arena_free(arena); return 0; }
 
@@ -133,7 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_canonical), cmocka_unit_test(test_limits), cmocka_unit_test(test_arithmetic),
-		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order), cmocka_unit_test(test_size),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

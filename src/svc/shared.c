@@ -1,0 +1,85 @@
+/* Records that many calls read and few change (a table, a role, a function): decoded once, and shared by the calls that
+ * find the same bytes.
+ *
+ * Each executor thread has its own few; what is found there is used only when the store's bytes are the same, or when
+ * the call stands on the very snapshot on which they were compared. A record lives as long as its place or any run that
+ * was given it, whichever ends last: a run's arena may be freed on another thread, hence the atomic count. */
+#include "svc/task.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { PLACES = 64, VALUE_MAX = 16 << 10 };
+
+struct shared {
+	atomic_uint refs; /* its place and the runs that use it */
+	struct arena *arena; /* holds this too */
+	const struct shape *shape;
+	struct str key, value;
+	void *record;
+	uint64_t sequence; /* the newest snapshot on which the bytes were compared */
+};
+
+static _Thread_local struct shared *places[PLACES];
+
+static void unref(void *arg)
+{
+	struct shared *s = arg;
+	unsigned before = atomic_fetch_sub(&s->refs, 1);
+	ASSERT(before > 0);
+	if (before == 1)
+		arena_free(s->arena);
+}
+
+static void *use(struct call *c, struct shared *s)
+{
+	ASSERT(s->record != NULL);
+	atomic_fetch_add(&s->refs, 1);
+	arena_defer(c->arena, unref, s);
+	return s->record;
+}
+
+static struct shared *make(const struct shape *shape, struct str key, struct str value)
+{
+	struct arena *a = arena_new(value.n * 4 + 1024);
+	struct shared *s = arena_new_of(a, struct shared);
+	s->arena = a;
+	s->shape = shape;
+	s->key = arena_dup(a, key);
+	s->value = arena_dup(a, value);
+	s->record = typed_from_cbor(a, shape, s->value);
+	ASSERT(s->record != NULL);
+	atomic_init(&s->refs, 1);
+	return s;
+}
+
+const void *call_get_shared(struct call *c, const struct key *k, const struct shape *shape)
+{
+	struct str key = key_bytes(k), value;
+	struct shared **place = &places[str_hash(key) % PLACES], *s = *place;
+	bool found = s != NULL && s->shape == shape && str_eq(s->key, key);
+	/* A writer's transaction sees its group's writes: its number alone says nothing. */
+	uint64_t sequence = txn_writable(c->txn) ? 0 : txn_sequence(c->txn);
+	if (found && sequence != 0 && s->sequence == sequence)
+		return use(c, s);
+	if (!txn_get(c->txn, key, c->arena, &value))
+		return NULL;
+	if (value.n > VALUE_MAX)
+		return record_decode(c, shape, value);
+	if (!found || !str_eq(s->value, value)) {
+		if (s != NULL)
+			unref(s);
+		s = *place = make(shape, key, value);
+	}
+	s->sequence = sequence;
+	return use(c, s);
+}
+
+void shared_forget(void)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (places[i] != NULL) {
+			unref(places[i]);
+			places[i] = NULL;
+		}
+}
