@@ -17,6 +17,7 @@
 #include "store/store.h"
 #include "store/wal.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdatomic.h>
@@ -87,7 +88,10 @@ struct store {
 	_Atomic uint64_t sequence;
 
 	pthread_mutex_t blob_lock; /* held while blob files are removed, and while they are linked by a checkpoint */
-	struct released *released; /* under `lock` */
+	struct released *released; /* under `lock`, as what follows */
+	struct blob_id *young;     /* made by this process, until the sweep at start is over */
+	size_t n_young, cap_young;
+	bool swept;
 };
 
 /* rocks.c: the database behind. */
@@ -118,9 +122,20 @@ uint64_t get_be64(const char *p);
 /* As txn_put, for the store's own keys. */
 void txn_write(struct txn *t, struct str key, struct str value, bool deleted);
 
-/* blob.c: the group dropped the last claim on a blob; called with the claim's key after the commit. */
+/* blob.c: names and keys. */
+enum { BLOB_ID_DIGITS = 32 };
+struct blob_claim_key { char b[2 + BLOB_ID_DIGITS]; };
+bool blob_id_valid(struct str s);
+void blob_path_new(const struct store *s, const struct blob_id *id, char out[PATH_MAX]);
+void blob_path_sealed(const struct store *s, const struct blob_id *id, char out[PATH_MAX]);
+struct blob_claim_key blob_claim_key(const struct blob_id *id);
+
+/* blob_sweep.c: a blob begins; until the sweep at start is over it is remembered, so that it is not taken for a leftover. */
+void blob_note_young(struct store *s, const struct blob_id *id);
+/* The group dropped the last claim on a blob; called with the claim's key after the commit. */
 void blob_note_released(struct store *s, struct str key, uint64_t sequence);
-void blob_free_released(struct store *s);
+/* At close: forget what was noted; what is left of it goes at the next start. */
+void blob_forget(struct store *s);
 bool blob_link_all(struct store *s, const char *dir, char **why);
 
 /* dir.c: directories and small files, made durable. */

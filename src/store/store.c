@@ -67,7 +67,7 @@ void store_close(struct store *s)
 	}
 	if (s->options != NULL)
 		rocks_close(s);
-	blob_free_released(s);
+	blob_forget(s);
 	rocksdb_writebatch_destroy(s->batch);
 	overlay_free(&s->group);
 	pthread_mutex_destroy(&s->blob_lock);

@@ -147,6 +147,29 @@ static void what_no_record_claims_goes_at_the_next_start(void **state)
 	store_close(s);
 }
 
+static void an_upload_under_way_survives_the_sweep_at_start(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	struct blob_id lost = seal(s, "lost", "");
+	s = reopen(s);
+	struct blob_id early = seal(s, "sealed, ", "not claimed yet");
+	struct blob_writer *w = blob_create(s);
+	assert_true(blob_write(w, S("half, ")));
+	assert_int_equal(blob_sweep_orphans(s), 1);
+	assert_string_equal(body(s, lost), "-");
+	change(s, early, CLAIM, true);
+	assert_string_equal(body(s, early), "sealed, not claimed yet");
+	struct blob_id late;
+	assert_true(blob_write(w, S("whole")) && blob_seal(w, &late));
+	change(s, late, CLAIM, true);
+	s = reopen(s);
+	assert_int_equal(blob_sweep_orphans(s), 0);
+	assert_string_equal(body(s, early), "sealed, not claimed yet");
+	assert_string_equal(body(s, late), "half, whole");
+	store_close(s);
+}
+
 static void an_abandoned_blob_leaves_no_file(void **state)
 {
 	(void)state;
@@ -207,6 +230,7 @@ int main(void)
 		TEST(claims_are_counted),
 		TEST(a_reader_can_open_what_it_sees),
 		TEST(what_no_record_claims_goes_at_the_next_start),
+		TEST(an_upload_under_way_survives_the_sweep_at_start),
 		TEST(an_abandoned_blob_leaves_no_file),
 		TEST(claims_are_invisible_to_scans),
 		TEST(a_large_blob_is_whole),
