@@ -17,8 +17,8 @@ static const char *const replaces[] = {"TableName", "KeySchema", "LocalSecondary
 static bool is_number_name(struct str name)
 {
 	static const char *const names[] = {"ReadCapacityUnits", "WriteCapacityUnits", "MaxReadRequestUnits", "MaxWriteRequestUnits",
-	                                    "RecoveryPeriodInDays", "ReadUnitsPerSecond", "WriteUnitsPerSecond", "MinCapacity", "MaxCapacity", "SeedCapacity",
-	                                    "ScaleInCooldown", "ScaleOutCooldown"};
+	                                    "RecoveryPeriodInDays", "ReadUnitsPerSecond", "WriteUnitsPerSecond", "MinCapacity", "MaxCapacity",
+	                                    "SeedCapacity", "ScaleInCooldown", "ScaleOutCooldown"};
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (str_eq(name, str_c(names[i])))
 			return true;
@@ -27,7 +27,8 @@ static bool is_number_name(struct str name)
 
 static bool is_flag_name(struct str name)
 {
-	return str_eq(name, S("Enabled")) || str_eq(name, S("SSEEnabled")) || str_eq(name, S("DisableScaleIn")) || str_eq(name, S("PointInTimeRecoveryEnabled")) ||
+	return str_eq(name, S("Enabled")) || str_eq(name, S("SSEEnabled")) || str_eq(name, S("DisableScaleIn")) ||
+	       str_eq(name, S("PointInTimeRecoveryEnabled")) ||
 	       str_eq(name, S("DeletionProtectionEnabled"));
 }
 
