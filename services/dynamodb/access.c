@@ -147,7 +147,9 @@ void ddb_access_table(struct call *c)
 
 void ddb_access_resource(struct call *c)
 {
-	ddb_access_one(c, NULL, text_of(input_of(c), "ResourceArn"), STR_NONE, NULL, 0);
+	struct str arn = text_of(input_of(c), "ResourceArn");
+	if (resource_arn_check(c, arn))
+		ddb_access_one(c, NULL, arn, STR_NONE, NULL, 0);
 }
 
 /* ---- one table ---- */

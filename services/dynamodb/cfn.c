@@ -17,8 +17,8 @@ static const char *const replaces[] = {"TableName", "KeySchema", "LocalSecondary
 static bool is_number_name(struct str name)
 {
 	static const char *const names[] = {"ReadCapacityUnits", "WriteCapacityUnits", "MaxReadRequestUnits", "MaxWriteRequestUnits",
-	                                    "RecoveryPeriodInDays", "ReadUnitsPerSecond", "WriteUnitsPerSecond", "MinCapacity", "MaxCapacity", "SeedCapacity",
-	                                    "ScaleInCooldown", "ScaleOutCooldown"};
+	                                    "RecoveryPeriodInDays", "ReadUnitsPerSecond", "WriteUnitsPerSecond", "MinCapacity", "MaxCapacity",
+	                                    "SeedCapacity", "ScaleInCooldown", "ScaleOutCooldown"};
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (str_eq(name, str_c(names[i])))
 			return true;
@@ -27,7 +27,8 @@ static bool is_number_name(struct str name)
 
 static bool is_flag_name(struct str name)
 {
-	return str_eq(name, S("Enabled")) || str_eq(name, S("SSEEnabled")) || str_eq(name, S("DisableScaleIn")) || str_eq(name, S("PointInTimeRecoveryEnabled")) ||
+	return str_eq(name, S("Enabled")) || str_eq(name, S("SSEEnabled")) || str_eq(name, S("DisableScaleIn")) ||
+	       str_eq(name, S("PointInTimeRecoveryEnabled")) ||
 	       str_eq(name, S("DeletionProtectionEnabled"));
 }
 
@@ -235,6 +236,11 @@ enum cfn_status cfn_table_create(struct cfn_resource *r)
 
 /* ---- update ---- */
 
+static bool becomes_provisioned(struct cfn_resource *r)
+{
+	return changed(r, "BillingMode") && !str_eq(json_get_str(r->properties, "BillingMode"), S("PAY_PER_REQUEST"));
+}
+
 static struct json *index_by_name(struct json *indexes, struct str name)
 {
 	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++)
@@ -285,7 +291,8 @@ static enum cfn_status add_indexes(struct cfn_resource *r)
 		enum cfn_status status = CFN_DONE;
 		if (!same_keys) {
 			status = change_index(r, "Create", x);
-		} else if (throughput != NULL && !cfn_same(throughput, json_get(old, S("ProvisionedThroughput")))) {
+		} else if (throughput != NULL && !becomes_provisioned(r) &&
+		           !cfn_same(throughput, json_get(old, S("ProvisionedThroughput")))) {
 			struct json *what = json_new_object(r->c->arena);
 			json_set_str(r->c->arena, what, "IndexName", json_get_str(x, "IndexName"));
 			json_set(r->c->arena, what, S("ProvisionedThroughput"), throughput);
@@ -297,19 +304,51 @@ static enum cfn_status add_indexes(struct cfn_resource *r)
 	return CFN_DONE;
 }
 
+/* Throughput of the indexes that stay, for a table that is provisioned from now on. */
+static void put_index_units(struct cfn_resource *r, struct json *in)
+{
+	struct arena *a = r->c->arena;
+	struct json *was = old_property(r, "GlobalSecondaryIndexes"), *now = property(r, "GlobalSecondaryIndexes"), *list = json_new_array(a);
+	for (uint32_t i = 0; now != NULL && i < now->n; i++) {
+		struct json *x = json_at(now, i), *units = json_get(x, S("ProvisionedThroughput"));
+		if (units == NULL || index_by_name(was, json_get_str(x, "IndexName")) == NULL)
+			continue;
+		struct json *update = json_set(a, json_push(a, list, json_new_object(a)), S("Update"), json_new_object(a));
+		json_set_str(a, update, "IndexName", json_get_str(x, "IndexName"));
+		json_set(a, update, S("ProvisionedThroughput"), units);
+	}
+	if (list->n > 0)
+		json_set(a, in, S("GlobalSecondaryIndexUpdates"), list);
+}
+
+/* Most changes must come alone. */
 static enum cfn_status update_plain(struct cfn_resource *r)
 {
-	static const char *const names[] = {"BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "TableClass",
-		"DeletionProtectionEnabled", "WarmThroughput"};
+	static const char *const alone[] = {"TableClass", "DeletionProtectionEnabled", "WarmThroughput"};
 	struct json *in = cfn_table_input(r);
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (changed(r, names[i]))
-			copy_property(r, in, names[i]);
-	if (changed(r, "BillingMode"))
+	if (changed(r, "BillingMode")) {
+		json_set_str(r->c->arena, in, "BillingMode", becomes_provisioned(r) ? S("PROVISIONED") : S("PAY_PER_REQUEST"));
 		copy_property(r, in, "ProvisionedThroughput");
-	if (changed(r, "SSESpecification") && sse_input(r) != NULL)
-		json_set(r->c->arena, in, S("SSESpecification"), sse_input(r));
-	return in->n > 1 ? cfn_ask(r, "UpdateTable", in, NULL) : CFN_DONE;
+		if (becomes_provisioned(r))
+			put_index_units(r, in);
+	} else if (changed(r, "ProvisionedThroughput")) {
+		copy_property(r, in, "ProvisionedThroughput");
+	}
+	if (changed(r, "OnDemandThroughput"))
+		copy_property(r, in, "OnDemandThroughput");
+	enum cfn_status status = in->n > 1 ? cfn_ask(r, "UpdateTable", in, NULL) : CFN_DONE;
+	for (size_t i = 0; i < COUNT_OF(alone) && status == CFN_DONE; i++) {
+		in = cfn_table_input(r);
+		if (changed(r, alone[i]))
+			copy_property(r, in, alone[i]);
+		if (in->n > 1)
+			status = cfn_ask(r, "UpdateTable", in, NULL);
+	}
+	if (status != CFN_DONE || !changed(r, "SSESpecification") || sse_input(r) == NULL)
+		return status;
+	in = cfn_table_input(r);
+	json_set(r->c->arena, in, S("SSESpecification"), sse_input(r));
+	return cfn_ask(r, "UpdateTable", in, NULL);
 }
 
 static enum cfn_status update_stream(struct cfn_resource *r)

@@ -94,7 +94,8 @@ static struct json *as_table(struct cfn_resource *r, struct json *all, struct st
 		struct json *x = json_at(indexes, i), *made = json_push(a, to, json_new_object(a));
 		for (size_t j = 0; j < COUNT_OF(of_index); j++)
 			copy(a, made, x, of_index[j]);
-		put_throughput(a, made, on_demand(all), x, by_member(json_get(replica, S("GlobalSecondaryIndexes")), "IndexName", json_get_str(x, "IndexName")));
+		struct json *reads = by_member(json_get(replica, S("GlobalSecondaryIndexes")), "IndexName", json_get_str(x, "IndexName"));
+		put_throughput(a, made, on_demand(all), x, reads);
 	}
 	return t;
 }

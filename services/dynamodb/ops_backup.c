@@ -7,6 +7,7 @@
 #include "write.h"
 
 #include "os/os.h"
+#include "svc/arn.h"
 
 enum { COPY_AT_ONCE = 1000, BACKUPS_MAX = 100, DAYS_MAX = 35 };
 
@@ -17,6 +18,11 @@ static struct key *backup_key(struct call *c, struct str arn)
 
 static struct dynamodb_Backup *required_backup(struct call *c, struct str arn)
 {
+	struct arn parts;
+	if (!arn_parse(arn, &parts) || !str_eq(parts.service, S("dynamodb")) || str_find_str(parts.resource, S("/backup/")) < 0) {
+		fail_validation(c, "Invalid Backup ARN");
+		return NULL;
+	}
 	struct dynamodb_Backup *b = call_get(c, backup_key(c, arn), &dynamodb_shape_Backup);
 	if (b == NULL)
 		call_fail(c, &dynamodb_err_BackupNotFoundException, "Backup not found: %.*s", STR_ARG(arn));
@@ -271,6 +277,10 @@ void ddb_list_backups(struct call *c)
 {
 	const struct dynamodb_ListBackupsInput *in = c->in;
 	struct dynamodb_ListBackupsOutput *out = c->out;
+	if (in->TimeRangeLowerBound.set && in->TimeRangeUpperBound.set && in->TimeRangeLowerBound.ms > in->TimeRangeUpperBound.ms) {
+		fail_validation(c, "One or more parameter values were invalid: Time range lower bound must be less than or equal to upper bound");
+		return;
+	}
 	uint32_t limit = in->Limit.set && in->Limit.v < BACKUPS_MAX ? (uint32_t)in->Limit.v : BACKUPS_MAX;
 	struct dynamodb_BackupSummary *all = arena_array(c->arena, struct dynamodb_BackupSummary, limit);
 	out->BackupSummaries = (struct list){all, 0, true};
@@ -339,6 +349,10 @@ void ddb_update_continuous_backups(struct call *c)
 	if (r == NULL)
 		return;
 	bool enable = in->PointInTimeRecoverySpecification->PointInTimeRecoveryEnabled.v;
+	if (!enable && in->PointInTimeRecoverySpecification->RecoveryPeriodInDays.set) {
+		fail_validation(c, "Invalid Request: Cannot specify RecoveryPeriodInDays when disabling point-in-time recovery.");
+		return;
+	}
 	if (enable && !r->Recovery.v) {
 		r->RecoverySince = SOME_TIME(c->now_ms);
 		history_trim_later(c, r->Description->TableName);
@@ -431,6 +445,10 @@ void ddb_restore_table_to_point_in_time(struct call *c)
 {
 	const struct dynamodb_RestoreTableToPointInTimeInput *in = c->in;
 	struct dynamodb_RestoreTableToPointInTimeOutput *out = c->out;
+	if (str_present(in->SourceTableArn) == str_present(in->SourceTableName)) {
+		fail_validation(c, "Must provide exactly one of: sourceTableArn, sourceTableName");
+		return;
+	}
 	struct dynamodb_Table *r = backup_table(c, str_present(in->SourceTableArn) ? in->SourceTableArn : in->SourceTableName);
 	if (r == NULL)
 		return;
@@ -440,7 +458,7 @@ void ddb_restore_table_to_point_in_time(struct call *c)
 		return;
 	}
 	if (in->UseLatestRestorableTime.v == in->RestoreDateTime.set) {
-		fail_validation(c, "One or more parameter values were invalid: Exactly one of RestoreDateTime and UseLatestRestorableTime must be specified");
+		fail_validation(c, "Invalid Request: Either one of RestoreDateTime or UseLatestRestorableTime must be specified, but not both");
 		return;
 	}
 	int64_t at = in->RestoreDateTime.set ? in->RestoreDateTime.ms : c->now_ms;

@@ -48,13 +48,6 @@ static bool is_member(const struct dynamodb_Table *r, struct str region)
 
 /* ---- the shape of the request ---- */
 
-static bool alone(const struct dynamodb_UpdateTableInput *in)
-{
-	return in->ProvisionedThroughput == NULL && !str_present(in->BillingMode) && in->StreamSpecification == NULL &&
-	       !in->GlobalSecondaryIndexUpdates.set && in->SSESpecification == NULL && !str_present(in->TableClass) &&
-	       !in->DeletionProtectionEnabled.set && in->OnDemandThroughput == NULL && in->WarmThroughput == NULL;
-}
-
 static bool count_actions(struct replica_call *u)
 {
 	for (uint32_t i = 0; i < u->in->ReplicaUpdates.n; i++) {
@@ -464,8 +457,6 @@ static bool run_actions(struct replica_call *u)
 bool replica_updates(struct call *c, const struct dynamodb_UpdateTableInput *in, struct dynamodb_Table *r)
 {
 	struct replica_call u = {.c = c, .in = in, .r = r, .d = r->Description};
-	if (!alone(in))
-		return refuse(&u, INVALID "Replica modification must be the only operation in the request");
 	if (r->Legacy.v)
 		return refuse(&u, INVALID "The table is a replica of a global table of version 2017.11.29: use UpdateGlobalTable");
 	if (!count_actions(&u) || !read_witness(&u) || !check_consistency(&u) || !check_actions(&u) || !replicas_settled(c, r) || !run_actions(&u))

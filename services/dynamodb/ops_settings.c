@@ -3,16 +3,15 @@
 
 #include "ops_table.h"
 
+#define INVALID "One or more parameter values were invalid: "
 enum { TAGS_MAX = 50, POLICY_BYTES_MAX = 20 * 1024 };
 
 /* ---- tags ---- */
 
 static struct dynamodb_Table *tagged_table(struct call *c, struct str arn)
 {
-	if (!str_starts(arn, S("arn:"))) {
-		fail_validation(c, "Invalid TableArn: Invalid ResourceArn provided as input %.*s", STR_ARG(arn));
+	if (!resource_arn_check(c, arn))
 		return NULL;
-	}
 	struct str name = table_name_of(c, arn);
 	struct dynamodb_Table *r = str_present(name) ? table_record(c, name) : NULL;
 	if (r == NULL)
@@ -28,9 +27,38 @@ static uint32_t find_tag(const struct dynamodb_Tag *tags, uint32_t n, struct str
 	return i;
 }
 
+static bool too_many(struct call *c)
+{
+	fail_validation(c, "Number of Tags exceed the current limit for the provided ResourceArn");
+	return false;
+}
+
+bool tags_check(struct call *c, struct list tags)
+{
+	for (uint32_t i = 0; i < tags.n; i++) {
+		struct str key = LIST_AT(tags, struct dynamodb_Tag, i)->Key;
+		if (str_starts(key, S("aws:")) && c->parent == NULL) {
+			fail_validation(c, "Tag Key cannot be prefixed with aws:, Key: %.*s", STR_ARG(key));
+			return false;
+		}
+		for (uint32_t j = 0; j < i; j++)
+			if (str_eq(key, LIST_AT(tags, struct dynamodb_Tag, j)->Key)) {
+				fail_validation(c, "Duplicate Tag Keys provided as input: Duplicate Tag Key found %.*s", STR_ARG(key));
+				return false;
+			}
+	}
+	return tags.n <= TAGS_MAX || too_many(c);
+}
+
 void ddb_tag_resource(struct call *c)
 {
 	const struct dynamodb_TagResourceInput *in = c->in;
+	if (in->Tags.n == 0) {
+		fail_validation(c, "Atleast one Tag needs to be provided as Input.");
+		return;
+	}
+	if (!tags_check(c, in->Tags))
+		return;
 	struct dynamodb_Table *r = tagged_table(c, in->ResourceArn);
 	if (r == NULL)
 		return;
@@ -43,7 +71,7 @@ void ddb_tag_resource(struct call *c)
 		n += at == n;
 	}
 	if (n > TAGS_MAX) {
-		fail_validation(c, "One or more parameter values were invalid: Too many tags: more than 50 tags");
+		too_many(c);
 		return;
 	}
 	r->Tags = (struct list){tags, n, true};
@@ -53,6 +81,10 @@ void ddb_tag_resource(struct call *c)
 void ddb_untag_resource(struct call *c)
 {
 	const struct dynamodb_UntagResourceInput *in = c->in;
+	if (in->TagKeys.n == 0) {
+		fail_validation(c, "Atleast one Tag Key needs to be provided as Input.");
+		return;
+	}
 	struct dynamodb_Table *r = tagged_table(c, in->ResourceArn);
 	if (r == NULL)
 		return;
@@ -80,6 +112,8 @@ void ddb_list_tags_of_resource(struct call *c)
 
 static struct key *policy_key(struct call *c, struct str arn, struct str *name)
 {
+	if (!resource_arn_check(c, arn))
+		return NULL;
 	struct dynamodb_Table *r = table_required(c, arn);
 	if (r == NULL)
 		return NULL;
@@ -121,11 +155,11 @@ void ddb_put_resource_policy(struct call *c)
 	if (k == NULL)
 		return;
 	if (in->Policy.n > POLICY_BYTES_MAX) {
-		call_fail(c, &dynamodb_err_LimitExceededException, "Resource-based policy exceeds 20 KB");
+		fail_validation(c, INVALID "Maximum policy size of %d bytes exceeded", POLICY_BYTES_MAX);
 		return;
 	}
 	if (policy_parse(c->arena, in->Policy, POLICY_RESOURCE, &why) == NULL) {
-		fail_validation(c, "Invalid policy document: %.*s", STR_ARG(why));
+		fail_validation(c, INVALID "Invalid policy document: %.*s", STR_ARG(why));
 		return;
 	}
 	struct dynamodb_ResourcePolicyRecord *old = call_get(c, k, &dynamodb_shape_ResourcePolicyRecord);

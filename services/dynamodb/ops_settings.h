@@ -4,6 +4,8 @@
 
 #include "table.h"
 
+/* Keys of tags to be set: none twice, none reserved, at most 50. false: c failed. */
+bool tags_check(struct call *c, struct list tags);
 void ddb_tag_resource(struct call *c);
 void ddb_untag_resource(struct call *c);
 void ddb_list_tags_of_resource(struct call *c);

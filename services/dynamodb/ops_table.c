@@ -1,6 +1,7 @@
 /* CreateTable, DescribeTable, ListTables, DeleteTable, and what fills and empties spaces. UpdateTable is in
  * ops_table_update.c. */
 #include "ops_replica.h"
+#include "ops_settings.h"
 #include "ops_table.h"
 
 #include "os/os.h"
@@ -20,12 +21,9 @@ static struct dynamodb_ProvisionedThroughputDescription *throughput_of(struct ar
 
 static struct dynamodb_SSEDescription *sse_of(struct call *c, const struct dynamodb_SSESpecification *s)
 {
-	if (s == NULL || !s->Enabled.v)
-		return NULL;
-	struct dynamodb_SSEDescription *d = arena_new_of(c->arena, struct dynamodb_SSEDescription);
-	d->Status = S("ENABLED");
-	d->SSEType = str_present(s->SSEType) ? s->SSEType : S("KMS");
-	d->KMSMasterKeyArn = s->KMSMasterKeyId;
+	struct dynamodb_SSEDescription *d;
+	bool ok = ddb_check_encryption(c, s, &d);
+	ASSERT(ok); /* the definition is checked */
 	return d;
 }
 
@@ -143,9 +141,16 @@ void ddb_create_table(struct call *c)
 		return;
 	const struct dynamodb_StreamSpecification *stream = in->StreamSpecification;
 	if (stream != NULL && stream->StreamEnabled.v && !str_present(stream->StreamViewType)) {
-		fail_validation(c, "One or more parameter values were invalid: StreamViewType must be specified when StreamEnabled is true");
+		fail_validation(c, "One or more parameter values were invalid: Table is being created with a stream enabled, UpdateViewType is required");
 		return;
 	}
+	if (stream != NULL && !stream->StreamEnabled.v && str_present(stream->StreamViewType)) {
+		fail_validation(c, "One or more parameter values were invalid: Table is being created with a stream disabled, UpdateViewType should not "
+		                   "be specified");
+		return;
+	}
+	if (!tags_check(c, in->Tags))
+		return;
 	if (stream != NULL && stream->StreamEnabled.v)
 		stream_start(c, r, stream->StreamViewType);
 	r->Tags = in->Tags;
@@ -154,7 +159,7 @@ void ddb_create_table(struct call *c)
 	if (str_present(in->ResourcePolicy)) {
 		struct str why;
 		if (policy_parse(c->arena, in->ResourcePolicy, POLICY_RESOURCE, &why) == NULL) {
-			fail_validation(c, "Invalid policy document: %.*s", STR_ARG(why));
+			fail_validation(c, "One or more parameter values were invalid: Invalid policy document: %.*s", STR_ARG(why));
 			return;
 		}
 		struct dynamodb_ResourcePolicyRecord policy = {in->ResourcePolicy, arena_printf(c->arena, "%lld", (long long)c->now_ms)};
@@ -222,7 +227,7 @@ struct dynamodb_Table *table_required(struct call *c, struct str name_or_arn)
 	if (!str_present(name))
 		return NULL;
 	struct dynamodb_Table *r = table_record(c, name);
-	if (r == NULL)
+	if (r == NULL && ddb_check_name_form(c, name))
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found: Table: %.*s not found", STR_ARG(name));
 	return r;
 }

@@ -51,6 +51,12 @@ void table_remove(struct call *c, struct dynamodb_Table *r);
 bool schema_names(struct list key_schema, struct str attribute);
 /* Checks of definitions (table_check.c), false with c failed. */
 bool ddb_check_definition(struct call *c, const struct table_definition *d);
+/* OnDemandThroughput of a table, or of an index: in range, and only on demand. */
+bool ddb_check_most(struct call *c, const struct dynamodb_OnDemandThroughput *t, struct str index, bool on_demand);
+/* SSESpecification as the description it makes; NULL: the encryption that every table has. */
+bool ddb_check_encryption(struct call *c, const struct dynamodb_SSESpecification *s, struct dynamodb_SSEDescription **out);
+/* The form of a name, in the words that any operation but CreateTable uses. */
+bool ddb_check_name_form(struct call *c, struct str name);
 bool ddb_check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,
                         const struct dynamodb_Projection *p);
 

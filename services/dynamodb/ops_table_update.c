@@ -24,17 +24,19 @@ static struct dynamodb_GlobalSecondaryIndexDescription *find_index(struct update
 	return NULL;
 }
 
-static bool set_throughput(struct update_call *u, struct dynamodb_ProvisionedThroughputDescription *now,
+/* index absent: the table's. */
+static bool set_throughput(struct update_call *u, struct str index, struct dynamodb_ProvisionedThroughputDescription *now,
                            const struct dynamodb_ProvisionedThroughput *want)
 {
 	ASSERT(now != NULL && want != NULL);
 	int64_t read = want->ReadCapacityUnits.v - now->ReadCapacityUnits.v, write = want->WriteCapacityUnits.v - now->WriteCapacityUnits.v;
 	if (read == 0 && write == 0) {
-		fail_validation(u->c, "The provisioned throughput for the table will not change. The requested value equals the current value. "
+		struct str what = str_present(index) ? arena_join(u->c->arena, S("index "), index) : S("table");
+		fail_validation(u->c, "The provisioned throughput for the %.*s will not change. The requested value equals the current value. "
 		                      "Current ReadCapacityUnits provisioned for the table: %lld. Requested ReadCapacityUnits: %lld. "
 		                      "Current WriteCapacityUnits provisioned for the table: %lld. Requested WriteCapacityUnits: %lld. "
 		                      "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
-		                (long long)now->ReadCapacityUnits.v, (long long)want->ReadCapacityUnits.v,
+		                STR_ARG(what), (long long)now->ReadCapacityUnits.v, (long long)want->ReadCapacityUnits.v,
 		                (long long)now->WriteCapacityUnits.v, (long long)want->WriteCapacityUnits.v);
 		return false;
 	}
@@ -66,6 +68,19 @@ static void to_on_demand(struct update_call *u)
 	}
 }
 
+/* Is there a new throughput for this index in the request? */
+static bool has_update(const struct dynamodb_UpdateTableInput *in, struct str index)
+{
+	for (uint32_t i = 0; i < in->GlobalSecondaryIndexUpdates.n; i++) {
+		const struct dynamodb_GlobalSecondaryIndexUpdate *x = LIST_AT(in->GlobalSecondaryIndexUpdates, struct dynamodb_GlobalSecondaryIndexUpdate, i);
+		if (x->Update != NULL && x->Update->ProvisionedThroughput != NULL && str_eq(x->Update->IndexName, index))
+			return true;
+		if (x->Delete != NULL && str_eq(x->Delete->IndexName, index))
+			return true;
+	}
+	return false;
+}
+
 static bool update_billing(struct update_call *u)
 {
 	ASSERT(u->d == u->r->Description);
@@ -81,13 +96,22 @@ static bool update_billing(struct update_call *u)
 		                              "PAY_PER_REQUEST");
 		return false;
 	}
+	for (uint32_t i = 0; was && !u->on_demand && i < u->d->GlobalSecondaryIndexes.n; i++) {
+		struct str name = LIST_AT(u->d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i)->IndexName;
+		if (has_update(in, name))
+			continue;
+		fail_validation(u->c, INVALID "ProvisionedThroughput must be specified for index: %.*s", STR_ARG(name));
+		return false;
+	}
+	if (in->OnDemandThroughput != NULL && !ddb_check_most(u->c, in->OnDemandThroughput, STR_NONE, u->on_demand))
+		return false;
 	if (u->on_demand && !was)
 		to_on_demand(u);
 	if (!u->on_demand && was)
 		u->d->BillingModeSummary->BillingMode = S("PROVISIONED");
 	if (in->OnDemandThroughput != NULL)
 		u->d->OnDemandThroughput = in->OnDemandThroughput;
-	return in->ProvisionedThroughput == NULL || set_throughput(u, u->d->ProvisionedThroughput, in->ProvisionedThroughput);
+	return in->ProvisionedThroughput == NULL || set_throughput(u, STR_NONE, u->d->ProvisionedThroughput, in->ProvisionedThroughput);
 }
 
 static bool add_definitions(struct update_call *u, struct list more)
@@ -146,6 +170,14 @@ void index_drop(struct call *c, struct dynamodb_Table *r, uint32_t at)
 	ASSERT(false); /* every index has a space */
 }
 
+static bool defines(const struct dynamodb_TableDescription *d, struct str attribute)
+{
+	for (uint32_t i = 0; i < d->AttributeDefinitions.n; i++)
+		if (str_eq(LIST_AT(d->AttributeDefinitions, struct dynamodb_AttributeDefinition, i)->AttributeName, attribute))
+			return true;
+	return false;
+}
+
 static bool create_index(struct update_call *u, const struct dynamodb_CreateGlobalSecondaryIndexAction *a)
 {
 	ASSERT(txn_writable(u->c->txn));
@@ -158,12 +190,24 @@ static bool create_index(struct update_call *u, const struct dynamodb_CreateGlob
 		fail_validation(c, INVALID "GlobalSecondaryIndex count exceeds the per-table limit of 20");
 		return false;
 	}
+	for (uint32_t i = 0; !u->in->AttributeDefinitions.set && i < a->KeySchema.n; i++)
+		if (!defines(u->d, LIST_AT(a->KeySchema, struct dynamodb_KeySchemaElement, i)->AttributeName)) {
+			fail_validation(c, INVALID "AttributeDefinitions is not specified for index: %.*s", STR_ARG(a->IndexName));
+			return false;
+		}
 	if (!ddb_check_global_index(c, u->d->AttributeDefinitions, a->IndexName, a->KeySchema, a->Projection))
 		return false;
 	if (!u->on_demand && a->ProvisionedThroughput == NULL) {
-		fail_validation(c, INVALID "ProvisionedThroughput must be specified for index: %.*s", STR_ARG(a->IndexName));
+		fail_validation(c, INVALID "Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: %.*s", STR_ARG(a->IndexName));
 		return false;
 	}
+	if (u->on_demand && a->ProvisionedThroughput != NULL) {
+		fail_validation(c, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: %.*s when BillingMode is "
+		                           "PAY_PER_REQUEST", STR_ARG(a->IndexName));
+		return false;
+	}
+	if (a->OnDemandThroughput != NULL && !ddb_check_most(c, a->OnDemandThroughput, a->IndexName, u->on_demand))
+		return false;
 	struct dynamodb_ProvisionedThroughputDescription *p = arena_new_of(c->arena, struct dynamodb_ProvisionedThroughputDescription);
 	p->NumberOfDecreasesToday = SOME_I64(0);
 	p->ReadCapacityUnits = SOME_I64(a->ProvisionedThroughput != NULL ? a->ProvisionedThroughput->ReadCapacityUnits.v : 0);
@@ -195,9 +239,43 @@ static bool update_index(struct update_call *u, const struct dynamodb_UpdateGlob
 	struct dynamodb_GlobalSecondaryIndexDescription *x = find_index(u, a->IndexName);
 	if (x == NULL)
 		return fail_no_index(u, a->IndexName);
+	if (u->on_demand && a->ProvisionedThroughput != NULL) {
+		fail_validation(u->c, INVALID "The only Updates for index: %.*s when TableThroughputMode is PAY_PER_REQUEST can be to OnDemandThroughput, "
+		                              "WarmThroughput", STR_ARG(a->IndexName));
+		return false;
+	}
+	if (a->OnDemandThroughput != NULL && !ddb_check_most(u->c, a->OnDemandThroughput, a->IndexName, u->on_demand))
+		return false;
 	if (a->OnDemandThroughput != NULL)
 		x->OnDemandThroughput = a->OnDemandThroughput;
-	return a->ProvisionedThroughput == NULL || set_throughput(u, x->ProvisionedThroughput, a->ProvisionedThroughput);
+	return a->ProvisionedThroughput == NULL || set_throughput(u, a->IndexName, x->ProvisionedThroughput, a->ProvisionedThroughput);
+}
+
+static struct str updated_index(const struct dynamodb_GlobalSecondaryIndexUpdate *x)
+{
+	return x->Create != NULL ? x->Create->IndexName : x->Update != NULL ? x->Update->IndexName : x->Delete != NULL ? x->Delete->IndexName : STR_NONE;
+}
+
+/* One action in each, and one of each index. */
+static bool check_index_updates(struct call *c, struct list updates)
+{
+	for (uint32_t i = 0; i < updates.n; i++) {
+		const struct dynamodb_GlobalSecondaryIndexUpdate *x = LIST_AT(updates, struct dynamodb_GlobalSecondaryIndexUpdate, i);
+		int actions = (x->Create != NULL) + (x->Update != NULL) + (x->Delete != NULL);
+		if (actions != 1) {
+			fail_validation(c, actions == 0 ? INVALID "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+			                                          "GlobalSecondaryIndexUpdate.Delete must not be null" :
+			                                  INVALID "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object");
+			return false;
+		}
+		for (uint32_t j = 0; j < i; j++)
+			if (str_eq(updated_index(x), updated_index(LIST_AT(updates, struct dynamodb_GlobalSecondaryIndexUpdate, j)))) {
+				fail_validation(c, INVALID "Only one global secondary index update per index is allowed simultaneously. Index: %.*s",
+				                STR_ARG(updated_index(x)));
+				return false;
+			}
+	}
+	return true;
 }
 
 static bool update_indexes(struct update_call *u)
@@ -206,11 +284,6 @@ static bool update_indexes(struct update_call *u)
 	for (uint32_t i = 0; i < u->in->GlobalSecondaryIndexUpdates.n; i++) {
 		const struct dynamodb_GlobalSecondaryIndexUpdate *x =
 			LIST_AT(u->in->GlobalSecondaryIndexUpdates, struct dynamodb_GlobalSecondaryIndexUpdate, i);
-		if ((x->Create != NULL) + (x->Update != NULL) + (x->Delete != NULL) != 1) {
-			fail_validation(u->c, INVALID "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
-			                              "GlobalSecondaryIndexUpdate.Delete must not be null");
-			return false;
-		}
 		made_or_gone += x->Update == NULL;
 		if (made_or_gone > 1) {
 			call_fail(u->c, &dynamodb_err_LimitExceededException,
@@ -236,6 +309,14 @@ static bool update_stream(struct update_call *u)
 		fail_validation(u->c, INVALID "Disabling Stream is not allowed for a Global Table replica.");
 		return false;
 	}
+	if (s->StreamEnabled.v && !str_present(s->StreamViewType)) {
+		fail_validation(u->c, INVALID "If stream is being enabled then UpdateViewType is required");
+		return false;
+	}
+	if (!s->StreamEnabled.v && str_present(s->StreamViewType)) {
+		fail_validation(u->c, INVALID "If stream is being disabled, then UpdateViewType must not be specified");
+		return false;
+	}
 	if (s->StreamEnabled.v && has) {
 		fail_validation(u->c, "Table already has an enabled stream: TableName: %.*s", STR_ARG(u->d->TableName));
 		return false;
@@ -248,12 +329,37 @@ static bool update_stream(struct update_call *u)
 		stream_stop(u->c, u->r);
 		return true;
 	}
-	if (!str_present(s->StreamViewType)) {
-		fail_validation(u->c, INVALID "StreamViewType must be specified when StreamEnabled is true");
-		return false;
-	}
 	stream_start(u->c, u->r, s->StreamViewType);
 	return true;
+}
+
+/* Most changes come alone. */
+static bool check_together(struct call *c, const struct dynamodb_UpdateTableInput *in)
+{
+	bool iops = in->ProvisionedThroughput != NULL, stream = in->StreamSpecification != NULL, indexes = false;
+	for (uint32_t i = 0; i < in->GlobalSecondaryIndexUpdates.n; i++)
+		indexes = indexes || LIST_AT(in->GlobalSecondaryIndexUpdates, struct dynamodb_GlobalSecondaryIndexUpdate, i)->Update == NULL;
+	const struct { bool is; const char *name; } lone[] = {
+		{in->ReplicaUpdates.set, "Replica modification"}, {in->SSESpecification != NULL, "Server-Side Encryption modification"},
+		{str_present(in->TableClass), "TableClass modification"}, {in->DeletionProtectionEnabled.set, "DeletionProtection modification"},
+		{in->WarmThroughput != NULL, "WarmThroughput"},
+	};
+	int given = iops || str_present(in->BillingMode) || stream || in->GlobalSecondaryIndexUpdates.n > 0 || in->OnDemandThroughput != NULL;
+	for (size_t i = 0; i < COUNT_OF(lone); i++)
+		given += lone[i].is;
+	for (size_t i = 0; i < COUNT_OF(lone) && given > 1; i++)
+		if (lone[i].is) {
+			fail_validation(c, INVALID "%s must be the only operation in the request", lone[i].name);
+			return false;
+		}
+	const char *why = in->OnDemandThroughput != NULL && (iops || stream || in->GlobalSecondaryIndexUpdates.n > 0) ?
+		"OnDemandThroughput can only be combined with BillingMode in an UpdateTable request" :
+		iops && stream ? "You cannot modify stream status while updating table IOPS" :
+		iops && indexes ? "You cannot create or delete index while updating table IOPS" :
+		stream && indexes ? "You cannot create or delete index while changing stream status" : NULL;
+	if (why != NULL)
+		fail_validation(c, INVALID "%s", why);
+	return why == NULL;
 }
 
 static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *in)
@@ -266,10 +372,24 @@ static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *
 	if (!in->ReplicaUpdates.set && in->ProvisionedThroughput == NULL && !str_present(in->BillingMode) && in->StreamSpecification == NULL &&
 	    in->GlobalSecondaryIndexUpdates.n == 0 && in->SSESpecification == NULL && !str_present(in->TableClass) &&
 	    !in->DeletionProtectionEnabled.set && in->OnDemandThroughput == NULL && in->WarmThroughput == NULL) {
-		fail_validation(c, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
-		                   "SSESpecification or ReplicaUpdates is required");
+		fail_validation(c, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, "
+		                   "ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, "
+		                   "OnDemandThroughput, WarmThroughput or TableClass is required");
 		return false;
 	}
+	return check_together(c, in) && check_index_updates(c, in->GlobalSecondaryIndexUpdates);
+}
+
+static bool update_encryption(struct update_call *u)
+{
+	struct dynamodb_SSEDescription *fresh;
+	if (!ddb_check_encryption(u->c, u->in->SSESpecification, &fresh))
+		return false;
+	if (fresh == NULL && u->d->SSEDescription == NULL) {
+		fail_validation(u->c, INVALID "Table is already encrypted by default");
+		return false;
+	}
+	u->d->SSEDescription = fresh;
 	return true;
 }
 
@@ -307,12 +427,8 @@ void ddb_update_table(struct call *c)
 		u.d->TableClassSummary->TableClass = u.in->TableClass;
 		u.d->TableClassSummary->LastUpdateDateTime = SOME_TIME(c->now_ms);
 	}
-	if (u.in->SSESpecification != NULL) {
-		u.d->SSEDescription = arena_new_of(c->arena, struct dynamodb_SSEDescription);
-		u.d->SSEDescription->Status = u.in->SSESpecification->Enabled.v ? S("ENABLED") : S("DISABLED");
-		u.d->SSEDescription->SSEType = u.in->SSESpecification->SSEType;
-		u.d->SSEDescription->KMSMasterKeyArn = u.in->SSESpecification->KMSMasterKeyId;
-	}
+	if (u.in->SSESpecification != NULL && !update_encryption(&u))
+		return;
 	table_save(c, u.r);
 	if (was != NULL && !u.r->Legacy.v)
 		replica_follow(c, was, u.r);

@@ -1,6 +1,7 @@
 /* Finding tables and making keys: see table.h. */
 #include "table.h"
 
+#include "ops_table.h"
 #include "write.h"
 
 #include "svc/arn.h"
@@ -79,12 +80,27 @@ struct str table_name_of(struct call *c, struct str name_or_arn)
 		return STR_NONE;
 	}
 	if (!str_eq(arn.account, c->account) || !str_eq(arn.region, c->region)) {
-		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found: Table: %.*s not found",
-		          STR_ARG(name_or_arn));
+		fail_validation(c, "1 validation error detected: Invalid AWS %s in '%.*s'", str_eq(arn.region, c->region) ? "account" : "region",
+		                STR_ARG(name_or_arn));
 		return STR_NONE;
 	}
 	struct str rest = str_slice(arn.resource, 6, arn.resource.n);
 	return str_cut(&rest, '/');
+}
+
+bool resource_arn_check(struct call *c, struct str text)
+{
+	struct arn arn;
+	if (!str_starts(text, S("arn:")))
+		fail_validation(c, "One or more parameter values were invalid: ARNs must start with 'arn:': %.*s", STR_ARG(text));
+	else if (!arn_parse(text, &arn) || !str_eq(arn.service, S("dynamodb")))
+		fail_validation(c, "One or more parameter values were invalid: Provided Arn is not a DynamoDB resource arn: %.*s", STR_ARG(text));
+	else if (!str_starts(arn.resource, S("table/")) || str_find_str(arn.resource, S("/index/")) >= 0)
+		fail_validation(c, "One or more parameter values were invalid: Invalid resource arn provided, only table or stream is accepted. Provided "
+		                   "resource arn: %.*s", STR_ARG(text));
+	else if (!str_eq(arn.region, c->region) || !str_eq(arn.account, c->account))
+		fail_validation(c, "Invalid TableArn: Invalid ResourceArn provided as input %.*s", STR_ARG(text));
+	return !c->failed;
 }
 
 struct key *table_record_key(struct call *c, struct str name)
@@ -198,6 +214,8 @@ struct table *table_open(struct call *c, struct str name_or_arn)
 	if (!str_present(name))
 		return NULL;
 	struct table *t = table_lookup(c, name);
+	if (t == NULL && !ddb_check_name_form(c, name))
+		return NULL;
 	if (t == NULL || str_eq(t->description->TableStatus, S("CREATING"))) {
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 		return NULL;

@@ -48,6 +48,8 @@ struct str table_arn(struct call *c, struct str name);
 struct str index_arn(struct call *c, struct str table, struct str index);
 /* The name in a TableName that may be an ARN; absent with c failed when the ARN is not one of a table here. */
 struct str table_name_of(struct call *c, struct str name_or_arn);
+/* A ResourceArn: of a table here, or of its stream. false: c failed. */
+bool resource_arn_check(struct call *c, struct str arn);
 struct key *table_record_key(struct call *c, struct str name);
 /* NULL: not there. */
 struct dynamodb_Table *table_record(struct call *c, struct str name);

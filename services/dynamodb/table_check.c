@@ -3,6 +3,11 @@
 
 static const int64_t units_max = 1000000000000;
 
+static bool is_name_char(char ch)
+{
+	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-' || ch == '.';
+}
+
 bool ddb_check_table_name(struct call *c, struct str name)
 {
 	if (name.n < 3 || name.n > 255) {
@@ -10,8 +15,7 @@ bool ddb_check_table_name(struct call *c, struct str name)
 		return false;
 	}
 	for (size_t i = 0; i < name.n; i++) {
-		char ch = name.p[i];
-		if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-' || ch == '.')
+		if (is_name_char(name.p[i]))
 			continue;
 		fail_validation(c, "1 validation error detected: Value '%.*s' at 'tableName' failed to satisfy constraint: Member must satisfy "
 		                   "regular expression pattern: [a-zA-Z0-9_.-]+", STR_ARG(name));
@@ -53,6 +57,56 @@ static bool check_billing(struct call *c, const struct table_definition *d)
 	if (d->throughput == NULL)
 		return refuse(c, INVALID "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED");
 	return check_units(c, d->throughput);
+}
+
+static bool in_range(struct opt_i64 units)
+{
+	return !units.set || units.v == -1 || units.v > 0;
+}
+
+bool ddb_check_most(struct call *c, const struct dynamodb_OnDemandThroughput *t, struct str index, bool on_demand)
+{
+	struct str of = str_present(index) ? arena_join(c->arena, S(" for index : "), index) : S("");
+	if (!on_demand && (t->MaxReadRequestUnits.set || t->MaxWriteRequestUnits.set))
+		return refuse(c, INVALID "%s for OnDemandThroughput%.*s cannot be specified when the table BillingMode is PROVISIONED",
+		              t->MaxReadRequestUnits.set ? "MaxReadRequestUnits" : "MaxWriteRequestUnits", STR_ARG(of));
+	if (!in_range(t->MaxReadRequestUnits) || !in_range(t->MaxWriteRequestUnits))
+		return refuse(c, INVALID "Requested %s for OnDemandThroughput for table%.*s is outside of valid range",
+		              in_range(t->MaxReadRequestUnits) ? "MaxWriteRequestUnits" : "MaxReadRequestUnits", STR_ARG(of));
+	return true;
+}
+
+bool ddb_check_encryption(struct call *c, const struct dynamodb_SSESpecification *s, struct dynamodb_SSEDescription **out)
+{
+	*out = NULL;
+	if (s == NULL)
+		return true;
+	bool off = s->Enabled.set && !s->Enabled.v;
+	if (off && str_present(s->SSEType))
+		return refuse(c, INVALID "SSEType can not be specified if Enabled is false");
+	if (off && str_present(s->KMSMasterKeyId))
+		return refuse(c, INVALID "KMSMasterKeyId can not be specified if Enabled is false");
+	if (str_eq(s->SSEType, S("AES256")))
+		return refuse(c, INVALID "SSEType AES256 is not supported");
+	if (str_present(s->KMSMasterKeyId) && !str_present(s->SSEType))
+		return refuse(c, INVALID "SSEType KMS is required if KMSMasterKeyId is specified");
+	if (off || (!s->Enabled.set && !str_present(s->SSEType)))
+		return true;
+	*out = arena_new_of(c->arena, struct dynamodb_SSEDescription);
+	**out = (struct dynamodb_SSEDescription){.Status = S("ENABLED"), .SSEType = S("KMS"), .KMSMasterKeyArn = s->KMSMasterKeyId};
+	return true;
+}
+
+bool ddb_check_name_form(struct call *c, struct str name)
+{
+	const char *why = name.n < 3 ? "Member must have length greater than or equal to 3" :
+	                  name.n > 255 ? "Member must have length less than or equal to 255" : NULL;
+	for (size_t i = 0; why == NULL && i < name.n; i++)
+		if (!is_name_char(name.p[i]))
+			why = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+";
+	if (why != NULL)
+		return refuse(c, "1 validation error detected: Value '%.*s' at 'tableName' failed to satisfy constraint: %s", STR_ARG(name), why);
+	return true;
 }
 
 static struct str show_names(struct arena *a, struct list l, bool keys)
@@ -109,6 +163,10 @@ static bool check_projection(struct call *c, const struct dynamodb_Projection *p
 		return refuse(c, INVALID "ProjectionType is %.*s, but NonKeyAttributes is specified", STR_ARG(p->ProjectionType));
 	if (p->NonKeyAttributes.n == 0 && str_eq(p->ProjectionType, S("INCLUDE")))
 		return refuse(c, INVALID "ProjectionType is INCLUDE, but NonKeyAttributes is not specified");
+	for (uint32_t i = 0; i < p->NonKeyAttributes.n; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (str_eq(*LIST_AT(p->NonKeyAttributes, struct str, i), *LIST_AT(p->NonKeyAttributes, struct str, j)))
+				return refuse(c, INVALID "Duplicate element in NonKeyAttributes: %.*s", STR_ARG(*LIST_AT(p->NonKeyAttributes, struct str, i)));
 	return true;
 }
 
@@ -159,7 +217,9 @@ static bool check_global(struct call *c, const struct table_definition *d)
 			return refuse(c, INVALID "ProvisionedThroughput should not be specified for index: %.*s when BillingMode is PAY_PER_REQUEST",
 			              STR_ARG(x->IndexName));
 		if (!on_demand && x->ProvisionedThroughput == NULL)
-			return refuse(c, INVALID "ProvisionedThroughput must be specified for index: %.*s", STR_ARG(x->IndexName));
+			return refuse(c, INVALID "ProvisionedThroughput is not specified for index: %.*s", STR_ARG(x->IndexName));
+		if (x->OnDemandThroughput != NULL && !ddb_check_most(c, x->OnDemandThroughput, x->IndexName, on_demand))
+			return false;
 		if (x->ProvisionedThroughput != NULL && !check_units(c, x->ProvisionedThroughput))
 			return false;
 	}
@@ -213,7 +273,11 @@ static bool check_index_names(struct call *c, const struct table_definition *d)
 
 bool ddb_check_definition(struct call *c, const struct table_definition *d)
 {
-	if (!ddb_check_table_name(c, d->name) || !check_billing(c, d))
+	struct dynamodb_SSEDescription *encryption;
+	bool on_demand = str_eq(d->billing_mode, S("PAY_PER_REQUEST"));
+	if (!ddb_check_table_name(c, d->name) || !check_billing(c, d) || !ddb_check_encryption(c, d->sse, &encryption))
+		return false;
+	if (d->on_demand != NULL && !ddb_check_most(c, d->on_demand, STR_NONE, on_demand))
 		return false;
 	if (d->key_schema.n < 1 || d->key_schema.n > 2)
 		return refuse(c, "1 validation error detected: Value at 'keySchema' failed to satisfy constraint: Member must have length less "
@@ -224,7 +288,8 @@ bool ddb_check_definition(struct call *c, const struct table_definition *d)
 		for (uint32_t j = 0; j < i; j++)
 			if (str_eq(LIST_AT(d->attributes, struct dynamodb_AttributeDefinition, i)->AttributeName,
 			           LIST_AT(d->attributes, struct dynamodb_AttributeDefinition, j)->AttributeName))
-				return refuse(c, "Cannot have two attributes with the same name");
+				return refuse(c, "Attribute Name is duplicated: %.*s",
+				              STR_ARG(LIST_AT(d->attributes, struct dynamodb_AttributeDefinition, i)->AttributeName));
 	if (!check_schema(c, d->attributes, d->key_schema))
 		return false;
 	if (!d->local_indexes.set && !d->global_indexes.set && d->key_schema.n != d->attributes.n)
