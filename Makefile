@@ -42,7 +42,7 @@ endif
 CFLAGS += -std=gnu17 -g $(VFLAGS) $(WARN) -fstack-protector-strong -pthread
 CPPFLAGS += -D_GNU_SOURCE -DTSUBO_VERSION='"$(VERSION)"' -Isrc -I$(GEN)
 LDFLAGS += $(filter -fsanitize%,$(subst fuzzer-no-link$(,)address,address,$(VFLAGS))) -pthread -rdynamic
-LDLIBS += -luv -lrocksdb -lssl -lcrypto -lexpat -lyaml -lpcre2-8 -ldeflate -lisal -ldl -lm
+LDLIBS += -luv -lrocksdb -lssl -lcrypto -lexpat -lyaml -lpcre2-8 -ldeflate -lisal -lbz2 -ldl -lm
 
 ROOMS    := base os store http wire auth telemetry svc gateway launcher
 SRC      := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/cli.c

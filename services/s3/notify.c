@@ -183,7 +183,10 @@ static void notify_with(struct call *c, const struct s3_StoredBucket *b, const s
 		queue_delivery(c, b, DEST_BUS, S("default"), text);
 }
 
-void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event) { notify_with(c, b, o, event, NULL); }
+void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event)
+{
+	notify_with(c, b, o, event, NULL);
+}
 
 /* Source: "Receiving replication failure events with Amazon S3 Event Notifications" (S3 User Guide). */
 void notify_not_replicated(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const struct s3_ReplicationRule *r,

@@ -77,7 +77,7 @@ static void refuse_marker(struct call *c, const struct s3_StoredObject *o, bool 
 	}
 }
 
-static bool archived(struct call *c, const struct s3_StoredObject *o)
+bool object_archived(struct call *c, const struct s3_StoredObject *o)
 {
 	bool cold = str_eq(o->StorageClass, S("GLACIER")) || str_eq(o->StorageClass, S("DEEP_ARCHIVE"));
 	return cold && !(o->RestoredUntil.set && o->RestoredUntil.ms > c->now_ms);
@@ -130,7 +130,7 @@ static bool read_object(struct call *c, struct str bucket, struct str key, struc
 	read_conditions(c, o, with[0], with[1], modified, unmodified);
 	if (c->failed || !customer_key(c, with[2], with[3], with[4], &r->key) || !customer_key_fits(c, o, &r->key))
 		return false;
-	if (bytes && archived(c, o)) {
+	if (bytes && object_archived(c, o)) {
 		struct s3_InvalidObjectState *e = call_fail(c, &s3_err_InvalidObjectState, "The operation is not valid for the object's storage class");
 		e->StorageClass = o->StorageClass;
 		return false;

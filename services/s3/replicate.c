@@ -153,7 +153,8 @@ static const char *not_permitted(struct call *c, const struct s3_StoredBucket *b
 	return NULL;
 }
 
-static const char *change_replica(struct call *c, const struct s3_StoredBucket *d, const struct s3_StoredObject *from, const struct s3_ReplicationRule *r)
+static const char *change_replica(struct call *c, const struct s3_StoredBucket *d, const struct s3_StoredObject *from,
+                                  const struct s3_ReplicationRule *r)
 {
 	struct s3_StoredObject *o = object_version(c, d->Name, from->Key, from->Version);
 	if (o == NULL)

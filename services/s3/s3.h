@@ -140,6 +140,8 @@ void object_add_replica(struct call *c, const struct s3_StoredBucket *b, struct 
 /* An object that S3 itself delivers into a bucket (logs, inventories): its owner's, readable by these grants too. */
 struct s3_StoredObject *object_deliver(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str type, const struct body *body,
                                        const struct list *grants);
+/* In an archive, and not restored. */
+bool object_archived(struct call *c, const struct s3_StoredObject *o);
 bool object_has_tag(const struct s3_StoredObject *o, const struct s3_Tag *t);
 
 /* ---- operations ---- */
