@@ -24,8 +24,7 @@ static struct json *send_input(struct call *c, const struct arn *to, struct str 
 	struct json *in = json_new_object(a);
 	if (str_eq(to->service, S("sqs"))) {
 		*op = "SendMessage";
-		json_set_str(a, in, "QueueUrl", arena_printf(a, "http://localhost:%d/%.*s/%.*s", service_config()->port, STR_ARG(to->account),
-			STR_ARG(to->resource)));
+		json_set_str(a, in, "QueueUrl", queue_url(a, arn));
 		json_set_str(a, in, "MessageBody", body);
 	} else if (str_eq(to->service, S("sns"))) {
 		*op = "Publish";

@@ -52,14 +52,6 @@ void sqs_poller_free(struct mapping *m)
 	free(p);
 }
 
-static struct str queue_url(struct arena *a, struct str arn_text)
-{
-	struct arn arn;
-	bool ok = arn_parse(arn_text, &arn);
-	ASSERT(ok);
-	return arena_printf(a, "http://localhost:%d/%.*s/%.*s", service_config()->port, STR_ARG(arn.account), STR_ARG(arn.resource));
-}
-
 static struct invoke_options options_of(const struct target *t, const struct principal *role)
 {
 	struct arn arn;

@@ -27,7 +27,7 @@ def queue(client, name):
             self.dead = self.sqs.create_queue(QueueName=name + "-dead")["QueueUrl"]
             dead = f"arn:aws:sqs:us-east-1:000000000000:{name}-dead"
             self.url = self.sqs.create_queue(QueueName=name, Attributes={
-                "VisibilityTimeout": "2", "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 2})})["QueueUrl"]
+                "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 2})})["QueueUrl"]
             self.arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
 
         def send(self, *bodies, **more):
@@ -58,18 +58,21 @@ def worker(python, seen, name):
 
 
 @pytest.fixture
-def mapping(aws):
+def mapping(aws, queue):
     made = []
 
-    def make(**args):
-        made.append(aws.create_event_source_mapping(**args)["UUID"])
+    def make(hidden_s=60, **args):
+        made.append(aws.create_event_source_mapping(**args, Enabled=False)["UUID"])
+        # where messages shall come back soon: shorter than the function may run is refused only when a mapping is made
+        queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": str(hidden_s)})
+        aws.update_event_source_mapping(UUID=made[-1], Enabled=True)
         return made[-1]
     yield make
     for uuid in made:
         aws.delete_event_source_mapping(UUID=uuid)
 
 
-def test_messages_come_and_are_deleted(queue, seen, worker, mapping, eventually):
+def test_messages_come_and_are_deleted(tsubo, queue, seen, worker, mapping, eventually):
     f = worker()
     mapping(EventSourceArn=queue.arn, FunctionName=f)
     queue.send("hello", MessageAttributes={"k": {"DataType": "String", "StringValue": "v"}})
@@ -78,13 +81,14 @@ def test_messages_come_and_are_deleted(queue, seen, worker, mapping, eventually)
     assert record["awsRegion"] == "us-east-1" and record["attributes"]["ApproximateReceiveCount"] == "1"
     assert record["messageAttributes"]["k"] == {"stringValue": "v", "stringListValues": [], "binaryListValues": [], "dataType": "String"}
     eventually(lambda: queue.left() == 0)
-    time.sleep(2.5)
+    tsubo.turn_clock("+2m")
+    time.sleep(0.5)
     assert len(seen()) == 1
 
 
 def test_a_failing_batch_comes_again_and_ends_in_the_dead_letter_queue(queue, seen, worker, mapping, eventually):
     f = worker()
-    mapping(EventSourceArn=queue.arn, FunctionName=f)
+    mapping(hidden_s=2, EventSourceArn=queue.arn, FunctionName=f)
     queue.send("poison")
     got = eventually(lambda: queue.sqs.receive_message(QueueUrl=queue.dead, WaitTimeSeconds=5).get("Messages"), timeout=30)
     assert got[0]["Body"] == "poison" and len(seen()) == 2
@@ -93,7 +97,7 @@ def test_a_failing_batch_comes_again_and_ends_in_the_dead_letter_queue(queue, se
 def test_partial_failures(queue, seen, worker, mapping, eventually):
     f = worker(REPORT="1")
     queue.send("a", "poison", "b")
-    mapping(EventSourceArn=queue.arn, FunctionName=f, FunctionResponseTypes=["ReportBatchItemFailures"])
+    mapping(hidden_s=2, EventSourceArn=queue.arn, FunctionName=f, FunctionResponseTypes=["ReportBatchItemFailures"])
     eventually(lambda: queue.left() == 1 and len(seen()) >= 1)
     eventually(lambda: queue.sqs.receive_message(QueueUrl=queue.dead, WaitTimeSeconds=2).get("Messages"), timeout=30)
     bodies = [r["body"] for c in seen() for r in c]
@@ -102,7 +106,6 @@ def test_partial_failures(queue, seen, worker, mapping, eventually):
 
 def test_a_window_gathers(queue, seen, worker, mapping, eventually):
     f = worker()
-    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "60"})
     mapping(EventSourceArn=queue.arn, FunctionName=f, BatchSize=50, MaximumBatchingWindowInSeconds=2)
     for i in range(15):
         queue.send(str(i))
@@ -146,7 +149,7 @@ def test_what_counts_as_success(queue, seen, python, mapping, name, eventually, 
     code = CODE.split("    bad = ")[0] + f"    return {answer}\n"
     f = python(code, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen"}})
     queue.send("one")
-    mapping(EventSourceArn=queue.arn, FunctionName=f, FunctionResponseTypes=["ReportBatchItemFailures"])
+    mapping(hidden_s=2, EventSourceArn=queue.arn, FunctionName=f, FunctionResponseTypes=["ReportBatchItemFailures"])
     eventually(lambda: len(seen()) == (2 if again else 1), timeout=20)
     eventually(lambda: queue.left() == 0, timeout=20)
     assert bool(queue.sqs.receive_message(QueueUrl=queue.dead, WaitTimeSeconds=3 if again else 0).get("Messages")) == again
@@ -173,7 +176,8 @@ def test_what_is_refused(aws, queue, worker, client, name):
         assert message in e.value.response["Error"]["Message"], e.value
 
     refused("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10", BatchSize=11)
-    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "2"})
-    aws.update_function_configuration(FunctionName=f, Timeout=30)
     refused("Unsupported parameter for event source type: SQS", StartingPosition="LATEST")
-    refused("", EventSourceArn=queue.arn + "-none")
+    refused("SQS Error Code: AWS.SimpleQueueService.NonExistentQueue", EventSourceArn=queue.arn + "-none")
+    refused("Stream not found: ", EventSourceArn=f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}/stream/2026-01-01T00:00:00.000", StartingPosition="LATEST")
+    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "29"})
+    refused("Queue visibility timeout: 29 seconds is less than Function timeout: 30 seconds")
