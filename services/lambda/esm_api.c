@@ -87,33 +87,50 @@ static bool role_ok(struct call *c, struct str role_arn, struct str source, enum
 	return false;
 }
 
-/* A message must stay invisible for as long as the function may run, else it is delivered again meanwhile.
- * Source: "Configuring an Amazon SQS event source" (Lambda Developer Guide). */
-static bool queue_ok(struct call *c, const struct lambda_FunctionConfiguration *f, struct str source)
+/* The queue is there, and hides its messages for at least as long as the function may run. */
+static bool queue_ok(struct call *c, const struct lambda_FunctionRecord *f, struct str source, const struct invoke_options *o)
 {
-	struct arn queue;
-	bool parsed = arn_parse(source, &queue);
-	ASSERT(parsed);
-	struct json *in = json_new_object(c->arena), *names = json_new_array(c->arena);
-	json_set_str(c->arena, in, "QueueUrl", arn_queue_url(c->arena, &queue));
-	json_push(c->arena, names, json_new_str(c->arena, S("VisibilityTimeout")));
-	json_set(c->arena, in, S("AttributeNames"), names);
-	const struct principal *role = assume_role(c, f->Role, "lambda.amazonaws.com", S("mapping"), false);
-	if (role == NULL)
-		return false;
-	struct invoked got = invoke(c, "sqs", "GetQueueAttributes", in,
-		&(struct invoke_options){.who = role, .account = queue.account, .region = queue.region});
+	struct arena *a = c->arena;
+	struct json *in = json_new_object(a), *names = json_new_array(a);
+	json_set_str(a, in, "QueueUrl", queue_url(a, source));
+	json_push(a, names, json_new_str(a, S("VisibilityTimeout")));
+	json_set(a, in, S("AttributeNames"), names);
+	struct invoked got = invoke(c, "sqs", "GetQueueAttributes", in, o);
+	ASSERT(!got.parked);
+	if (!got.ok && str_find_str(got.error.code, S("AccessDenied")) >= 0)
+		return true; /* the poller needs ReceiveMessage only */
 	if (!got.ok) {
-		lambda_fail(c, &lambda_err_InvalidParameterValueException,
-			"Error occurred while GetQueueAttributes. SQS Error Code: %.*s. SQS Error Message: %.*s", STR_ARG(got.error.code),
-			STR_ARG(got.error.message));
+		lambda_fail(c, &lambda_err_InvalidParameterValueException, "Error occurred while ReceiveMessage. SQS Error Code: %s. SQS Error Message: %.*s",
+			"AWS.SimpleQueueService.NonExistentQueue", STR_ARG(got.error.message));
 		return false;
 	}
-	int64_t visible_s = json_get_i64(json_get(got.out, S("Attributes")), "VisibilityTimeout", 0);
-	if (visible_s >= f->Timeout.v)
+	int64_t hidden_s = json_get_i64(json_get(got.out, S("Attributes")), "VisibilityTimeout", 0);
+	if (hidden_s >= f->Config->Timeout.v)
 		return true;
 	lambda_fail(c, &lambda_err_InvalidParameterValueException, "Queue visibility timeout: %lld seconds is less than Function timeout: %lld seconds",
-		(long long)visible_s, (long long)f->Timeout.v);
+		(long long)hidden_s, (long long)f->Config->Timeout.v);
+	return false;
+}
+
+/* The role has been seen to be able to read it. */
+static bool source_ok(struct call *c, const struct lambda_FunctionRecord *f, struct str source, enum source_kind kind)
+{
+	struct arn arn;
+	bool well_formed = arn_parse(source, &arn);
+	ASSERT(well_formed);
+	const struct principal *role = assume_role(c, f->Config->Role, "lambda.amazonaws.com", S("mapping"), false);
+	const struct invoke_options o = {.who = role, .account = arn.account, .region = arn.region};
+	if (role == NULL)
+		return false;
+	if (kind == SOURCE_SQS)
+		return queue_ok(c, f, source, &o);
+	struct json *in = json_new_object(c->arena);
+	json_set_str(c->arena, in, "StreamArn", source);
+	struct invoked got = invoke(c, "dynamodbstreams", "DescribeStream", in, &o);
+	ASSERT(!got.parked);
+	if (got.ok || !str_eq(got.error.code, S("ResourceNotFoundException")))
+		return true;
+	lambda_fail(c, &lambda_err_InvalidParameterValueException, "Stream not found: %.*s", STR_ARG(source));
 	return false;
 }
 
@@ -206,7 +223,7 @@ void op_create_mapping(struct call *c)
 		.FunctionResponseTypes = in->FunctionResponseTypes};
 	k->EventSourceMappingArn = mapping_arn(c, k->UUID);
 	if (!limits_ok(c, k, kind) || !filters_ok(c, k->FilterCriteria) || !destination_ok(c, k->DestinationConfig) ||
-	    !role_ok(c, f->Config->Role, in->EventSourceArn, kind) || (kind == SOURCE_SQS && !queue_ok(c, f->Config, in->EventSourceArn)))
+	    !role_ok(c, f->Config->Role, in->EventSourceArn, kind) || !source_ok(c, f, in->EventSourceArn, kind))
 		return;
 	if (kind == SOURCE_DYNAMODB)
 		stream_defaults(k);

@@ -52,14 +52,6 @@ void sqs_poller_free(struct mapping *m)
 	free(p);
 }
 
-static struct str queue_url(struct arena *a, struct str arn_text)
-{
-	struct arn arn;
-	bool ok = arn_parse(arn_text, &arn);
-	ASSERT(ok);
-	return arn_queue_url(a, &arn);
-}
-
 static struct invoke_options options_of(const struct target *t, const struct principal *role)
 {
 	struct arn arn;

@@ -40,6 +40,9 @@ struct str new_uuid(struct call *c);
 /* "2026-11-21T07:35:00.123+0000", as the service writes times in strings. */
 struct str lambda_time(struct call *c);
 
+/* The URL of a queue of SQS, from its well-formed ARN. */
+struct str queue_url(struct arena *a, struct str arn_text);
+
 /* ---- records (functions.c) ---- */
 
 struct key *function_key(struct call *c, struct str name, struct str version);

@@ -106,3 +106,11 @@ void access_function(struct call *c, struct str name, struct str qualifier)
 	if (function_ref_of(c, name, qualifier, &ref))
 		authorize(c, NULL, function_arn(c, ref.name, ref.qualifier), NULL);
 }
+
+struct str queue_url(struct arena *a, struct str arn_text)
+{
+	struct arn arn;
+	bool ok = arn_parse(arn_text, &arn);
+	ASSERT(ok);
+	return arn_queue_url(a, &arn);
+}

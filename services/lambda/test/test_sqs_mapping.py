@@ -68,7 +68,7 @@ def mapping(aws):
         aws.delete_event_source_mapping(UUID=uuid)
 
 
-def test_messages_come_and_are_deleted(queue, seen, worker, mapping, eventually):
+def test_messages_come_and_are_deleted(tsubo, queue, seen, worker, mapping, eventually):
     f = worker()
     mapping(EventSourceArn=queue.arn, FunctionName=f)
     queue.send("hello", MessageAttributes={"k": {"DataType": "String", "StringValue": "v"}})
@@ -105,7 +105,6 @@ def test_partial_failures(tsubo, queue, seen, worker, mapping, eventually):
 
 def test_a_window_gathers(queue, seen, worker, mapping, eventually):
     f = worker()
-    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "60"})
     mapping(EventSourceArn=queue.arn, FunctionName=f, BatchSize=50, MaximumBatchingWindowInSeconds=2)
     for i in range(15):
         queue.send(str(i))
@@ -205,7 +204,8 @@ def test_what_is_refused(aws, queue, worker, client, name):
         assert message in e.value.response["Error"]["Message"], e.value
 
     refused("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10", BatchSize=11)
-    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "2"})
-    aws.update_function_configuration(FunctionName=f, Timeout=30)
     refused("Unsupported parameter for event source type: SQS", StartingPosition="LATEST")
-    refused("", EventSourceArn=queue.arn + "-none")
+    refused("SQS Error Code: AWS.SimpleQueueService.NonExistentQueue", EventSourceArn=queue.arn + "-none")
+    refused("Stream not found: ", EventSourceArn=f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}/stream/2026-01-01T00:00:00.000", StartingPosition="LATEST")
+    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"VisibilityTimeout": "29"})
+    refused("Queue visibility timeout: 29 seconds is less than Function timeout: 30 seconds")

@@ -119,7 +119,7 @@ static void codes(void **state)
 	      "The XML you provided was not well-formed or did not validate against our published schema");
 	check(&s3_op_CreateBucket, "{\"Bucket\":\"b\",\"ACL\":\"nobody\"}", "InvalidArgument",
 	      "1 validation error detected: Value 'nobody' at 'aCL' failed to satisfy constraint: Member must satisfy enum value set: "
-	      "[authenticated-read, log-delivery-write, private, public-read, " "public-read-write]");
+	      "[authenticated-read, log-delivery-write, private, public-read, public-read-write]");
 }
 
 static void many_errors_are_bounded(void **state)
