@@ -193,12 +193,12 @@ static int64_t wanted_units(const struct call *c, struct dynamodb_Scaling *s, in
 }
 
 /* An index that is gone takes its setting along. */
-static bool scale_one(struct call *c, const struct table *t, uint32_t at, int64_t passed_ms)
+static bool scale_one(struct call *c, const struct table *t, struct dynamodb_Table *r, uint32_t at, int64_t passed_ms)
 {
-	struct dynamodb_Scaling *s = LIST_AT(t->record->Scaling, struct dynamodb_Scaling, at);
-	struct dynamodb_ProvisionedThroughputDescription *p = throughput_of(t->record, s->IndexName);
+	struct dynamodb_Scaling *s = LIST_AT(r->Scaling, struct dynamodb_Scaling, at);
+	struct dynamodb_ProvisionedThroughputDescription *p = throughput_of(r, s->IndexName);
 	if (p == NULL) {
-		drop(t->record, s);
+		drop(r, s);
 		return false;
 	}
 	int64_t units = s->Reads.v ? p->ReadCapacityUnits.v : p->WriteCapacityUnits.v, minutes = (passed_ms + EVERY_MS / 2) / EVERY_MS;
@@ -219,7 +219,7 @@ void ddb_job_scale(struct call *c, struct str id, struct str payload)
 		return;
 	struct table *t = table_of_record(c, r);
 	for (uint32_t i = 0; i < r->Scaling.n;)
-		i += scale_one(c, t, i, c->now_ms - r->ScaledAt.ms);
+		i += scale_one(c, t, r, i, c->now_ms - r->ScaledAt.ms);
 	r->ScaledAt = SOME_TIME(c->now_ms);
 	table_save(c, r);
 	/* Writes are the group's; what reads have become here is an override from now on. */
