@@ -74,7 +74,8 @@ static size_t list_keys(struct call *c, struct condition_key *keys, struct str *
 	static const char *const headers[][2] = {{"x-amz-acl", "s3:x-amz-acl"}, {"x-amz-server-side-encryption", "s3:x-amz-server-side-encryption"},
 		{"x-amz-storage-class", "s3:x-amz-storage-class"}, {"x-amz-content-sha256", "s3:x-amz-content-sha256"}, {"x-amz-copy-source",
 			"s3:x-amz-copy-source"},
-		{"x-amz-metadata-directive", "s3:x-amz-metadata-directive"}, {"if-none-match", "s3:if-none-match"}, {"if-match", "s3:if-match"}};
+		{"x-amz-metadata-directive", "s3:x-amz-metadata-directive"}, {"x-amz-server-side-encryption-aws-kms-key-id",
+			"s3:x-amz-server-side-encryption-aws-kms-key-id"}, {"if-none-match", "s3:if-none-match"}, {"if-match", "s3:if-match"}};
 	size_t n = 0;
 	if (c->http == NULL)
 		return 0;

@@ -97,7 +97,7 @@ void op_UploadPart(struct call *c)
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) || !sum_kind_ok(c, in->ChecksumAlgorithm))
 		return;
 	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
-	if (u == NULL || !key_of_upload(c, u, &k))
+	if (u == NULL || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k))
 		return;
 	struct s3_StoredPart *p = data_keep(c, in->Body, &k);
 	sum_of_body(c, in->Body, &kind, &p->Sum);
@@ -112,12 +112,7 @@ void op_UploadPart(struct call *c)
 	if (!str_present(u->Object->SumKind) && !str_eq(kind, S("CRC64NVME")))
 		p->Sum = STR_NONE; /* checked, but not the upload's */
 	keep_piece(c, u->Id, in->PartNumber.v, p);
-	if (k.set) {
-		out->SSECustomerAlgorithm = S("AES256");
-		out->SSECustomerKeyMD5 = k.md5;
-	} else {
-		out->ServerSideEncryption = S("AES256");
-	}
+	SSE_OUT(out, u->Object);
 }
 
 /* "bytes=0-9" of a source of `size` bytes. */
@@ -169,7 +164,8 @@ static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *i
 		call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
 		return false;
 	}
-	return customer_key_fits(c, s->o, &s->key) && copy_range(c, in->CopySourceRange, s->o->Size.v, &s->start, &s->length);
+	return customer_key_fits(c, s->o, &s->key) && encryption_open(c, s->b, s->o, &s->key) &&
+	       copy_range(c, in->CopySourceRange, s->o->Size.v, &s->start, &s->length);
 }
 
 /* The bytes are shared, not read. What a piece of a part does not have is a digest of just these bytes, so one is made up of
@@ -212,7 +208,7 @@ void op_UploadPartCopy(struct call *c)
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
 		return;
 	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
-	if (u == NULL || !key_of_upload(c, u, &k) || !part_source(c, in, &from))
+	if (u == NULL || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k) || !part_source(c, in, &from))
 		return;
 	struct s3_StoredPart *p = share_range(c, &from, &k);
 	if (p == NULL)
@@ -364,7 +360,7 @@ static void answer_complete(struct call *c, const struct s3_StoredBucket *b, con
 	if (str_present(o->Sum))
 		SUM_OUT(out, o->SumKind, o->Sum);
 	if (!str_present(o->CustomerKey))
-		out->ServerSideEncryption = S("AES256");
+		SSE_OUT_OURS(out, o);
 }
 
 /* The client may ask again when it did not get the answer: the object is there, made by this upload. */

@@ -351,8 +351,13 @@ void op_PutBucketEncryption(struct call *c)
 		return;
 	}
 	const struct s3_ServerSideEncryptionRule *rule = LIST_AT(*rules, struct s3_ServerSideEncryptionRule, 0);
-	if (rule->ApplyServerSideEncryptionByDefault != NULL && !str_eq(rule->ApplyServerSideEncryptionByDefault->SSEAlgorithm, S("AES256"))) {
-		call_unsupported(c, "tsubo does not implement encryption with KMS keys yet");
+	const struct s3_ServerSideEncryptionByDefault *by = rule->ApplyServerSideEncryptionByDefault;
+	if (by != NULL && str_eq(by->SSEAlgorithm, S("aws:kms:dsse"))) {
+		call_unsupported(c, "tsubo does not encrypt twice (aws:kms:dsse)");
+		return;
+	}
+	if (by != NULL && str_present(by->KMSMasterKeyID) && !str_eq(by->SSEAlgorithm, S("aws:kms"))) {
+		fail_argument(c, "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
 		return;
 	}
 	b->Encryption = in->ServerSideEncryptionConfiguration;

@@ -135,6 +135,8 @@ static bool read_object(struct call *c, struct str bucket, struct str key, struc
 		e->StorageClass = o->StorageClass;
 		return false;
 	}
+	if (bytes && !encryption_open(c, r->b, o, &r->key))
+		return false;
 	r->length = o->Size.v;
 	if (part.set)
 		return part_range(c, r, part);
@@ -178,11 +180,7 @@ static bool sums_wanted(struct call *c, struct str mode, const struct reading *r
 		SUM_OUT((out), o_->SumKind, o_->Sum); \
 		(out)->ChecksumType = o_->SumType; \
 	} \
-	if ((r)->key.set) { \
-		(out)->SSECustomerAlgorithm = S("AES256"); (out)->SSECustomerKeyMD5 = (r)->key.md5; \
-	} else { \
-		(out)->ServerSideEncryption = S("AES256"); \
-	} \
+	SSE_OUT((out), o_); \
 	if ((r)->partial) \
 		(out)->ContentRange = arena_printf((c)->arena, "bytes %lld-%lld/%lld", (long long)(r)->start, (long long)((r)->start + (r)->length - 1), \
 			(long long)o_->Size.v); \

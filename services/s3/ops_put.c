@@ -92,11 +92,15 @@ bool storage_class_ok(struct call *c, struct str s)
 
 static bool encryption_ok(struct call *c, struct str algorithm, struct str kms_key, struct str customer)
 {
-	if (str_starts(algorithm, S("aws:kms")) || str_present(kms_key)) {
-		call_unsupported(c, "tsubo does not implement encryption with KMS keys yet");
+	if (str_eq(algorithm, S("aws:kms:dsse"))) {
+		call_unsupported(c, "tsubo does not encrypt twice (aws:kms:dsse)");
 		return false;
 	}
-	if (str_present(algorithm) && !str_eq(algorithm, S("AES256"))) {
+	if (str_present(kms_key) && !str_eq(algorithm, S("aws:kms"))) {
+		fail_argument(c, "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
+		return false;
+	}
+	if (str_present(algorithm) && !str_eq(algorithm, S("AES256")) && !str_eq(algorithm, S("aws:kms"))) {
 		fail_argument(c, "The encryption method specified is not supported");
 		return false;
 	}
@@ -159,7 +163,8 @@ struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBu
 	    !encryption_ok(c, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSECustomerAlgorithm) ||
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, k) ||
 	    !tags_from_text(c, in->Tagging, &o->Labels) || !acl_from_request(c, b, in->ACL, grants, true, &o->Grants) ||
-	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o))
+	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o) ||
+	    !encryption_choose(c, b, in->Key, SSE_ASK(in), k))
 		return NULL;
 	TAKE_HEADERS(c, o, in);
 	o->Key = in->Key;
@@ -169,7 +174,7 @@ struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBu
 	if (acls_off(b))
 		o->Account = b->Account;
 	o->Modified = SOME_TIME(c->now_ms);
-	o->CustomerKey = k->set ? k->md5 : STR_NONE;
+	encryption_keep(o, k);
 	return o;
 }
 
@@ -204,12 +209,7 @@ void op_PutObject(struct call *c)
 	out->Expiration = expiration_text(c, b, o);
 	out->ChecksumType = o->SumType;
 	SUM_OUT(out, o->SumKind, o->Sum);
-	if (k.set) {
-		out->SSECustomerAlgorithm = S("AES256");
-		out->SSECustomerKeyMD5 = k.md5;
-	} else {
-		out->ServerSideEncryption = S("AES256");
-	}
+	SSE_OUT(out, o);
 }
 
 /* ---- copies ---- */
@@ -274,7 +274,7 @@ static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyO
 		fail_request(c, "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
 		return NULL;
 	}
-	return customer_key_fits(c, o, k) && copy_conditions(c, in, o) ? o : NULL;
+	return customer_key_fits(c, o, k) && copy_conditions(c, in, o) && encryption_open(c, *b, o, k) ? o : NULL;
 }
 
 static bool share_parts(struct call *c, const struct s3_StoredObject *from, const struct sse_key *from_key, const struct sse_key *k,
@@ -301,7 +301,7 @@ static bool share_parts(struct call *c, const struct s3_StoredObject *from, cons
 
 /* What the copy is like: the request's headers or the source's. */
 static struct s3_StoredObject *copy_headers(struct call *c, const struct s3_StoredBucket *b, const struct s3_CopyObjectRequest *in,
-                                            const struct s3_StoredObject *from, const struct sse_key *k)
+                                            const struct s3_StoredObject *from, struct sse_key *k)
 {
 	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
 	bool replace = str_eq(in->MetadataDirective, S("REPLACE")), retag = str_eq(in->TaggingDirective, S("REPLACE"));
@@ -309,7 +309,8 @@ static struct s3_StoredObject *copy_headers(struct call *c, const struct s3_Stor
 	if (!key_ok(c, in->Key) || !storage_class_ok(c, in->StorageClass) || !redirect_ok(c, in->WebsiteRedirectLocation) ||
 	    !encryption_ok(c, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSECustomerAlgorithm) ||
 	    !acl_from_request(c, b, in->ACL, grants, true, &o->Grants) ||
-	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o))
+	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o) ||
+	    !encryption_choose(c, b, in->Key, SSE_ASK(in), k))
 		return NULL;
 	if (replace) {
 		if (!metadata_ok(c, &in->Metadata))
@@ -333,7 +334,7 @@ static struct s3_StoredObject *copy_headers(struct call *c, const struct s3_Stor
 	o->StorageClass = in->StorageClass;
 	o->Account = acls_off(b) ? b->Account : c->account;
 	o->Modified = SOME_TIME(c->now_ms);
-	o->CustomerKey = k->set ? k->md5 : STR_NONE;
+	encryption_keep(o, k);
 	o->Size = from->Size;
 	o->Tag = from->Tag;
 	o->SumKind = from->SumKind;
@@ -349,7 +350,7 @@ static bool copy_changes_something(struct call *c, const struct s3_CopyObjectReq
 	struct str bucket = decode_copy_source(c, in->CopySource, &key, &version);
 	if (!str_eq(bucket, in->Bucket) || !str_eq(key, in->Key) || str_present(version) || str_eq(in->MetadataDirective, S("REPLACE")) ||
 	    str_present(in->StorageClass) || str_present(in->WebsiteRedirectLocation) || str_present(in->ServerSideEncryption) ||
-	    str_present(in->SSECustomerAlgorithm) || str_present(from->CustomerKey))
+	    str_present(in->SSECustomerAlgorithm) || str_present(from->CustomerKey) || from->Kms != NULL)
 		return true;
 	(void)sb;
 	fail_request(c, "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, "
@@ -388,12 +389,7 @@ void op_CopyObject(struct call *c)
 	SUM_OUT(r, o->SumKind, o->Sum);
 	out->VersionId = str_present(o->Version) ? o->Version : STR_NONE;
 	out->CopySourceVersionId = version_shown(sb, from);
-	if (k.set) {
-		out->SSECustomerAlgorithm = S("AES256");
-		out->SSECustomerKeyMD5 = k.md5;
-	} else {
-		out->ServerSideEncryption = S("AES256");
-	}
+	SSE_OUT(out, o);
 }
 
 /* ---- CreateMultipartUpload: an object's headers without its bytes ---- */
@@ -413,7 +409,8 @@ void op_CreateMultipartUpload(struct call *c)
 	    !encryption_ok(c, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSECustomerAlgorithm) || !sum_kind_ok(c, in->ChecksumAlgorithm) ||
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) ||
 	    !tags_from_text(c, in->Tagging, &o->Labels) || !acl_from_request(c, b, in->ACL, grants, true, &o->Grants) ||
-	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o))
+	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o) ||
+	    !encryption_choose(c, b, in->Key, SSE_ASK(in), &k))
 		return;
 	bool full_only = str_eq(in->ChecksumAlgorithm, S("CRC64NVME")), crc = full_only || str_starts(in->ChecksumAlgorithm, S("CRC32"));
 	struct str type = str_present(in->ChecksumType) ? in->ChecksumType : full_only ? S("FULL_OBJECT") : S("COMPOSITE");
@@ -430,7 +427,7 @@ void op_CreateMultipartUpload(struct call *c)
 	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
 	o->StorageClass = in->StorageClass;
 	o->Account = acls_off(b) ? b->Account : c->account;
-	o->CustomerKey = k.set ? k.md5 : STR_NONE;
+	encryption_keep(o, &k);
 	o->SumKind = in->ChecksumAlgorithm;
 	o->SumType = str_present(in->ChecksumAlgorithm) ? type : STR_NONE;
 	struct s3_StoredUpload u = {.Initiated = SOME_TIME(c->now_ms), .Object = o};
@@ -441,10 +438,5 @@ void op_CreateMultipartUpload(struct call *c)
 	out->UploadId = u.Id;
 	out->ChecksumAlgorithm = o->SumKind;
 	out->ChecksumType = o->SumType;
-	if (k.set) {
-		out->SSECustomerAlgorithm = S("AES256");
-		out->SSECustomerKeyMD5 = k.md5;
-	} else {
-		out->ServerSideEncryption = S("AES256");
-	}
+	SSE_OUT(out, o);
 }

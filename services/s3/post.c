@@ -386,6 +386,9 @@ static struct s3_PutObjectRequest *as_put(struct call *c, const struct form_out 
 	in->WebsiteRedirectLocation = field(f, "x-amz-website-redirect-location");
 	in->ServerSideEncryption = field(f, "x-amz-server-side-encryption");
 	in->SSEKMSKeyId = field(f, "x-amz-server-side-encryption-aws-kms-key-id");
+	in->SSEKMSEncryptionContext = field(f, "x-amz-server-side-encryption-context");
+	if (str_present(field(f, "x-amz-server-side-encryption-bucket-key-enabled")))
+		in->BucketKeyEnabled = SOME_BOOL(str_eq_nocase(field(f, "x-amz-server-side-encryption-bucket-key-enabled"), S("true")));
 	in->SSECustomerAlgorithm = field(f, "x-amz-server-side-encryption-customer-algorithm");
 	in->SSECustomerKey = field(f, "x-amz-server-side-encryption-customer-key");
 	in->SSECustomerKeyMD5 = field(f, "x-amz-server-side-encryption-customer-key-MD5");

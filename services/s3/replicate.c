@@ -39,7 +39,7 @@ static bool filter_fits(const struct s3_ReplicationRule *r, const struct s3_Stor
 
 static bool rule_wants(const struct s3_ReplicationRule *r, const struct s3_StoredObject *o)
 {
-	if (!on(r->Status) || !filter_fits(r, o))
+	if (!on(r->Status) || !filter_fits(r, o) || o->Kms != NULL) /* SseKmsEncryptedObjects is refused: without it AWS passes these over too */
 		return false;
 	/* Without a filter it is the configuration's first form, which takes delete markers along unasked. */
 	if (o->Marker.v && r->Filter != NULL && (r->DeleteMarkerReplication == NULL || !on(r->DeleteMarkerReplication->Status)))

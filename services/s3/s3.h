@@ -69,7 +69,8 @@ bool cors_claims(const struct wire_request *r);
 void cors_preflight(struct call *c, struct str bucket);
 
 /* ---- bytes (data.c) ---- */
-struct sse_key { bool set; unsigned char key[32]; struct str md5; }; /* md5: base64, as sent */
+/* What wraps the keys of the bytes, when it is not the store's own: a customer's (md5: base64, as sent), or KMS's data key. */
+struct sse_key { bool set; unsigned char key[32]; struct str md5; struct s3_StoredKms *kms; };
 /* A customer's key out of the request's three members; false: refused. */
 bool customer_key(struct call *c, struct str algorithm, struct str key, struct str md5, struct sse_key *out);
 /* Keep a received body as a part: claims the blob, or writes a row. Wraps its key with the customer's, or with ours. */
@@ -93,6 +94,31 @@ struct list object_parts(struct call *c, const struct s3_StoredObject *o);
 void object_drop_data(struct call *c, const struct s3_StoredObject *o);
 /* Is the customer's key in the request the one of the object? Fails c when not. */
 bool customer_key_fits(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k);
+
+/* ---- KMS (kms.c) ---- */
+struct sse_ask { struct str algorithm, kms_key, context; struct opt_bool bucket_key; };
+#define SSE_ASK(in) ((struct sse_ask){(in)->ServerSideEncryption, (in)->SSEKMSKeyId, (in)->SSEKMSEncryptionContext, (in)->BucketKeyEnabled})
+/* A data key for a new object, where the request or the bucket wants KMS; nothing otherwise. k has the customer's key or
+ * nothing. false: KMS refused (c failed). */
+bool encryption_choose(struct call *c, const struct s3_StoredBucket *b, struct str key, struct sse_ask ask, struct sse_key *k);
+/* The data key of an object that is to be read. true, with k untouched, when it is not KMS's. */
+bool encryption_open(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, struct sse_key *k);
+/* What a new object remembers of it. */
+void encryption_keep(struct s3_StoredObject *o, const struct sse_key *k);
+/* How it is encrypted, in an answer. */
+#define SSE_OUT(out, o) do { \
+	if (str_present((o)->CustomerKey)) { \
+		(out)->SSECustomerAlgorithm = S("AES256"); (out)->SSECustomerKeyMD5 = (o)->CustomerKey; \
+	} else { \
+		SSE_OUT_OURS(out, o); \
+	} } while (0)
+#define SSE_OUT_OURS(out, o) do { \
+	if ((o)->Kms == NULL) { \
+		(out)->ServerSideEncryption = S("AES256"); \
+	} else { \
+		(out)->ServerSideEncryption = S("aws:kms"); (out)->SSEKMSKeyId = (o)->Kms->KeyArn; \
+		(out)->BucketKeyEnabled = (o)->Kms->BucketKey.v ? (o)->Kms->BucketKey : (struct opt_bool){0}; \
+	} } while (0)
 
 /* ---- checksums (sums.c) ---- */
 struct sums { struct str crc32, crc32c, crc64nvme, sha1, sha256; }; /* base64 */

@@ -47,7 +47,7 @@ static void plain_error(struct call *c, int status, const char *code, struct str
 
 static bool readable(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
 {
-	return !o->Marker.v && !str_present(o->CustomerKey) && may(c, b, o->Key, "s3:GetObject", &o->Grants, ACL_READ);
+	return !o->Marker.v && !str_present(o->CustomerKey) && o->Kms == NULL && may(c, b, o->Key, "s3:GetObject", &o->Grants, ACL_READ);
 }
 
 static void show(struct call *c, const struct s3_StoredObject *o, int status)

@@ -1,0 +1,115 @@
+/* SSE-KMS: the key of an object's bytes is wrapped by a data key that a KMS key has sealed, asked for as the caller.
+ *
+ * Beside the object lie the sealed data key and its encryption context; nothing opens the bytes without KMS's word. A multipart
+ * upload has one data key for all its parts. A bucket key means, as on AWS, that the context is the bucket's ARN.
+ * Source: "Using server-side encryption with AWS KMS keys (SSE-KMS)" (S3 User Guide). */
+#include "s3.h"
+
+/* KMS's refusal as S3 words it. */
+static void fail_kms(struct call *c, const struct wire_error *e)
+{
+	if (str_eq(e->code, S("AccessDeniedException")))
+		call_fail_code(c, 403, "AccessDenied", "%.*s", STR_ARG(e->message));
+	else
+		call_fail_code(c, e->status, arena_cstr(c->arena, arena_join(c->arena, S("KMS."), e->code)), "%.*s", STR_ARG(e->message));
+}
+
+/* What the bucket encrypts with when the request does not say. */
+static void bucket_default(const struct s3_StoredBucket *b, struct sse_ask *ask)
+{
+	if (b->Encryption == NULL || b->Encryption->Rules.n == 0)
+		return;
+	const struct s3_ServerSideEncryptionRule *rule = LIST_AT(b->Encryption->Rules, struct s3_ServerSideEncryptionRule, 0);
+	const struct s3_ServerSideEncryptionByDefault *by = rule->ApplyServerSideEncryptionByDefault;
+	if (!ask->bucket_key.set)
+		ask->bucket_key = rule->BucketKeyEnabled;
+	if (by == NULL || str_present(ask->algorithm))
+		return;
+	ask->algorithm = by->SSEAlgorithm;
+	ask->kms_key = by->KMSMasterKeyID;
+}
+
+/* The request's context (base64 of a JSON object of texts) and what S3 adds to it. NULL: c failed. */
+static struct json *context_of(struct call *c, const struct s3_StoredBucket *b, struct str key, const struct sse_ask *ask)
+{
+	struct json *context = json_new_object(c->arena);
+	if (str_present(ask->context)) {
+		struct str text = base64_decode(c->arena, ask->context);
+		const struct json *j = str_present(text) ? json_parse(c->arena, text, NULL) : NULL;
+		bool ok = json_is(j, JSON_OBJECT);
+		for (uint32_t i = 0; ok && i < j->n; i++) {
+			ok = j->members[i].value.type == JSON_STRING;
+			json_set(c->arena, context, j->members[i].key, &j->members[i].value);
+		}
+		if (!ok) {
+			fail_argument(c, "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON with the "
+				"encryption context key-value pairs");
+			return NULL;
+		}
+	}
+	struct str arn = arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
+	if (json_get(context, S("aws:s3:arn")) == NULL)
+		json_set_str(c->arena, context, "aws:s3:arn", ask->bucket_key.v ? arn : arena_join(c->arena, arn, S("/"), key));
+	return context;
+}
+
+bool encryption_choose(struct call *c, const struct s3_StoredBucket *b, struct str key, struct sse_ask ask, struct sse_key *k)
+{
+	if (k->set)
+		return true; /* the customer's */
+	bucket_default(b, &ask);
+	if (!str_eq(ask.algorithm, S("aws:kms")))
+		return true;
+	struct json *in = json_new_object(c->arena), *context = context_of(c, b, key, &ask);
+	if (context == NULL)
+		return false;
+	json_set_str(c->arena, in, "KeyId", str_present(ask.kms_key) ? ask.kms_key : S("alias/aws/s3"));
+	json_set_str(c->arena, in, "KeySpec", S("AES_256"));
+	json_set(c->arena, in, S("EncryptionContext"), context);
+	const struct invoke_options o = {.region = b->Region};
+	struct invoked i = invoke(c, "kms", "GenerateDataKey", in, &o);
+	ASSERT(!i.parked);
+	if (!i.ok) {
+		fail_kms(c, &i.error);
+		return false;
+	}
+	struct str plain = base64_decode(c->arena, json_get_str(i.out, "Plaintext"));
+	ASSERT(plain.n == sizeof k->key);
+	k->set = true;
+	memcpy(k->key, plain.p, plain.n);
+	struct s3_StoredKms *kms = arena_new_of(c->arena, struct s3_StoredKms);
+	*kms = (struct s3_StoredKms){.KeyArn = json_get_str(i.out, "KeyId"), .Sealed = base64_decode(c->arena, json_get_str(i.out, "CiphertextBlob")),
+		.Context = json_text(c->arena, context), .BucketKey = SOME_BOOL(ask.bucket_key.v)};
+	k->kms = kms;
+	return true;
+}
+
+bool encryption_open(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, struct sse_key *k)
+{
+	if (o->Kms == NULL)
+		return true;
+	struct json *in = json_new_object(c->arena), *context = json_parse(c->arena, o->Kms->Context, NULL);
+	ASSERT(context != NULL && !k->set);
+	json_set_str(c->arena, in, "CiphertextBlob", base64_encode(c->arena, o->Kms->Sealed));
+	json_set(c->arena, in, S("EncryptionContext"), context);
+	json_set_str(c->arena, in, "KeyId", o->Kms->KeyArn);
+	const struct invoke_options options = {.region = b->Region};
+	struct invoked i = invoke(c, "kms", "Decrypt", in, &options);
+	ASSERT(!i.parked);
+	if (!i.ok) {
+		fail_kms(c, &i.error);
+		return false;
+	}
+	struct str plain = base64_decode(c->arena, json_get_str(i.out, "Plaintext"));
+	ASSERT(plain.n == sizeof k->key);
+	k->set = true;
+	memcpy(k->key, plain.p, plain.n);
+	k->kms = o->Kms;
+	return true;
+}
+
+void encryption_keep(struct s3_StoredObject *o, const struct sse_key *k)
+{
+	o->Kms = k->kms;
+	o->CustomerKey = k->set && k->kms == NULL ? k->md5 : STR_NONE;
+}
