@@ -43,6 +43,7 @@ void feed_start(void);
 void feed_stop(void);
 
 /* ---- put.c ---- */
+void access_put_metric_data(struct call *c);
 void op_put_metric_data(struct call *c);
 /* ---- get.c ---- */
 void op_get_metric_statistics(struct call *c);

@@ -35,7 +35,7 @@ static struct periods collect(struct call *c, const struct cloudwatch_SeriesReco
 
 static bool period_ok(struct call *c, int64_t period, const char *where)
 {
-	if (period > 0 && (period % 60 == 0 || period == 1 || period == 5 || period == 10 || period == 30))
+	if (period > 0 && (period % 60 == 0 || period == 1 || period == 5 || period == 10 || period == 20 || period == 30))
 		return true;
 	call_fail(c, &cloudwatch_err_InvalidParameterValueException,
 		"The parameter %s must be 1, 5, 10, 20, 30 or a multiple of 60.", where);
@@ -149,6 +149,48 @@ static bool query_ok(struct call *c, const struct cloudwatch_MetricDataQuery *q,
 	return period_ok(c, q->MetricStat->Period.v, "MetricStat.Period");
 }
 
+/* Ids name results: "The values for parameter id in MetricDataQueries are not unique" is AWS's word for two of one name. */
+static bool ids_ok(struct call *c, const struct list *queries)
+{
+	for (uint32_t i = 0; i < queries->n; i++) {
+		struct str id = LIST_AT(*queries, struct cloudwatch_MetricDataQuery, i)->Id;
+		bool ok = id.n > 0 && id.p[0] >= 'a' && id.p[0] <= 'z';
+		for (size_t k = 1; k < id.n && ok; k++)
+			ok = (id.p[k] >= 'a' && id.p[k] <= 'z') || (id.p[k] >= 'A' && id.p[k] <= 'Z') || (id.p[k] >= '0' && id.p[k] <= '9') || id.p[k] == '_';
+		if (!ok) {
+			call_fail(c, &cloudwatch_err_ValidationException, "The value %.*s is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", STR_ARG(id));
+			return false;
+		}
+		for (uint32_t k = 0; k < i; k++)
+			if (str_eq(LIST_AT(*queries, struct cloudwatch_MetricDataQuery, k)->Id, id)) {
+				call_fail(c, &cloudwatch_err_ValidationException, "The values for parameter id in MetricDataQueries are not unique.");
+				return false;
+			}
+	}
+	return true;
+}
+
+/* One page of all data points in the order of the results: the first `skip` have been told, at most `max` are told now. */
+static bool page_results(struct list *results, uint64_t skip, uint64_t max)
+{
+	uint64_t room = max;
+	bool more = false;
+	for (uint32_t i = 0; i < results->n; i++) {
+		struct cloudwatch_MetricDataResult *r = LIST_AT(*results, struct cloudwatch_MetricDataResult, i);
+		ASSERT(r->Timestamps.n == r->Values.n);
+		uint32_t n = r->Values.n, from = skip < n ? (uint32_t)skip : n, left = n - from, take = left < room ? left : (uint32_t)room;
+		r->Timestamps = (struct list){(struct opt_time *)r->Timestamps.v + from, take, true};
+		r->Values = (struct list){(struct opt_f64 *)r->Values.v + from, take, true};
+		skip -= from;
+		room -= take;
+		if (take < left) {
+			more = true;
+			r->StatusCode = S("PartialData");
+		}
+	}
+	return more;
+}
+
 static void answer_query(struct call *c, const struct cloudwatch_GetMetricDataInput *in, const struct cloudwatch_MetricDataQuery *q,
                          struct cloudwatch_MetricDataResult *out)
 {
@@ -187,7 +229,15 @@ void op_get_metric_data(struct call *c)
 		call_fail(c, &cloudwatch_err_ValidationException, "MetricDataQueries has too many members (500).");
 		return;
 	}
+	struct str position;
+	uint64_t told = 0;
+	if (!page_position(c->arena, in->NextToken, &position) || (str_present(position) && !str_to_u64(position, &told))) {
+		call_fail(c, &cloudwatch_err_InvalidNextToken, "The next token is invalid.");
+		return;
+	}
 	int64_t points = 0;
+	if (!ids_ok(c, &in->MetricDataQueries))
+		return;
 	for (uint32_t i = 0; i < in->MetricDataQueries.n; i++) {
 		const struct cloudwatch_MetricDataQuery *q = LIST_AT(in->MetricDataQueries, struct cloudwatch_MetricDataQuery, i);
 		if (!query_ok(c, q, i))
@@ -209,6 +259,10 @@ void op_get_metric_data(struct call *c)
 			answer_query(c, in, q, LIST_AT(out->MetricDataResults, struct cloudwatch_MetricDataResult, n++));
 	}
 	out->MetricDataResults.n = n;
+	uint64_t most = in->MaxDatapoints.set && in->MaxDatapoints.v > 0 && in->MaxDatapoints.v < DATA_POINTS_MAX ? (uint64_t)in->MaxDatapoints.v
+		: DATA_POINTS_MAX;
+	if (page_results(&out->MetricDataResults, told, most))
+		out->NextToken = page_token(c->arena, arena_printf(c->arena, "%llu", (unsigned long long)(told + most)));
 }
 
 /* ---- ListMetrics ---- */

@@ -91,6 +91,26 @@ static bool datum_ok(struct call *c, const struct cloudwatch_MetricDatum *d, uin
 	return true;
 }
 
+/* PutMetricData has no resource; policies narrow it by the namespace (Service Authorization Reference). */
+void access_put_metric_data(struct call *c)
+{
+	const struct cloudwatch_PutMetricDataInput *in = c->in;
+	const struct condition_key key = {S("cloudwatch:namespace"), &in->Namespace, 1};
+	authorize(c, NULL, S("*"), &(struct access_extra){.keys = &key, .n_keys = 1});
+}
+
+/* Two dimensions of one name would be one series with two faces. */
+static bool dimensions_ok(struct call *c, const struct list *dimensions, uint32_t at)
+{
+	for (uint32_t i = 0; i < dimensions->n; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (str_eq(LIST_AT(*dimensions, struct cloudwatch_Dimension, i)->Name, LIST_AT(*dimensions, struct cloudwatch_Dimension, k)->Name)) {
+				invalid(c, "Dimensions has a name twice.", at);
+				return false;
+			}
+	return true;
+}
+
 void op_put_metric_data(struct call *c)
 {
 	const struct cloudwatch_PutMetricDataInput *in = c->in;
@@ -109,7 +129,7 @@ void op_put_metric_data(struct call *c)
 	for (uint32_t i = 0; i < in->MetricData.n; i++) {
 		const struct cloudwatch_MetricDatum *d = LIST_AT(in->MetricData, struct cloudwatch_MetricDatum, i);
 		struct cloudwatch_SampleRecord r = {0};
-		if (!datum_ok(c, d, i) || !sample_of(c, d, i, &r))
+		if (!datum_ok(c, d, i) || !dimensions_ok(c, &d->Dimensions, i) || !sample_of(c, d, i, &r))
 			return;
 		series_add(c, in->Namespace, d->MetricName, &d->Dimensions, str_present(d->Unit) ? d->Unit : S("None"),
 			d->Timestamp.set ? d->Timestamp.ms : c->now_ms, d->StorageResolution.v == 1, &r);

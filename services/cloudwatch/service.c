@@ -2,7 +2,7 @@
 #include "cloudwatch.h"
 
 static const struct op ops[] = {
-	{&cloudwatch_op_PutMetricData, op_put_metric_data, OP_WRITE},
+	{&cloudwatch_op_PutMetricData, op_put_metric_data, OP_WRITE, .access = access_put_metric_data},
 	{&cloudwatch_op_GetMetricStatistics, op_get_metric_statistics, OP_READ},
 	{&cloudwatch_op_GetMetricData, op_get_metric_data, OP_READ},
 	{&cloudwatch_op_ListMetrics, op_list_metrics, OP_READ},

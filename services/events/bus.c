@@ -4,6 +4,7 @@
 
 #include "svc/arn.h"
 #include "svc/page.h"
+#include "svc/tags.h"
 
 static struct key *bus_key(struct call *c, struct str name) { return key_str(call_key(c, "bus"), name); }
 
@@ -63,8 +64,12 @@ void access_bus(struct call *c)
 {
 	struct str name = input_str(c, "EventBusName");
 	name = bus_named(c, str_present(name) ? name : input_str(c, "Name"));
-	if (!c->failed)
-		authorize(c, NULL, bus_arn(c, name), NULL);
+	if (c->failed)
+		return;
+	struct access_extra x = {0};
+	const struct events_BusRecord *b = c->who->type == PRINCIPAL_ROOT ? NULL : bus_get(c, name);
+	tags_conditions(c, &x, b != NULL ? TAGS_OF(b->Tags, struct events_Tag) : (struct tags){0});
+	authorize(c, NULL, bus_arn(c, name), &x);
 }
 
 static bool dead_letter_ok(struct call *c, const struct events_DeadLetterConfig *d)
@@ -125,6 +130,8 @@ void op_create_event_bus(struct call *c)
 	}
 	struct events_BusRecord b = {.Name = in->Name, .Description = in->Description, .CreatedMs = SOME_I64(c->now_ms)};
 	tags_add(c, &b.Tags, &in->Tags);
+	if (c->failed)
+		return;
 	bus_put(c, &b);
 	out->EventBusArn = bus_arn(c, in->Name);
 	out->Description = in->Description;

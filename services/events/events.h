@@ -45,6 +45,7 @@ bool rule_enabled(const struct events_RuleRecord *r);
 void rules_changed(struct call *c, struct str bus);
 /* Permission on the rule that the input's Name or Rule, and EventBusName, say. */
 void access_rule(struct call *c);
+void access_rules(struct call *c);
 /* What PutRule and PutTargets need to hand a role over to EventBridge. Fails c when not. */
 bool role_ok(struct call *c, struct str role_arn);
 void op_put_rule(struct call *c);
@@ -64,7 +65,7 @@ void op_list_targets_by_rule(struct call *c);
 void op_list_rule_names_by_target(struct call *c);
 
 /* ---- tags.c ---- */
-/* Adds to a list of tags, replacing those of the same key; fails c past 50. */
+/* Adds to a list of tags, replacing those of the same key; fails c past 50, and on keys that are reserved or twice there. */
 void tags_add(struct call *c, struct list *tags, const struct list *add);
 void access_tags(struct call *c);
 void op_tag_resource(struct call *c);

@@ -6,6 +6,7 @@
 #include "svc/schedule.h"
 #include "svc/arn.h"
 #include "svc/page.h"
+#include "svc/tags.h"
 
 struct key *rule_key(struct call *c, struct str bus, struct str rule) { return key_str(key_str(call_key(c, "rule"), bus), rule); }
 
@@ -47,11 +48,62 @@ static struct str input_str(struct call *c, const char *name)
 	return m != NULL ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
 }
 
+/* The texts that a pattern's field may be, as a key of several values; nothing when it has none. */
+static void add_pattern_key(struct call *c, struct access_extra *x, struct condition_key *keys, const struct json *pattern, const char *field,
+                            struct str name)
+{
+	const struct json *values = json_get(pattern, str_c(field));
+	struct str *v = arena_array(c->arena, struct str, json_is(values, JSON_ARRAY) ? values->n : 0);
+	size_t n = 0;
+	for (uint32_t i = 0; json_is(values, JSON_ARRAY) && i < values->n; i++)
+		if (json_is(&values->items[i], JSON_STRING))
+			v[n++] = values->items[i].text;
+	if (n > 0)
+		keys[x->n_keys++] = (struct condition_key){name, v, n};
+}
+
+/* Source: "Using IAM policy conditions in Amazon EventBridge" (User Guide): what a rule looks for, and where it sends. */
+static void own_conditions(struct call *c, struct access_extra *x)
+{
+	enum { OWN_KEYS = 3 };
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, OWN_KEYS);
+	x->keys = keys;
+	if (c->op->model == &events_op_PutTargets) {
+		const struct events_PutTargetsRequest *in = c->in;
+		struct str *arns = arena_array(c->arena, struct str, in->Targets.n);
+		for (uint32_t i = 0; i < in->Targets.n; i++)
+			arns[i] = LIST_AT(in->Targets, struct events_Target, i)->Arn;
+		keys[x->n_keys++] = (struct condition_key){S("events:TargetArn"), arns, in->Targets.n};
+	} else if (c->op->model == &events_op_PutRule) {
+		const struct events_PutRuleRequest *in = c->in;
+		const struct json *pattern = str_present(in->EventPattern) ? json_parse(c->arena, in->EventPattern, NULL) : NULL;
+		add_pattern_key(c, x, keys, pattern, "source", S("events:source"));
+		add_pattern_key(c, x, keys, pattern, "detail-type", S("events:detail-type"));
+	}
+	ASSERT(x->n_keys <= OWN_KEYS);
+}
+
 void access_rule(struct call *c)
 {
 	struct str bus = bus_named(c, input_str(c, "EventBusName")), rule = input_str(c, "Name");
+	if (!str_present(rule))
+		rule = input_str(c, "Rule");
+	ASSERT(str_present(rule) || c->failed);
+	if (c->failed || c->who->type == PRINCIPAL_ROOT)
+		return; /* nothing of a rule has a policy of its own */
+	struct access_extra x = {0};
+	const struct events_RuleRecord *r = rule_get(c, bus, rule);
+	own_conditions(c, &x);
+	tags_conditions(c, &x, r != NULL ? TAGS_OF(r->Tags, struct events_Tag) : (struct tags){0});
+	authorize(c, NULL, rule_arn(c, bus, rule), &x);
+}
+
+/* Listings are judged by rules as such (resource type rule* of ListRules and ListRuleNamesByTarget). */
+void access_rules(struct call *c)
+{
+	struct str bus = bus_named(c, input_str(c, "EventBusName"));
 	if (!c->failed)
-		authorize(c, NULL, rule_arn(c, bus, str_present(rule) ? rule : input_str(c, "Rule")), NULL);
+		authorize(c, NULL, rule_arn(c, bus, S("*")), NULL);
 }
 
 bool role_ok(struct call *c, struct str role_arn)

@@ -1,27 +1,21 @@
-/* Tags of rules and buses. */
+/* Tags of rules and buses: two kinds of records, found by their ARN. */
 #include "events.h"
 
 #include "svc/arn.h"
-
-enum { TAGS_MAX = 50 };
+#include "svc/tags.h"
 
 void tags_add(struct call *c, struct list *tags, const struct list *add)
 {
-	struct events_Tag *all = arena_array(c->arena, struct events_Tag, tags->n + add->n);
-	uint32_t n = tags->n;
-	if (n > 0)
-		memcpy(all, tags->v, n * sizeof *all);
-	for (uint32_t i = 0; i < add->n; i++) {
-		const struct events_Tag *t = LIST_AT(*add, struct events_Tag, i);
-		uint32_t at = 0;
-		while (at < n && !str_eq(all[at].Key, t->Key))
-			at++;
-		all[at] = *t;
-		n += at == n;
-	}
-	if (n > TAGS_MAX)
+	const struct tags_rules rules = {.max = TAGS_OF_RESOURCE, .reserved = c->parent != NULL};
+	struct tags have = TAGS_OF(*tags, struct events_Tag), more = TAGS_OF(*add, struct events_Tag);
+	enum tags_fault fault = tags_put(c->arena, &have, more, &rules);
+	if (fault == TAGS_TOO_MANY)
 		call_fail(c, &events_err_LimitExceededException, "The requested resource exceeds the maximum number allowed.");
-	*tags = (struct list){all, n, true};
+	else if (fault != TAGS_OK)
+		call_fail_code(c, 400, "ValidationException", "The tag key %.*s is %s.", STR_ARG(tags_culprit(more, &rules)),
+			fault == TAGS_RESERVED ? "reserved: keys must not begin with aws:" : "given twice");
+	else
+		*tags = (struct list){have.v, have.n, true};
 }
 
 /* A tagged thing: a rule or a bus. */
@@ -60,7 +54,13 @@ void access_tags(struct call *c)
 {
 	const struct member *m = shape_member(c->op->model->input, S("ResourceARN"));
 	ASSERT(m != NULL);
-	authorize(c, NULL, *(const struct str *)((const char *)c->in + m->offset), NULL);
+	struct str arn = *(const struct str *)((const char *)c->in + m->offset);
+	struct access_extra x = {0};
+	struct tagged t = {0};
+	if (c->who->type != PRINCIPAL_ROOT && !find(c, arn, &t))
+		return;
+	tags_conditions(c, &x, t.tags != NULL ? TAGS_OF(*t.tags, struct events_Tag) : (struct tags){0});
+	authorize(c, NULL, arn, &x);
 }
 
 void op_tag_resource(struct call *c)
@@ -79,16 +79,9 @@ void op_untag_resource(struct call *c)
 	struct tagged t;
 	if (!find(c, in->ResourceARN, &t))
 		return;
-	struct events_Tag *v = t.tags->v;
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < t.tags->n; i++) {
-		bool drop = false;
-		for (uint32_t k = 0; k < in->TagKeys.n; k++)
-			drop |= str_eq(v[i].Key, *LIST_AT(in->TagKeys, struct str, k));
-		if (!drop)
-			v[n++] = v[i];
-	}
-	t.tags->n = n;
+	struct tags have = TAGS_OF(*t.tags, struct events_Tag);
+	tags_drop(&have, &in->TagKeys, false);
+	t.tags->n = have.n;
 	save(c, &t);
 }
 

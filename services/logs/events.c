@@ -4,6 +4,7 @@
  * end of a stream the same token comes back, as callers rely on. */
 #include "logs.h"
 
+#include "svc/measure.h"
 #include "svc/page.h"
 
 enum { HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS, PAGE_BYTES = 1 << 20, PAGE_EVENTS = 10000, SCAN_MAX = 200000 };
@@ -90,6 +91,18 @@ static void put_event(struct call *c, const struct logs_PutLogEventsRequest *in,
 	txn_put(c->txn, key_bytes(key_u64(key_i64(index, e->timestamp.v), serial)), in->logStreamName);
 }
 
+/* Source: "CloudWatch Logs metrics and dimensions" (CloudWatch Logs User Guide): of the account, and of the group. */
+static void count_incoming(struct call *c, struct str group, uint32_t events, int64_t bytes)
+{
+	const struct metric_dim dim = {S("LogGroupName"), group};
+	const struct { struct str name; double value; const char *unit; } told[] = {
+		{S("IncomingLogEvents"), events, "Count"}, {S("IncomingBytes"), (double)bytes, "Bytes"}};
+	for (size_t i = 0; events > 0 && i < COUNT_OF(told); i++)
+		for (size_t n_dims = 0; n_dims <= 1; n_dims++)
+			measure(c, &(struct measure){.ns = S("AWS/Logs"), .name = told[i].name, .dims = &dim, .n_dims = n_dims, .value = told[i].value,
+				.unit = told[i].unit});
+}
+
 void op_put_log_events(struct call *c)
 {
 	const struct logs_PutLogEventsRequest *in = c->in;
@@ -117,13 +130,16 @@ void op_put_log_events(struct call *c)
 			s->FirstMs = e->timestamp;
 		if (!s->LastMs.set || e->timestamp.v > s->LastMs.v)
 			s->LastMs = e->timestamp;
+		emf_apply(c, in->logGroupName, e->message);
 		kept[n++] = *e;
 	}
+	ASSERT(n <= in->logEvents.n && bytes >= (int64_t)n * EVENT_OVERHEAD);
 	s->IngestedMs = SOME_I64(c->now_ms);
 	call_put(c, stream_key(c, in->logGroupName, in->logStreamName), &logs_shape_StreamRecord, s);
 	group_count_bytes(c, in->logGroupName, bytes);
 	struct list put = {kept, n, true};
 	metric_filters_apply(c, in->logGroupName, &put);
+	count_incoming(c, in->logGroupName, n, bytes - (int64_t)n * EVENT_OVERHEAD);
 	out->nextSequenceToken = S("49039859592487412735420000000000000000000000000000000000");
 }
 

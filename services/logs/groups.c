@@ -3,6 +3,7 @@
 
 #include "svc/arn.h"
 #include "svc/page.h"
+#include "svc/tags.h"
 
 #include <stdlib.h>
 
@@ -18,9 +19,14 @@ struct str group_arn(struct call *c, struct str group)
 	return arn_make(c->arena, "logs", c->region, c->account, arena_join(c->arena, S("log-group:"), group));
 }
 
+struct logs_GroupRecord *group_find(struct call *c, struct str group)
+{
+	return call_get(c, group_key(c, group), &logs_shape_GroupRecord);
+}
+
 struct logs_GroupRecord *group_need(struct call *c, struct str group)
 {
-	struct logs_GroupRecord *g = call_get(c, group_key(c, group), &logs_shape_GroupRecord);
+	struct logs_GroupRecord *g = group_find(c, group);
 	if (g == NULL)
 		call_fail(c, &logs_err_ResourceNotFoundException, "The specified log group does not exist.");
 	return g;
@@ -48,6 +54,14 @@ struct str group_named(struct call *c, struct str name, struct str identifier)
 	struct arn arn;
 	if (!arn_parse(identifier, &arn))
 		return identifier;
+	if (!str_starts(arn.resource, S("log-group:"))) {
+		call_fail(c, &logs_err_InvalidParameterException, "The specified ARN is not of a log group.");
+		return STR_NONE;
+	}
+	if (!str_eq(arn.account, c->account) || !str_eq(arn.region, c->region)) {
+		call_fail(c, &logs_err_ResourceNotFoundException, "The specified log group does not exist.");
+		return STR_NONE;
+	}
 	struct str group = str_slice(arn.resource, sizeof "log-group:" - 1, arn.resource.n);
 	return str_ends(group, S(":*")) ? str_slice(group, 0, group.n - 2) : group;
 }
@@ -56,8 +70,16 @@ struct str group_named(struct call *c, struct str name, struct str identifier)
 
 void access_group(struct call *c, struct str group)
 {
-	authorize(c, NULL, arena_join(c->arena, group_arn(c, group), S(":*")), NULL);
+	if (c->failed)
+		return;
+	struct access_extra x = {0};
+	const struct logs_GroupRecord *g = c->who->type == PRINCIPAL_ROOT ? NULL : group_find(c, group);
+	tags_conditions(c, &x, g != NULL ? TAGS_OF(g->Tags, struct logs_Tags_entry) : (struct tags){0});
+	authorize(c, NULL, arena_join(c->arena, group_arn(c, group), S(":*")), &x);
 }
+
+/* The ARN is what AWS names in its denials of DescribeLogGroups. */
+void access_groups(struct call *c) { authorize(c, NULL, arena_join(c->arena, group_arn(c, S("")), S(":log-stream:")), NULL); }
 
 static void access_stream(struct call *c, struct str group, struct str stream)
 {
@@ -121,9 +143,16 @@ void op_create_log_group(struct call *c)
 		call_fail(c, &logs_err_ResourceAlreadyExistsException, "The specified log group already exists");
 		return;
 	}
-	struct logs_GroupRecord g = {.Name = in->logGroupName, .CreatedMs = SOME_I64(c->now_ms), .Tags = in->tags,
+	if (str_starts_nocase(in->logGroupName, S("aws/"))) {
+		call_fail(c, &logs_err_InvalidParameterException, "Log groups starting with AWS/ are reserved for AWS.");
+		return;
+	}
+	struct logs_GroupRecord g = {.Name = in->logGroupName, .CreatedMs = SOME_I64(c->now_ms),
 		.Class = str_present(in->logGroupClass) ? in->logGroupClass : S("STANDARD"),
 		.Protected = SOME_BOOL(in->deletionProtectionEnabled.v)};
+	tags_add(c, &g.Tags, &in->tags);
+	if (c->failed)
+		return;
 	call_put(c, group_key(c, in->logGroupName), &logs_shape_GroupRecord, &g);
 }
 
@@ -154,24 +183,13 @@ void op_delete_log_group(struct call *c)
 	job_drop(c, "expire", in->logGroupName);
 }
 
-static size_t count_filters(struct call *c, struct str group)
-{
-	size_t n = 0;
-	struct str key, value;
-	struct scan *s = call_scan(c, key_str(call_key(c, "filter"), group), STR_NONE, false);
-	while (scan_next(s, &key, &value))
-		n++;
-	scan_close(s);
-	return n;
-}
-
 static void show_group(struct call *c, const struct logs_GroupRecord *g, struct logs_LogGroup *out)
 {
 	out->logGroupName = g->Name;
 	out->creationTime = g->CreatedMs;
 	if (g->RetentionDays.v > 0)
 		out->retentionInDays = g->RetentionDays;
-	out->metricFilterCount = SOME_I64((int64_t)count_filters(c, g->Name));
+	out->metricFilterCount = SOME_I64((int64_t)metric_filters_count(c, g->Name));
 	out->logGroupArn = group_arn(c, g->Name);
 	out->arn = arena_join(c->arena, out->logGroupArn, S(":*"));
 	out->storedBytes = SOME_I64(stored_bytes(c, g->Name));
@@ -195,6 +213,10 @@ void op_describe_log_groups(struct call *c)
 	if (str_present(in->logGroupNamePrefix) && str_present(in->logGroupNamePattern)) {
 		call_fail(c, &logs_err_InvalidParameterException,
 			"LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.");
+		return;
+	}
+	if (in->accountIdentifiers.n > 0 || in->includeLinkedAccounts.v || in->logGroupIdentifiers.n > 0) {
+		call_unsupported(c, "DescribeLogGroups of linked accounts or by logGroupIdentifiers");
 		return;
 	}
 	struct str after = STR_NONE, key, value;

@@ -19,6 +19,8 @@ enum { EVENT_OVERHEAD = 26, EVENT_MAX = 1 << 20, BATCH_MAX_BYTES = 1 << 20, BATC
 /* ---- groups.c ---- */
 struct key *group_key(struct call *c, struct str group);
 struct key *stream_key(struct call *c, struct str group, struct str stream);
+/* The record; NULL without failing. */
+struct logs_GroupRecord *group_find(struct call *c, struct str group);
 /* The record, or NULL and ResourceNotFoundException. */
 struct logs_GroupRecord *group_need(struct call *c, struct str group);
 struct logs_StreamRecord *stream_need(struct call *c, struct str group, struct str stream);
@@ -27,8 +29,10 @@ struct str group_named(struct call *c, struct str name, struct str identifier);
 struct str group_arn(struct call *c, struct str group);
 /* Take back bytes from a group's count (may be negative). */
 void group_count_bytes(struct call *c, struct str group, int64_t by);
-/* Permission on a group's ARN with ":*", as IAM's log-group resource has it. */
+/* Permission on a group's ARN with ":*", which is how IAM names groups but where tags are concerned; with the group's tags. */
 void access_group(struct call *c, struct str group);
+/* The same for listings: of groups as such. */
+void access_groups(struct call *c);
 void access_create_log_group(struct call *c);
 void access_delete_log_group(struct call *c);
 void access_describe_log_streams(struct call *c);
@@ -49,6 +53,10 @@ void op_delete_retention_policy(struct call *c);
 void job_expire(struct call *c, struct str id, struct str payload);
 /* Delete events of a group older than before_ms (INT64_MAX: all), at most max; true when none is left. */
 bool events_delete(struct call *c, struct str group, struct str stream, int64_t before_ms, size_t max);
+/* Tags put over those of a new group; fails c. */
+void tags_add(struct call *c, struct map_of *into, const struct map_of *more);
+void access_tags(struct call *c);
+void access_group_tags(struct call *c);
 void op_tag_resource(struct call *c);
 void op_untag_resource(struct call *c);
 void op_list_tags_for_resource(struct call *c);
@@ -79,10 +87,16 @@ void op_put_metric_filter(struct call *c);
 void op_delete_metric_filter(struct call *c);
 void op_describe_metric_filters(struct call *c);
 void op_test_metric_filter(struct call *c);
+void access_describe_metric_filters(struct call *c);
 void access_put_metric_filter(struct call *c);
 void access_delete_metric_filter(struct call *c);
+size_t metric_filters_count(struct call *c, struct str group);
 /* Feed the metrics of a group's filters with the messages that were put. */
 void metric_filters_apply(struct call *c, struct str group, const struct list *events);
+
+/* ---- emf.c: the embedded metric format ---- */
+/* Tell the metrics that an event carries, if it does; counted when the call commits. */
+void emf_apply(struct call *c, struct str group, struct str message);
 
 extern const struct cfn_type logs_cfn_types[];
 

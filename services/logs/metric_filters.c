@@ -1,8 +1,13 @@
-/* Metric filters: patterns over what is put into a group, counted or measured as CloudWatch metrics. */
+/* Metric filters: patterns over what is put into a group, counted or measured as CloudWatch metrics.
+ *
+ * What always holds: a stored pattern parses, for PutMetricFilter has let it in; metrics are told when the put that made them
+ * commits. Source: "Creating metrics from log events using filters" (CloudWatch Logs User Guide), MetricTransformation (API Reference). */
 #include "logs.h"
 
 #include "svc/page.h"
-#include "telemetry/metric.h"
+#include "svc/measure.h"
+
+enum { FILTERS_PER_GROUP = 100, FILTER_DIMS_MAX = 3 };
 
 static struct key *filter_key(struct call *c, struct str group, struct str name)
 {
@@ -12,6 +17,15 @@ static struct key *filter_key(struct call *c, struct str group, struct str name)
 void access_put_metric_filter(struct call *c) { access_group(c, ((const struct logs_PutMetricFilterRequest *)c->in)->logGroupName); }
 void access_delete_metric_filter(struct call *c) { access_group(c, ((const struct logs_DeleteMetricFilterRequest *)c->in)->logGroupName); }
 
+void access_describe_metric_filters(struct call *c)
+{
+	const struct logs_DescribeMetricFiltersRequest *in = c->in;
+	if (str_present(in->logGroupName))
+		access_group(c, in->logGroupName);
+	else
+		access_groups(c);
+}
+
 static struct log_filter *parse_or_fail(struct call *c, struct str pattern)
 {
 	const char *why = NULL;
@@ -19,6 +33,29 @@ static struct log_filter *parse_or_fail(struct call *c, struct str pattern)
 	if (f == NULL)
 		call_fail(c, &logs_err_InvalidParameterException, "Invalid metric filter pattern: %s", why);
 	return f;
+}
+
+size_t metric_filters_count(struct call *c, struct str group)
+{
+	size_t n = 0;
+	struct str key, value;
+	struct scan *s = call_scan(c, key_str(call_key(c, "filter"), group), STR_NONE, false);
+	while (scan_next(s, &key, &value))
+		n++;
+	scan_close(s);
+	return n;
+}
+
+static bool transformation_ok(struct call *c, const struct logs_MetricTransformation *t)
+{
+	double number;
+	const char *why = t->dimensions.n > FILTER_DIMS_MAX ? "there can be at most 3 dimensions."
+		: t->dimensions.n > 0 && t->defaultValue.set ? "dimensions and default value are mutually exclusive properties."
+		: !str_starts(t->metricValue, S("$")) && !str_to_f64(t->metricValue, &number) ? "metricValue must be a number or a field of the event."
+		: NULL;
+	if (why != NULL)
+		call_fail(c, &logs_err_InvalidParameterException, "Invalid metric transformation: %s", why);
+	return why == NULL;
 }
 
 void op_put_metric_filter(struct call *c)
@@ -30,6 +67,14 @@ void op_put_metric_filter(struct call *c)
 	}
 	if (parse_or_fail(c, in->filterPattern) == NULL || group_need(c, in->logGroupName) == NULL)
 		return;
+	for (uint32_t i = 0; i < in->metricTransformations.n; i++)
+		if (!transformation_ok(c, LIST_AT(in->metricTransformations, struct logs_MetricTransformation, i)))
+			return;
+	if (!txn_has(c->txn, key_bytes(filter_key(c, in->logGroupName, in->filterName))) &&
+	    metric_filters_count(c, in->logGroupName) >= FILTERS_PER_GROUP) {
+		call_fail(c, &logs_err_LimitExceededException, "Resource limit exceeded.");
+		return;
+	}
 	struct logs_FilterRecord r = {.Name = in->filterName, .Group = in->logGroupName, .Pattern = in->filterPattern,
 		.CreatedMs = SOME_I64(c->now_ms), .Transformations = in->metricTransformations};
 	call_put(c, filter_key(c, in->logGroupName, in->filterName), &logs_shape_FilterRecord, &r);
@@ -124,40 +169,56 @@ void op_test_metric_filter(struct call *c)
 	out->matches = (struct list){v, k, true};
 }
 
+static void tell(struct call *c, const struct logs_MetricTransformation *t, const struct metric_dim *dims, size_t n, double value, int64_t ms)
+{
+	measure(c, &(struct measure){.ns = t->metricNamespace, .name = t->metricName, .dims = dims, .n_dims = n, .value = value,
+		.unit = str_present(t->unit) ? arena_cstr(c->arena, t->unit) : "None", .at_ms = ms});
+}
+
 static void add_metric(struct call *c, const struct log_filter *f, const struct logs_MetricTransformation *t, struct str message, int64_t ms)
 {
-	struct metric_dim dims[3];
-	size_t n = 0;
+	struct metric_dim dims[FILTER_DIMS_MAX];
 	const struct logs_Dimensions_entry *d = t->dimensions.v;
-	for (uint32_t i = 0; i < t->dimensions.n && n < COUNT_OF(dims); i++) {
+	ASSERT(t->dimensions.n <= FILTER_DIMS_MAX); /* transformation_ok */
+	for (uint32_t i = 0; i < t->dimensions.n; i++) {
 		struct str value = log_filter_value(f, c->arena, message, d[i].value);
 		if (!str_present(value))
 			return; /* a message without the dimension's field gives no metric */
-		dims[n++] = (struct metric_dim){d[i].key, value};
+		dims[i] = (struct metric_dim){d[i].key, value};
 	}
 	double value;
 	struct str text = str_starts(t->metricValue, S("$")) ? log_filter_value(f, c->arena, message, t->metricValue) : t->metricValue;
-	if (!str_present(text) || !str_to_f64(text, &value))
-		return;
-	metric_add(c->account, c->region, t->metricNamespace, t->metricName, dims, n, value,
-		str_present(t->unit) ? arena_cstr(c->arena, t->unit) : "None", ms);
+	if (str_present(text) && str_to_f64(text, &value))
+		tell(c, t, dims, t->dimensions.n, value, ms);
+}
+
+static void apply(struct call *c, const struct logs_FilterRecord *r, const struct list *events)
+{
+	const char *why;
+	const struct log_filter *f = log_filter_parse(c->arena, r->Pattern, &why);
+	bool matched = false;
+	ASSERT(f != NULL && events->n > 0);
+	for (uint32_t i = 0; i < events->n; i++) {
+		const struct logs_InputLogEvent *e = LIST_AT(*events, struct logs_InputLogEvent, i);
+		if (!log_filter_matches(f, c->arena, e->message))
+			continue;
+		matched = true;
+		for (uint32_t k = 0; k < r->Transformations.n; k++)
+			add_metric(c, f, LIST_AT(r->Transformations, struct logs_MetricTransformation, k), e->message, e->timestamp.v);
+	}
+	/* Events came and none matched: the default says that there was something to look at. */
+	for (uint32_t k = 0; !matched && k < r->Transformations.n; k++) {
+		const struct logs_MetricTransformation *t = LIST_AT(r->Transformations, struct logs_MetricTransformation, k);
+		if (t->defaultValue.set)
+			tell(c, t, NULL, 0, t->defaultValue.v, LIST_AT(*events, struct logs_InputLogEvent, events->n - 1)->timestamp.v);
+	}
 }
 
 void metric_filters_apply(struct call *c, struct str group, const struct list *events)
 {
 	struct str key, value;
 	struct scan *s = call_scan(c, key_str(call_key(c, "filter"), group), STR_NONE, false);
-	while (scan_next(s, &key, &value)) {
-		const struct logs_FilterRecord *r = record_decode(c, &logs_shape_FilterRecord, value);
-		const char *why;
-		const struct log_filter *f = log_filter_parse(c->arena, r->Pattern, &why);
-		for (uint32_t i = 0; f != NULL && i < events->n; i++) {
-			const struct logs_InputLogEvent *e = LIST_AT(*events, struct logs_InputLogEvent, i);
-			if (!log_filter_matches(f, c->arena, e->message))
-				continue;
-			for (uint32_t k = 0; k < r->Transformations.n; k++)
-				add_metric(c, f, LIST_AT(r->Transformations, struct logs_MetricTransformation, k), e->message, e->timestamp.v);
-		}
-	}
+	while (events->n > 0 && scan_next(s, &key, &value))
+		apply(c, record_decode(c, &logs_shape_FilterRecord, value), events);
 	scan_close(s);
 }

@@ -2,6 +2,7 @@
 #include "logs.h"
 
 #include "svc/arn.h"
+#include "svc/tags.h"
 
 enum { DAY_MS = 86400 * 1000, EXPIRE_STEP = 5000 };
 
@@ -106,11 +107,45 @@ void job_expire(struct call *c, struct str id, struct str payload)
 static struct str group_of_arn(struct call *c, struct str text)
 {
 	struct arn arn;
-	if (!arn_parse(text, &arn) || !str_starts(arn.resource, S("log-group:"))) {
-		call_fail(c, &logs_err_InvalidParameterException, "The specified ARN is not of a log group.");
-		return STR_NONE;
-	}
-	return group_named(c, STR_NONE, text);
+	if (arn_parse(text, &arn))
+		return group_named(c, STR_NONE, text);
+	call_fail(c, &logs_err_InvalidParameterException, "The specified ARN is not of a log group.");
+	return STR_NONE;
+}
+
+/* For tags IAM has the group's ARN without ":*" (LogGroup, logGroupArn, in the API Reference). */
+void access_tags(struct call *c)
+{
+	const struct member *m = shape_member(c->op->model->input, S("resourceArn"));
+	ASSERT(m != NULL);
+	struct str arn = *(const struct str *)((const char *)c->in + m->offset), group = group_of_arn(c, arn);
+	const struct logs_GroupRecord *g = c->failed ? NULL : group_find(c, group);
+	struct access_extra x = {0};
+	if (c->failed)
+		return;
+	tags_conditions(c, &x, g != NULL ? TAGS_OF(g->Tags, struct logs_Tags_entry) : (struct tags){0});
+	authorize(c, NULL, group_arn(c, group), &x);
+}
+
+void access_group_tags(struct call *c)
+{
+	const struct member *m = shape_member(c->op->model->input, S("logGroupName"));
+	ASSERT(m != NULL);
+	access_group(c, *(const struct str *)((const char *)c->in + m->offset));
+}
+
+void tags_add(struct call *c, struct map_of *into, const struct map_of *more)
+{
+	const struct tags_rules rules = {.max = TAGS_OF_RESOURCE, .reserved = c->parent != NULL};
+	struct tags have = TAGS_OF(*into, struct logs_Tags_entry), add = TAGS_OF(*more, struct logs_Tags_entry);
+	enum tags_fault fault = tags_put(c->arena, &have, add, &rules);
+	if (fault == TAGS_TOO_MANY)
+		call_fail(c, &logs_err_TooManyTagsException, "A log group can have at most %d tags.", TAGS_OF_RESOURCE);
+	else if (fault != TAGS_OK)
+		call_fail(c, &logs_err_InvalidParameterException, "The tag key %.*s is %s.", STR_ARG(tags_culprit(add, &rules)),
+			fault == TAGS_RESERVED ? "reserved: keys must not begin with aws:" : "given twice");
+	else
+		*into = (struct map_of){have.v, have.n, true};
 }
 
 static void add_tags(struct call *c, struct str group, const struct map_of *tags)
@@ -118,24 +153,9 @@ static void add_tags(struct call *c, struct str group, const struct map_of *tags
 	struct logs_GroupRecord *g = c->failed ? NULL : group_need(c, group);
 	if (g == NULL)
 		return;
-	const struct logs_Tags_entry *add = tags->v;
-	struct logs_Tags_entry *all = arena_array(c->arena, struct logs_Tags_entry, g->Tags.n + tags->n);
-	uint32_t n = g->Tags.n;
-	if (n > 0)
-		memcpy(all, g->Tags.v, n * sizeof *all);
-	for (uint32_t i = 0; i < tags->n; i++) {
-		uint32_t at = 0;
-		while (at < n && !str_eq(all[at].key, add[i].key))
-			at++;
-		all[at] = add[i];
-		n += at == n;
-	}
-	if (n > 50) {
-		call_fail(c, &logs_err_TooManyTagsException, "A log group can have at most 50 tags.");
-		return;
-	}
-	g->Tags = (struct map_of){all, n, true};
-	call_put(c, group_key(c, group), &logs_shape_GroupRecord, g);
+	tags_add(c, &g->Tags, tags);
+	if (!c->failed)
+		call_put(c, group_key(c, group), &logs_shape_GroupRecord, g);
 }
 
 static void remove_tags(struct call *c, struct str group, const struct list *names)
@@ -143,16 +163,9 @@ static void remove_tags(struct call *c, struct str group, const struct list *nam
 	struct logs_GroupRecord *g = c->failed ? NULL : group_need(c, group);
 	if (g == NULL)
 		return;
-	struct logs_Tags_entry *all = g->Tags.v;
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < g->Tags.n; i++) {
-		bool drop = false;
-		for (uint32_t k = 0; k < names->n; k++)
-			drop |= str_eq(all[i].key, ((const struct str *)names->v)[k]);
-		if (!drop)
-			all[n++] = all[i];
-	}
-	g->Tags.n = n;
+	struct tags have = TAGS_OF(g->Tags, struct logs_Tags_entry);
+	tags_drop(&have, names, false);
+	g->Tags.n = have.n;
 	call_put(c, group_key(c, group), &logs_shape_GroupRecord, g);
 }
 

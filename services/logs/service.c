@@ -4,7 +4,7 @@
 static const struct op ops[] = {
 	{&logs_op_CreateLogGroup, op_create_log_group, OP_WRITE, .access = access_create_log_group},
 	{&logs_op_DeleteLogGroup, op_delete_log_group, OP_WRITE, .access = access_delete_log_group},
-	{&logs_op_DescribeLogGroups, op_describe_log_groups, OP_READ},
+	{&logs_op_DescribeLogGroups, op_describe_log_groups, OP_READ, .access = access_groups},
 	{&logs_op_CreateLogStream, op_create_log_stream, OP_WRITE, .access = access_create_log_stream},
 	{&logs_op_DeleteLogStream, op_delete_log_stream, OP_WRITE, .access = access_delete_log_stream},
 	{&logs_op_DescribeLogStreams, op_describe_log_streams, OP_READ, .access = access_describe_log_streams},
@@ -15,14 +15,14 @@ static const struct op ops[] = {
 	{&logs_op_DeleteRetentionPolicy, op_delete_retention_policy, OP_WRITE, .access = access_delete_retention_policy},
 	{&logs_op_PutMetricFilter, op_put_metric_filter, OP_WRITE, .access = access_put_metric_filter},
 	{&logs_op_DeleteMetricFilter, op_delete_metric_filter, OP_WRITE, .access = access_delete_metric_filter},
-	{&logs_op_DescribeMetricFilters, op_describe_metric_filters, OP_READ},
+	{&logs_op_DescribeMetricFilters, op_describe_metric_filters, OP_READ, .access = access_describe_metric_filters},
 	{&logs_op_TestMetricFilter, op_test_metric_filter, OP_READ},
-	{&logs_op_TagResource, op_tag_resource, OP_WRITE},
-	{&logs_op_UntagResource, op_untag_resource, OP_WRITE},
-	{&logs_op_ListTagsForResource, op_list_tags_for_resource, OP_READ},
-	{&logs_op_TagLogGroup, op_tag_log_group, OP_WRITE},
-	{&logs_op_UntagLogGroup, op_untag_log_group, OP_WRITE},
-	{&logs_op_ListTagsLogGroup, op_list_tags_log_group, OP_READ},
+	{&logs_op_TagResource, op_tag_resource, OP_WRITE, .access = access_tags},
+	{&logs_op_UntagResource, op_untag_resource, OP_WRITE, .access = access_tags},
+	{&logs_op_ListTagsForResource, op_list_tags_for_resource, OP_READ, .access = access_tags},
+	{&logs_op_TagLogGroup, op_tag_log_group, OP_WRITE, .access = access_group_tags},
+	{&logs_op_UntagLogGroup, op_untag_log_group, OP_WRITE, .access = access_group_tags},
+	{&logs_op_ListTagsLogGroup, op_list_tags_log_group, OP_READ, .access = access_group_tags},
 };
 
 static const struct job_kind jobs[] = {{"expire", job_expire}};

@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "os/os.h"
 #include "svc/arn.h"
-#include "telemetry/metric.h"
+#include "svc/measure.h"
 
 enum { RETRY_FIRST_MS = 1000, RETRY_MOST_MS = 480 * 1000, ATTEMPTS_MAX = 185, AGE_MAX_S = 86400 };
 
@@ -79,30 +79,12 @@ void delivery_put(struct call *c, const struct scheduler_ScheduleRecord *r, int6
 	put_job(c, arena_dup(c->arena, str_c(uuid)), &d, due_ms);
 }
 
-struct observation { char account[16], region[40], group[68]; const char *name; int64_t at_ms; };
-
-static void keep(char *to, size_t size, struct str s)
-{
-	size_t n = s.n < size ? s.n : size - 1;
-	if (n > 0)
-		memcpy(to, s.p, n);
-}
-
-static void observe(void *block)
-{
-	const struct observation *o = block;
-	struct metric_dim dim = {S("ScheduleGroup"), str_c(o->group)};
-	metric_add(str_c(o->account), str_c(o->region), S("AWS/Scheduler"), str_c(o->name), &dim, 1, 1, "Count", o->at_ms);
-}
-
+/* Source: "Monitoring Amazon EventBridge Scheduler with Amazon CloudWatch" (User Guide). */
 static void count(struct call *c, const struct scheduler_DeliveryRecord *d, const char *name)
 {
-	struct observation *o = call_effect(c, observe, sizeof *o);
-	keep(o->account, sizeof o->account, c->account);
-	keep(o->region, sizeof o->region, c->region);
-	keep(o->group, sizeof o->group, d->Group);
-	o->name = name;
-	o->at_ms = c->now_ms;
+	ASSERT(str_present(d->Group));
+	const struct metric_dim dim = {S("ScheduleGroup"), d->Group};
+	measure(c, &(struct measure){.ns = S("AWS/Scheduler"), .name = str_c(name), .dims = &dim, .n_dims = 1, .value = 1});
 }
 
 /* ---- what is sent ---- */

@@ -3,8 +3,7 @@
 
 #include "svc/arn.h"
 #include "svc/page.h"
-
-enum { TAGS_MAX = 50 };
+#include "svc/tags.h"
 
 static struct key *group_key(struct call *c, struct str group) { return key_str(call_key(c, "group"), group); }
 
@@ -40,28 +39,40 @@ static struct str input_str(struct call *c, const char *name)
 	return *(const struct str *)((const char *)c->in + m->offset);
 }
 
-void access_group(struct call *c) { authorize(c, NULL, group_arn(c, input_str(c, "Name")), NULL); }
-void access_tags(struct call *c) { authorize(c, NULL, input_str(c, "ResourceArn"), NULL); }
+static void allow(struct call *c, struct str arn, struct str group)
+{
+	struct access_extra x = {0};
+	const struct scheduler_GroupRecord *g = c->who->type == PRINCIPAL_ROOT ? NULL : group_get(c, group);
+	tags_conditions(c, &x, g != NULL ? TAGS_OF(g->Tags, struct scheduler_Tag) : (struct tags){0});
+	authorize(c, NULL, arn, &x);
+}
+
+void access_group(struct call *c)
+{
+	struct str group = input_str(c, "Name");
+	allow(c, group_arn(c, group), group);
+}
+
+void access_tags(struct call *c)
+{
+	struct str arn = input_str(c, "ResourceArn");
+	allow(c, arn, str_slice(arn, (size_t)(str_rfind(arn, '/') + 1), arn.n));
+}
 
 /* ---- tags ---- */
 
 static void add_tags(struct call *c, struct list *tags, const struct list *add)
 {
-	struct scheduler_Tag *all = arena_array(c->arena, struct scheduler_Tag, tags->n + add->n);
-	uint32_t n = tags->n;
-	if (n > 0)
-		memcpy(all, tags->v, n * sizeof *all);
-	for (uint32_t i = 0; i < add->n; i++) {
-		const struct scheduler_Tag *t = LIST_AT(*add, struct scheduler_Tag, i);
-		uint32_t at = 0;
-		while (at < n && !str_eq(all[at].Key, t->Key))
-			at++;
-		all[at] = *t;
-		n += at == n;
-	}
-	if (n > TAGS_MAX)
-		call_fail(c, &scheduler_err_ValidationException, "A schedule group can have at most %d tags.", TAGS_MAX);
-	*tags = (struct list){all, n, true};
+	const struct tags_rules rules = {.max = TAGS_OF_RESOURCE, .reserved = c->parent != NULL};
+	struct tags have = TAGS_OF(*tags, struct scheduler_Tag), more = TAGS_OF(*add, struct scheduler_Tag);
+	enum tags_fault fault = tags_put(c->arena, &have, more, &rules);
+	if (fault == TAGS_TOO_MANY)
+		call_fail(c, &scheduler_err_ValidationException, "A schedule group can have at most %d tags.", TAGS_OF_RESOURCE);
+	else if (fault != TAGS_OK)
+		call_fail(c, &scheduler_err_ValidationException, "The tag key %.*s is %s.", STR_ARG(tags_culprit(more, &rules)),
+			fault == TAGS_RESERVED ? "reserved: keys must not begin with aws:" : "given twice");
+	else
+		*tags = (struct list){have.v, have.n, true};
 }
 
 static struct scheduler_GroupRecord *of_arn(struct call *c, struct str text)
@@ -96,16 +107,9 @@ void op_untag_resource(struct call *c)
 	struct scheduler_GroupRecord *g = of_arn(c, in->ResourceArn);
 	if (g == NULL)
 		return;
-	struct scheduler_Tag *v = g->Tags.v;
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < g->Tags.n; i++) {
-		bool drop = false;
-		for (uint32_t k = 0; k < in->TagKeys.n; k++)
-			drop |= str_eq(v[i].Key, *LIST_AT(in->TagKeys, struct str, k));
-		if (!drop)
-			v[n++] = v[i];
-	}
-	g->Tags.n = n;
+	struct tags have = TAGS_OF(g->Tags, struct scheduler_Tag);
+	tags_drop(&have, &in->TagKeys, false);
+	g->Tags.n = have.n;
 	save(c, g);
 }
 

@@ -1,16 +1,20 @@
 /* Permission to do what an operation does, on the queue it names: identity policies and the queue's own.
  *
- * The queue that was opened to decide is kept for the handler of the same run. */
+ * The queue that was opened to decide is kept for the handler of the same run. Policies and tags lie beside a queue's record:
+ * HasPolicy and HasTags spare the calls that have none of them a second read. Source: "Actions, resources, and condition
+ * keys for Amazon SQS" (Service Authorization Reference): no keys of its own, those of tags. */
 #include "sqs.h"
 
 #include "svc/arn.h"
+#include "svc/tags.h"
 
 static bool allow(struct queue *q, const char *action)
 {
 	struct access_extra x = {.resource_policy = queue_policy(q)};
 	if (!str_eq(q->account, q->c->account))
 		x.resource_account = q->account;
-	bool plain = !str_present(x.resource_policy) && !str_present(x.resource_account);
+	tags_conditions(q->c, &x, q->rec->HasTags.v ? TAGS_OF(queue_more(q)->Tags, struct sqs_TagMap_entry) : (struct tags){0});
+	bool plain = !str_present(x.resource_policy) && !str_present(x.resource_account) && x.n_keys == 0;
 	return authorize(q->c, action, q->arn, plain ? NULL : &x);
 }
 
@@ -59,8 +63,10 @@ void access_create(struct call *c)
 {
 	const struct sqs_CreateQueueRequest *in = c->in;
 	struct str arn = queue_arn(c, c->account, str_present(in->QueueName) ? in->QueueName : S("*"));
-	if (authorize(c, NULL, arn, NULL) && in->tags.n > 0)
-		authorize(c, "sqs:TagQueue", arn, NULL);
+	struct access_extra x = {0};
+	tags_conditions(c, &x, (struct tags){0});
+	if (authorize(c, NULL, arn, &x) && in->tags.n > 0)
+		authorize(c, "sqs:TagQueue", arn, &x);
 }
 
 void access_list(struct call *c)

@@ -51,6 +51,8 @@ static const struct attribute *attribute_find(struct str name)
 	return NULL;
 }
 
+bool attribute_known(struct str name) { return str_eq(name, S("All")) || attribute_find(name) != NULL; }
+
 static void *place(const struct sqs_Queue *rec, const struct attribute *a) { return (char *)rec + a->at; }
 
 void attributes_default(struct sqs_Queue *rec)
@@ -222,7 +224,7 @@ bool attributes_describe(struct queue *q, const struct list *names, struct map_o
 {
 	const struct str *asked = names->v;
 	for (size_t i = 0; i < names->n; i++)
-		if (!str_eq(asked[i], S("All")) && attribute_find(asked[i]) == NULL)
+		if (!attribute_known(asked[i]))
 			return unknown(q->c, asked[i]);
 	struct sqs_QueueAttributeMap_entry *v = arena_array(q->c->arena, struct sqs_QueueAttributeMap_entry, COUNT_OF(attributes));
 	uint32_t n = 0;

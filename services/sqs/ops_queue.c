@@ -5,6 +5,7 @@
 #include "sqs.h"
 
 #include "svc/page.h"
+#include "svc/tags.h"
 
 enum { LIST_MAX = 1000 };
 
@@ -43,47 +44,29 @@ static bool check_name(struct call *c, struct str name, bool fifo)
 
 /* ---- tags ---- */
 
-static bool check_tags(struct call *c, const struct map_of *tags, size_t total)
+/* The lengths that the model does not bound. */
+static bool tag_lengths_ok(struct tags tags)
 {
-	const struct sqs_TagMap_entry *v = tags->v;
-	for (size_t i = 0; i < tags->n; i++) {
-		size_t key = utf8_length(v[i].key), value = utf8_length(v[i].value);
-		if (key < 1 || key > 128 || value > 256 || str_starts_nocase(v[i].key, S("aws:"))) {
-			fail_invalid(c, "Tag keys must be between 1 and 128 characters in length, tag values at most 256, and must not start with aws:.");
+	for (uint32_t i = 0; i < tags.n; i++) {
+		size_t key = utf8_length(tags.v[i].key), value = utf8_length(tags.v[i].value);
+		if (key < 1 || key > 128 || value > 256)
 			return false;
-		}
 	}
-	if (total <= TAGS_MAX)
-		return true;
-	fail_invalid(c, "Too many tags added for queue. Maximum allowed tags are %d.", TAGS_MAX);
-	return false;
+	return true;
 }
 
-static struct sqs_TagMap_entry *tag_find(const struct map_of *tags, struct str key)
+static bool tags_merge(struct call *c, struct map_of *into, const struct map_of *more)
 {
-	struct sqs_TagMap_entry *v = tags->v;
-	for (size_t i = 0; i < tags->n; i++)
-		if (str_eq(v[i].key, key))
-			return &v[i];
-	return NULL;
-}
-
-static struct map_of tags_merge(struct arena *a, const struct map_of *have, const struct map_of *more)
-{
-	struct map_of all = MAP_OF(a, struct sqs_TagMap_entry, have->n + more->n);
-	struct sqs_TagMap_entry *v = all.v;
-	if (have->n > 0)
-		memcpy(v, have->v, have->n * sizeof *v);
-	all.n = have->n;
-	const struct sqs_TagMap_entry *m = more->v;
-	for (size_t i = 0; i < more->n; i++) {
-		struct sqs_TagMap_entry *same = tag_find(&all, m[i].key);
-		if (same != NULL)
-			same->value = m[i].value;
-		else
-			v[all.n++] = m[i];
-	}
-	return all;
+	const struct tags_rules rules = {.max = TAGS_OF_RESOURCE, .reserved = c->parent != NULL};
+	struct tags have = TAGS_OF(*into, struct sqs_TagMap_entry), add = TAGS_OF(*more, struct sqs_TagMap_entry);
+	enum tags_fault fault = tag_lengths_ok(add) ? tags_put(c->arena, &have, add, &rules) : TAGS_RESERVED;
+	if (fault == TAGS_TOO_MANY)
+		fail_invalid(c, "Too many tags added for queue. Maximum allowed tags are %d.", TAGS_OF_RESOURCE);
+	else if (fault != TAGS_OK)
+		fail_invalid(c, "Tag keys must be between 1 and 128 characters in length, tag values at most 256, and must not start with aws:.");
+	else
+		*into = (struct map_of){have.v, have.n, true};
+	return fault == TAGS_OK;
 }
 
 void op_tag_queue(struct call *c)
@@ -94,9 +77,7 @@ void op_tag_queue(struct call *c)
 		fail_missing(c, "Tags");
 		return;
 	}
-	struct map_of *tags = &queue_more(q)->Tags;
-	*tags = tags_merge(c->arena, tags, &in->Tags);
-	if (check_tags(c, &in->Tags, tags->n))
+	if (tags_merge(c, &queue_more(q)->Tags, &in->Tags))
 		queue_store(q);
 }
 
@@ -104,17 +85,14 @@ void op_untag_queue(struct call *c)
 {
 	const struct sqs_UntagQueueRequest *in = c->in;
 	struct queue *q = run_queue(c);
-	const struct str *keys = in->TagKeys.v;
 	if (in->TagKeys.n == 0) {
 		fail_invalid(c, "Tag keys must not be empty.");
 		return;
 	}
-	for (size_t i = 0; i < in->TagKeys.n; i++) {
-		struct map_of *tags = &queue_more(q)->Tags;
-		struct sqs_TagMap_entry *v = tags->v, *e = tag_find(tags, keys[i]);
-		if (e != NULL)
-			*e = v[--tags->n];
-	}
+	struct map_of *have = &queue_more(q)->Tags;
+	struct tags tags = TAGS_OF(*have, struct sqs_TagMap_entry);
+	tags_drop(&tags, &in->TagKeys, false);
+	have->n = tags.n;
 	queue_store(q);
 }
 
@@ -152,7 +130,8 @@ void op_create_queue(struct call *c)
 		return;
 	}
 	bool fifo = wants_fifo(&in->Attributes);
-	if (!check_name(c, in->QueueName, fifo) || !check_tags(c, &in->tags, in->tags.n))
+	struct map_of tags = {0};
+	if (!check_name(c, in->QueueName, fifo) || !tags_merge(c, &tags, &in->tags))
 		return;
 	struct sqs_Queue *rec = arena_new_of(c->arena, struct sqs_Queue);
 	rec->Fifo = SOME_BOOL(fifo);
@@ -175,7 +154,7 @@ void op_create_queue(struct call *c)
 	rec->Id = SOME_I64((int64_t)call_serial(c, "queue"));
 	rec->Data = SOME_I64((int64_t)call_serial(c, "queue"));
 	rec->CreatedMs = rec->ModifiedMs = SOME_I64(c->now_ms);
-	q->more->Tags = in->tags;
+	q->more->Tags = tags;
 	q->box = (struct box){.fresh = 1, .low = 1, .next_due_ms = INT64_MAX, .settled_ms = c->now_ms};
 	queue_store(q);
 	call_del(c, gone_key(c, in->QueueName));

@@ -40,6 +40,25 @@ static bool check_receive(struct queue *q, const struct sqs_ReceiveMessageReques
 	return true;
 }
 
+static const char *const system_attributes[] = {"SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+	"SequenceNumber", "MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader", "DeadLetterQueueSourceArn"};
+
+/* AttributeNames is the old name of MessageSystemAttributeNames, and its list of values in the model is that of queues. */
+static bool names_ok(struct call *c, const struct list *names)
+{
+	for (uint32_t i = 0; i < names->n; i++) {
+		struct str name = *LIST_AT(*names, struct str, i);
+		bool known = attribute_known(name);
+		for (size_t k = 0; k < COUNT_OF(system_attributes) && !known; k++)
+			known = str_eq(name, str_c(system_attributes[k]));
+		if (!known) {
+			call_fail(c, &sqs_err_InvalidAttributeName, "Unknown Attribute %.*s.", STR_ARG(name));
+			return false;
+		}
+	}
+	return true;
+}
+
 struct wishes { const struct list *a, *b; };
 
 static bool wished(struct wishes w, const char *name)
@@ -58,7 +77,7 @@ static struct str number(struct arena *a, int64_t v) { return arena_printf(a, "%
 
 static void describe(struct queue *q, const struct taken *t, struct wishes w, struct map_of *out)
 {
-	enum { NAMES = 9 };
+	enum { NAMES = COUNT_OF(system_attributes) };
 	struct arena *a = q->c->arena;
 	if (w.a->n == 0 && w.b->n == 0)
 		return;
@@ -118,7 +137,7 @@ void op_receive_message(struct call *c)
 	struct queue *q = run_queue(c);
 	struct wanted w;
 	struct taken v[RECEIVE_MAX];
-	if (!check_receive(q, in, &w))
+	if (!check_receive(q, in, &w) || !names_ok(c, &in->AttributeNames) || !names_ok(c, &in->MessageSystemAttributeNames))
 		return;
 	size_t n = 0;
 	bool attempt = str_present(in->ReceiveRequestAttemptId);

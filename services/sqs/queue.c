@@ -159,6 +159,7 @@ void queue_store(struct queue *q)
 	CHECK_MAGIC(q, QUEUE_MAGIC);
 	if (q->more != NULL) {
 		q->rec->HasPolicy = SOME_BOOL(str_present(q->more->Policy));
+		q->rec->HasTags = SOME_BOOL(q->more->Tags.n > 0);
 		call_put(q->c, more_key(q), &sqs_shape_QueueMore, q->more);
 	}
 	q->packed = typed_to_cbor(q->c->arena, &sqs_shape_Queue, q->rec);

@@ -23,8 +23,7 @@ enum {
 	DELAY_MAX_S = 900,
 	DEDUP_MS = 5 * 60 * 1000,
 	PURGE_EVERY_MS = 60 * 1000,
-	NAME_REUSE_MS = 60 * 1000,
-	TAGS_MAX = 50
+	NAME_REUSE_MS = 60 * 1000
 };
 
 /* Counters and cursors; lies in the store as it is. */
@@ -207,6 +206,8 @@ bool attributes_apply(struct call *c, struct queue *q, const struct map_of *in, 
 void attributes_default(struct sqs_Queue *rec);
 /* The map GetQueueAttributes answers; false with c failed. */
 bool attributes_describe(struct queue *q, const struct list *names, struct map_of *out);
+/* Is it the name of a queue attribute, or "All"? */
+bool attribute_known(struct str name);
 /* The first attribute in which a CreateQueue request differs from the queue; absent: none. */
 struct str attributes_differ(struct queue *have, struct queue *want, const struct map_of *asked);
 bool redrive_policy_apply(struct call *c, struct queue *q, struct str text);

@@ -4,7 +4,10 @@
  * actions taken with assumed roles" (source identity), all IAM User Guide. */
 #include "sts.h"
 
-enum { HOUR_S = 3600, KEYS_MAX = 64 };
+#include "svc/arn.h"
+#include "svc/tags.h"
+
+enum { HOUR_S = 3600, OWN_KEYS = 4 };
 
 static struct str role_name_in(struct str arn)
 {
@@ -36,23 +39,29 @@ void access_AssumeRole(struct call *c)
 	const struct sts_AssumeRoleRequest *in = c->in;
 	struct principal role;
 	struct str trust;
+	struct arn arn;
+	if (!arn_parse(in->RoleArn, &arn)) {
+		call_fail_code(c, 400, "ValidationError", "%.*s is invalid", STR_ARG(in->RoleArn));
+		return;
+	}
 	if (!role_lookup(c, in->RoleArn, &role, &trust)) {
 		call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: sts:AssumeRole on resource: %.*s", STR_ARG(c->who->arn),
 			STR_ARG(in->RoleArn));
 		return;
 	}
-	struct condition_key *keys = arena_array(c->arena, struct condition_key, KEYS_MAX + role.n_tags);
-	size_t n = tag_keys(c, in->Tags, keys, 0);
-	n = add_key(keys, n, S("sts:ExternalId"), &in->ExternalId);
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, OWN_KEYS);
+	size_t n = add_key(keys, 0, S("sts:ExternalId"), &in->ExternalId);
 	n = add_key(keys, n, S("sts:RoleSessionName"), &in->RoleSessionName);
 	n = add_key(keys, n, S("sts:SourceIdentity"), &in->SourceIdentity);
 	if (in->TransitiveTagKeys.n > 0)
 		keys[n++] = (struct condition_key){S("sts:TransitiveTagKeys"), in->TransitiveTagKeys.v, in->TransitiveTagKeys.n};
-	ASSERT(n <= KEYS_MAX);
+	ASSERT(n <= OWN_KEYS);
+	struct tags of_role = {arena_array(c->arena, struct tag, role.n_tags), (uint32_t)role.n_tags};
 	for (size_t i = 0; i < role.n_tags; i++)
-		keys[n++] = (struct condition_key){arena_printf(c->arena, "aws:ResourceTag/%.*s", STR_ARG(role.tags[i].key)), &role.tags[i].value, 1};
+		of_role.v[i] = (struct tag){role.tags[i].key, role.tags[i].value};
 	struct access_extra x = {.keys = keys, .n_keys = n, .resource_policy = trust, .resource_account = role.account,
 		.resource_decides = true};
+	tags_conditions(c, &x, of_role);
 	if (!trusts(c, "sts:AssumeRole", in->RoleArn, &x))
 		return;
 	if (in->Tags.n > 0 && !trusts(c, "sts:TagSession", in->RoleArn, &x))

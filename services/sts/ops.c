@@ -3,6 +3,8 @@
  * Source: STS API Reference. GetCallerIdentity and GetSessionToken need no permission. */
 #include "sts.h"
 
+#include "svc/tags.h"
+
 enum { HALF_DAY_S = 43200, HOUR_S = 3600 };
 
 void op_GetCallerIdentity(struct call *c)
@@ -59,8 +61,8 @@ static struct str federated_arn(struct call *c, struct str name)
 void access_GetFederationToken(struct call *c)
 {
 	const struct sts_GetFederationTokenRequest *in = c->in;
-	struct condition_key *keys = arena_array(c->arena, struct condition_key, in->Tags.n + 1);
-	struct access_extra x = {.keys = keys, .n_keys = tag_keys(c, in->Tags, keys, 0)};
+	struct access_extra x = {0};
+	tags_conditions(c, &x, (struct tags){0});
 	if (authorize(c, NULL, federated_arn(c, in->Name), &x) && in->Tags.n > 0)
 		authorize(c, "sts:TagSession", federated_arn(c, in->Name), &x);
 }

@@ -102,17 +102,3 @@ bool session_tags(struct call *c, struct list tags, struct param_tag **out, size
 	*n = tags.n;
 	return true;
 }
-
-size_t tag_keys(struct call *c, struct list tags, struct condition_key *keys, size_t n)
-{
-	if (tags.n == 0)
-		return n;
-	struct str *names = arena_array(c->arena, struct str, tags.n);
-	for (uint32_t i = 0; i < tags.n; i++) {
-		const struct sts_Tag *t = LIST_AT(tags, struct sts_Tag, i);
-		names[i] = t->Key;
-		keys[n++] = (struct condition_key){arena_printf(c->arena, "aws:RequestTag/%.*s", STR_ARG(t->Key)), &t->Value, 1};
-	}
-	keys[n++] = (struct condition_key){S("aws:TagKeys"), names, tags.n};
-	return n;
-}

@@ -22,8 +22,6 @@ struct sts_Credentials *credentials_out(struct call *c, struct session s);
 bool session_policy(struct call *c, struct str account, struct str document, struct list arns, struct str *out, int64_t *packed);
 /* Session tags from the request, checked: no reserved or repeated keys. false: failed. */
 bool session_tags(struct call *c, struct list tags, struct param_tag **out, size_t *n);
-/* aws:RequestTag/..., aws:TagKeys. Appends to keys and returns the new count. */
-size_t tag_keys(struct call *c, struct list tags, struct condition_key *keys, size_t n);
 /* MFA and other members nobody here can honour: fails when one is present. */
 bool only_supported(struct call *c, struct str serial, struct str token_code, struct opt_i64 minimum_size);
 

@@ -105,3 +105,48 @@ def test_rpc_v2_cbor(tsubo, name):
     assert put.status_code == 200, put.content
     listed = signed_post(tsubo, base + "ListMetrics", cbor2.dumps({"Namespace": name}), headers)
     assert cbor2.loads(listed.content)["Metrics"][0]["MetricName"] == "c"
+
+
+def test_a_policy_names_the_namespaces_that_may_be_put_to(client, name):
+    """Condition key cloudwatch:namespace (Service Authorization Reference)."""
+    iam = client("iam")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    own = client("cloudwatch", key["AccessKeyId"], key["SecretAccessKey"])
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument='{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Resource": "*",'
+                        '"Action": "cloudwatch:PutMetricData", "Condition": {"StringEquals": {"cloudwatch:namespace": "%s"}}}}' % name)
+    own.put_metric_data(Namespace=name, MetricData=[{"MetricName": "m", "Value": 1}])
+    with pytest.raises(ClientError) as e:
+        own.put_metric_data(Namespace=name + "x", MetricData=[{"MetricName": "m", "Value": 1}])
+    assert code(e) == "AccessDenied"
+
+
+def query(name, metric="m", id="a"):
+    return {"Id": id, "MetricStat": {"Metric": {"Namespace": name, "MetricName": metric}, "Period": 60, "Stat": "Sum"}}
+
+
+def test_metric_data_comes_in_pages(cw, name):
+    """GetMetricData: MaxDatapoints, NextToken, StatusCode PartialData."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for metric in ("m", "n"):
+        cw.put_metric_data(Namespace=name, MetricData=[
+            {"MetricName": metric, "Value": i, "Timestamp": now - datetime.timedelta(minutes=i)} for i in range(3)])
+    ask = {"MetricDataQueries": [query(name), query(name, "n", "b")], **around()}
+    page = cw.get_metric_data(MaxDatapoints=4, **ask)
+    assert [(r["StatusCode"], r["Values"]) for r in page["MetricDataResults"]] == [("Complete", [0, 1, 2]), ("PartialData", [0])]
+    rest = cw.get_metric_data(MaxDatapoints=4, NextToken=page["NextToken"], **ask)
+    assert [r["Values"] for r in rest["MetricDataResults"]] == [[], [1, 2]] and "NextToken" not in rest
+    with pytest.raises(ClientError) as e:
+        cw.get_metric_data(NextToken="made-up", **ask)
+    assert code(e) == "InvalidNextToken"
+
+
+def test_ids_of_queries_are_names_and_unique(cw, name):
+    for ids in (("A",), ("a", "a"), ("1",)):
+        with pytest.raises(ClientError) as e:
+            cw.get_metric_data(MetricDataQueries=[query(name, id=i) for i in ids], **around())
+        assert code(e) == "ValidationError"
+    with pytest.raises(ClientError) as e:
+        cw.put_metric_data(Namespace=name, MetricData=[{"MetricName": "m", "Value": 1, "Dimensions": [
+            {"Name": "a", "Value": "1"}, {"Name": "a", "Value": "2"}]}])
+    assert code(e) == "InvalidParameterValue"

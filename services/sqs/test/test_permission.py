@@ -64,3 +64,30 @@ def test_an_explicit_deny_stops_even_root(sqs, queue, name):
         message = fails("AccessDenied", call, QueueUrl=queue, **how)
         assert "sqs:SendMessage" in message and "explicit deny" in message
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+
+
+def test_tags_are_condition_keys(client, sqs, name):
+    """"Attribute-based access control for Amazon SQS": aws:ResourceTag, aws:RequestTag, aws:TagKeys."""
+    iam = client("iam")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    own = client("sqs", key["AccessKeyId"], key["SecretAccessKey"])
+    allow = lambda action, **condition: {"Effect": "Allow", "Action": action, "Resource": "*", "Condition": condition}
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+        allow("sqs:SendMessage", StringEquals={"aws:ResourceTag/team": "blue"}),
+        allow(["sqs:CreateQueue", "sqs:TagQueue"], StringEquals={"aws:RequestTag/team": "blue"}),
+        allow("sqs:UntagQueue", **{"ForAllValues:StringEquals": {"aws:TagKeys": ["mine"]}})]}))
+    url = own.create_queue(QueueName=name, tags={"team": "blue", "mine": "1"})["QueueUrl"]
+    own.send_message(QueueUrl=url, MessageBody="x")
+    own.untag_queue(QueueUrl=url, TagKeys=["mine"])
+    fails("AccessDenied", own.untag_queue, QueueUrl=url, TagKeys=["team"])
+    fails("AccessDenied", own.create_queue, QueueName=name + "-red", tags={"team": "red"})
+    sqs.tag_queue(QueueUrl=url, Tags={"team": "red"})
+    fails("AccessDenied", own.send_message, QueueUrl=url, MessageBody="x")
+
+
+def test_attributes_that_are_not_there_are_refused(sqs, queue):
+    """ReceiveMessage, InvalidAttributeName."""
+    fails("InvalidAttributeName", sqs.receive_message, QueueUrl=queue, AttributeNames=["Foo"])
+    fails("InvalidAttributeName", sqs.receive_message, QueueUrl=queue, MessageSystemAttributeNames=["SentTimestamp", "Foo"])
+    sqs.receive_message(QueueUrl=queue, AttributeNames=["SentTimestamp", "VisibilityTimeout"], MessageSystemAttributeNames=["All"])

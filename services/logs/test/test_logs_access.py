@@ -1,0 +1,72 @@
+"""Who may do what to log groups, and tags: "Actions, resources, and condition keys for Amazon CloudWatch Logs" (Service Authorization
+Reference); LogGroup in the API Reference says which form of the ARN counts where."""
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def logs(client):
+    return client("logs")
+
+
+@pytest.fixture
+def may(client, name):
+    """A client of a user with the given statements."""
+    iam = client("iam")
+
+    def make(*statements):
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", **s} for s in statements]}))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return client("logs", key["AccessKeyId"], key["SecretAccessKey"])
+    return make
+
+
+def arn(group):
+    return f"arn:aws:logs:us-east-1:000000000000:log-group:{group}"
+
+
+def refused(call, code="AccessDeniedException"):
+    with pytest.raises(ClientError) as e:
+        call()
+    assert e.value.response["Error"]["Code"] == code, e.value.response["Error"]
+
+
+def test_tags_of_a_group_are_guarded_by_its_arn(logs, may, name):
+    logs.create_log_group(logGroupName=name)
+    logs.create_log_group(logGroupName=name + "-other")
+    own = may({"Action": ["logs:TagResource", "logs:ListTagsForResource"], "Resource": arn(name)},
+              {"Action": "logs:TagLogGroup", "Resource": arn(name) + ":*"})
+    own.tag_resource(resourceArn=arn(name), tags={"a": "1"})
+    own.tag_log_group(logGroupName=name, tags={"b": "2"})
+    assert own.list_tags_for_resource(resourceArn=arn(name))["tags"] == {"a": "1", "b": "2"}
+    refused(lambda: own.tag_resource(resourceArn=arn(name + "-other"), tags={"a": "1"}))
+    refused(lambda: own.tag_log_group(logGroupName=name + "-other", tags={"a": "1"}))
+    refused(lambda: own.untag_resource(resourceArn=arn(name), tagKeys=["a"]))
+
+
+def test_tags_are_condition_keys(logs, may, name):
+    logs.create_log_group(logGroupName=name, tags={"team": "blue"})
+    own = may({"Action": "logs:*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "blue"}}},
+              {"Action": "logs:CreateLogGroup", "Resource": "*", "Condition": {"StringEquals": {"aws:RequestTag/team": "red"}}})
+    own.create_log_stream(logGroupName=name, logStreamName="s")
+    own.create_log_group(logGroupName=name + "-red", tags={"team": "red"})
+    refused(lambda: own.create_log_stream(logGroupName=name + "-red", logStreamName="s"))
+    refused(lambda: own.create_log_group(logGroupName=name + "-none"))
+
+
+def test_listing_needs_a_log_group_resource(logs, may, name):
+    own = may({"Action": "logs:Describe*", "Resource": "arn:aws:logs:*:*:*"})
+    assert "logGroups" in own.describe_log_groups() and "metricFilters" in own.describe_metric_filters()
+
+
+def test_names_and_tags_that_are_aws_own(logs, name):
+    refused(lambda: logs.create_log_group(logGroupName="aws/" + name), "InvalidParameterException")
+    refused(lambda: logs.create_log_group(logGroupName=name, tags={"aws:x": "1"}), "InvalidParameterException")
+    logs.create_log_group(logGroupName=name)
+    refused(lambda: logs.tag_resource(resourceArn=arn(name), tags={"aws:x": "1"}), "InvalidParameterException")
+    refused(lambda: logs.tag_resource(resourceArn=arn(name).replace("us-east-1", "eu-west-1"), tags={"x": "1"}), "ResourceNotFoundException")
+    refused(lambda: logs.tag_resource(resourceArn=arn(name), tags={f"k{i}": "" for i in range(51)}), "InvalidParameterException")

@@ -1,0 +1,22 @@
+/* Measuring from a handler: an observation for CloudWatch that is counted when the call commits, and not otherwise. A handler
+ * that runs again, or fails, has counted nothing. */
+#ifndef TSUBO_SVC_MEASURE_H
+#define TSUBO_SVC_MEASURE_H
+
+#include "svc/call.h"
+#include "telemetry/metric.h"
+
+enum { MEASURE_DIMS_MAX = 30 }; /* as CloudWatch has it */
+
+struct measure {
+	struct str ns, name;             /* "AWS/SQS", "NumberOfMessagesSent" */
+	const struct metric_dim *dims;   /* copied, as all texts here are */
+	size_t n_dims;
+	double value;
+	const char *unit;                /* NULL: "Count" */
+	int64_t at_ms;                   /* 0: now */
+	struct str account, region;      /* absent: where the call works */
+};
+void measure(struct call *c, const struct measure *m);
+
+#endif
