@@ -30,6 +30,13 @@ static size_t add_key(struct call *c, struct condition_key *keys, size_t n, cons
 	return n + 1;
 }
 
+/* What stays on this machine cannot be overheard: a policy that denies what comes without TLS (the artifact bucket of SAM CLI,
+ * CDK's enforceSSL) must not shut out the clients that http://localhost is for. */
+static bool transport_secure(const struct call *c)
+{
+	return c->http == NULL || c->tls || str_starts(c->source_ip, S("127.")) || str_eq(c->source_ip, S("::1"));
+}
+
 /* The service's keys and the request's global ones, in one list. */
 static void gather_keys(struct call *c, const struct access_extra *x, struct policy_request *r)
 {
@@ -39,7 +46,7 @@ static void gather_keys(struct call *c, const struct access_extra *x, struct pol
 		keys[n++] = x->keys[i];
 	n = add_key(c, keys, n, "aws:SourceIp", c->source_ip);
 	n = add_key(c, keys, n, "aws:UserAgent", c->user_agent);
-	n = add_key(c, keys, n, "aws:SecureTransport", c->http == NULL || c->tls ? S("true") : S("false"));
+	n = add_key(c, keys, n, "aws:SecureTransport", transport_secure(c) ? S("true") : S("false"));
 	n = add_key(c, keys, n, "aws:RequestedRegion", c->region);
 	n = add_key(c, keys, n, "aws:CurrentTime", time_iso8601(c->arena, c->now_ms));
 	n = add_key(c, keys, n, "aws:EpochTime", arena_printf(c->arena, "%lld", (long long)(c->now_ms / 1000)));

@@ -292,14 +292,16 @@ def test_conditions_of_the_request_count(iam, user, name):
         allow("iam:CreateUser", f"arn:aws:iam::*:user/{name}-*", StringEquals={"aws:RequestTag/team": "${aws:PrincipalTag/team}"}),
         allow("iam:AttachUserPolicy", "*", ArnEquals={"iam:PolicyARN": LAMBDA_BASIC}),
         allow("iam:ListUsers", "*", IpAddress={"aws:SourceIp": ["127.0.0.0/8", "::1"]}, StringLike={"aws:UserAgent": "Boto3*"}),
-        allow("iam:ListRoles", "*", Bool={"aws:SecureTransport": "true"})))
+        allow("iam:ListRoles", "*", Bool={"aws:SecureTransport": "true"}),  # what stays on the machine is secure
+        allow("iam:ListGroups", "*", Bool={"aws:SecureTransport": "false"})))
     refused(lambda: own.create_user(UserName=name + "-1"), "AccessDenied")
     refused(lambda: own.create_user(UserName=name + "-1", Tags=[{"Key": "team", "Value": "red"}]), "AccessDenied")
     assert own.create_user(UserName=name + "-1", Tags=[{"Key": "team", "Value": "blue"}])
     own.attach_user_policy(UserName=name, PolicyArn=LAMBDA_BASIC)
     refused(lambda: own.attach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"), "AccessDenied")
     assert own.list_users()["Users"]
-    refused(own.list_roles, "AccessDenied")
+    own.list_roles()
+    refused(own.list_groups, "AccessDenied")
 
 
 def test_instance_profiles(iam, name):

@@ -66,7 +66,7 @@ def test_conditions_on_the_context(kit):
 def test_conditions_on_the_key(kit):
     _, user = kit.user("u", allow("kms:Encrypt", Condition={"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/" + kit.name}}),
                        allow("kms:GenerateDataKey", Condition={"StringEquals": {"kms:RequestAlias": "alias/" + kit.name}}),
-                       allow("kms:GenerateRandom", Condition={"Bool": {"aws:SecureTransport": "false"}}),
+                       allow("kms:GenerateRandom", Condition={"Bool": {"aws:SecureTransport": "true"}}),
                        allow("kms:Sign", Condition={"StringEquals": {"kms:KeySpec": "ECC_NIST_P256", "kms:SigningAlgorithm": "ECDSA_SHA_256",
                                                                    "kms:MessageType": "RAW", "aws:ResourceTag/team": "blue"}}))
     k = kit.key()["KeyId"]

@@ -171,10 +171,6 @@ def test_customer_keys(s3, bucket):
         assert body(s3, bucket, "p") == data
 
 
-def test_kms_is_refused_by_name(s3, bucket):
-    assert "KMS" in fails("NotImplemented", s3.put_object, Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms")["Error"]["Message"]
-
-
 def test_multipart(s3, bucket):
     data = os.urandom(12_000_000)
     s3.upload_fileobj(io.BytesIO(data), bucket, "k", Config=TransferConfig(multipart_chunksize=5 << 20, multipart_threshold=5 << 20))
