@@ -158,7 +158,8 @@ static bool ids_ok(struct call *c, const struct list *queries)
 		for (size_t k = 1; k < id.n && ok; k++)
 			ok = (id.p[k] >= 'a' && id.p[k] <= 'z') || (id.p[k] >= 'A' && id.p[k] <= 'Z') || (id.p[k] >= '0' && id.p[k] <= '9') || id.p[k] == '_';
 		if (!ok) {
-			call_fail(c, &cloudwatch_err_ValidationException, "The value %.*s is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", STR_ARG(id));
+			call_fail(c, &cloudwatch_err_ValidationException, "The value %.*s is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.",
+				STR_ARG(id));
 			return false;
 		}
 		for (uint32_t k = 0; k < i; k++)

@@ -269,7 +269,8 @@ static struct str aes_unwrap(struct arena *a, struct str kek, struct str wrapped
 	if (wrapped.n < 16 || wrapped.n % 8 != 0)
 		return STR_NONE;
 	unsigned char *out = (unsigned char *)arena_bytes(a, wrapped.n + 16);
-	const EVP_CIPHER *cipher = kek.n == 32 ? EVP_aes_256_wrap_pad() : kek.n == 24 ? EVP_aes_192_wrap_pad() : kek.n == 16 ? EVP_aes_128_wrap_pad() : NULL;
+	const EVP_CIPHER *cipher = kek.n == 32 ? EVP_aes_256_wrap_pad()
+		: kek.n == 24 ? EVP_aes_192_wrap_pad() : kek.n == 16 ? EVP_aes_128_wrap_pad() : NULL;
 	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
 	int n = 0;
 	bool ok = x != NULL && cipher != NULL;

@@ -217,7 +217,8 @@ void op_CreateGrant(struct call *c)
 
 /* ---- listing ---- */
 
-static void list_grants(struct call *c, struct key *prefix, const struct page *page, bool (*wanted)(struct call *c, const struct kms_GrantListEntry *e),
+static void list_grants(struct call *c, struct key *prefix, const struct page *page,
+                        bool (*wanted)(struct call *c, const struct kms_GrantListEntry *e),
                         struct kms_ListGrantsResponse *out)
 {
 	struct str key, value, last = STR_NONE;

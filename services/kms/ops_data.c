@@ -272,7 +272,8 @@ void op_GenerateDataKeyWithoutPlaintext(struct call *c)
 }
 
 /* A pair, its private half sealed. false: parked or failed. */
-static bool data_pair(struct call *c, struct str spec, const struct map_of *context, struct opt_bool dry, struct data_key *out, struct str *public_key)
+static bool data_pair(struct call *c, struct str spec, const struct map_of *context, struct opt_bool dry, struct data_key *out,
+                      struct str *public_key)
 {
 	struct kms_key *k = run_key(c);
 	const struct spec *s = spec_find(spec);

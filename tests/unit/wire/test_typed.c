@@ -393,7 +393,8 @@ static void not_utf8(void **state)
 	assert_non_null(tags);
 	assert_str(LIST_AT(tags->Tags, struct sqs_TagMap_entry, 0)->key, "k\xff");
 	/* but not what a client sends */
-	struct wire_request c = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_CBOR, .body = typed_to_cbor(a, &sqs_shape_SendMessageRequest, &m)};
+	struct wire_request c = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_CBOR,
+		.body = typed_to_cbor(a, &sqs_shape_SendMessageRequest, &m)};
 	assert_null(wire_decode(a, &sqs_op_SendMessage, &c, &err));
 }
 
@@ -455,7 +456,8 @@ int main(void)
 		cmocka_unit_test(deep_json),
 		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
 		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
-		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke), cmocka_unit_test(not_utf8), cmocka_unit_test(list_in_several_headers),
+		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke), cmocka_unit_test(not_utf8),
+		cmocka_unit_test(list_in_several_headers),
 		cmocka_unit_test(no_absent_elements), cmocka_unit_test(small_elements),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
