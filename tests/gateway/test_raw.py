@@ -239,7 +239,7 @@ def test_what_is_not_there_says_so_by_name(wire):
         path = place.path.replace("ListMetrics", "DescribeInsightRules")
         status, _, text = wire.ask(place, body, path, {**place.headers, **headers})
         assert status == 501 and name in text
-    assert wire.ask(Place("json", "kms", "/", {"Content-Type": JSON_1_1, "X-Amz-Target": "TrentService.ListKeys"}, b"{}"))[0] == 501
+    assert wire.ask(Place("json", "kinesis", "/", {"Content-Type": JSON_1_1, "X-Amz-Target": "Kinesis_20131202.ListStreams"}, b"{}"))[0] == 501
 
 
 def test_bodies_too_large(wire, place):
