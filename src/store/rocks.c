@@ -189,7 +189,7 @@ bool rocks_flush(struct store *s)
 uint64_t store_range_bytes(struct store *s, struct str from, struct str to)
 {
 	CHECK_MAGIC(s, STORE_MAGIC);
-	char last[KEY_BYTES_MAX];
+	char last[STORE_KEY_MAX];
 	if (!str_present(to)) {
 		memset(last, 0xff, sizeof last);
 		to = str_of(last, sizeof last);

@@ -113,7 +113,12 @@ void *call_get(struct call *c, const struct key *k, const struct shape *shape)
 void call_put(struct call *c, const struct key *k, const struct shape *shape, const void *v)
 {
 	ASSERT(txn_writable(c->txn));
-	txn_put(c->txn, key_bytes(k), typed_to_cbor(c->arena, shape, v));
+	struct str key = key_bytes(k);
+	if (UNLIKELY(key.n > STORE_KEY_MAX)) { /* names are the client's, and not every model bounds them */
+		call_fail_code(c, 400, "ValidationException", "A name in the request is too long to be kept.");
+		return;
+	}
+	txn_put(c->txn, key, typed_to_cbor(c->arena, shape, v));
 }
 
 void call_del(struct call *c, const struct key *k)
