@@ -112,6 +112,10 @@ static bool in_network(struct str network, struct str address)
 	bool n4, a4;
 	if (!parse_address(base, n, &n4) || !parse_address(address, a, &a4))
 		return false;
+	/* "::/0" is every IPv6 address and no IPv4 one, though these lie below ::ffff:0:0 here. */
+	static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	if (a4 && !n4 && memcmp(n, mapped, sizeof mapped) != 0)
+		return false;
 	uint64_t bits = n4 ? 32 : 128;
 	if (str_present(bits_text) && (!str_to_u64(bits_text, &bits) || bits > (n4 ? 32u : 128u)))
 		return false;

@@ -31,8 +31,8 @@ static bool is_root_arn_of(struct str s, struct str account)
 
 static enum closeness names_aws(struct str s, const struct principal *who)
 {
-	if (str_eq(s, S("*")))
-		return who->type == PRINCIPAL_SERVICE ? NAMES_NOT : NAMES_IT;
+	if (str_eq(s, S("*"))) /* the same as "Principal": "*": everyone, AWS's services too ("All principals") */
+		return NAMES_IT;
 	if (who->type == PRINCIPAL_SERVICE || who->type == PRINCIPAL_ANONYMOUS)
 		return NAMES_NOT;
 	if (str_eq(s, who->account) || is_root_arn_of(s, who->account))
