@@ -285,21 +285,27 @@ static uint32_t grown(uint32_t cap)
 	return cap > 0 ? cap * 2 : 4;
 }
 
+struct json *json_add(struct arena *a, struct json *object, struct str key, const struct json *v)
+{
+	ASSERT(json_is(object, JSON_OBJECT) && v != NULL && str_present(key) && object->n <= object->cap);
+	struct json copy = *v; /* it may lie in the array that grows */
+	if (object->n == object->cap) {
+		uint32_t cap = grown(object->cap);
+		object->members = arena_grow(a, object->members, sizeof *object->members, object->n, cap);
+		object->cap = cap;
+	}
+	struct json_member *m = &object->members[object->n++];
+	*m = (struct json_member){key, copy};
+	return &m->value;
+}
+
 struct json *json_set(struct arena *a, struct json *object, struct str key, const struct json *v)
 {
 	ASSERT(json_is(object, JSON_OBJECT) && v != NULL && str_present(key));
-	struct json copy = *v;
 	struct json *place = json_get(object, key);
-	if (place == NULL) {
-		if (object->n == object->cap) {
-			uint32_t cap = grown(object->cap);
-			object->members = arena_grow(a, object->members, sizeof *object->members, object->n, cap);
-			object->cap = cap;
-		}
-		struct json_member *m = &object->members[object->n++];
-		m->key = key;
-		place = &m->value;
-	}
+	if (place == NULL)
+		return json_add(a, object, key, v);
+	struct json copy = *v;
 	*place = copy;
 	return place;
 }

@@ -49,7 +49,8 @@ static struct json *coerce(struct arena *a, const struct shape *s, const struct 
 		for (uint32_t i = 0; i < j->n; i++) {
 			const struct member *m = s->type == SHAPE_MAP ? s->item : shape_member(s, j->members[i].key);
 			const struct json *v = &j->members[i].value;
-			json_set(a, out, j->members[i].key, m != NULL ? coerce(a, m->shape, v, depth + 1) : v);
+			/* the names come from an object: looking for each among those before would be the square of a template's size */
+			json_add(a, out, j->members[i].key, m != NULL ? coerce(a, m->shape, v, depth + 1) : v);
 		}
 		return out;
 	}

@@ -19,14 +19,14 @@ static void tree_of_struct(struct arena *a, const struct shape *s, const void *v
 		if (m->streaming) {
 			const struct body *body = member_stream_get(m, v);
 			if (body != NULL && body->blob[0] == '\0' && body->parts == NULL) /* others: svc/body.h */
-				json_set(a, out, str_c(m->name), json_new_str(a, body->bytes.p != NULL ? body->bytes : S("")));
+				json_add(a, out, str_c(m->name), json_new_str(a, body->bytes.p != NULL ? body->bytes : S("")));
 			continue;
 		}
 		const void *field = member_get(m, v);
 		if (field == NULL)
 			continue;
 		tree_of(a, m, field, &j);
-		json_set(a, out, str_c(m->name), &j);
+		json_add(a, out, str_c(m->name), &j);
 	}
 }
 
@@ -50,7 +50,7 @@ static void tree_of_map(struct arena *a, const struct shape *s, const struct map
 		const void *v = map_value_at(s, m, i);
 		if (value_present(s->item->shape, v))
 			tree_of(a, s->item, v, &j);
-		json_set(a, out, map_key_at(s, m, i), &j);
+		json_add(a, out, map_key_at(s, m, i), &j);
 	}
 }
 
