@@ -213,9 +213,14 @@ struct task *jobs_take_due(struct txn *txn, int64_t now_ms, size_t max)
 	return list;
 }
 
-void jobs_before_run(struct task *t)
+bool jobs_before_run(struct task *t)
 {
 	struct job_run *run = t->user;
+	ASSERT(t->job_key.n > 0 && txn_writable(t->txn));
+	/* It was taken from the store before its group began: a call that came first may have dropped it, or put it off. Then this
+	 * is no job any more, and what it would do early nobody asked for. One that was parked has begun, and is finished. */
+	if (t->reruns == 0 && !txn_has(t->txn, t->job_key))
+		return false;
 	struct job_parts *p = &run->parts;
 	struct key *id_key = job_id_key(t->run, p->service, p->account, p->region, p->kind, p->id);
 	int64_t due_ms;
@@ -223,6 +228,7 @@ void jobs_before_run(struct task *t)
 	if (due_of(t->txn, t->run, id_key, &due_ms) && due_ms == p->due_ms)
 		txn_del(t->txn, key_bytes(id_key));
 	t->jobs_changed = true;
+	return true;
 }
 
 void jobs_retry_later(struct txn *txn, struct task *t)
