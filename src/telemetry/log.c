@@ -245,7 +245,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 {
 	if (!wanted(level))
 		return;
-	char text[MESSAGE_MAX + 1];
+	char text[MESSAGE_MAX + 8]; /* more than is shown: message_line cuts between characters, vsnprintf between bytes */
 	va_list ap;
 	va_start(ap, fmt);
 	int n = vsnprintf(text, sizeof text, fmt, ap);
