@@ -237,6 +237,7 @@ static void child_heard(struct child *ch)
 	if (n == (ssize_t)sizeof r && r.error == 0) {
 		if (r.prepared)
 			return;
+		ASSERT(n_fds <= LISTENERS_MAX && n_fds == r.n_ports && !ch->listening);
 		ch->report = r;
 		ch->listening = true;
 		memcpy(ch->fds, fds, n_fds * sizeof(int));
