@@ -29,6 +29,7 @@ enum { FIRST_BLOCK = 4096, MAX_BLOCK = 1 << 20, ALIGN = 16 };
 
 static struct block *block_new(size_t size)
 {
+	ASSERT(size > 0 && size <= SIZE_MAX - sizeof(struct block));
 	struct block *b = malloc(sizeof *b + size);
 	if (b == NULL)
 		die("out of memory (%zu bytes)", size);
@@ -61,6 +62,7 @@ static void run_cleanups(struct arena *a)
 
 static void free_blocks_except(struct arena *a, struct block *keep)
 {
+	ASSERT(a->block != NULL && a->first != NULL);
 	struct block *b = a->block;
 	while (b != NULL) {
 		struct block *next = b->next;
@@ -87,6 +89,7 @@ void arena_reset(struct arena *a)
 	a->first->next = NULL;
 	a->first->used = 0;
 	a->total = 0;
+	ASSERT(a->cleanups == NULL && a->block == a->first); /* a clean-up that defers another would be lost */
 }
 
 static void *take(struct arena *a, size_t size, size_t align)
@@ -133,6 +136,7 @@ void *arena_alloc_array(struct arena *a, size_t size, size_t n)
 
 void *arena_grow(struct arena *a, void *old, size_t size, size_t old_n, size_t new_n)
 {
+	ASSERT(a != NULL && size > 0 && (old != NULL || old_n == 0));
 	ASSERT(new_n >= old_n);
 	size_t old_bytes = size * old_n, new_bytes;
 	if (__builtin_mul_overflow(size, new_n, &new_bytes))
@@ -179,6 +183,7 @@ const char *arena_cstr(struct arena *a, struct str s)
 
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+	ASSERT(a != NULL && fmt != NULL);
 	va_list again;
 	va_copy(again, ap);
 	int n = vsnprintf(NULL, 0, fmt, ap);
@@ -200,6 +205,7 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 
 struct str arena_concat(struct arena *a, const struct str *parts, size_t n)
 {
+	ASSERT(n == 0 || parts != NULL);
 	size_t total = 0;
 	for (size_t i = 0; i < n; i++)
 		total += parts[i].n;
@@ -210,11 +216,13 @@ struct str arena_concat(struct arena *a, const struct str *parts, size_t n)
 		at += parts[i].n;
 	}
 	*at = '\0';
+	ASSERT(at == p + total);
 	return str_of(p, total);
 }
 
 void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg)
 {
+	ASSERT(fn != NULL);
 	struct cleanup *c = arena_new_of(a, struct cleanup);
 	c->fn = fn;
 	c->arg = arg;

@@ -14,6 +14,7 @@ static const char url_safe[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 /* Writes the text of n bytes, returns its end. */
 static char *encode64(const char alphabet[64], bool pad, const unsigned char *p, size_t n, char *to)
 {
+	ASSERT(n == 0 || p != NULL);
 	for (; n >= 3; n -= 3, p += 3) {
 		unsigned v = (unsigned)p[0] << 16 | (unsigned)p[1] << 8 | p[2];
 		*to++ = alphabet[v >> 18];
@@ -73,6 +74,7 @@ static inline int digit64(char c, bool url)
 /* The digits without padding. strict: bits left over must be zero. */
 static struct str decode64(struct arena *a, struct str text, bool url, bool strict)
 {
+	ASSERT(text.p != NULL);
 	if (text.n % 4 == 1)
 		return STR_NONE;
 	char *p = arena_bytes(a, text.n / 4 * 3 + 3), *to = p;
@@ -204,6 +206,7 @@ struct str uri_decode(struct arena *a, struct str s, bool plus_is_space)
 		*to++ = c;
 	}
 	*to = '\0';
+	ASSERT((size_t)(to - p) <= s.n); /* decoding never makes longer */
 	return str_of(p, (size_t)(to - p));
 }
 
@@ -229,12 +232,13 @@ bool params_parse(struct arena *a, struct str query, size_t max, struct params *
 		if (!str_present(p->name) || !str_present(p->value))
 			return false;
 	}
-	ASSERT(out->n <= count);
+	ASSERT(out->n <= count && out->n <= max);
 	return true;
 }
 
 struct str params_get(const struct params *p, struct str name)
 {
+	ASSERT(p->n == 0 || p->v != NULL);
 	for (size_t i = 0; i < p->n; i++)
 		if (str_eq(p->v[i].name, name))
 			return p->v[i].value;
@@ -283,6 +287,7 @@ bool utf8_valid(struct str s)
 			if ((p[i] & 0xc0) != 0x80)
 				return false;
 		p += more + 1;
+		ASSERT(p <= end);
 	}
 	return true;
 }

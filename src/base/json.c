@@ -83,6 +83,7 @@ static int64_t exponent_of(const char *at, const char *end)
 
 static struct decimal decimal_of(struct str text)
 {
+	ASSERT(text.n > 0 && text.p != NULL); /* a number's text, by the grammar */
 	struct decimal d = {0};
 	const char *at = text.p, *end = text.p + text.n;
 	if (at < end && *at == '-') {
@@ -112,6 +113,7 @@ static struct decimal decimal_of(struct str text)
 
 static bool decimal_equal(const struct decimal *a, const struct decimal *b)
 {
+	ASSERT(a->digits >= 0 && b->digits >= 0);
 	if (a->digits != b->digits || a->exponent != b->exponent || a->negative != b->negative)
 		return false;
 	const char *x = a->from, *y = b->from;
@@ -164,6 +166,7 @@ enum { LINEAR_MAX = 32 };
 
 static void map_members(struct map *m, const struct json *j)
 {
+	ASSERT(j->type == JSON_OBJECT && j->n <= j->cap);
 	map_init(m, NULL);
 	for (uint32_t i = 0; i < j->n; i++)
 		(void)map_put(m, j->members[i].key, &j->members[i].value);
@@ -189,6 +192,7 @@ static bool large_objects_equal(const struct json *a, const struct json *b)
 
 static bool objects_equal(const struct json *a, const struct json *b)
 {
+	ASSERT(a->type == JSON_OBJECT && b->type == JSON_OBJECT);
 	if (a->n > LINEAR_MAX || b->n > LINEAR_MAX)
 		return large_objects_equal(a, b);
 	for (uint32_t i = 0; i < a->n; i++) {
@@ -326,6 +330,7 @@ struct json *json_push(struct arena *a, struct json *array, const struct json *v
 
 bool json_unset(struct json *object, struct str key)
 {
+	ASSERT(object == NULL || object->n <= object->cap);
 	ASSERT(json_is(object, JSON_OBJECT));
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < object->n; i++)

@@ -22,12 +22,14 @@ struct parser {
 
 static bool fail(struct parser *p, const char *what)
 {
+	ASSERT(what != NULL && p->at <= p->end);
 	p->what = what;
 	return false;
 }
 
 static void *push_slow(struct parser *p, size_t size)
 {
+	ASSERT(p->n <= p->cap && size <= p->cap); /* elements are far smaller than the first stack */
 	size_t cap = p->cap * 2;
 	char *fresh = p->stack == p->first ? malloc(cap) : realloc(p->stack, cap);
 	if (fresh == NULL)
@@ -236,6 +238,7 @@ static inline bool digits(struct parser *p)
 
 static bool number(struct parser *p, struct str *out)
 {
+	ASSERT(p->at < p->end);
 	const char *from = p->at;
 	if (*p->at == '-')
 		p->at++;
@@ -271,6 +274,7 @@ static bool value(struct parser *p, struct json *out, unsigned depth);
 
 static bool array(struct parser *p, struct json *out, unsigned depth)
 {
+	ASSERT(p->at < p->end && *p->at == '[' && depth <= JSON_DEPTH_MAX);
 	size_t base = p->n;
 	uint32_t n = 0;
 	p->at++;
@@ -299,6 +303,7 @@ static bool array(struct parser *p, struct json *out, unsigned depth)
 
 static bool object(struct parser *p, struct json *out, unsigned depth)
 {
+	ASSERT(p->at < p->end && *p->at == '{' && depth <= JSON_DEPTH_MAX);
 	size_t base = p->n;
 	uint32_t n = 0;
 	p->at++;

@@ -24,6 +24,7 @@ void map_free(struct map *m)
 
 static void *take(struct map *m, size_t size, size_t n)
 {
+	ASSERT(size > 0 && n > 0);
 	if (m->arena != NULL)
 		return arena_alloc_array(m->arena, size, n);
 	void *p = calloc(n, size);
@@ -34,6 +35,7 @@ static void *take(struct map *m, size_t size, size_t n)
 
 static void index_add(struct map *m, size_t entry)
 {
+	ASSERT(m->slots > 0 && (m->slots & (m->slots - 1)) == 0 && entry < m->cap);
 	size_t mask = m->slots - 1, at = str_hash(m->entries[entry].key) & mask;
 	while (m->index[at] != 0)
 		at = (at + 1) & mask;
@@ -104,6 +106,7 @@ void *map_put(struct map *m, struct str key, void *value)
 	}
 	if (m->used == m->cap)
 		grow(m);
+	ASSERT(m->n <= m->used && m->used < m->cap && m->slots >= 2 * m->cap);
 	m->entries[m->used] = (struct map_entry){key, value};
 	index_add(m, m->used);
 	m->used++;
@@ -127,6 +130,7 @@ void *map_del(struct map *m, struct str key)
 
 struct map_entry *map_next(const struct map *m, size_t *at)
 {
+	ASSERT(m->n <= m->used && m->used <= m->cap);
 	while (*at < m->used) {
 		struct map_entry *e = &m->entries[(*at)++];
 		if (e->value != NULL)

@@ -26,6 +26,7 @@ static size_t of_clients;   /* how many of them clients made up; under lock */
 
 static pcre2_code *compile(struct str regex, uint32_t more)
 {
+	ASSERT(regex.p != NULL);
 	int error;
 	size_t at;
 	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_ALT_BSUX | PCRE2_NEVER_BACKSLASH_C;
@@ -107,6 +108,7 @@ static pthread_key_t matcher_key;
 static void matcher_free(void *arg)
 {
 	struct matcher *m = arg;
+	ASSERT(m != NULL);
 	pcre2_match_data_free(m->data);
 	pcre2_match_context_free(m->context);
 	pcre2_jit_stack_free(m->stack);

@@ -21,6 +21,7 @@ struct reader {
 
 static void stop(struct reader *r, const char *why)
 {
+	ASSERT(why != NULL);
 	if (r->why != NULL)
 		return;
 	r->why = why;
@@ -79,6 +80,7 @@ static void on_start(void *user, const char *name, const char **pairs)
 			parent->children = x;
 		parent->last_child = x;
 	}
+	ASSERT(r->depth < LEVELS_MAX && x->name.n > 0);
 	r->open[r->depth] = x;
 	buf_clear(&r->text[r->depth]);
 	r->depth++;
@@ -89,7 +91,7 @@ static void on_end(void *user, const char *name)
 	struct reader *r = user;
 	if (r->why != NULL)
 		return;
-	ASSERT(r->depth > 0);
+	ASSERT(r->depth > 0 && r->depth <= LEVELS_MAX);
 	r->depth--;
 	struct xml *x = r->open[r->depth];
 	ASSERT(str_eq(x->name, local_name(str_c(name))));
@@ -173,6 +175,7 @@ struct str xml_attr(const struct xml *x, struct str name)
  * as references all the same (they may be in keys), and so do we. */
 static struct str reference(char c, bool attr, char scratch[8])
 {
+	ASSERT(scratch != NULL);
 	static const char digit[] = "0123456789abcdef";
 	switch (c) {
 	case '&': return S("&amp;");
@@ -193,6 +196,7 @@ static struct str reference(char c, bool attr, char scratch[8])
 		scratch[n++] = digit[c >> 4];
 	scratch[n++] = digit[c & 15];
 	scratch[n++] = ';';
+	ASSERT(n <= 6);
 	return str_of(scratch, n);
 }
 

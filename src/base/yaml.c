@@ -55,6 +55,7 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 /* [-+]?[0-9][0-9_]* and its octal, hexadecimal and binary forms; the value as decimal text. */
 static bool integer_text(struct arena *a, struct str s, struct str *out)
 {
+	ASSERT(s.n > 0);
 	size_t i = 0;
 	bool minus = false;
 	if (i < s.n && (s.p[i] == '-' || s.p[i] == '+'))
@@ -101,6 +102,7 @@ static bool integer_text(struct arena *a, struct str s, struct str *out)
 /* [-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+][0-9]+)? and \.[0-9]+ : YAML 1.1 wants the dot. */
 static bool float_text(struct arena *a, struct str s, struct str *out)
 {
+	ASSERT(s.n > 0 && s.n < 64); /* what plain_scalar looks at */
 	size_t i = 0, whole = 0, fraction = 0;
 	struct buf b;
 	buf_init(&b, a, 128);
@@ -146,6 +148,7 @@ static bool float_text(struct arena *a, struct str s, struct str *out)
 
 static struct json *plain_scalar(struct yaml_reader *r, struct str s)
 {
+	ASSERT(s.p != NULL);
 	static const char *const yes[] = {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", NULL};
 	static const char *const no[] = {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", NULL};
 	static const char *const null[] = {"", "~", "null", "Null", "NULL", NULL};
@@ -166,6 +169,7 @@ static struct json *plain_scalar(struct yaml_reader *r, struct str s)
 /* What the caller makes of a tag that is not YAML's own. NULL: failed. */
 static struct json *with_tag(struct yaml_reader *r, yaml_mark_t at, struct str tag, struct json *value)
 {
+	ASSERT(str_present(tag) && value != NULL);
 	struct json *made = r->tagged != NULL ? r->tagged(r->a, tag, value) : NULL;
 	if (made == NULL)
 		yaml_fail(r, at, "unsupported YAML tag.");
@@ -223,6 +227,7 @@ static struct json *alias_node(struct yaml_reader *r, const yaml_event_t *e, uns
 
 static struct json *sequence_node(struct yaml_reader *r, unsigned depth)
 {
+	ASSERT(depth >= 1);
 	struct json *array = json_new_array(r->a);
 	for (;;) {
 		yaml_event_t e;
@@ -260,6 +265,7 @@ static struct json *member_there(const struct mapping *m, struct str key)
 /* Set or replace a member. false: there are too many. */
 static bool member_set(struct yaml_reader *r, struct mapping *m, struct str key, const struct json *value)
 {
+	ASSERT(str_present(key) && value != NULL);
 	struct json *there = member_there(m, key);
 	if (there != NULL) {
 		*there = *value;
@@ -302,6 +308,7 @@ static struct str key_text(struct yaml_reader *r, const yaml_event_t *e)
 
 static struct json *mapping_node(struct yaml_reader *r, unsigned depth)
 {
+	ASSERT(depth >= 1);
 	struct mapping m = {.object = json_new_object(r->a)};
 	struct json *merged = NULL;
 	map_init(&m.places, r->a);

@@ -28,6 +28,7 @@ static int64_t real_monotonic_us(void)
 
 static void real_random(void *p, size_t n)
 {
+	ASSERT(n == 0 || p != NULL);
 	char *at = p;
 	while (n > 0) {
 		ssize_t got = getrandom(at, n, 0);
@@ -44,6 +45,7 @@ static int real_open(const char *path, int flags, mode_t mode) { return open(pat
 
 static int real_sync_dir(const char *path)
 {
+	ASSERT(path != NULL && path[0] != '\0');
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -119,6 +121,7 @@ void random_bytes(void *p, size_t n)
 	}
 	ASSERT(pool.left >= n && pool.left <= POOL);
 	unsigned char *at = pool.bytes + POOL - pool.left;
+	ASSERT(at >= pool.bytes && at + n <= pool.bytes + POOL);
 	memcpy(p, at, n);
 	memset(at, 0, n);
 	pool.left -= n;
@@ -134,8 +137,9 @@ uint64_t random_u64(void)
 /* n characters of an alphabet, each equally likely: bytes at or over the largest multiple of its size are passed over. */
 static void random_of(char *out, size_t n, const char *alphabet, unsigned size)
 {
+	ASSERT(size > 0 && size <= 256);
 	unsigned limit = 256 - 256 % size;
-	ASSERT(size > 0 && limit <= 256);
+	ASSERT(limit > 0 && limit <= 256);
 	for (size_t i = 0; i < n;) {
 		unsigned char draw[32];
 		size_t want = n - i < sizeof draw ? n - i : sizeof draw;

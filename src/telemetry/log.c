@@ -43,6 +43,7 @@ static void line_init(struct line *l)
 /* At most max bytes of s, not ending inside a character. Absent counts as empty, what is not UTF-8 as "?". */
 static struct str printable(struct str s, size_t max)
 {
+	ASSERT(max > 0);
 	if (s.n > max) {
 		s.n = max;
 		while (s.n > 0 && (s.p[s.n] & 0xc0) == 0x80)
@@ -55,6 +56,7 @@ static struct str printable(struct str s, size_t max)
 
 static void put_readable(struct buf *b, struct str s)
 {
+	ASSERT(b->max == LINE_MAX_BYTES); /* a line's own memory: nothing grows */
 	for (size_t i = 0; i < s.n; i++)
 		buf_putc(b, (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? ' ' : s.p[i]);
 }
@@ -115,6 +117,7 @@ static void begin_readable(struct line *l, enum log_level level, int64_t at_ms)
 
 static void message_line(struct line *l, bool json, enum log_level level, struct str message)
 {
+	ASSERT(message.n <= MESSAGE_MAX + 7);
 	line_init(l);
 	message = printable(message, MESSAGE_MAX);
 	if (json) {
@@ -227,6 +230,7 @@ void log_stop(void)
 
 static void append(const struct line *l)
 {
+	ASSERT(l->b.p == l->bytes);
 	ASSERT(!l->b.overflow && l->b.n > 0);
 	pthread_mutex_lock(&state.lock);
 	bool was_empty = state.filling.n == 0;
@@ -300,6 +304,7 @@ static void call_readable(struct line *l, const struct call_record *r, enum log_
 
 void log_call(const struct call_record *r)
 {
+	ASSERT(r != NULL && r->took_us >= 0);
 	enum log_level level = r->status >= 500 ? LOG_WARN : LOG_INFO;
 	if (!__atomic_load_n(&state.running, __ATOMIC_ACQUIRE) || !wanted(level))
 		return;
