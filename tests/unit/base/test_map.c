@@ -101,6 +101,7 @@ static void churn(void **state UNUSED)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(on_the_heap), TEST(in_an_arena), TEST(hash_is_not_for_clients_to_choose), TEST(iterates_in_order_of_insertion), TEST(churn)};
+	const struct CMUnitTest tests[] = {TEST(on_the_heap), TEST(in_an_arena), TEST(hash_is_not_for_clients_to_choose),
+	                                   TEST(iterates_in_order_of_insertion), TEST(churn)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
