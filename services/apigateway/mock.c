@@ -90,7 +90,8 @@ void run_mock(struct exchange *x, const struct apigateway_Integration *i)
 	} else {
 		code = json_get_i64(j, "statusCode", 0);
 	}
-	const struct apigateway_IntegrationResponse *r = code > 0 ? response_for(x->c->arena, i, arena_printf(x->c->arena, "%lld", (long long)code)) : NULL;
+	struct str status = code > 0 ? arena_printf(x->c->arena, "%lld", (long long)code) : STR_NONE;
+	const struct apigateway_IntegrationResponse *r = code > 0 ? response_for(x->c->arena, i, status) : NULL;
 	x->integration_status = (int)code;
 	if (r == NULL)
 		gateway_answer(x, "API_CONFIGURATION_ERROR", "Internal server error");
