@@ -20,6 +20,7 @@ static bool key_is_set;
 
 void session_set_key(const unsigned char key[32])
 {
+	ASSERT(key != NULL);
 	memcpy(sealing_key, key, sizeof sealing_key);
 	key_is_set = true;
 }
@@ -83,6 +84,7 @@ static bool read_bool(struct cbor_reader *r, bool *out)
 /* The bytes were sealed by principal_write, but perhaps by an older build: read with care all the same. */
 static bool principal_read(struct arena *a, struct str cbor, struct principal *who, struct str *secret)
 {
+	ASSERT(cbor.n > 0);
 	struct cbor_reader r = cbor_reader_of(a, cbor);
 	struct cbor_item head = cbor_next(&r);
 	int64_t type = 0, n_tags = 0;
@@ -117,6 +119,7 @@ static bool principal_read(struct arena *a, struct str cbor, struct principal *w
 
 static struct str seal(struct arena *a, struct str plain)
 {
+	ASSERT(key_is_set && plain.n > 0 && plain.n < 1 << 20);
 	unsigned char *out = (unsigned char *)arena_bytes(a, HEAD + plain.n + TAG);
 	out[0] = VERSION;
 	random_bytes(out + 1, NONCE);
@@ -139,6 +142,7 @@ static bool unseal(struct arena *a, struct str sealed, struct str *plain)
 		return false;
 	const unsigned char *in = (const unsigned char *)sealed.p;
 	unsigned char tag[TAG];
+	ASSERT(sealed.n <= TOKEN_MAX); /* an int holds it */
 	size_t size = sealed.n - HEAD - TAG;
 	memcpy(tag, in + HEAD + size, TAG);
 	unsigned char *out = (unsigned char *)arena_bytes(a, size);
@@ -150,7 +154,8 @@ static bool unseal(struct arena *a, struct str sealed, struct str *plain)
 	          EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, tag) == 1 &&
 	          EVP_DecryptFinal_ex(ctx, out + n, &n_last) == 1;
 	EVP_CIPHER_CTX_free(ctx);
-	*plain = str_of((const char *)out, size);
+	ASSERT(!ok || (size_t)(n + n_last) == size);
+	*plain = ok ? str_of((const char *)out, size) : STR_NONE; /* nothing of what did not verify gets out */
 	return ok;
 }
 
@@ -166,6 +171,7 @@ struct str access_key_make(struct arena *a, const char prefix[4], struct str acc
 	uint64_t high = UINT64_C(1) << 47 | number << 7 | (random_u64() & 127); /* 48 bits */
 	uint64_t low = random_u64() & 0xffffffff;
 	char *id = arena_bytes(a, 20);
+	ASSERT(high >> 48 == 0);
 	memcpy(id, prefix, 4);
 	for (unsigned i = 0; i < 16; i++) {
 		unsigned shift = 75 - 5 * i; /* of the digit's lowest bit in 80 */
@@ -175,6 +181,8 @@ struct str access_key_make(struct arena *a, const char prefix[4], struct str acc
 	return str_of(id, 20);
 }
 
+/* The account is a claim like any other until the signature is checked; sts:GetAccessKeyInfo gives it away by
+ * design. */
 struct str access_key_account(struct arena *a, struct str id)
 {
 	uint64_t bits = 0;

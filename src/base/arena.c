@@ -27,6 +27,8 @@ struct arena {
 
 enum { FIRST_BLOCK = 4096, MAX_BLOCK = 1 << 20, ALIGN = 16 };
 
+/* A block from the heap. Running out of memory is the end: what may come in is bounded long before, so here it
+ * says that the bounds are wrong or the machine is too small, and half a request is worth nothing. */
 static struct block *block_new(size_t size)
 {
 	ASSERT(size > 0 && size <= SIZE_MAX - sizeof(struct block));
@@ -51,6 +53,7 @@ struct arena *arena_new(size_t size_hint)
 	return a;
 }
 
+/* Newest first, and taken off the list before it is run: a clean-up may defer another. */
 static void run_cleanups(struct arena *a)
 {
 	while (a->cleanups != NULL) {
@@ -92,6 +95,8 @@ void arena_reset(struct arena *a)
 	ASSERT(a->cleanups == NULL && a->block == a->first); /* a clean-up that defers another would be lost */
 }
 
+/* The one way bytes leave an arena. A request that is large against the blocks gets one of its own behind the
+ * newest, so that the room left in the newest is not given up for it. */
 static void *take(struct arena *a, size_t size, size_t align)
 {
 	struct block *b = a->block;
@@ -134,6 +139,8 @@ void *arena_alloc_array(struct arena *a, size_t size, size_t n)
 	return arena_alloc(a, bytes);
 }
 
+/* In place only for the newest allocation, which is what arrays that grow in a loop mostly are; else the old bytes
+ * stay until the arena goes. */
 void *arena_grow(struct arena *a, void *old, size_t size, size_t old_n, size_t new_n)
 {
 	ASSERT(a != NULL && size > 0 && (old != NULL || old_n == 0));
@@ -181,6 +188,7 @@ const char *arena_cstr(struct arena *a, struct str s)
 	return s.p == NULL ? "" : arena_dup(a, s).p;
 }
 
+/* Measured first, then written: va_list is used up by the first pass, hence the copy. */
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
 	ASSERT(a != NULL && fmt != NULL);

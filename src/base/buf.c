@@ -48,6 +48,7 @@ bool buf_reserve(struct buf *b, size_t n)
 	return true;
 }
 
+/* Out of line, so that the inlined buf_put is a compare and a copy. */
 bool buf_put_slow(struct buf *b, const void *p, size_t n)
 {
 	if (!buf_reserve(b, n))
@@ -57,6 +58,7 @@ bool buf_put_slow(struct buf *b, const void *p, size_t n)
 	return true;
 }
 
+/* Most texts fit the small array and are copied once; a long one is formatted again, straight into the buffer. */
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -54,6 +54,7 @@ static double half_to_double(unsigned half)
 	return (half & 0x8000) != 0 ? -v : v;
 }
 
+/* Floats, booleans and null; false and true are what AWS sends, undefined counts as null for its readers. */
 static struct cbor_item take_other(struct cbor_reader *r, unsigned info)
 {
 	uint64_t bits = 0;
@@ -118,6 +119,7 @@ static bool take_chunks(struct cbor_reader *r, unsigned major, struct str *out)
 	return true;
 }
 
+/* UTF-8 is checked here, once, so that nobody behind has to. */
 static struct cbor_item take_string(struct cbor_reader *r, unsigned major, unsigned info)
 {
 	struct cbor_item item = {.type = major == MAJOR_TEXT ? CBOR_TEXT : CBOR_BYTES};
@@ -129,6 +131,7 @@ static struct cbor_item take_string(struct cbor_reader *r, unsigned major, unsig
 	return major != MAJOR_TEXT || utf8_valid(item.s) ? item : broken();
 }
 
+/* A count is believed only as far as the bytes left could hold so many items: nobody allocates for a number. */
 static struct cbor_item take_container(struct cbor_reader *r, unsigned major, unsigned info)
 {
 	ASSERT(major == MAJOR_ARRAY || major == MAJOR_MAP);
@@ -206,6 +209,7 @@ static bool skip(struct cbor_reader *r, struct cbor_item head, unsigned depth)
 
 bool cbor_skip(struct cbor_reader *r, struct cbor_item head) { return skip(r, head, 0); }
 
+/* The shortest head that holds the number (RFC 8949, 4.2): equal values have equal bytes. */
 static void put_head(struct buf *b, unsigned major, uint64_t v)
 {
 	ASSERT(major <= MAJOR_OTHER);

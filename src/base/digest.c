@@ -137,6 +137,7 @@ size_t digest_end(struct digest *d, unsigned char out[64])
 	return n;
 }
 
+/* Also after digest_end, which calls it. NULL is allowed. */
 void digest_drop(struct digest *d)
 {
 	if (d == NULL)

@@ -98,6 +98,7 @@ static struct str decode64(struct arena *a, struct str text, bool url, bool stri
 	return str_of(p, (size_t)(to - p));
 }
 
+/* "=" may stand only at the end, at most twice, and the length with them is a multiple of four: what AWS takes. */
 struct str base64_decode(struct arena *a, struct str text)
 {
 	if (text.p == NULL || text.n % 4 != 0)
@@ -180,6 +181,7 @@ void uri_write(struct buf *b, struct str s, bool keep_slash)
 	buf_put(b, s.p + from, s.n - from);
 }
 
+/* A half more than the input is what most texts need; a text of nothing but escapes grows once more. */
 struct str uri_encode(struct arena *a, struct str s, bool keep_slash)
 {
 	struct buf b;
@@ -210,6 +212,8 @@ struct str uri_decode(struct arena *a, struct str s, bool plus_is_space)
 	return str_of(p, (size_t)(to - p));
 }
 
+/* The array is made for as many pairs as there are ampersands, but never for more than max: a query string of them
+ * alone must not cost 48 bytes each. */
 bool params_parse(struct arena *a, struct str query, size_t max, struct params *out)
 {
 	*out = (struct params){0};
@@ -245,6 +249,8 @@ struct str params_get(const struct params *p, struct str name)
 	return STR_NONE;
 }
 
+/* All bytes are looked at whatever the first ones say; volatile keeps the compiler from stopping early. The length
+ * is no secret. */
 bool secret_eq(struct str a, struct str b)
 {
 	if (a.n != b.n)

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+/* From the back: of two members of one name the last counts, as in JavaScript and in AWS's parsers. */
 struct json *json_get(const struct json *j, struct str key)
 {
 	if (!json_is(j, JSON_OBJECT))
@@ -127,6 +128,8 @@ static bool decimal_equal(const struct decimal *a, const struct decimal *b)
 	return true;
 }
 
+/* The plain digits are the common case; 1e3 and 5.0 go through the decimal, never through a double, which has 53
+ * bits. */
 bool json_to_i64(const struct json *j, int64_t *out)
 {
 	if (!json_is(j, JSON_NUMBER))
@@ -206,6 +209,7 @@ static bool objects_equal(const struct json *a, const struct json *b)
 	return true;
 }
 
+/* Numbers by value: DynamoDB and the event patterns compare 1 with 1.0. */
 bool json_equal(const struct json *a, const struct json *b)
 {
 	if (a == NULL || b == NULL || a == b)
@@ -366,6 +370,7 @@ static void copy_into(struct arena *a, struct json *to, const struct json *from)
 	}
 }
 
+/* Strings are copied too: the copy outlives the text that was parsed. */
 struct json *json_copy(struct arena *a, const struct json *j)
 {
 	if (j == NULL)

@@ -102,6 +102,7 @@ static inline const char *scan_plain(const char *at, const char *end, bool *high
 	return end;
 }
 
+/* -1 for anything but four hex digits. */
 static int hex4(const char *p)
 {
 	int v = 0;
@@ -236,6 +237,7 @@ static inline bool digits(struct parser *p)
 	return p->at > from;
 }
 
+/* Only the grammar: the text is kept as it is, and whoever wants a value converts it. */
 static bool number(struct parser *p, struct str *out)
 {
 	ASSERT(p->at < p->end);
@@ -365,6 +367,8 @@ static bool value(struct parser *p, struct json *out, unsigned depth)
 	}
 }
 
+/* The parser lies on the C stack and is not zeroed: its own stack of 2 KiB would cost more than a small document
+ * takes to parse. */
 struct json *json_parse(struct arena *a, struct str text, struct json_error *err)
 {
 	struct parser p;

@@ -89,6 +89,7 @@ static void new_line(struct buf *b, const struct style *style, unsigned depth)
 		buf_lit(b, "  ");
 }
 
+/* Members of one name keep their order: qsort does not, so their places decide. */
 static int by_key(const void *x, const void *y)
 {
 	const struct json_member *const *a = x, *const *b = y;

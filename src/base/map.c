@@ -33,6 +33,8 @@ static void *take(struct map *m, size_t size, size_t n)
 	return p;
 }
 
+/* Never reuses a slot that held a deleted entry: a probe for a key that came later must still pass it. grow()
+ * clears them. */
 static void index_add(struct map *m, size_t entry)
 {
 	ASSERT(m->slots > 0 && (m->slots & (m->slots - 1)) == 0 && entry < m->cap);
@@ -114,6 +116,7 @@ void *map_put(struct map *m, struct str key, void *value)
 	return NULL;
 }
 
+/* The entry stays as a hole, so that those behind it keep their numbers and an iteration its place. */
 void *map_del(struct map *m, struct str key)
 {
 	size_t slot = slot_of(m, key);

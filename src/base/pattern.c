@@ -121,6 +121,7 @@ static void make_key(void)
 		die("no thread-specific storage");
 }
 
+/* Made at a thread's first match and freed with the thread. */
 static struct matcher *matcher_get(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -145,6 +146,8 @@ static struct matcher *matcher_get(void)
 	return m;
 }
 
+/* Errors (limits, invalid UTF-8) are no match: the text does not have the form that was asked for, as far as
+ * anyone could tell. */
 static bool match(const pcre2_code *code, struct str s)
 {
 	ASSERT(code != NULL);

@@ -82,6 +82,7 @@ ptrdiff_t str_rfind(struct str s, char c)
 	return at != NULL ? at - s.p : -1;
 }
 
+/* An empty needle is found at the start, as in memmem; the guard is for its null pointer. */
 ptrdiff_t str_find_str(struct str s, struct str needle)
 {
 	if (needle.n == 0)
@@ -140,6 +141,8 @@ bool str_to_i64(struct str s, int64_t *out)
 	return true;
 }
 
+/* strtod takes more than we want (hex, "inf", white space) and needs a NUL: so the alphabet is checked and the
+ * text copied. The program never calls setlocale, so the point is a point. */
 bool str_to_f64(struct str s, double *out)
 {
 	char text[400];

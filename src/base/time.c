@@ -22,6 +22,8 @@ static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
 	return era * DAYS_PER_ERA + day_of_era - EPOCH_DAY;
 }
 
+/* The inverse of days_from_civil: the era by division, the year of the era corrected for leap days (one in 4, none
+ * in 100, one in 400), then the month by the 153-day rhythm of March to July. */
 struct civil civil_of(int64_t ms)
 {
 	int64_t days = floor_div(ms, MS_PER_DAY), rest = ms - days * MS_PER_DAY;
@@ -43,6 +45,8 @@ struct civil civil_of(int64_t ms)
 	return c;
 }
 
+/* Fields are carried by arithmetic, not by loops: month 14 is February of the next year, day 0 the last of the
+ * month before. */
 int64_t civil_ms(struct civil c)
 {
 	int64_t months = (int64_t)c.month - 1, year = c.year + floor_div(months, 12);
@@ -169,6 +173,7 @@ static bool take_clock(struct str *s, struct civil *c)
 	       take_digits(s, 2, &c->second);
 }
 
+/* By its three-letter English name, the only one HTTP and AWS use. */
 static bool take_month(struct str *s, int *month)
 {
 	for (int m = 0; m < 12; m++)
@@ -310,6 +315,7 @@ bool time_parse_rfc1123(struct str s, int64_t *ms)
 	return true;
 }
 
+/* Of signatures: exactly 16 characters, always UTC. */
 bool time_parse_amz_date(struct str s, int64_t *ms)
 {
 	struct civil c = {0};
@@ -321,6 +327,7 @@ bool time_parse_amz_date(struct str s, int64_t *ms)
 	return true;
 }
 
+/* Numbers first: "20261121" is a number of seconds, not a date, for the services that take both. */
 bool time_parse_any(struct str s, int64_t *ms)
 {
 	double seconds;

@@ -19,6 +19,8 @@ struct reader {
 	const char *why;
 };
 
+/* The first reason stays; expat calls a few handlers more after it was told to stop, which is why each looks at
+ * `why` first. */
 static void stop(struct reader *r, const char *why)
 {
 	ASSERT(why != NULL);
@@ -28,6 +30,7 @@ static void stop(struct reader *r, const char *why)
 	(void)XML_StopParser(r->parser, XML_FALSE);
 }
 
+/* A prefix is not looked up: AWS's formats have one namespace each, and clients differ in how they write it. */
 static struct str local_name(struct str name)
 {
 	ptrdiff_t colon = str_find(name, ':');
@@ -113,6 +116,7 @@ static void on_doctype(void *user, const char *name UNUSED, const char *system U
 	stop(user, "a DOCTYPE is not allowed");
 }
 
+/* In steps, for expat counts in int. */
 static bool feed(struct reader *r, struct str text)
 {
 	bool last;
@@ -200,6 +204,7 @@ static struct str reference(char c, bool attr, char scratch[8])
 	return str_of(scratch, n);
 }
 
+/* Runs that need no escape are put at once: nearly all text is one run. */
 static void write_escaped(struct buf *b, struct str s, bool attr)
 {
 	size_t from = 0;

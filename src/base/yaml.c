@@ -35,6 +35,7 @@ static bool yaml_fail(struct yaml_reader *r, yaml_mark_t at, const char *what)
 	return false;
 }
 
+/* An event that was given must be deleted by whoever asked for it. */
 static bool next_event(struct yaml_reader *r, yaml_event_t *e)
 {
 	if (!yaml_parser_parse(&r->parser, e))
@@ -176,6 +177,7 @@ static struct json *with_tag(struct yaml_reader *r, yaml_mark_t at, struct str t
 	return made;
 }
 
+/* Quoted scalars are text whatever they look like; a tag says otherwise. */
 static struct json *scalar_node(struct yaml_reader *r, const yaml_event_t *e)
 {
 	struct str text = arena_dup(r->a, str_of((const char *)e->data.scalar.value, e->data.scalar.length));
@@ -306,6 +308,8 @@ static struct str key_text(struct yaml_reader *r, const yaml_event_t *e)
 	return arena_dup(r->a, str_of((const char *)e->data.scalar.value, e->data.scalar.length));
 }
 
+/* The merge key is remembered and applied last, for the mapping's own members win wherever it stands. Only an
+ * unquoted one counts. */
 static struct json *mapping_node(struct yaml_reader *r, unsigned depth)
 {
 	ASSERT(depth >= 1);
@@ -343,6 +347,7 @@ static struct json *mapping_node(struct yaml_reader *r, unsigned depth)
 	}
 }
 
+/* A later anchor of the same name replaces the earlier one for what follows, as YAML has it. */
 static void remember(struct yaml_reader *r, const yaml_char_t *anchor, struct json *value)
 {
 	if (anchor != NULL && value != NULL)

@@ -90,14 +90,19 @@ int launcher_fork(void)
 static void on_closed(uv_handle_t *h)
 {
 	struct process *p = h->data;
+	CHECK_MAGIC(p, PROCESS_MAGIC);
+	ASSERT(p->handles > 0 && p->handles <= 3);
 	if (--p->handles > 0)
 		return;
 	p->magic = 0;
 	free(p);
 }
 
+/* Off the list now, freed when the loop has closed its handles. */
 static void process_forget(struct process *p)
 {
+	CHECK_MAGIC(p, PROCESS_MAGIC);
+	ASSERT(p->told);
 	for (struct process **at = &me.processes; *at != NULL; at = &(*at)->next) {
 		if (*at == p) {
 			*at = p->next;
@@ -115,6 +120,8 @@ static void process_forget(struct process *p)
 
 static void maybe_exited(struct process *p)
 {
+	CHECK_MAGIC(p, PROCESS_MAGIC);
+	ASSERT(p->open_ends >= 0 && p->open_ends <= 2);
 	if (!p->exited || p->open_ends > 0 || p->told)
 		return;
 	p->told = true;
@@ -123,6 +130,7 @@ static void maybe_exited(struct process *p)
 	process_forget(p);
 }
 
+/* Somebody still holds a pipe, but the process itself is gone: its exit is told without the rest. */
 static void on_output_wait_over(uv_timer_t *t)
 {
 	struct process *p = t->data;
@@ -261,14 +269,18 @@ static bool read_reply(int flags)
 	return true;
 }
 
+/* false: try again when the socket takes more. Other errors mean the launcher is gone, which is heard on the way
+ * in. */
 static bool send_now(const struct pending *m)
 {
+	ASSERT(m->n_fds == (m->head.kind == REQUEST_START ? 2u : 0u));
 	bool sent = message_send(me.sock, &m->head, sizeof m->head, m->spec, m->head.spec_bytes, m->fds, m->n_fds) == 0;
 	return sent || (errno != EAGAIN && errno != ENOBUFS);
 }
 
 static void pending_free(struct pending *m)
 {
+	ASSERT(m->n_fds <= COUNT_OF(m->fds));
 	for (size_t i = 0; i < m->n_fds; i++)
 		close(m->fds[i]);
 	free(m->spec);
@@ -296,6 +308,7 @@ static void on_socket(uv_poll_t *h, int status, int events)
 /* Takes m. */
 static void send_or_queue(struct pending *m)
 {
+	ASSERT(me.attached && m->head.id != 0);
 	if (me.first == NULL && send_now(m)) {
 		pending_free(m);
 		return;
@@ -461,8 +474,11 @@ void process_thaw(struct process *p) { process_request(p, REQUEST_THAW, 0); }
 void process_kill(struct process *p) { process_request(p, REQUEST_KILL, 0); }
 void process_signal(struct process *p, int signo) { process_request(p, REQUEST_SIGNAL, signo); }
 
+/* Reads past libuv: what was written before the answer must be seen before it, whatever the order of the loop's
+ * events. */
 static void drain_pipe(struct process *p, uv_pipe_t *pipe)
 {
+	ASSERT(pipe == &p->out || pipe == &p->err);
 	uv_os_fd_t fd;
 	if (uv_is_closing((uv_handle_t *)pipe) || uv_fileno((uv_handle_t *)pipe, &fd) != 0)
 		return;

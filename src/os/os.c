@@ -43,6 +43,7 @@ static void real_random(void *p, size_t n)
 
 static int real_open(const char *path, int flags, mode_t mode) { return open(path, flags | O_CLOEXEC, mode); }
 
+/* The error of the sync is the one to report, not that of the close after it. */
 static int real_sync_dir(const char *path)
 {
 	ASSERT(path != NULL && path[0] != '\0');
@@ -80,6 +81,7 @@ void clock_set_offset(int64_t ms)
 
 int64_t clock_now_ms(void) { return os.wall_ms() + clock_offset_ms(); }
 
+/* Two threads may turn at once: the loop makes the sum of both. */
 int64_t clock_turn(int64_t ms)
 {
 	int64_t was = clock_offset_ms(), next;
@@ -105,6 +107,8 @@ static unsigned generation = 1; /* grows in the child of a fork */
 static void forked(void) { generation++; }
 static void watch_forks(void) { (void)pthread_atfork(NULL, NULL, forked); }
 
+/* Small draws come from the thread's block: a system call for every request id would be a tenth of a small
+ * request. */
 void random_bytes(void *p, size_t n)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;

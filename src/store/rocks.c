@@ -137,6 +137,7 @@ static bool write_stopped(struct store *s)
  * out. So it is asked to refuse instead, and waited for here, to a limit. */
 bool rocks_apply(struct store *s, rocksdb_writebatch_t *batch, char **why)
 {
+	ASSERT(s->db != NULL && batch != NULL);
 	const struct timespec step = {0, STALL_STEP_MS * 1000000L};
 	char *error = NULL;
 	rocksdb_write(s->db, s->write, batch, &error);

@@ -276,6 +276,7 @@ static void *writer_main(void *unused)
 /* The disk refused the group: nothing of it is there. The client hears so. */
 void task_fail_commit(struct task *t)
 {
+	ASSERT(!t->committed);
 	struct call *c = &t->call;
 	c->failed = true;
 	c->parked = false;
@@ -315,6 +316,7 @@ static void *reader_main(void *unused)
 
 static void run_effects(struct task *t)
 {
+	ASSERT(t->place == TASK_FINISHED);
 	struct task_effect *e = t->effects;
 	t->effects = NULL;
 	t->effects_tail = &t->effects;
@@ -435,6 +437,8 @@ void task_start(struct task *t)
 
 void task_release(struct task *t)
 {
+	CHECK_MAGIC(t, (unsigned)TASK_MAGIC);
+	ASSERT(t->parked == NULL && t->deadline == NULL); /* nothing on the loop points here */
 	drop_effects(t);
 	while (t->late != NULL) {
 		void *l = t->late;

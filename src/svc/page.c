@@ -20,6 +20,8 @@ struct str page_token(struct arena *a, struct str position)
 	return base64url_encode(a, arena_join(a, str_of((const char *)check, CHECK_SIZE), position));
 }
 
+/* false also for a token of the right form whose check does not fit: a client that cuts or mixes tokens hears of
+ * it. */
 bool page_position(struct arena *a, struct str token, struct str *position)
 {
 	*position = STR_NONE;

@@ -61,6 +61,7 @@ static void put_readable(struct buf *b, struct str s)
 		buf_putc(b, (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? ' ' : s.p[i]);
 }
 
+/* At most five characters: readable lines are set in columns. */
 static struct str level_name(enum log_level level)
 {
 	switch (level) {
@@ -95,6 +96,7 @@ static void put_time(struct buf *b, int64_t ms)
 	buf_put(b, text, sizeof text - 1);
 }
 
+/* The time is written past the writer, in place; hence the comma by hand. */
 static void begin_json(struct line *l, struct jw *w, enum log_level level, int64_t at_ms)
 {
 	jw_init(w, &l->b);
@@ -212,6 +214,7 @@ void log_start(bool json, enum log_level least, int fd)
 	__atomic_store_n(&state.running, true, __ATOMIC_RELEASE);
 }
 
+/* What was appended before is written: the thread ends only with nothing left. */
 void log_stop(void)
 {
 	if (!state.running)
@@ -228,6 +231,7 @@ void log_stop(void)
 	pthread_mutex_unlock(&state.lock);
 }
 
+/* The writer is woken when there is something new to write, not for every line: it takes all there is. */
 static void append(const struct line *l)
 {
 	ASSERT(l->b.p == l->bytes);

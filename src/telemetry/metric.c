@@ -70,6 +70,7 @@ static void series_free(struct series *s)
 	free(s);
 }
 
+/* CloudWatch keeps distinct values for percentiles up to 150; past that only the statistics of the set are of use. */
 static void give_up_values(struct series *s)
 {
 	free(s->values);
@@ -192,6 +193,7 @@ static void sample_of(struct arena *a, const struct series *s, struct metric_sam
 	}
 }
 
+/* The whole map is taken under the lock and emptied outside of it: who adds never waits for the copying. */
 size_t metric_drain(struct arena *a, struct metric_sample **out)
 {
 	pthread_mutex_lock(&lock);
