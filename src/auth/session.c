@@ -13,7 +13,7 @@
 
 #include <openssl/evp.h>
 
-enum { VERSION = 1, NONCE = 12, TAG = 16, HEAD = 1 + NONCE, TOKEN_MAX = 16384, TAGS_MAX = 64 };
+enum { VERSION = 1, NONCE = 12, TAG = 16, HEAD = 1 + NONCE, TOKEN_MAX = 48 << 10 };
 
 static unsigned char sealing_key[32];
 static bool key_is_set;
@@ -101,7 +101,7 @@ static bool principal_read(struct arena *a, struct str cbor, struct principal *w
 			return false;
 	if (!read_int(&r, &who->token_issued_ms) || !read_int(&r, &who->token_expires_ms))
 		return false;
-	if (!read_bool(&r, &who->mfa) || !read_int(&r, &n_tags) || n_tags < 0 || n_tags > TAGS_MAX)
+	if (!read_bool(&r, &who->mfa) || !read_int(&r, &n_tags) || n_tags < 0 || n_tags > SESSION_TAGS_MAX)
 		return false;
 	head = cbor_next(&r);
 	if (head.type != CBOR_ARRAY || head.u != 3 * (uint64_t)n_tags)
@@ -198,10 +198,18 @@ struct str access_key_account(struct arena *a, struct str id)
 	return number <= UINT64_C(999999999999) ? arena_printf(a, "%012llu", (unsigned long long)number) : STR_NONE;
 }
 
+bool session_fits(const struct principal *who)
+{
+	size_t bytes = who->session_policy.n;
+	for (size_t i = 0; i < who->n_tags && i < SESSION_TAGS_MAX; i++)
+		bytes += who->tags[i].key.n + who->tags[i].value.n;
+	return who->n_tags <= SESSION_TAGS_MAX && bytes <= SESSION_TEXT_MAX;
+}
+
 struct session session_issue(struct arena *a, const struct principal *who, int64_t now_ms, int64_t expires_ms)
 {
 	ASSERT(key_is_set);
-	ASSERT(expires_ms > now_ms && who->n_tags <= TAGS_MAX);
+	ASSERT(expires_ms > now_ms && session_fits(who));
 	ASSERT(who->account.n == 12 && str_present(who->arn));
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	char *secret = arena_bytes(a, 40);
@@ -218,6 +226,7 @@ struct session session_issue(struct arena *a, const struct principal *who, int64
 	principal_write(&b, &p, str_of(secret, 40));
 	struct session s = {.access_key = p.access_key, .secret = str_of(secret, 40), .expires_ms = expires_ms};
 	s.token = base64_encode(a, seal(a, buf_view(&b)));
+	ASSERT(s.token.n <= TOKEN_MAX); /* or nobody could use it */
 	return s;
 }
 

@@ -4,7 +4,7 @@
 #include "svc/page.h"
 #include "base/enc.h"
 
-enum { CHECK_SIZE = 8, TOKEN_MAX = 8192 };
+enum { CHECK_SIZE = 8, TOKEN_MAX = 90000 }; /* a key of the longest, in base64 */
 
 static void check_of(struct arena *a, struct str position, unsigned char out[CHECK_SIZE])
 {
