@@ -222,7 +222,7 @@ bool admit_by_authorizer(struct exchange *x, struct str method_arn)
 	if (!identified && (token_kind || ttl > 0))
 		return unauthorized(x);
 	const struct pattern *p = str_present(a->identityValidationExpression) && a->identityValidationExpression.n > 0
-		? pattern_get(a->identityValidationExpression) : NULL;
+		? pattern_of_client(x->c->arena, a->identityValidationExpression) : NULL;
 	if (token_kind && p != NULL && !pattern_matches(p, token))
 		return unauthorized(x);
 	if (ttl > 0 && !kept_answer(x, buf_view(&name), &text))

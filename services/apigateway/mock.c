@@ -13,15 +13,18 @@ static struct str template_for(const struct map_of *templates, struct str conten
 	return str_present(v) ? v : map_text(templates, S("$default"));
 }
 
-static const struct apigateway_IntegrationResponse *response_for(const struct apigateway_Integration *i, struct str status)
+static const struct apigateway_IntegrationResponse *response_for(struct arena *a, const struct apigateway_Integration *i, struct str status)
 {
 	const struct apigateway_MapOfIntegrationResponse_entry *e = i->integrationResponses.v;
 	const struct apigateway_IntegrationResponse *otherwise = NULL;
 	for (uint32_t k = 0; k < i->integrationResponses.n; k++) {
 		struct str pattern = e[k].value.selectionPattern;
-		if (!str_present(pattern) || pattern.n == 0)
+		if (!str_present(pattern) || pattern.n == 0) {
 			otherwise = &e[k].value;
-		else if (pattern_get(pattern) != NULL && pattern_matches(pattern_get(pattern), status))
+			continue;
+		}
+		const struct pattern *p = pattern_of_client(a, pattern);
+		if (p != NULL && pattern_matches(p, status))
 			return &e[k].value;
 	}
 	return otherwise;
@@ -87,7 +90,8 @@ void run_mock(struct exchange *x, const struct apigateway_Integration *i)
 	} else {
 		code = json_get_i64(j, "statusCode", 0);
 	}
-	const struct apigateway_IntegrationResponse *r = code > 0 ? response_for(i, arena_printf(x->c->arena, "%lld", (long long)code)) : NULL;
+	struct str status = code > 0 ? arena_printf(x->c->arena, "%lld", (long long)code) : STR_NONE;
+	const struct apigateway_IntegrationResponse *r = code > 0 ? response_for(x->c->arena, i, status) : NULL;
 	x->integration_status = (int)code;
 	if (r == NULL)
 		gateway_answer(x, "API_CONFIGURATION_ERROR", "Internal server error");

@@ -27,7 +27,7 @@ static bool templates_ok(struct call *c, const struct map_of *templates, struct 
 
 static bool response_ok(struct call *c, const struct apigateway_IntegrationResponse *r, struct str where)
 {
-	if (str_present(r->selectionPattern) && pattern_get(r->selectionPattern) == NULL) {
+	if (str_present(r->selectionPattern) && pattern_of_client(c->arena, r->selectionPattern) == NULL) {
 		bad_request(c, "Invalid regular expression specified for selectionPattern: %.*s%.*s", STR_ARG(r->selectionPattern), STR_ARG(where));
 		return false;
 	}

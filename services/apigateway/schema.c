@@ -104,7 +104,7 @@ static bool check_string(const struct at *t, const struct json *schema, const st
 	if (json_to_i64(json_get(schema, S("maxLength")), &limit) && n > limit)
 		ok = fault(t, "string \"%.*s\" is too long (length: %lld, maximum allowed: %lld)", STR_ARG(v->text), (long long)n, (long long)limit);
 	struct str regex = json_get_str(schema, "pattern");
-	const struct pattern *p = str_present(regex) ? pattern_get(regex) : NULL;
+	const struct pattern *p = str_present(regex) ? pattern_of_client(t->s->a, regex) : NULL;
 	if (p != NULL && !pattern_search(p, v->text))
 		ok = fault(t, "ECMA 262 regex \"%.*s\" does not match input string \"%.*s\"", STR_ARG(regex), STR_ARG(v->text));
 	return ok;
@@ -150,7 +150,7 @@ static bool check_member(const struct at *t, const struct json *schema, const st
 	const struct json *own = json_get(json_get(schema, S("properties")), m->key), *patterns = json_get(schema, S("patternProperties"));
 	bool named = own != NULL, ok = own == NULL || valid(*t, own, &m->value);
 	for (uint32_t i = 0; json_is(patterns, JSON_OBJECT) && i < patterns->n; i++) {
-		const struct pattern *p = pattern_get(patterns->members[i].key);
+		const struct pattern *p = pattern_of_client(t->s->a, patterns->members[i].key);
 		if (p == NULL || !pattern_search(p, m->key))
 			continue;
 		named = true;

@@ -87,7 +87,7 @@ static bool check_value(struct arena *a, struct str name, const struct json *p, 
 	if (limit(p, "MaxLength", &bound) && (double)value.n > bound)
 		return violated(a, name, p, arena_printf(a, "must contain at most %.0f characters", bound), why) != NULL;
 	if (str_present(pattern)) {
-		const struct pattern *compiled = pattern_get(pattern);
+		const struct pattern *compiled = pattern_of_client(a, pattern);
 		if (compiled == NULL)
 			return fail(why, arena_printf(a, "Template error: AllowedPattern of parameter %.*s is not a valid regular expression",
 				STR_ARG(name))) != NULL;

@@ -33,7 +33,7 @@ static void plan_read(struct call *c)
 	for (uint32_t i = 0; i < f->LayerZips.n; i++)
 		p->zips[1 + i] = arena_dup(p->arena, *LIST_AT(f->LayerZips, struct str, i));
 	const struct principal *role = assume_role(c, f->Config->Role, "lambda.amazonaws.com", p->name, true);
-	if (role == NULL) {
+	if (role == NULL || !session_fits(role)) {
 		p->no_role = true;
 		return;
 	}

@@ -87,7 +87,7 @@ static const struct pattern *regex(struct reader *r)
 		r->at++;
 	if (at_end(r))
 		return bad(r, "a regular expression does not end");
-	const struct pattern *p = pattern_get(str_slice(r->s, from, r->at++));
+	const struct pattern *p = pattern_of_client(r->a, str_slice(r->s, from, r->at++));
 	return p != NULL ? p : bad(r, "the regular expression is not valid");
 }
 

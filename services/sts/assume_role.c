@@ -154,6 +154,8 @@ void op_AssumeRole(struct call *c)
 	role.arn = arena_printf(c->arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(role.account), STR_ARG(role_name_in(in->RoleArn)),
 		STR_ARG(in->RoleSessionName));
 	role.mfa = c->who->mfa;
+	if (!session_small_enough(c, &role))
+		return;
 	out->Credentials = credentials_out(c, session_issue(c->arena, &role, c->now_ms, c->now_ms + seconds * 1000));
 	out->AssumedRoleUser = arena_new_of(c->arena, struct sts_AssumedRoleUser);
 	*out->AssumedRoleUser = (struct sts_AssumedRoleUser){role.user_id, role.arn};

@@ -50,6 +50,8 @@ void op_GetSessionToken(struct call *c)
 	struct sts_GetSessionTokenResponse *out = c->out;
 	if (!long_term(c, "GetSessionToken") || !only_supported(c, in->SerialNumber, in->TokenCode, in->MinimumSessionTokenSize))
 		return;
+	if (!session_small_enough(c, c->who))
+		return;
 	out->Credentials = credentials_out(c, session_issue(c->arena, c->who, c->now_ms, c->now_ms + duration_ms(c, in->DurationSeconds)));
 }
 
@@ -84,6 +86,8 @@ void op_GetFederationToken(struct call *c)
 	who.tags = tags;
 	who.arn = federated_arn(c, in->Name);
 	who.user_id = arena_join(c->arena, user->account, S(":"), in->Name);
+	if (!session_small_enough(c, &who))
+		return;
 	out->Credentials = credentials_out(c, session_issue(c->arena, &who, c->now_ms, c->now_ms + duration_ms(c, in->DurationSeconds)));
 	out->FederatedUser = arena_new_of(c->arena, struct sts_FederatedUser);
 	*out->FederatedUser = (struct sts_FederatedUser){who.user_id, who.arn};

@@ -102,3 +102,10 @@ bool session_tags(struct call *c, struct list tags, struct param_tag **out, size
 	*n = tags.n;
 	return true;
 }
+
+bool session_small_enough(struct call *c, const struct principal *who)
+{
+	if (!session_fits(who))
+		call_fail(c, &sts_err_PackedPolicyTooLargeException, "Packed size of session policies and tags exceeds the quota");
+	return !c->failed;
+}

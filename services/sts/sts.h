@@ -20,6 +20,8 @@ struct sts_Credentials *credentials_out(struct call *c, struct session s);
 /* The session policy that goes into the token: the inline document and the ARNs of managed ones beside it. Absent when
  * neither is given. false: failed (malformed, no such policy, too large). *packed: per cent of what a token may hold. */
 bool session_policy(struct call *c, struct str account, struct str document, struct list arns, struct str *out, int64_t *packed);
+/* Policy and tags, the role's own included, must go into a token that a header can hold. Fails c when they do not. */
+bool session_small_enough(struct call *c, const struct principal *who);
 /* Session tags from the request, checked: no reserved or repeated keys. false: failed. */
 bool session_tags(struct call *c, struct list tags, struct param_tag **out, size_t *n);
 /* MFA and other members nobody here can honour: fails when one is present. */

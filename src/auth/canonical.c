@@ -29,6 +29,7 @@ static inline int hex_value(char c)
 
 static void escape(struct buf *b, unsigned char c)
 {
+	ASSERT(!is_unreserved(c));
 	char e[3] = {'%', upper_hex[c >> 4], upper_hex[c & 15]};
 	buf_put(b, e, 3);
 }
@@ -78,6 +79,7 @@ static void encode_once(struct buf *b, struct str s, bool keep_slash, bool plus_
 /* Without empty, "." and ".." segments; a trailing slash stays when anything is left before it. */
 static struct str normalize(struct arena *a, struct str path)
 {
+	ASSERT(path.n > 0);
 	if (str_find_str(path, S("//")) < 0 && str_find_str(path, S("/.")) < 0)
 		return path;
 	char *out = arena_bytes(a, path.n + 1);
@@ -112,6 +114,7 @@ static int pair_order(const void *x, const void *y)
 	return d != 0 ? d : str_cmp(p->value, q->value);
 }
 
+/* A view into the scratch, which was made large enough for all parts before. */
 static struct str encoded_part(struct buf *scratch, struct str s)
 {
 	size_t at = scratch->n;
@@ -121,6 +124,7 @@ static struct str encoded_part(struct buf *scratch, struct str s)
 
 static void query_write(struct arena *a, struct buf *b, struct str query, bool presigned)
 {
+	ASSERT(!b->overflow);
 	if (query.n == 0)
 		return;
 	size_t max = 1;
@@ -144,7 +148,7 @@ static void query_write(struct arena *a, struct buf *b, struct str query, bool p
 		sorted = sorted && (n == 0 || pair_order(&v[n - 1], &v[n]) <= 0);
 		n++;
 	}
-	ASSERT(n <= max);
+	ASSERT(n <= max && !scratch.overflow);
 	if (!sorted)
 		qsort(v, n, sizeof *v, pair_order);
 	for (size_t i = 0; i < n; i++) {
@@ -173,8 +177,10 @@ static void value_write(struct buf *b, struct str value)
 	}
 }
 
+/* Several headers of one name are one line, their values joined by commas in the order sent. */
 static void header_write(struct buf *b, const struct sig_request *r, struct str name)
 {
+	ASSERT(name.n > 0);
 	buf_str(b, name);
 	buf_putc(b, ':');
 	size_t found = 0;
@@ -190,6 +196,7 @@ static void header_write(struct buf *b, const struct sig_request *r, struct str 
 	buf_putc(b, '\n');
 }
 
+/* More than enough: every path byte may become three, twice-encoded ones too. */
 static size_t size_estimate(const struct sig_request *r, const struct sig_claim *c)
 {
 	size_t n = 256 + r->method.n + 3 * r->raw_path.n + 3 * r->raw_query.n + 2 * c->signed_headers.n;
@@ -243,6 +250,7 @@ bool sig_service_is_s3(struct str service)
 
 struct str sig_header(const struct sig_request *r, struct str name)
 {
+	ASSERT(name.n > 0 && (r->n_headers == 0 || r->headers != NULL));
 	for (size_t i = 0; i < r->n_headers; i++)
 		if (r->headers[i].name.n == name.n && str_eq_nocase(r->headers[i].name, name))
 			return str_trim(r->headers[i].value);
@@ -251,6 +259,7 @@ struct str sig_header(const struct sig_request *r, struct str name)
 
 struct str sig_query(struct arena *a, const struct sig_request *r, struct str name)
 {
+	ASSERT(name.n > 0);
 	for (struct str rest = r->raw_query; str_present(rest);) {
 		struct str value = str_cut(&rest, '&');
 		struct str key = str_cut(&value, '=');

@@ -33,6 +33,7 @@ static const struct { const char *name; enum condition_operator op; bool negated
 
 bool condition_parse_operator(struct str name, struct condition *c)
 {
+	ASSERT(c->set == SET_NONE && !c->negated && !c->if_exists); /* zeroed */
 	if (str_starts_nocase(name, S("ForAllValues:"))) {
 		c->set = SET_FOR_ALL_VALUES;
 		name = str_slice(name, 13, name.n);
@@ -71,6 +72,7 @@ static bool compare_numbers(struct str x, struct str y, int *order)
 	return true;
 }
 
+/* Seconds since 1970 or ISO 8601, on either side: policies write both. */
 static bool compare_dates(struct str x, struct str y, int *order)
 {
 	int64_t p, q;
@@ -82,6 +84,7 @@ static bool compare_dates(struct str x, struct str y, int *order)
 
 static bool ordered(enum condition_operator op, int order)
 {
+	ASSERT(order >= -1 && order <= 1 && op >= OP_NUMERIC_EQUALS && op <= OP_DATE_GREATER_EQUALS);
 	switch (op) {
 	case OP_NUMERIC_EQUALS: case OP_DATE_EQUALS: return order == 0;
 	case OP_NUMERIC_LESS: case OP_DATE_LESS: return order < 0;
@@ -94,6 +97,7 @@ static bool ordered(enum condition_operator op, int order)
 /* An address as 16 bytes (IPv4 mapped into IPv6) and its bits; false when it is none. */
 static bool parse_address(struct str s, unsigned char out[16], bool *v4)
 {
+	ASSERT(out != NULL && v4 != NULL);
 	char text[INET6_ADDRSTRLEN + 1];
 	if (s.n == 0 || s.n >= sizeof text)
 		return false;
@@ -105,12 +109,17 @@ static bool parse_address(struct str s, unsigned char out[16], bool *v4)
 	return *v4 || inet_pton(AF_INET6, text, out) == 1;
 }
 
+/* Without "/bits" the address itself. */
 static bool in_network(struct str network, struct str address)
 {
 	struct str bits_text = network, base = str_cut(&bits_text, '/');
 	unsigned char n[16], a[16];
 	bool n4, a4;
 	if (!parse_address(base, n, &n4) || !parse_address(address, a, &a4))
+		return false;
+	/* "::/0" is every IPv6 address and no IPv4 one, though these lie below ::ffff:0:0 here. */
+	static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	if (a4 && !n4 && memcmp(n, mapped, sizeof mapped) != 0)
 		return false;
 	uint64_t bits = n4 ? 32 : 128;
 	if (str_present(bits_text) && (!str_to_u64(bits_text, &bits) || bits > (n4 ? 32u : 128u)))
@@ -158,6 +167,7 @@ static bool value_matches(const struct match *m, const struct condition *c, stru
 /* One value of the request against all of the policy's: any for a positive operator, none for a negated one. */
 static bool value_passes(const struct match *m, const struct condition *c, struct str value)
 {
+	ASSERT(c->op != OP_NULL);
 	for (size_t i = 0; i < c->values.n; i++)
 		if (value_matches(m, c, c->values.v[i], value))
 			return !c->negated;

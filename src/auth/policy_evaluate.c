@@ -31,8 +31,8 @@ static bool is_root_arn_of(struct str s, struct str account)
 
 static enum closeness names_aws(struct str s, const struct principal *who)
 {
-	if (str_eq(s, S("*")))
-		return who->type == PRINCIPAL_SERVICE ? NAMES_NOT : NAMES_IT;
+	if (str_eq(s, S("*"))) /* the same as "Principal": "*": everyone, AWS's services too ("All principals") */
+		return NAMES_IT;
 	if (who->type == PRINCIPAL_SERVICE || who->type == PRINCIPAL_ANONYMOUS)
 		return NAMES_NOT;
 	if (str_eq(s, who->account) || is_root_arn_of(s, who->account))
@@ -50,6 +50,7 @@ static enum closeness names_aws(struct str s, const struct principal *who)
 
 static enum closeness names(const struct principals *p, const struct principal *who)
 {
+	ASSERT(who != NULL && p->present);
 	enum closeness best = p->everyone ? NAMES_IT : NAMES_NOT;
 	for (size_t i = 0; i < p->aws.n; i++) {
 		enum closeness c = names_aws(p->aws.v[i], who);
@@ -71,6 +72,7 @@ static enum closeness names(const struct principals *p, const struct principal *
 /* Can a pattern that starts with this byte match a text that starts with that one? Most of a long list cannot. */
 static inline bool may_start(char p, char s) { return p == '*' || p == '?' || p == '$' || ((p ^ s) & ~32) == 0; }
 
+/* Actions compare without case, resources with it. */
 static bool any_matches(const struct match *m, const struct texts *t, struct str s, bool ignore_case)
 {
 	ASSERT(s.n > 0);
@@ -90,6 +92,7 @@ static bool conditions_hold(const struct match *m, const struct statement *s)
 
 static bool statement_applies(const struct match *m, const struct statement *s)
 {
+	ASSERT(s->actions.n > 0 && m->r->action.n > 0); /* the grammar; the request */
 	if (any_matches(m, &s->actions, m->r->action, true) == s->not_action)
 		return false;
 	if (s->has_resource && any_matches(m, &s->resources, m->r->resource, false) == s->not_resource)
@@ -127,6 +130,7 @@ static struct finding look(struct arena *a, const struct policy_request *r, cons
 	return f;
 }
 
+/* A deny in any of them denies; the closest allow of any of them allows. */
 static struct finding look_set(struct arena *a, const struct policy_request *r, struct policy_set set)
 {
 	struct finding all = {false, NAMES_NOT};
@@ -153,6 +157,7 @@ size_t policy_applying(struct arena *a, const struct policy *p, const struct pol
 	for (size_t i = 0; i < p->n; i++) {
 		if (!statement_applies(&m, &p->v[i]))
 			continue;
+		ASSERT(n < p->n);
 		allows[n] = p->v[i].allow;
 		out[n++] = i;
 	}
@@ -171,8 +176,10 @@ static struct verdict allow(const char *by) { return (struct verdict){DECISION_A
 static struct verdict deny(const char *by) { return (struct verdict){DECISION_EXPLICIT_DENY, by}; }
 static struct verdict lacks(const char *by) { return (struct verdict){DECISION_IMPLICIT_DENY, by}; }
 
+/* A resource that names no account (a bucket) is its owner's, which the caller of the evaluation says. */
 static bool crosses_accounts(const struct policy_request *r)
 {
+	ASSERT(r->who != NULL);
 	return str_present(r->resource_account) && str_present(r->who->account) && !str_eq(r->resource_account, r->who->account);
 }
 

@@ -42,6 +42,7 @@ static bool glob_run(const struct glob *g, struct str s, bool ignore_case)
 	}
 	while (p < g->text.n && is_wild(g, p, '*'))
 		p++;
+	ASSERT(p <= g->text.n);
 	return p == g->text.n;
 }
 
@@ -67,9 +68,11 @@ static struct str variable_value(const struct match *m, struct str name)
 /* Where a variable starting at `at` ends (index of '}'), or -1. */
 static ptrdiff_t variable_end(struct str text, size_t at)
 {
+	ASSERT(at < text.n);
 	if (text.n - at < 3 || text.p[at] != '$' || text.p[at + 1] != '{')
 		return -1;
 	ptrdiff_t end = str_find(str_slice(text, at + 2, text.n), '}');
+	ASSERT(end < 0 || (size_t)end + at + 2 < text.n);
 	return end < 0 ? -1 : end + (ptrdiff_t)at + 2;
 }
 
@@ -124,6 +127,7 @@ bool match_glob(const struct match *m, struct str pattern, struct str s, bool ig
 /* Cut the first five colon-separated parts off; the sixth is the rest. */
 static struct glob cut_part(struct glob *rest, bool last)
 {
+	ASSERT(str_present(rest->text));
 	struct glob part = *rest;
 	ptrdiff_t colon = last ? -1 : str_find(rest->text, ':');
 	if (colon < 0) {
@@ -167,12 +171,14 @@ static struct key_values one(const struct match *m, struct str value)
 
 static struct key_values principal_tag(const struct match *m, const struct principal *who, struct str tag)
 {
+	ASSERT(who->n_tags == 0 || who->tags != NULL);
 	for (size_t i = 0; i < who->n_tags; i++)
 		if (str_eq_nocase(who->tags[i].key, tag))
 			return one(m, who->tags[i].value);
 	return (struct key_values){0};
 }
 
+/* The words of aws:PrincipalType. Services have none. */
 static struct str principal_type(const struct principal *who)
 {
 	switch (who->type) {

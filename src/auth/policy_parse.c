@@ -24,6 +24,7 @@ static bool fail(struct parse *p, struct str why)
 
 static const char syntax[] = "Syntax errors in policy.";
 
+/* Conditions take numbers and booleans for text ("aws:SecureTransport": false), all else strings only. */
 static bool scalar_text(struct parse *p, const struct json *j, bool strings_only, struct str *out)
 {
 	switch (j->type) {
@@ -78,6 +79,7 @@ static bool is_unique_id(struct str s)
 	return s.n >= 16 && s.n <= 128 && (str_starts(s, S("AIDA")) || str_starts(s, S("AROA")) || str_starts(s, S("AGPA")));
 }
 
+/* The form only: whether the principal is there is asked when a policy is attached, by those who can know. */
 static bool check_aws_principal(struct parse *p, struct str s)
 {
 	bool ok = str_eq(s, S("*")) || is_account_id(s) || is_unique_id(s) || (str_starts(s, S("arn:")) && str_find_str(s, S(":iam::")) > 0) ||
@@ -90,6 +92,7 @@ static bool check_aws_principal(struct parse *p, struct str s)
 
 static bool parse_principals(struct parse *p, const struct json *j, bool negated, struct principals *out)
 {
+	ASSERT(!out->present && p->kind != POLICY_IDENTITY);
 	out->present = true;
 	out->negated = negated;
 	if (j->type == JSON_STRING) {
@@ -120,6 +123,7 @@ static bool parse_principals(struct parse *p, const struct json *j, bool negated
 
 static bool check_action(struct parse *p, struct str s)
 {
+	ASSERT(str_present(s));
 	if (str_eq(s, S("*")))
 		return true;
 	ptrdiff_t colon = str_find(s, ':');
@@ -136,8 +140,11 @@ static bool check_action(struct parse *p, struct str s)
 	return true;
 }
 
+/* Six parts, unless a wildcard or a variable stands for some of them. Resource policies name their resource as
+ * their service likes. */
 static bool check_resource(struct parse *p, struct str s)
 {
+	ASSERT(str_present(s));
 	if (p->kind != POLICY_IDENTITY || str_eq(s, S("*")))
 		return true;
 	struct str rest = s;
@@ -196,6 +203,7 @@ static bool parse_conditions(struct parse *p, const struct json *j, struct state
 
 static bool parse_member(struct parse *p, struct statement *s, struct str key, const struct json *value, bool *has_action)
 {
+	ASSERT(str_present(key) && value != NULL);
 	if (str_eq(key, S("Sid"))) {
 		s->sid = json_str(value);
 		return str_present(s->sid) || fail(p, str_c(syntax));
@@ -235,6 +243,7 @@ static bool parse_member(struct parse *p, struct statement *s, struct str key, c
 	return fail(p, p->kind == POLICY_TRUST ? arena_printf(p->arena, "Unknown field %.*s", STR_ARG(key)) : str_c(syntax));
 }
 
+/* Letters and digits where IAM checks; services allow more. */
 static bool check_sid(struct parse *p, struct str sid)
 {
 	if (p->kind == POLICY_RESOURCE)
@@ -310,6 +319,7 @@ static bool parse_document(struct parse *p, const struct json *root, struct poli
 	for (size_t i = 0; i < out->n; i++)
 		if (!parse_statement(p, list ? &statements->items[i] : statements, &out->v[i]))
 			return false;
+	ASSERT(out->n <= STATEMENTS_MAX);
 	return check_unique_sids(p, out);
 }
 

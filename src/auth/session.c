@@ -13,13 +13,14 @@
 
 #include <openssl/evp.h>
 
-enum { VERSION = 1, NONCE = 12, TAG = 16, HEAD = 1 + NONCE, TOKEN_MAX = 16384, TAGS_MAX = 64 };
+enum { VERSION = 1, NONCE = 12, TAG = 16, HEAD = 1 + NONCE, TOKEN_MAX = 48 << 10 };
 
 static unsigned char sealing_key[32];
 static bool key_is_set;
 
 void session_set_key(const unsigned char key[32])
 {
+	ASSERT(key != NULL);
 	memcpy(sealing_key, key, sizeof sealing_key);
 	key_is_set = true;
 }
@@ -83,6 +84,7 @@ static bool read_bool(struct cbor_reader *r, bool *out)
 /* The bytes were sealed by principal_write, but perhaps by an older build: read with care all the same. */
 static bool principal_read(struct arena *a, struct str cbor, struct principal *who, struct str *secret)
 {
+	ASSERT(cbor.n > 0);
 	struct cbor_reader r = cbor_reader_of(a, cbor);
 	struct cbor_item head = cbor_next(&r);
 	int64_t type = 0, n_tags = 0;
@@ -99,7 +101,7 @@ static bool principal_read(struct arena *a, struct str cbor, struct principal *w
 			return false;
 	if (!read_int(&r, &who->token_issued_ms) || !read_int(&r, &who->token_expires_ms))
 		return false;
-	if (!read_bool(&r, &who->mfa) || !read_int(&r, &n_tags) || n_tags < 0 || n_tags > TAGS_MAX)
+	if (!read_bool(&r, &who->mfa) || !read_int(&r, &n_tags) || n_tags < 0 || n_tags > SESSION_TAGS_MAX)
 		return false;
 	head = cbor_next(&r);
 	if (head.type != CBOR_ARRAY || head.u != 3 * (uint64_t)n_tags)
@@ -117,6 +119,7 @@ static bool principal_read(struct arena *a, struct str cbor, struct principal *w
 
 static struct str seal(struct arena *a, struct str plain)
 {
+	ASSERT(key_is_set && plain.n > 0 && plain.n < 1 << 20);
 	unsigned char *out = (unsigned char *)arena_bytes(a, HEAD + plain.n + TAG);
 	out[0] = VERSION;
 	random_bytes(out + 1, NONCE);
@@ -139,6 +142,7 @@ static bool unseal(struct arena *a, struct str sealed, struct str *plain)
 		return false;
 	const unsigned char *in = (const unsigned char *)sealed.p;
 	unsigned char tag[TAG];
+	ASSERT(sealed.n <= TOKEN_MAX); /* an int holds it */
 	size_t size = sealed.n - HEAD - TAG;
 	memcpy(tag, in + HEAD + size, TAG);
 	unsigned char *out = (unsigned char *)arena_bytes(a, size);
@@ -150,7 +154,8 @@ static bool unseal(struct arena *a, struct str sealed, struct str *plain)
 	          EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG, tag) == 1 &&
 	          EVP_DecryptFinal_ex(ctx, out + n, &n_last) == 1;
 	EVP_CIPHER_CTX_free(ctx);
-	*plain = str_of((const char *)out, size);
+	ASSERT(!ok || (size_t)(n + n_last) == size);
+	*plain = ok ? str_of((const char *)out, size) : STR_NONE; /* nothing of what did not verify gets out */
 	return ok;
 }
 
@@ -166,6 +171,7 @@ struct str access_key_make(struct arena *a, const char prefix[4], struct str acc
 	uint64_t high = UINT64_C(1) << 47 | number << 7 | (random_u64() & 127); /* 48 bits */
 	uint64_t low = random_u64() & 0xffffffff;
 	char *id = arena_bytes(a, 20);
+	ASSERT(high >> 48 == 0);
 	memcpy(id, prefix, 4);
 	for (unsigned i = 0; i < 16; i++) {
 		unsigned shift = 75 - 5 * i; /* of the digit's lowest bit in 80 */
@@ -175,6 +181,8 @@ struct str access_key_make(struct arena *a, const char prefix[4], struct str acc
 	return str_of(id, 20);
 }
 
+/* The account is a claim like any other until the signature is checked; sts:GetAccessKeyInfo gives it away by
+ * design. */
 struct str access_key_account(struct arena *a, struct str id)
 {
 	uint64_t bits = 0;
@@ -190,10 +198,18 @@ struct str access_key_account(struct arena *a, struct str id)
 	return number <= UINT64_C(999999999999) ? arena_printf(a, "%012llu", (unsigned long long)number) : STR_NONE;
 }
 
+bool session_fits(const struct principal *who)
+{
+	size_t bytes = who->session_policy.n;
+	for (size_t i = 0; i < who->n_tags && i < SESSION_TAGS_MAX; i++)
+		bytes += who->tags[i].key.n + who->tags[i].value.n;
+	return who->n_tags <= SESSION_TAGS_MAX && bytes <= SESSION_TEXT_MAX;
+}
+
 struct session session_issue(struct arena *a, const struct principal *who, int64_t now_ms, int64_t expires_ms)
 {
 	ASSERT(key_is_set);
-	ASSERT(expires_ms > now_ms && who->n_tags <= TAGS_MAX);
+	ASSERT(expires_ms > now_ms && session_fits(who));
 	ASSERT(who->account.n == 12 && str_present(who->arn));
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	char *secret = arena_bytes(a, 40);
@@ -210,6 +226,7 @@ struct session session_issue(struct arena *a, const struct principal *who, int64
 	principal_write(&b, &p, str_of(secret, 40));
 	struct session s = {.access_key = p.access_key, .secret = str_of(secret, 40), .expires_ms = expires_ms};
 	s.token = base64_encode(a, seal(a, buf_view(&b)));
+	ASSERT(s.token.n <= TOKEN_MAX); /* or nobody could use it */
 	return s;
 }
 

@@ -7,6 +7,7 @@
 bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential, struct str amz_date, struct str access_key,
                     struct str signature, struct sig_claim *claim, struct sig_error *err)
 {
+	ASSERT(claim != NULL && err != NULL);
 	*claim = (struct sig_claim){.kind = SIG_V2_QUERY, .access_key = access_key, .signature = signature, .service = S("s3")};
 	if (str_present(access_key) && !str_present(credential)) {
 		if (str_present(signature))

@@ -39,8 +39,10 @@ void sig_sha256(const void *p, size_t n, unsigned char out[32])
 	SHA256_Final(out, &c);
 }
 
+/* RFC 2104: the padded key goes first into both hashes, so their states can be kept and copied. */
 void hmac_key_init(struct hmac_key *k, const void *secret, size_t n)
 {
+	ASSERT(n == 0 || secret != NULL);
 	unsigned char pad[64] = {0};
 	if (n > sizeof pad)
 		sig_sha256(secret, n, pad);
@@ -73,8 +75,10 @@ static void hmac_once(const void *secret, size_t secret_n, struct str message, u
 	hmac_finish(&k, message.p, message.n, out);
 }
 
+/* Four HMACs, each the key of the next: date, region, service, terminator. */
 static void derive(struct str secret, const struct sig_claim *c, struct hmac_key *key, unsigned char raw[32])
 {
+	ASSERT(secret.n > 0 && c->date.p != NULL && c->service.p != NULL);
 	char first[4 + 256];
 	ASSERT(secret.n <= sizeof first - 4);
 	memcpy(first, "AWS4", 4);
@@ -86,8 +90,10 @@ static void derive(struct str secret, const struct sig_claim *c, struct hmac_key
 	hmac_key_init(key, raw, 32);
 }
 
+/* The newline keeps ("ab", "c") from being ("a", "bc"); none of the parts can hold one. */
 static bool id_add(char id[ID_MAX], size_t *n, struct str part)
 {
+	ASSERT(*n <= ID_MAX);
 	if (part.n + 1 > ID_MAX - *n)
 		return false;
 	memcpy(id + *n, part.p, part.n);
@@ -124,6 +130,7 @@ const struct hmac_key *signing_key(struct str secret, const struct sig_claim *c,
 
 static bool chunk_check(struct sig_chunks *c, struct str head, struct str empty_line, struct str hash, struct str signature)
 {
+	ASSERT(hash.n == 64 && head.n > 0);
 	ASSERT(c->previous[64] == '\0' && c->scope_and_date[0] != '\0'); /* sig_verify has filled it */
 	char text[1024];
 	size_t n = 0;

@@ -14,6 +14,7 @@
 bool sigv2_parse(struct arena *a, const struct sig_request *r, struct str authorization, struct sig_claim *c,
                  struct sig_error *err)
 {
+	ASSERT(c->kind == SIG_NONE);
 	c->service = S("s3");
 	if (str_starts(authorization, S("AWS "))) {
 		struct str value = str_trim(str_slice(authorization, 4, authorization.n));
@@ -104,6 +105,7 @@ static void write_amz_headers(struct arena *a, struct buf *b, const struct sig_r
 
 static void write_resource(struct arena *a, struct buf *b, const struct sig_request *r, struct str bucket)
 {
+	ASSERT(!b->overflow);
 	if (bucket.n > 0) {
 		buf_putc(b, '/');
 		buf_str(b, bucket);
@@ -120,6 +122,7 @@ static void write_resource(struct arena *a, struct buf *b, const struct sig_requ
 			v = arena_array(a, struct named, COUNT_OF(subresources));
 		v[n++] = (struct named){name, str_present(value) ? uri_decode(a, value, true) : STR_NONE};
 	}
+	ASSERT(n <= COUNT_OF(subresources));
 	if (n > 1)
 		qsort(v, n, sizeof *v, named_order);
 	for (size_t i = 0; i < n; i++) {
@@ -138,9 +141,11 @@ struct str sigv2_mac(struct arena *a, struct str secret, struct str text)
 	unsigned n = 0;
 	if (HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n, mac, &n) == NULL)
 		die("HMAC-SHA1 failed");
+	ASSERT(n == 20);
 	return base64_encode(a, str_of((const char *)mac, n));
 }
 
+/* The string to sign of version 2, line by line, with the resource in one of the ways a client may have named it. */
 static bool matches(struct arena *a, const struct sig_request *r, const struct sig_claim *c, struct str secret, struct str bucket)
 {
 	ASSERT(secret.n > 0);

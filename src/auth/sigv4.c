@@ -34,6 +34,7 @@ bool sig_fail(struct sig_error *err, int status, const char *code, struct str me
  * there: it is in c already. */
 bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c, struct sig_error *err)
 {
+	ASSERT(str_present(credential));
 	struct str part[4], rest = credential; /* terminator, service, region, date */
 	for (size_t i = 0; i < 4; i++) {
 		if (i == 2 && c->asymmetric)
@@ -61,6 +62,7 @@ bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c
 
 static bool signs_host(struct str signed_headers)
 {
+	ASSERT(str_present(signed_headers));
 	for (struct str rest = signed_headers; str_present(rest);) {
 		struct str name = str_cut(&rest, ';');
 		if (str_eq(name, S("host")) || str_eq(name, S(":authority")))
@@ -69,6 +71,7 @@ static bool signs_host(struct str signed_headers)
 	return false;
 }
 
+/* All that is missing in one message, in the words and the order of AWS's front ends. */
 static bool header_incomplete(struct arena *a, struct sig_error *err, const struct sig_claim *c)
 {
 	struct buf b;
@@ -107,6 +110,7 @@ static struct str first_region(struct str set)
 
 static bool parse_header(struct arena *a, const struct sig_request *r, struct str rest, struct sig_claim *c, struct sig_error *err)
 {
+	ASSERT(c->kind == SIG_NONE && str_present(rest));
 	struct str credential = STR_NONE;
 	c->kind = SIG_V4_HEADER;
 	if (c->asymmetric)
@@ -136,6 +140,7 @@ static bool parse_header(struct arena *a, const struct sig_request *r, struct st
 	return true;
 }
 
+/* S3 answers 400 with a code of its own, everyone else 403. */
 static bool query_fail(struct sig_error *err, bool s3, const char *text)
 {
 	if (s3)
@@ -145,6 +150,7 @@ static bool query_fail(struct sig_error *err, bool s3, const char *text)
 
 static bool parse_query(struct arena *a, const struct sig_request *r, struct sig_claim *c, struct sig_error *err)
 {
+	ASSERT(c->kind == SIG_NONE && r->raw_query.n > 0);
 	c->kind = SIG_V4_QUERY;
 	if (c->asymmetric)
 		c->region = first_region(sig_query(a, r, S("X-Amz-Region-Set")));
@@ -213,6 +219,7 @@ bool sig_parse(struct arena *a, const struct sig_request *r, struct sig_claim *c
 
 static bool check_date(struct arena *a, const struct sig_claim *c, bool s3, int64_t wall_ms, struct sig_error *err)
 {
+	ASSERT(c->date.n == 8 && str_present(c->amz_date)); /* parsed */
 	int64_t at;
 	if (!time_parse_amz_date(c->amz_date, &at)) {
 		if (s3)
@@ -232,6 +239,7 @@ static bool check_date(struct arena *a, const struct sig_claim *c, bool s3, int6
 	int64_t valid_ms = c->kind == SIG_V4_QUERY && c->expires_s > 0 ? c->expires_s * 1000 : SKEW_MS;
 	if (c->kind == SIG_V4_QUERY && s3)
 		valid_ms = c->expires_s * 1000;
+	ASSERT(valid_ms >= 0 && valid_ms <= (int64_t)WEEK_S * 1000);
 	bool late = wall_ms - at > valid_ms, early = at - wall_ms > SKEW_MS;
 	if (LIKELY(!late && !early))
 		return true;
@@ -248,6 +256,7 @@ static bool check_date(struct arena *a, const struct sig_claim *c, bool s3, int6
 		"Signature not yet current: %.*s is still later than %.*s (%.*s + 15 min.)", STR_ARG(c->amz_date), STR_ARG(edge), STR_ARG(now)));
 }
 
+/* Lower case only: that is what the canonical request has, and another spelling would be another text. */
 static bool is_hash(struct str s)
 {
 	if (s.n != 64)
@@ -310,6 +319,7 @@ static bool choose_payload(const struct sig_claim *c, struct str body_hash, bool
 /* S3 refuses x-amz- headers that the signature does not cover. */
 static bool check_unsigned_headers(const struct sig_request *r, const struct sig_claim *c, struct sig_error *err)
 {
+	ASSERT(sig_service_is_s3(c->service));
 	for (size_t i = 0; i < r->n_headers; i++) {
 		struct str name = r->headers[i].name;
 		if (!str_starts_nocase(name, S("x-amz-")) || str_eq_nocase(name, S("x-amz-content-sha256")))
@@ -323,8 +333,10 @@ static bool check_unsigned_headers(const struct sig_request *r, const struct sig
 	return true;
 }
 
+/* 0 when it does not fit: the caller's room holds every scope that a signer makes. */
 static size_t string_to_sign(char *out, size_t max, const struct sig_claim *c, const char canonical_hex[64])
 {
+	ASSERT(out != NULL && max > 64);
 	const struct str parts[] = {
 		c->asymmetric ? S("AWS4-ECDSA-P256-SHA256\n") : S("AWS4-HMAC-SHA256\n"), c->amz_date, S("\n"), c->date, S("/"),
 		c->asymmetric ? S("") : c->region, c->asymmetric ? S("") : S("/"), c->service,
@@ -337,6 +349,7 @@ static size_t string_to_sign(char *out, size_t max, const struct sig_claim *c, c
 		memcpy(out + n, parts[i].p, parts[i].n);
 		n += parts[i].n;
 	}
+	ASSERT(n <= max);
 	return n;
 }
 
@@ -351,6 +364,7 @@ static struct str mismatch_text(struct arena *a, const struct sig_claim *c, stru
 		mismatch, STR_ARG(canonical), STR_ARG(to_sign));
 }
 
+/* The first chunk's signature goes on from the request's own. */
 static void start_chunks(struct sig_chunks *chunks, const struct sig_claim *c, const unsigned char key[32])
 {
 	struct str date = c->amz_date;
@@ -362,14 +376,17 @@ static void start_chunks(struct sig_chunks *chunks, const struct sig_claim *c, c
 		memcpy(at, parts[i].p, parts[i].n);
 		at += parts[i].n;
 	}
+	ASSERT(at < chunks->scope_and_date + sizeof chunks->scope_and_date);
 	*at = 0;
 	memcpy(chunks->key, key, 32);
 	memcpy(chunks->previous, c->signature.p, 64);
 	chunks->previous[64] = 0;
 }
 
+/* Compared in constant time: how far a guess was right must not show in the time it took. */
 static bool signature_matches(const struct sig_claim *c, struct str secret, struct str text, unsigned char key_out[32])
 {
+	ASSERT(secret.n > 0 && secret.n <= SECRET_MAX && text.n > 0);
 	if (c->asymmetric)
 		return sigv4a_verify(c->access_key, secret, text, c->signature);
 	struct hmac_key spare;
@@ -406,6 +423,7 @@ bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_c
 		return sig_fail(err, 403, "SignatureDoesNotMatch", str_c(mismatch));
 	if (!signature_matches(claim, secret, str_of(text, n), raw))
 		return sig_fail(err, 403, "SignatureDoesNotMatch", mismatch_text(a, claim, buf_view(&canonical), str_of(text, n)));
+	ASSERT(claim->signature.n > 0); /* none that was accepted is empty */
 	if (chunks != NULL && !claim->asymmetric)
 		start_chunks(chunks, claim, raw);
 	return true;

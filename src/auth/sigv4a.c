@@ -28,6 +28,7 @@ static void candidate(struct str access_key, struct str secret, unsigned char co
 	text[n++] = counter;
 	memcpy(text + n, "\0\0\1\0", 4);
 	n += 4;
+	ASSERT(n <= sizeof text && counter > 0);
 	struct hmac_key k;
 	hmac_key_init(&k, key, 5 + secret.n);
 	hmac_finish(&k, text, n, out);
@@ -36,6 +37,7 @@ static void candidate(struct str access_key, struct str secret, unsigned char co
 /* The private number: the first candidate c with c <= order - 2, plus one. NULL: none (one case in 2^8000). */
 static BIGNUM *private_number(struct str access_key, struct str secret, const EC_GROUP *group)
 {
+	ASSERT(group != NULL);
 	BIGNUM *limit = BN_dup(EC_GROUP_get0_order(group)), *c = NULL;
 	if (limit == NULL || !BN_sub_word(limit, 2))
 		die("out of memory in a signature");
@@ -57,8 +59,10 @@ static BIGNUM *private_number(struct str access_key, struct str secret, const EC
 	return NULL;
 }
 
+/* Derived anew for each signature: 4A is rare, and a cache of keys would be another place to keep secrets. */
 static EC_KEY *public_key(struct str access_key, struct str secret)
 {
+	ASSERT(secret.n > 0 && secret.n <= SECRET_MAX);
 	EC_KEY *key = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
 	if (key == NULL)
 		die("P-256 is not available");
@@ -95,6 +99,7 @@ static int hex_digit(char c)
 
 bool sigv4a_verify(struct str access_key, struct str secret, struct str text, struct str signature_hex)
 {
+	ASSERT(secret.n > 0 && text.n > 0);
 	unsigned char der[SIGNATURE_MAX], digest[32];
 	if (signature_hex.n % 2 != 0 || signature_hex.n / 2 > sizeof der || access_key.n > ACCESS_KEY_MAX)
 		return false;

@@ -27,8 +27,11 @@ struct arena {
 
 enum { FIRST_BLOCK = 4096, MAX_BLOCK = 1 << 20, ALIGN = 16 };
 
+/* A block from the heap. Running out of memory is the end: what may come in is bounded long before, so here it
+ * says that the bounds are wrong or the machine is too small, and half a request is worth nothing. */
 static struct block *block_new(size_t size)
 {
+	ASSERT(size > 0 && size <= SIZE_MAX - sizeof(struct block));
 	struct block *b = malloc(sizeof *b + size);
 	if (b == NULL)
 		die("out of memory (%zu bytes)", size);
@@ -50,6 +53,7 @@ struct arena *arena_new(size_t size_hint)
 	return a;
 }
 
+/* Newest first, and taken off the list before it is run: a clean-up may defer another. */
 static void run_cleanups(struct arena *a)
 {
 	while (a->cleanups != NULL) {
@@ -61,6 +65,7 @@ static void run_cleanups(struct arena *a)
 
 static void free_blocks_except(struct arena *a, struct block *keep)
 {
+	ASSERT(a->block != NULL && a->first != NULL);
 	struct block *b = a->block;
 	while (b != NULL) {
 		struct block *next = b->next;
@@ -87,8 +92,11 @@ void arena_reset(struct arena *a)
 	a->first->next = NULL;
 	a->first->used = 0;
 	a->total = 0;
+	ASSERT(a->cleanups == NULL && a->block == a->first); /* a clean-up that defers another would be lost */
 }
 
+/* The one way bytes leave an arena. A request that is large against the blocks gets one of its own behind the
+ * newest, so that the room left in the newest is not given up for it. */
 static void *take(struct arena *a, size_t size, size_t align)
 {
 	struct block *b = a->block;
@@ -131,8 +139,11 @@ void *arena_alloc_array(struct arena *a, size_t size, size_t n)
 	return arena_alloc(a, bytes);
 }
 
+/* In place only for the newest allocation, which is what arrays that grow in a loop mostly are; else the old bytes
+ * stay until the arena goes. */
 void *arena_grow(struct arena *a, void *old, size_t size, size_t old_n, size_t new_n)
 {
+	ASSERT(a != NULL && size > 0 && (old != NULL || old_n == 0));
 	ASSERT(new_n >= old_n);
 	size_t old_bytes = size * old_n, new_bytes;
 	if (__builtin_mul_overflow(size, new_n, &new_bytes))
@@ -177,8 +188,10 @@ const char *arena_cstr(struct arena *a, struct str s)
 	return s.p == NULL ? "" : arena_dup(a, s).p;
 }
 
+/* Measured first, then written: va_list is used up by the first pass, hence the copy. */
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+	ASSERT(a != NULL && fmt != NULL);
 	va_list again;
 	va_copy(again, ap);
 	int n = vsnprintf(NULL, 0, fmt, ap);
@@ -200,6 +213,7 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 
 struct str arena_concat(struct arena *a, const struct str *parts, size_t n)
 {
+	ASSERT(n == 0 || parts != NULL);
 	size_t total = 0;
 	for (size_t i = 0; i < n; i++)
 		total += parts[i].n;
@@ -210,11 +224,13 @@ struct str arena_concat(struct arena *a, const struct str *parts, size_t n)
 		at += parts[i].n;
 	}
 	*at = '\0';
+	ASSERT(at == p + total);
 	return str_of(p, total);
 }
 
 void arena_defer(struct arena *a, void (*fn)(void *arg), void *arg)
 {
+	ASSERT(fn != NULL);
 	struct cleanup *c = arena_new_of(a, struct cleanup);
 	c->fn = fn;
 	c->arg = arg;

@@ -11,6 +11,7 @@ void buf_init(struct buf *b, struct arena *arena, size_t max)
 
 void buf_free(struct buf *b)
 {
+	ASSERT(b->n <= b->cap);
 	if (b->arena == NULL)
 		free(b->p);
 	b->p = NULL;
@@ -19,6 +20,7 @@ void buf_free(struct buf *b)
 
 bool buf_reserve(struct buf *b, size_t n)
 {
+	ASSERT(b->n <= b->cap && b->cap <= b->max);
 	if (n <= b->cap - b->n)
 		return true;
 	if (b->overflow || n > b->max - b->n) {
@@ -42,9 +44,11 @@ bool buf_reserve(struct buf *b, size_t n)
 		b->p = fresh;
 	}
 	b->cap = want;
+	ASSERT(n <= b->cap - b->n && b->cap <= b->max);
 	return true;
 }
 
+/* Out of line, so that the inlined buf_put is a compare and a copy. */
 bool buf_put_slow(struct buf *b, const void *p, size_t n)
 {
 	if (!buf_reserve(b, n))
@@ -54,6 +58,7 @@ bool buf_put_slow(struct buf *b, const void *p, size_t n)
 	return true;
 }
 
+/* Most texts fit the small array and are copied once; a long one is formatted again, straight into the buffer. */
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
@@ -94,7 +99,9 @@ void buf_i64(struct buf *b, int64_t v)
 
 void buf_consume(struct buf *b, size_t n)
 {
-	ASSERT(n <= b->n);
+	ASSERT(n <= b->n && b->n <= b->cap);
+	if (n == 0) /* also a buffer that never had memory */
+		return;
 	memmove(b->p, b->p + n, b->n - n);
 	b->n -= n;
 }

@@ -24,6 +24,7 @@ static uint64_t big_endian(const char *p, size_t n)
 /* The argument that goes with a head's low five bits (0..27); false when cut short or reserved. */
 static bool take_argument(struct cbor_reader *r, unsigned info, uint64_t *out)
 {
+	ASSERT(r->at <= r->in.n && info < 32);
 	if (info < 24) {
 		*out = info;
 		return true;
@@ -41,6 +42,7 @@ static bool take_argument(struct cbor_reader *r, unsigned info, uint64_t *out)
 /* RFC 8949, appendix D. */
 static double half_to_double(unsigned half)
 {
+	ASSERT(half <= 0xffff);
 	unsigned exponent = half >> 10 & 0x1f, mantissa = half & 0x3ff;
 	double v;
 	if (exponent == 0)
@@ -52,6 +54,7 @@ static double half_to_double(unsigned half)
 	return (half & 0x8000) != 0 ? -v : v;
 }
 
+/* Floats, booleans and null; false and true are what AWS sends, undefined counts as null for its readers. */
 static struct cbor_item take_other(struct cbor_reader *r, unsigned info)
 {
 	uint64_t bits = 0;
@@ -84,6 +87,7 @@ static struct cbor_item take_other(struct cbor_reader *r, unsigned info)
 
 static bool take_bytes(struct cbor_reader *r, uint64_t n, struct str *out)
 {
+	ASSERT(r->at <= r->in.n);
 	if (n > r->in.n - r->at)
 		return false;
 	*out = str_of(r->in.p + r->at, (size_t)n);
@@ -94,6 +98,7 @@ static bool take_bytes(struct cbor_reader *r, uint64_t n, struct str *out)
 /* The chunks up to the break, joined; each chunk is a definite string of the same major type. */
 static bool take_chunks(struct cbor_reader *r, unsigned major, struct str *out)
 {
+	ASSERT(major == MAJOR_BYTES || major == MAJOR_TEXT);
 	struct buf b;
 	buf_init(&b, r->arena, 0);
 	for (;;) {
@@ -114,6 +119,7 @@ static bool take_chunks(struct cbor_reader *r, unsigned major, struct str *out)
 	return true;
 }
 
+/* UTF-8 is checked here, once, so that nobody behind has to. */
 static struct cbor_item take_string(struct cbor_reader *r, unsigned major, unsigned info)
 {
 	struct cbor_item item = {.type = major == MAJOR_TEXT ? CBOR_TEXT : CBOR_BYTES};
@@ -125,8 +131,10 @@ static struct cbor_item take_string(struct cbor_reader *r, unsigned major, unsig
 	return major != MAJOR_TEXT || utf8_valid(item.s) ? item : broken();
 }
 
+/* A count is believed only as far as the bytes left could hold so many items: nobody allocates for a number. */
 static struct cbor_item take_container(struct cbor_reader *r, unsigned major, unsigned info)
 {
+	ASSERT(major == MAJOR_ARRAY || major == MAJOR_MAP);
 	struct cbor_item item = {.type = major == MAJOR_MAP ? CBOR_MAP : CBOR_ARRAY};
 	if (info == INFO_INDEFINITE) {
 		item.indefinite = true;
@@ -168,6 +176,7 @@ static bool skip_next(struct cbor_reader *r, unsigned depth)
 
 static bool skip_indefinite(struct cbor_reader *r, bool pairs, unsigned depth)
 {
+	ASSERT(depth > 0);
 	for (;;) {
 		struct cbor_item item = cbor_next(r);
 		if (item.type == CBOR_BREAK)
@@ -181,6 +190,7 @@ static bool skip_indefinite(struct cbor_reader *r, bool pairs, unsigned depth)
 
 static bool skip(struct cbor_reader *r, struct cbor_item head, unsigned depth)
 {
+	ASSERT(depth <= DEPTH_MAX);
 	switch (head.type) {
 	case CBOR_ERROR: case CBOR_END: case CBOR_BREAK: return false;
 	case CBOR_ARRAY: case CBOR_MAP: case CBOR_TAG: break;
@@ -199,6 +209,7 @@ static bool skip(struct cbor_reader *r, struct cbor_item head, unsigned depth)
 
 bool cbor_skip(struct cbor_reader *r, struct cbor_item head) { return skip(r, head, 0); }
 
+/* The shortest head that holds the number (RFC 8949, 4.2): equal values have equal bytes. */
 static void put_head(struct buf *b, unsigned major, uint64_t v)
 {
 	ASSERT(major <= MAJOR_OTHER);

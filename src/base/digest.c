@@ -96,6 +96,7 @@ struct sha1 sha1(struct str s)
 
 struct digest *digest_new(enum digest_kind kind)
 {
+	ASSERT(kind <= DIGEST_SHA512);
 	struct digest *d = malloc(sizeof *d);
 	if (d == NULL)
 		die("out of memory");
@@ -131,11 +132,12 @@ size_t digest_end(struct digest *d, unsigned char out[64])
 	case DIGEST_SHA256: SHA256_Final(out, &d->sha256); n = SHA256_DIGEST_LENGTH; break;
 	case DIGEST_SHA512: SHA512_Final(out, &d->sha512); n = SHA512_DIGEST_LENGTH; break;
 	}
-	ASSERT(n > 0);
+	ASSERT(n > 0 && n <= 64);
 	digest_drop(d);
 	return n;
 }
 
+/* Also after digest_end, which calls it. NULL is allowed. */
 void digest_drop(struct digest *d)
 {
 	if (d == NULL)

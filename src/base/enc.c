@@ -14,6 +14,7 @@ static const char url_safe[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 /* Writes the text of n bytes, returns its end. */
 static char *encode64(const char alphabet[64], bool pad, const unsigned char *p, size_t n, char *to)
 {
+	ASSERT(n == 0 || p != NULL);
 	for (; n >= 3; n -= 3, p += 3) {
 		unsigned v = (unsigned)p[0] << 16 | (unsigned)p[1] << 8 | p[2];
 		*to++ = alphabet[v >> 18];
@@ -73,6 +74,7 @@ static inline int digit64(char c, bool url)
 /* The digits without padding. strict: bits left over must be zero. */
 static struct str decode64(struct arena *a, struct str text, bool url, bool strict)
 {
+	ASSERT(text.p != NULL);
 	if (text.n % 4 == 1)
 		return STR_NONE;
 	char *p = arena_bytes(a, text.n / 4 * 3 + 3), *to = p;
@@ -96,6 +98,7 @@ static struct str decode64(struct arena *a, struct str text, bool url, bool stri
 	return str_of(p, (size_t)(to - p));
 }
 
+/* "=" may stand only at the end, at most twice, and the length with them is a multiple of four: what AWS takes. */
 struct str base64_decode(struct arena *a, struct str text)
 {
 	if (text.p == NULL || text.n % 4 != 0)
@@ -178,6 +181,7 @@ void uri_write(struct buf *b, struct str s, bool keep_slash)
 	buf_put(b, s.p + from, s.n - from);
 }
 
+/* A half more than the input is what most texts need; a text of nothing but escapes grows once more. */
 struct str uri_encode(struct arena *a, struct str s, bool keep_slash)
 {
 	struct buf b;
@@ -204,9 +208,12 @@ struct str uri_decode(struct arena *a, struct str s, bool plus_is_space)
 		*to++ = c;
 	}
 	*to = '\0';
+	ASSERT((size_t)(to - p) <= s.n); /* decoding never makes longer */
 	return str_of(p, (size_t)(to - p));
 }
 
+/* The array is made for as many pairs as there are ampersands, but never for more than max: a query string of them
+ * alone must not cost 48 bytes each. */
 bool params_parse(struct arena *a, struct str query, size_t max, struct params *out)
 {
 	*out = (struct params){0};
@@ -229,18 +236,21 @@ bool params_parse(struct arena *a, struct str query, size_t max, struct params *
 		if (!str_present(p->name) || !str_present(p->value))
 			return false;
 	}
-	ASSERT(out->n <= count);
+	ASSERT(out->n <= count && out->n <= max);
 	return true;
 }
 
 struct str params_get(const struct params *p, struct str name)
 {
+	ASSERT(p->n == 0 || p->v != NULL);
 	for (size_t i = 0; i < p->n; i++)
 		if (str_eq(p->v[i].name, name))
 			return p->v[i].value;
 	return STR_NONE;
 }
 
+/* All bytes are looked at whatever the first ones say; volatile keeps the compiler from stopping early. The length
+ * is no secret. */
 bool secret_eq(struct str a, struct str b)
 {
 	if (a.n != b.n)
@@ -283,6 +293,7 @@ bool utf8_valid(struct str s)
 			if ((p[i] & 0xc0) != 0x80)
 				return false;
 		p += more + 1;
+		ASSERT(p <= end);
 	}
 	return true;
 }

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+/* From the back: of two members of one name the last counts, as in JavaScript and in AWS's parsers. */
 struct json *json_get(const struct json *j, struct str key)
 {
 	if (!json_is(j, JSON_OBJECT))
@@ -83,6 +84,7 @@ static int64_t exponent_of(const char *at, const char *end)
 
 static struct decimal decimal_of(struct str text)
 {
+	ASSERT(text.n > 0 && text.p != NULL); /* a number's text, by the grammar */
 	struct decimal d = {0};
 	const char *at = text.p, *end = text.p + text.n;
 	if (at < end && *at == '-') {
@@ -112,6 +114,7 @@ static struct decimal decimal_of(struct str text)
 
 static bool decimal_equal(const struct decimal *a, const struct decimal *b)
 {
+	ASSERT(a->digits >= 0 && b->digits >= 0);
 	if (a->digits != b->digits || a->exponent != b->exponent || a->negative != b->negative)
 		return false;
 	const char *x = a->from, *y = b->from;
@@ -125,6 +128,8 @@ static bool decimal_equal(const struct decimal *a, const struct decimal *b)
 	return true;
 }
 
+/* The plain digits are the common case; 1e3 and 5.0 go through the decimal, never through a double, which has 53
+ * bits. */
 bool json_to_i64(const struct json *j, int64_t *out)
 {
 	if (!json_is(j, JSON_NUMBER))
@@ -164,6 +169,7 @@ enum { LINEAR_MAX = 32 };
 
 static void map_members(struct map *m, const struct json *j)
 {
+	ASSERT(j->type == JSON_OBJECT && j->n <= j->cap);
 	map_init(m, NULL);
 	for (uint32_t i = 0; i < j->n; i++)
 		(void)map_put(m, j->members[i].key, &j->members[i].value);
@@ -189,6 +195,7 @@ static bool large_objects_equal(const struct json *a, const struct json *b)
 
 static bool objects_equal(const struct json *a, const struct json *b)
 {
+	ASSERT(a->type == JSON_OBJECT && b->type == JSON_OBJECT);
 	if (a->n > LINEAR_MAX || b->n > LINEAR_MAX)
 		return large_objects_equal(a, b);
 	for (uint32_t i = 0; i < a->n; i++) {
@@ -202,6 +209,7 @@ static bool objects_equal(const struct json *a, const struct json *b)
 	return true;
 }
 
+/* Numbers by value: DynamoDB and the event patterns compare 1 with 1.0. */
 bool json_equal(const struct json *a, const struct json *b)
 {
 	if (a == NULL || b == NULL || a == b)
@@ -285,21 +293,27 @@ static uint32_t grown(uint32_t cap)
 	return cap > 0 ? cap * 2 : 4;
 }
 
+struct json *json_add(struct arena *a, struct json *object, struct str key, const struct json *v)
+{
+	ASSERT(json_is(object, JSON_OBJECT) && v != NULL && str_present(key) && object->n <= object->cap);
+	struct json copy = *v; /* it may lie in the array that grows */
+	if (object->n == object->cap) {
+		uint32_t cap = grown(object->cap);
+		object->members = arena_grow(a, object->members, sizeof *object->members, object->n, cap);
+		object->cap = cap;
+	}
+	struct json_member *m = &object->members[object->n++];
+	*m = (struct json_member){key, copy};
+	return &m->value;
+}
+
 struct json *json_set(struct arena *a, struct json *object, struct str key, const struct json *v)
 {
 	ASSERT(json_is(object, JSON_OBJECT) && v != NULL && str_present(key));
-	struct json copy = *v;
 	struct json *place = json_get(object, key);
-	if (place == NULL) {
-		if (object->n == object->cap) {
-			uint32_t cap = grown(object->cap);
-			object->members = arena_grow(a, object->members, sizeof *object->members, object->n, cap);
-			object->cap = cap;
-		}
-		struct json_member *m = &object->members[object->n++];
-		m->key = key;
-		place = &m->value;
-	}
+	if (place == NULL)
+		return json_add(a, object, key, v);
+	struct json copy = *v;
 	*place = copy;
 	return place;
 }
@@ -320,6 +334,7 @@ struct json *json_push(struct arena *a, struct json *array, const struct json *v
 
 bool json_unset(struct json *object, struct str key)
 {
+	ASSERT(object == NULL || object->n <= object->cap);
 	ASSERT(json_is(object, JSON_OBJECT));
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < object->n; i++)
@@ -355,6 +370,7 @@ static void copy_into(struct arena *a, struct json *to, const struct json *from)
 	}
 }
 
+/* Strings are copied too: the copy outlives the text that was parsed. */
 struct json *json_copy(struct arena *a, const struct json *j)
 {
 	if (j == NULL)

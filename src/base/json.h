@@ -67,6 +67,8 @@ struct json *json_new_null(struct arena *a);
  * place of the copy, so that nested containers can be filled afterwards: json_set(a, o, S("k"), json_new_array(a)).
  * The place is valid until the parent grows. */
 struct json *json_set(struct arena *a, struct json *object, struct str key, const struct json *value);
+/* Append a member whose name is known to be new, or may come twice (the last one is found): json_set looks through all. */
+struct json *json_add(struct arena *a, struct json *object, struct str key, const struct json *value);
 struct json *json_push(struct arena *a, struct json *array, const struct json *value);
 bool json_unset(struct json *object, struct str key);
 /* A deep copy that shares nothing with the input. */

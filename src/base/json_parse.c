@@ -22,12 +22,14 @@ struct parser {
 
 static bool fail(struct parser *p, const char *what)
 {
+	ASSERT(what != NULL && p->at <= p->end);
 	p->what = what;
 	return false;
 }
 
 static void *push_slow(struct parser *p, size_t size)
 {
+	ASSERT(p->n <= p->cap && size <= p->cap); /* elements are far smaller than the first stack */
 	size_t cap = p->cap * 2;
 	char *fresh = p->stack == p->first ? malloc(cap) : realloc(p->stack, cap);
 	if (fresh == NULL)
@@ -100,6 +102,7 @@ static inline const char *scan_plain(const char *at, const char *end, bool *high
 	return end;
 }
 
+/* -1 for anything but four hex digits. */
 static int hex4(const char *p)
 {
 	int v = 0;
@@ -234,8 +237,10 @@ static inline bool digits(struct parser *p)
 	return p->at > from;
 }
 
+/* Only the grammar: the text is kept as it is, and whoever wants a value converts it. */
 static bool number(struct parser *p, struct str *out)
 {
+	ASSERT(p->at < p->end);
 	const char *from = p->at;
 	if (*p->at == '-')
 		p->at++;
@@ -271,6 +276,7 @@ static bool value(struct parser *p, struct json *out, unsigned depth);
 
 static bool array(struct parser *p, struct json *out, unsigned depth)
 {
+	ASSERT(p->at < p->end && *p->at == '[' && depth <= JSON_DEPTH_MAX);
 	size_t base = p->n;
 	uint32_t n = 0;
 	p->at++;
@@ -299,6 +305,7 @@ static bool array(struct parser *p, struct json *out, unsigned depth)
 
 static bool object(struct parser *p, struct json *out, unsigned depth)
 {
+	ASSERT(p->at < p->end && *p->at == '{' && depth <= JSON_DEPTH_MAX);
 	size_t base = p->n;
 	uint32_t n = 0;
 	p->at++;
@@ -360,6 +367,8 @@ static bool value(struct parser *p, struct json *out, unsigned depth)
 	}
 }
 
+/* The parser lies on the C stack and is not zeroed: its own stack of 2 KiB would cost more than a small document
+ * takes to parse. */
 struct json *json_parse(struct arena *a, struct str text, struct json_error *err)
 {
 	struct parser p;

@@ -89,6 +89,7 @@ static void new_line(struct buf *b, const struct style *style, unsigned depth)
 		buf_lit(b, "  ");
 }
 
+/* Members of one name keep their order: qsort does not, so their places decide. */
 static int by_key(const void *x, const void *y)
 {
 	const struct json_member *const *a = x, *const *b = y;
@@ -98,6 +99,7 @@ static int by_key(const void *x, const void *y)
 
 static const struct json_member **sorted_members(struct arena *a, const struct json *j)
 {
+	ASSERT(a != NULL && j->type == JSON_OBJECT);
 	const struct json_member **v = arena_array(a, const struct json_member *, j->n);
 	for (uint32_t i = 0; i < j->n; i++)
 		v[i] = &j->members[i];
@@ -109,6 +111,7 @@ static void write_tree(struct buf *b, const struct json *j, const struct style *
 
 static void write_object(struct buf *b, const struct json *j, const struct style *style, unsigned depth)
 {
+	ASSERT(j->type == JSON_OBJECT && j->n <= j->cap);
 	const struct json_member **sorted = style->sort != NULL ? sorted_members(style->sort, j) : NULL;
 	buf_putc(b, '{');
 	for (uint32_t i = 0; i < j->n; i++) {
@@ -188,6 +191,7 @@ static void begin(struct jw *w, char c)
 
 static void end(struct jw *w, char c)
 {
+	ASSERT(w->b != NULL);
 	buf_putc(w->b, c);
 	w->comma = true;
 }
@@ -229,6 +233,7 @@ static void write_f64(struct buf *b, double v)
 		if (strtod(text, NULL) == v)
 			break;
 	}
+	ASSERT(n > 0 && (size_t)n < sizeof text);
 	buf_put(b, text, (size_t)n);
 }
 

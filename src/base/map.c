@@ -24,6 +24,7 @@ void map_free(struct map *m)
 
 static void *take(struct map *m, size_t size, size_t n)
 {
+	ASSERT(size > 0 && n > 0);
 	if (m->arena != NULL)
 		return arena_alloc_array(m->arena, size, n);
 	void *p = calloc(n, size);
@@ -32,8 +33,11 @@ static void *take(struct map *m, size_t size, size_t n)
 	return p;
 }
 
+/* Never reuses a slot that held a deleted entry: a probe for a key that came later must still pass it. grow()
+ * clears them. */
 static void index_add(struct map *m, size_t entry)
 {
+	ASSERT(m->slots > 0 && (m->slots & (m->slots - 1)) == 0 && entry < m->cap);
 	size_t mask = m->slots - 1, at = str_hash(m->entries[entry].key) & mask;
 	while (m->index[at] != 0)
 		at = (at + 1) & mask;
@@ -104,6 +108,7 @@ void *map_put(struct map *m, struct str key, void *value)
 	}
 	if (m->used == m->cap)
 		grow(m);
+	ASSERT(m->n <= m->used && m->used < m->cap && m->slots >= 2 * m->cap);
 	m->entries[m->used] = (struct map_entry){key, value};
 	index_add(m, m->used);
 	m->used++;
@@ -111,6 +116,7 @@ void *map_put(struct map *m, struct str key, void *value)
 	return NULL;
 }
 
+/* The entry stays as a hole, so that those behind it keep their numbers and an iteration its place. */
 void *map_del(struct map *m, struct str key)
 {
 	size_t slot = slot_of(m, key);
@@ -127,6 +133,7 @@ void *map_del(struct map *m, struct str key)
 
 struct map_entry *map_next(const struct map *m, size_t *at)
 {
+	ASSERT(m->n <= m->used && m->used <= m->cap);
 	while (*at < m->used) {
 		struct map_entry *e = &m->entries[(*at)++];
 		if (e->value != NULL)

@@ -1,6 +1,7 @@
 /* Regular expressions over PCRE2, and globs. See pattern.h.
  *
- * Invariants: a pattern is never freed, so a pointer to one is good for ever; `lock` guards the table only. Each of a
+ * Invariants: a pattern of the table is never freed, so a pointer to one is good for ever; one of an arena goes with it.
+ * `lock` guards the table only. Each of a
  * pattern's two forms is compiled at its first use (most have one) and published by an atomic store: matching takes
  * no lock. Two forms, because PCRE2 leaves its compiled code when it is told to anchor at match time. */
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -11,7 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { MATCH_LIMIT = 1000000, DEPTH_LIMIT = 10000, HEAP_LIMIT_KIB = 16384 };
+enum { MATCH_LIMIT = 1000000, DEPTH_LIMIT = 10000, HEAP_LIMIT_KIB = 16384, JIT_STACK_FIRST = 32 << 10, JIT_STACK_MOST = 16 << 20 };
 
 struct pattern {
 	struct str text;
@@ -21,9 +22,11 @@ struct pattern {
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct map patterns; /* of struct pattern */
+static size_t of_clients;   /* how many of them clients made up; under lock */
 
 static pcre2_code *compile(struct str regex, uint32_t more)
 {
+	ASSERT(regex.p != NULL);
 	int error;
 	size_t at;
 	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_ALT_BSUX | PCRE2_NEVER_BACKSLASH_C;
@@ -46,20 +49,50 @@ static struct pattern *pattern_new(struct str regex)
 	return p;
 }
 
-const struct pattern *pattern_get(struct str regex)
+static void pattern_free(void *arg)
+{
+	struct pattern *p = arg;
+	pcre2_code_free(p->search);
+	pcre2_code_free(p->whole);
+	free((char *)(uintptr_t)p->text.p);
+	free(p);
+}
+
+/* The pattern in the table, put there when it is not; NULL: a client's, and there is no room for more of those. */
+static struct pattern *from_table(struct str regex, bool client)
 {
 	ASSERT(str_present(regex));
 	pthread_rwlock_rdlock(&lock);
 	struct pattern *p = map_get(&patterns, regex);
+	bool room = !client || of_clients < PATTERNS_OF_CLIENTS;
 	pthread_rwlock_unlock(&lock);
+	if (p != NULL || !room)
+		return p;
+	pthread_rwlock_wrlock(&lock);
+	p = map_get(&patterns, regex); /* another thread may have been here meanwhile, for this text or for the last place */
+	if (p == NULL && (!client || of_clients < PATTERNS_OF_CLIENTS)) {
+		p = pattern_new(regex);
+		(void)map_put(&patterns, p->text, p);
+		of_clients += client;
+	}
+	ASSERT(of_clients <= PATTERNS_OF_CLIENTS);
+	pthread_rwlock_unlock(&lock);
+	return p;
+}
+
+const struct pattern *pattern_get(struct str regex)
+{
+	struct pattern *p = from_table(regex, false);
+	ASSERT(p != NULL);
+	return p->valid ? p : NULL;
+}
+
+const struct pattern *pattern_of_client(struct arena *a, struct str regex)
+{
+	struct pattern *p = from_table(regex, true);
 	if (p == NULL) {
-		pthread_rwlock_wrlock(&lock);
-		p = map_get(&patterns, regex);
-		if (p == NULL) {
-			p = pattern_new(regex);
-			(void)map_put(&patterns, p->text, p);
-		}
-		pthread_rwlock_unlock(&lock);
+		p = pattern_new(regex);
+		arena_defer(a, pattern_free, p);
 	}
 	return p->valid ? p : NULL;
 }
@@ -68,14 +101,17 @@ const struct pattern *pattern_get(struct str regex)
 struct matcher {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
+	pcre2_jit_stack *stack; /* the 32 KiB that compiled code takes of ours hold a group repeated some thousand times only */
 };
 static pthread_key_t matcher_key;
 
 static void matcher_free(void *arg)
 {
 	struct matcher *m = arg;
+	ASSERT(m != NULL);
 	pcre2_match_data_free(m->data);
 	pcre2_match_context_free(m->context);
+	pcre2_jit_stack_free(m->stack);
 	free(m);
 }
 
@@ -85,6 +121,7 @@ static void make_key(void)
 		die("no thread-specific storage");
 }
 
+/* Made at a thread's first match and freed with the thread. */
 static struct matcher *matcher_get(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -97,8 +134,10 @@ static struct matcher *matcher_get(void)
 		die("out of memory");
 	m->data = pcre2_match_data_create(1, NULL);
 	m->context = pcre2_match_context_create(NULL);
-	if (m->data == NULL || m->context == NULL)
+	m->stack = pcre2_jit_stack_create(JIT_STACK_FIRST, JIT_STACK_MOST, NULL); /* grows as it is needed */
+	if (m->data == NULL || m->context == NULL || m->stack == NULL)
 		die("out of memory");
+	pcre2_jit_stack_assign(m->context, NULL, m->stack);
 	pcre2_set_match_limit(m->context, MATCH_LIMIT);
 	pcre2_set_depth_limit(m->context, DEPTH_LIMIT);
 	pcre2_set_heap_limit(m->context, HEAP_LIMIT_KIB);
@@ -107,6 +146,8 @@ static struct matcher *matcher_get(void)
 	return m;
 }
 
+/* Errors (limits, invalid UTF-8) are no match: the text does not have the form that was asked for, as far as
+ * anyone could tell. */
 static bool match(const pcre2_code *code, struct str s)
 {
 	ASSERT(code != NULL);

@@ -82,6 +82,7 @@ ptrdiff_t str_rfind(struct str s, char c)
 	return at != NULL ? at - s.p : -1;
 }
 
+/* An empty needle is found at the start, as in memmem; the guard is for its null pointer. */
 ptrdiff_t str_find_str(struct str s, struct str needle)
 {
 	if (needle.n == 0)
@@ -140,6 +141,8 @@ bool str_to_i64(struct str s, int64_t *out)
 	return true;
 }
 
+/* strtod takes more than we want (hex, "inf", white space) and needs a NUL: so the alphabet is checked and the
+ * text copied. The program never calls setlocale, so the point is a point. */
 bool str_to_f64(struct str s, double *out)
 {
 	char text[400];
@@ -158,7 +161,15 @@ bool str_to_f64(struct str s, double *out)
 	return true;
 }
 
-/* FNV-1a over 8-byte words with a final mix; the seed keeps clients from choosing collisions. */
+/* The upper half of a product is folded into the lower: unlike with a product cut to 64 bits, which bits of the result a
+ * changed bit of the input reaches depends on the seed. */
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* 8-byte words, each mixed into a state that starts from the seed, which keeps clients from choosing collisions. */
 uint64_t str_hash(struct str s)
 {
 	static uint64_t seed;
@@ -175,12 +186,13 @@ uint64_t str_hash(struct str s)
 	for (; i + 8 <= s.n; i += 8) {
 		uint64_t w;
 		memcpy(&w, s.p + i, 8);
-		h = (h ^ w) * 0x9fb21c651e98df25u;
-		h ^= h >> 32;
+		h = fold(h ^ w, 0x9fb21c651e98df25u);
 	}
-	for (; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
-	h ^= s.n;
-	h *= 0xff51afd7ed558ccdu;
-	return h ^ (h >> 33);
+	if (i < s.n) { /* up to seven bytes more, and how many */
+		uint64_t w = 0;
+		memcpy(&w, s.p + i, s.n - i);
+		h = fold(h ^ w, 0xd6e8feb86659fd93u);
+	}
+	h = fold(h ^ s.n, 0xff51afd7ed558ccdu);
+	return h ^ (h >> 29);
 }

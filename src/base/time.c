@@ -22,6 +22,8 @@ static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
 	return era * DAYS_PER_ERA + day_of_era - EPOCH_DAY;
 }
 
+/* The inverse of days_from_civil: the era by division, the year of the era corrected for leap days (one in 4, none
+ * in 100, one in 400), then the month by the 153-day rhythm of March to July. */
 struct civil civil_of(int64_t ms)
 {
 	int64_t days = floor_div(ms, MS_PER_DAY), rest = ms - days * MS_PER_DAY;
@@ -38,13 +40,18 @@ struct civil civil_of(int64_t ms)
 	c.second = (int)(rest / 1000 % 60);
 	c.ms = (int)(rest % 1000);
 	ASSERT(c.day >= 1 && c.day <= 31 && c.yearday >= 0 && c.yearday <= 365);
+	ASSERT(c.month >= 1 && c.month <= 12 && c.weekday >= 0 && c.weekday <= 6);
+	ASSERT(c.hour <= 23 && c.minute <= 59 && c.second <= 59 && c.ms <= 999);
 	return c;
 }
 
+/* Fields are carried by arithmetic, not by loops: month 14 is February of the next year, day 0 the last of the
+ * month before. */
 int64_t civil_ms(struct civil c)
 {
 	int64_t months = (int64_t)c.month - 1, year = c.year + floor_div(months, 12);
 	int64_t month = months - floor_div(months, 12) * 12 + 1;
+	ASSERT(year > -300000000 && year < 300000000); /* what milliseconds in 64 bits can say */
 	int64_t days = days_from_civil(year, month, 1) + c.day - 1;
 	return days * MS_PER_DAY + (int64_t)c.hour * 3600000 + (int64_t)c.minute * 60000 + (int64_t)c.second * 1000 + c.ms;
 }
@@ -73,6 +80,7 @@ static struct str done(struct arena *a, const char *text, const char *end) { ret
 
 static char *put_clock(char *p, const struct civil *c)
 {
+	ASSERT(c->hour <= 23 && c->minute <= 59 && c->second <= 59);
 	p = put_digits(p, c->hour, 2);
 	*p++ = ':';
 	p = put_digits(p, c->minute, 2);
@@ -145,6 +153,7 @@ static bool take_char(struct str *s, char c)
 /* Exactly `width` digits. */
 static bool take_digits(struct str *s, size_t width, int *out)
 {
+	ASSERT(width >= 1 && width <= 9); /* fits an int */
 	int v = 0;
 	if (s->n < width)
 		return false;
@@ -164,6 +173,7 @@ static bool take_clock(struct str *s, struct civil *c)
 	       take_digits(s, 2, &c->second);
 }
 
+/* By its three-letter English name, the only one HTTP and AWS use. */
 static bool take_month(struct str *s, int *month)
 {
 	for (int m = 0; m < 12; m++)
@@ -177,6 +187,7 @@ static bool take_month(struct str *s, int *month)
 
 static int days_in_month(int year, int month)
 {
+	ASSERT(month >= 1 && month <= 12);
 	static const int days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 	return days[month - 1] + (month == 2 && leap);
@@ -203,6 +214,7 @@ static bool take_zone(struct str *s, int *minutes)
 	if (!take_digits(s, 2, &minute) || hour > 23 || minute > 59)
 		return false;
 	*minutes = (west ? -1 : 1) * (hour * 60 + minute);
+	ASSERT(*minutes > -24 * 60 && *minutes < 24 * 60);
 	return true;
 }
 
@@ -219,6 +231,7 @@ static bool take_fraction(struct str *s, int *ms)
 		*ms += digit * scale;
 		scale /= 10;
 	} while (take_digits(s, 1, &digit));
+	ASSERT(*ms >= 0 && *ms <= 999);
 	return true;
 }
 
@@ -302,6 +315,7 @@ bool time_parse_rfc1123(struct str s, int64_t *ms)
 	return true;
 }
 
+/* Of signatures: exactly 16 characters, always UTC. */
 bool time_parse_amz_date(struct str s, int64_t *ms)
 {
 	struct civil c = {0};
@@ -313,6 +327,7 @@ bool time_parse_amz_date(struct str s, int64_t *ms)
 	return true;
 }
 
+/* Numbers first: "20261121" is a number of seconds, not a date, for the services that take both. */
 bool time_parse_any(struct str s, int64_t *ms)
 {
 	double seconds;

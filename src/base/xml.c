@@ -19,14 +19,18 @@ struct reader {
 	const char *why;
 };
 
+/* The first reason stays; expat calls a few handlers more after it was told to stop, which is why each looks at
+ * `why` first. */
 static void stop(struct reader *r, const char *why)
 {
+	ASSERT(why != NULL);
 	if (r->why != NULL)
 		return;
 	r->why = why;
 	(void)XML_StopParser(r->parser, XML_FALSE);
 }
 
+/* A prefix is not looked up: AWS's formats have one namespace each, and clients differ in how they write it. */
 static struct str local_name(struct str name)
 {
 	ptrdiff_t colon = str_find(name, ':');
@@ -79,6 +83,7 @@ static void on_start(void *user, const char *name, const char **pairs)
 			parent->children = x;
 		parent->last_child = x;
 	}
+	ASSERT(r->depth < LEVELS_MAX && x->name.n > 0);
 	r->open[r->depth] = x;
 	buf_clear(&r->text[r->depth]);
 	r->depth++;
@@ -89,7 +94,7 @@ static void on_end(void *user, const char *name)
 	struct reader *r = user;
 	if (r->why != NULL)
 		return;
-	ASSERT(r->depth > 0);
+	ASSERT(r->depth > 0 && r->depth <= LEVELS_MAX);
 	r->depth--;
 	struct xml *x = r->open[r->depth];
 	ASSERT(str_eq(x->name, local_name(str_c(name))));
@@ -111,6 +116,7 @@ static void on_doctype(void *user, const char *name UNUSED, const char *system U
 	stop(user, "a DOCTYPE is not allowed");
 }
 
+/* In steps, for expat counts in int. */
 static bool feed(struct reader *r, struct str text)
 {
 	bool last;
@@ -173,6 +179,7 @@ struct str xml_attr(const struct xml *x, struct str name)
  * as references all the same (they may be in keys), and so do we. */
 static struct str reference(char c, bool attr, char scratch[8])
 {
+	ASSERT(scratch != NULL);
 	static const char digit[] = "0123456789abcdef";
 	switch (c) {
 	case '&': return S("&amp;");
@@ -193,9 +200,11 @@ static struct str reference(char c, bool attr, char scratch[8])
 		scratch[n++] = digit[c >> 4];
 	scratch[n++] = digit[c & 15];
 	scratch[n++] = ';';
+	ASSERT(n <= 6);
 	return str_of(scratch, n);
 }
 
+/* Runs that need no escape are put at once: nearly all text is one run. */
 static void write_escaped(struct buf *b, struct str s, bool attr)
 {
 	size_t from = 0;

@@ -1,12 +1,17 @@
 /* YAML text into a struct json tree: yaml.h says what is read.
  *
- * Always holds: no more than YAML_NODES_MAX nodes are made, aliases included, and recursion stops at YAML_DEPTH_MAX.
+ * Always holds: no more than YAML_NODES_MAX nodes are made, aliases included; no mapping has more than YAML_MEMBERS_MAX
+ * members, merged ones included; the tree is at most YAML_DEPTH_MAX deep and what tags add to its leaves, which is less
+ * than JSON_DEPTH_MAX: written as JSON it can be read again. Time grows with the nodes, whatever they are.
  * Dates and sexagesimal numbers stay text ("2012-10-17" is a version, "22:22" is a pair of ports). */
 #include "base/yaml.h"
 
 #include "base/map.h"
 
 #include <yaml.h>
+
+enum { TAG_LEVELS = 2 }; /* "!GetAtt a.b" becomes {"Fn::GetAtt": ["a", "b"]} */
+_Static_assert(YAML_DEPTH_MAX + 2 * TAG_LEVELS < JSON_DEPTH_MAX, "what is read here can be read again as JSON");
 
 struct yaml_reader {
 	struct arena *a;
@@ -30,6 +35,7 @@ static bool yaml_fail(struct yaml_reader *r, yaml_mark_t at, const char *what)
 	return false;
 }
 
+/* An event that was given must be deleted by whoever asked for it. */
 static bool next_event(struct yaml_reader *r, yaml_event_t *e)
 {
 	if (!yaml_parser_parse(&r->parser, e))
@@ -50,6 +56,7 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 /* [-+]?[0-9][0-9_]* and its octal, hexadecimal and binary forms; the value as decimal text. */
 static bool integer_text(struct arena *a, struct str s, struct str *out)
 {
+	ASSERT(s.n > 0);
 	size_t i = 0;
 	bool minus = false;
 	if (i < s.n && (s.p[i] == '-' || s.p[i] == '+'))
@@ -96,6 +103,7 @@ static bool integer_text(struct arena *a, struct str s, struct str *out)
 /* [-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+][0-9]+)? and \.[0-9]+ : YAML 1.1 wants the dot. */
 static bool float_text(struct arena *a, struct str s, struct str *out)
 {
+	ASSERT(s.n > 0 && s.n < 64); /* what plain_scalar looks at */
 	size_t i = 0, whole = 0, fraction = 0;
 	struct buf b;
 	buf_init(&b, a, 128);
@@ -112,9 +120,11 @@ static bool float_text(struct arena *a, struct str s, struct str *out)
 	if (i >= s.n || s.p[i] != '.')
 		return false;
 	buf_putc(&b, '.');
-	for (i++; i < s.n && (is_digit(s.p[i]) || s.p[i] == '_'); i++, fraction++)
-		if (s.p[i] != '_')
+	for (i++; i < s.n && (is_digit(s.p[i]) || s.p[i] == '_'); i++)
+		if (s.p[i] != '_') {
 			buf_putc(&b, s.p[i]);
+			fraction++;
+		}
 	if (whole == 0 && fraction == 0)
 		return false;
 	if (fraction == 0)
@@ -139,6 +149,7 @@ static bool float_text(struct arena *a, struct str s, struct str *out)
 
 static struct json *plain_scalar(struct yaml_reader *r, struct str s)
 {
+	ASSERT(s.p != NULL);
 	static const char *const yes[] = {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", NULL};
 	static const char *const no[] = {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", NULL};
 	static const char *const null[] = {"", "~", "null", "Null", "NULL", NULL};
@@ -159,12 +170,14 @@ static struct json *plain_scalar(struct yaml_reader *r, struct str s)
 /* What the caller makes of a tag that is not YAML's own. NULL: failed. */
 static struct json *with_tag(struct yaml_reader *r, yaml_mark_t at, struct str tag, struct json *value)
 {
+	ASSERT(str_present(tag) && value != NULL);
 	struct json *made = r->tagged != NULL ? r->tagged(r->a, tag, value) : NULL;
 	if (made == NULL)
 		yaml_fail(r, at, "unsupported YAML tag.");
 	return made;
 }
 
+/* Quoted scalars are text whatever they look like; a tag says otherwise. */
 static struct json *scalar_node(struct yaml_reader *r, const yaml_event_t *e)
 {
 	struct str text = arena_dup(r->a, str_of((const char *)e->data.scalar.value, e->data.scalar.length));
@@ -182,27 +195,31 @@ static struct json *scalar_node(struct yaml_reader *r, const yaml_event_t *e)
 
 static struct json *node_of(struct yaml_reader *r, const yaml_event_t *e, unsigned depth);
 
-static size_t count_nodes(const struct json *j, size_t budget)
+/* Nodes of a tree, counted until they are more than the budget; *height becomes at least that of the tree, in levels. */
+static size_t count_nodes(const struct json *j, size_t budget, unsigned level, unsigned *height)
 {
 	size_t n = 1;
+	*height = level > *height ? level : *height;
 	if (j->type == JSON_ARRAY)
 		for (uint32_t i = 0; i < j->n && n <= budget; i++)
-			n += count_nodes(&j->items[i], budget - n);
+			n += count_nodes(&j->items[i], budget - n, level + 1, height);
 	if (j->type == JSON_OBJECT)
 		for (uint32_t i = 0; i < j->n && n <= budget; i++)
-			n += count_nodes(&j->members[i].value, budget - n);
+			n += count_nodes(&j->members[i].value, budget - n, level + 1, height);
 	return n;
 }
 
-static struct json *alias_node(struct yaml_reader *r, const yaml_event_t *e)
+/* A copy of what an anchor names. An alias below an alias adds depth that the text does not show, so it is counted. */
+static struct json *alias_node(struct yaml_reader *r, const yaml_event_t *e, unsigned depth)
 {
 	const struct json *target = map_get(&r->anchors, str_c((const char *)e->data.alias.anchor));
 	if (target == NULL) {
 		yaml_fail(r, e->start_mark, NULL);
 		return NULL;
 	}
-	size_t n = count_nodes(target, YAML_NODES_MAX);
-	if (r->nodes + n > YAML_NODES_MAX) {
+	unsigned height = 0;
+	size_t n = count_nodes(target, YAML_NODES_MAX, 0, &height);
+	if (r->nodes + n > YAML_NODES_MAX || depth + height > YAML_DEPTH_MAX + TAG_LEVELS) {
 		yaml_fail(r, e->start_mark, "the document is too large.");
 		return NULL;
 	}
@@ -212,6 +229,7 @@ static struct json *alias_node(struct yaml_reader *r, const yaml_event_t *e)
 
 static struct json *sequence_node(struct yaml_reader *r, unsigned depth)
 {
+	ASSERT(depth >= 1);
 	struct json *array = json_new_array(r->a);
 	for (;;) {
 		yaml_event_t e;
@@ -229,8 +247,43 @@ static struct json *sequence_node(struct yaml_reader *r, unsigned depth)
 	}
 }
 
+/* A mapping that is being read: its members by name, once they are many. */
+struct mapping {
+	struct json *object;
+	struct map places; /* of the member's number and one; empty while there are few */
+};
+
+enum { FEW_MEMBERS = 16 };
+
+static struct json *member_there(const struct mapping *m, struct str key)
+{
+	if (m->object->n <= FEW_MEMBERS)
+		return json_get(m->object, key);
+	ASSERT(map_count(&m->places) == m->object->n);
+	uintptr_t place = (uintptr_t)map_get(&m->places, key);
+	return place > 0 ? &m->object->members[place - 1].value : NULL;
+}
+
+/* Set or replace a member. false: there are too many. */
+static bool member_set(struct yaml_reader *r, struct mapping *m, struct str key, const struct json *value)
+{
+	ASSERT(str_present(key) && value != NULL);
+	struct json *there = member_there(m, key);
+	if (there != NULL) {
+		*there = *value;
+		return true;
+	}
+	if (m->object->n >= YAML_MEMBERS_MAX)
+		return false;
+	json_add(r->a, m->object, key, value);
+	uint32_t n = m->object->n;
+	for (uint32_t i = n == FEW_MEMBERS + 1 ? 0 : n > FEW_MEMBERS ? n - 1 : n; i < n; i++)
+		(void)map_put(&m->places, m->object->members[i].key, (void *)((uintptr_t)i + 1));
+	return true;
+}
+
 /* "<<": members of the mapping, or of each mapping in the list, that are not there yet. */
-static bool merge(struct yaml_reader *r, struct json *into, const struct json *from)
+static bool merge(struct yaml_reader *r, struct mapping *into, const struct json *from)
 {
 	if (json_is(from, JSON_ARRAY)) {
 		for (uint32_t i = 0; i < from->n; i++)
@@ -241,8 +294,8 @@ static bool merge(struct yaml_reader *r, struct json *into, const struct json *f
 	if (!json_is(from, JSON_OBJECT))
 		return false;
 	for (uint32_t i = 0; i < from->n; i++)
-		if (json_get(into, from->members[i].key) == NULL)
-			json_set(r->a, into, from->members[i].key, &from->members[i].value);
+		if (member_there(into, from->members[i].key) == NULL && !member_set(r, into, from->members[i].key, &from->members[i].value))
+			return false;
 	return true;
 }
 
@@ -255,10 +308,14 @@ static struct str key_text(struct yaml_reader *r, const yaml_event_t *e)
 	return arena_dup(r->a, str_of((const char *)e->data.scalar.value, e->data.scalar.length));
 }
 
+/* The merge key is remembered and applied last, for the mapping's own members win wherever it stands. Only an
+ * unquoted one counts. */
 static struct json *mapping_node(struct yaml_reader *r, unsigned depth)
 {
-	struct json *object = json_new_object(r->a);
+	ASSERT(depth >= 1);
+	struct mapping m = {.object = json_new_object(r->a)};
 	struct json *merged = NULL;
+	map_init(&m.places, r->a);
 	for (;;) {
 		yaml_event_t e;
 		if (!next_event(r, &e))
@@ -266,11 +323,11 @@ static struct json *mapping_node(struct yaml_reader *r, unsigned depth)
 		yaml_mark_t at = e.start_mark;
 		if (e.type == YAML_MAPPING_END_EVENT) {
 			yaml_event_delete(&e);
-			if (merged != NULL && !merge(r, object, merged)) {
+			if (merged != NULL && !merge(r, &m, merged)) {
 				yaml_fail(r, at, NULL);
 				return NULL;
 			}
-			return object;
+			return m.object;
 		}
 		struct str key = key_text(r, &e);
 		bool plain = e.type == YAML_SCALAR_EVENT && e.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -281,21 +338,26 @@ static struct json *mapping_node(struct yaml_reader *r, unsigned depth)
 		yaml_event_delete(&e);
 		if (value == NULL)
 			return NULL;
-		if (object->n >= YAML_MEMBERS_MAX) {
+		if (plain && str_eq(key, S("<<"))) {
+			merged = value;
+		} else if (!member_set(r, &m, key, value)) {
 			yaml_fail(r, at, "the document is too large.");
 			return NULL;
 		}
-		if (plain && str_eq(key, S("<<")))
-			merged = value;
-		else
-			json_set(r->a, object, key, value);
 	}
 }
 
+/* A later anchor of the same name replaces the earlier one for what follows, as YAML has it. */
 static void remember(struct yaml_reader *r, const yaml_char_t *anchor, struct json *value)
 {
 	if (anchor != NULL && value != NULL)
 		map_put(&r->anchors, arena_dup(r->a, str_c((const char *)anchor)), value); /* copied where it is used */
+}
+
+/* A tag on a list or mapping that is the caller's to explain. */
+static bool own_tag(struct str tag)
+{
+	return str_present(tag) && !str_eq(tag, S("tag:yaml.org,2002:map")) && !str_eq(tag, S("tag:yaml.org,2002:seq"));
 }
 
 static struct json *node_of(struct yaml_reader *r, const yaml_event_t *e, unsigned depth)
@@ -309,7 +371,7 @@ static struct json *node_of(struct yaml_reader *r, const yaml_event_t *e, unsign
 	struct str tag = STR_NONE;
 	switch (e->type) {
 	case YAML_ALIAS_EVENT:
-		return alias_node(r, e);
+		return alias_node(r, e, depth);
 	case YAML_SCALAR_EVENT:
 		anchor = e->data.scalar.anchor;
 		value = scalar_node(r, e);
@@ -317,12 +379,12 @@ static struct json *node_of(struct yaml_reader *r, const yaml_event_t *e, unsign
 	case YAML_SEQUENCE_START_EVENT:
 		anchor = e->data.sequence_start.anchor;
 		tag = arena_dup(r->a, str_c((const char *)e->data.sequence_start.tag));
-		value = sequence_node(r, depth);
+		value = sequence_node(r, depth + (own_tag(tag) ? TAG_LEVELS : 0));
 		break;
 	case YAML_MAPPING_START_EVENT:
 		anchor = e->data.mapping_start.anchor;
 		tag = arena_dup(r->a, str_c((const char *)e->data.mapping_start.tag));
-		value = mapping_node(r, depth);
+		value = mapping_node(r, depth + (own_tag(tag) ? TAG_LEVELS : 0));
 		break;
 	default:
 		yaml_fail(r, e->start_mark, NULL);
@@ -330,7 +392,7 @@ static struct json *node_of(struct yaml_reader *r, const yaml_event_t *e, unsign
 	}
 	if (value == NULL)
 		return NULL;
-	if (str_present(tag) && !str_eq(tag, S("tag:yaml.org,2002:map")) && !str_eq(tag, S("tag:yaml.org,2002:seq")))
+	if (own_tag(tag))
 		value = with_tag(r, e->start_mark, tag, value);
 	if (value == NULL)
 		return NULL;

@@ -15,6 +15,7 @@ void gateway_init(const struct gateway_admin *a) { admin = *a; }
 
 static enum next reply(struct request *r, int status, const char *type, struct str body)
 {
+	ASSERT(status >= 200 && status < 600);
 	struct http_header headers[] = {{S("Content-Type"), str_c(type)}};
 	if (r->http != NULL) {
 		r->http->user = NULL;

@@ -7,6 +7,7 @@ enum { QUERY_PAIRS_MAX = 10000 };
 
 enum next stage_admit(struct request *r)
 {
+	ASSERT(!str_present(r->request_id) && r->service == NULL);
 	char uuid[37];
 	random_uuid(uuid);
 	r->request_id = arena_dup(r->arena, str_of(uuid, 36));

@@ -71,6 +71,7 @@ static void tell_service(struct request *r, const struct call_record *record)
 
 enum next stage_record(struct request *r)
 {
+	ASSERT(r->response.status >= 200 || r->http == NULL);
 	struct call_record record = {
 		.request_id = r->request_id,
 		.service = str_c(r->service != NULL ? r->service->name : "-"),

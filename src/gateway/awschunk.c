@@ -20,6 +20,7 @@ static bool malformed(struct awschunk *c)
 	return broken(c, 400, "IncompleteBody", "The request body terminated unexpectedly");
 }
 
+/* S3's own code for trailers that are no trailers. */
 static bool bad_trailer(struct awschunk *c)
 {
 	return broken(c, 400, "MalformedTrailerError",
@@ -35,6 +36,7 @@ static bool mismatch(struct awschunk *c)
 /* "400;chunk-signature=ad80...": the size in hex, then extensions. */
 static bool head_line(struct awschunk *c, struct str line)
 {
+	ASSERT(c->state == CHUNK_HEAD && c->left == 0);
 	struct str size = str_cut(&line, ';'), signature = STR_NONE;
 	uint64_t n = 0;
 	if (size.n == 0 || size.n > 15)
@@ -85,6 +87,7 @@ static bool check_signature(struct awschunk *c)
 /* The empty line after the trailers: the end. */
 static bool finish(struct awschunk *c)
 {
+	ASSERT(c->state == CHUNK_TRAILER && c->left == 0);
 	if (c->is_signed && c->has_trailer && !c->trailer_signed)
 		return mismatch(c);
 	c->state = CHUNK_DONE;
@@ -93,6 +96,7 @@ static bool finish(struct awschunk *c)
 
 static bool trailer_line(struct awschunk *c, struct str line)
 {
+	ASSERT(c->state == CHUNK_TRAILER);
 	if (c->n_trailers == 0 && c->sha != NULL && !check_signature(c))
 		return false; /* of the empty chunk */
 	if (line.n == 0)
@@ -113,8 +117,10 @@ static bool trailer_line(struct awschunk *c, struct str line)
 	return true;
 }
 
+/* A line ends with CR LF; only between trailers is a bare LF taken. */
 static bool line_done(struct awschunk *c)
 {
+	ASSERT(c->n_line <= sizeof c->line);
 	if (c->n_line > 0 && c->line[c->n_line - 1] == '\r')
 		c->n_line--;
 	else if (c->state != CHUNK_TRAILER)
@@ -135,6 +141,7 @@ static bool line_done(struct awschunk *c)
 
 static bool bytes_in(struct awschunk *c, char *p, size_t n)
 {
+	ASSERT(c->state == CHUNK_BYTES && n > 0 && n <= c->left);
 	if (c->sha != NULL)
 		digest_add(c->sha, str_of(p, n));
 	c->left -= n;
@@ -150,6 +157,7 @@ static bool bytes_in(struct awschunk *c, char *p, size_t n)
 
 bool awschunk_feed(struct awschunk *c, char *p, size_t n)
 {
+	ASSERT(c->data != NULL && c->trailer != NULL && (!c->is_signed || c->signatures != NULL));
 	if (c->canonical.max == 0)
 		buf_init(&c->canonical, NULL, AWSCHUNK_TRAILERS_MAX * AWSCHUNK_LINE_MAX);
 	while (n > 0) {

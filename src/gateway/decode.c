@@ -3,6 +3,7 @@
 
 enum next stage_decode(struct request *r)
 {
+	ASSERT(!r->failed && (r->raw || r->model_op != NULL));
 	if (r->streams)
 		r->wire.stream = &r->stream;
 	if (r->raw)

@@ -39,8 +39,11 @@ static bool long_term(struct request *r)
 	return false;
 }
 
+/* A session's token holds all there is to know; a long-term key is looked up in the memory of the service that has
+ * them. */
 static enum next lookup(struct request *r)
 {
+	ASSERT(r->claim.kind != SIG_NONE && !str_present(r->secret));
 	if (!str_present(r->claim.session_token) || r->claim.session_token.n == 0) {
 		if (!long_term(r))
 			return unknown_key(r);
@@ -78,8 +81,10 @@ enum next request_fail_signature(struct request *r, const struct sig_error *e)
 	return request_fail(r, status, code, "%.*s", STR_ARG(e->message));
 }
 
+/* The codes are the query protocol's; JSON services have others for the same. */
 static enum next check_signature(struct request *r, struct str body_hash)
 {
+	ASSERT(r->claim.kind != SIG_NONE && str_present(r->secret)); /* lookup found it */
 	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
 	struct sig_error e = {0};
 	if (sig_verify(r->arena, &s, &r->claim, r->secret, body_hash, os.wall_ms(), &r->chunks, &e))
@@ -89,6 +94,7 @@ static enum next check_signature(struct request *r, struct str body_hash)
 
 static enum next unsigned_request(struct request *r)
 {
+	ASSERT(r->claim.kind == SIG_NONE);
 	bool open = r->raw || is_s3(r) || (r->model_op != NULL && r->model_op->no_auth) || r->model_op == NULL;
 	r->who = (struct principal){.type = PRINCIPAL_ANONYMOUS, .arn = S("anonymous"), .name = S("anonymous")};
 	if (open)
@@ -124,6 +130,7 @@ static bool declared_hash_is_hex(const struct request *r)
 
 static void hash_body(void *arg)
 {
+	CHECK_MAGIC((struct request *)arg, (unsigned)REQUEST_MAGIC);
 	struct request *r = arg;
 	r->body_sha256_hex = sha256_hex(r->arena, r->wire.body);
 }
@@ -142,6 +149,7 @@ static enum next judge(struct request *r)
 	return NEXT;
 }
 
+/* Back on the loop. judge() says by r->failed what came of it. */
 static void hashed(void *arg)
 {
 	struct request *r = arg;

@@ -10,6 +10,7 @@ static size_t limit_of(const struct request *r)
 
 enum next stage_receive(struct request *r)
 {
+	ASSERT(!r->receiving && !r->body_done);
 	struct http_request *h = r->http;
 	if (h == NULL)
 		return LEFT;
@@ -45,6 +46,7 @@ void receive_piece(struct request *r, struct str piece)
 
 void receive_end(struct request *r)
 {
+	ASSERT(r->receiving);
 	if (r->spool != NULL) {
 		spool_end(r);
 		return;
@@ -59,6 +61,7 @@ void receive_end(struct request *r)
 	request_go_on(r);
 }
 
+/* The request is freed now, or by the worker that still writes its body. */
 void receive_gone(struct request *r)
 {
 	r->receiving = false;

@@ -54,6 +54,8 @@ static void advance(struct request *r)
 
 void request_go_on(struct request *r)
 {
+	CHECK_MAGIC(r, (unsigned)REQUEST_MAGIC);
+	ASSERT(r->stage < COUNT_OF(stages));
 	if (r->failed && r->stage < STAGE_ENCODE)
 		r->stage = STAGE_ENCODE;
 	else
@@ -63,6 +65,7 @@ void request_go_on(struct request *r)
 
 enum next request_fail(struct request *r, int status, const char *code, const char *fmt, ...)
 {
+	ASSERT(status >= 400 && status < 600 && code != NULL);
 	va_list ap;
 	va_start(ap, fmt);
 	r->error = (struct wire_error){.code = str_c(code), .status = status, .sender = status < 500,
@@ -74,6 +77,8 @@ enum next request_fail(struct request *r, int status, const char *code, const ch
 
 void request_free(struct request *r)
 {
+	CHECK_MAGIC(r, (unsigned)REQUEST_MAGIC);
+	ASSERT(running > 0 && !r->running && !r->hashing);
 	if (r->http != NULL)
 		r->http->user = NULL;
 	sender_free(r);
@@ -89,6 +94,7 @@ void request_free(struct request *r)
 /* Copy what outlives the connection. */
 static void copy_head(struct request *r, const struct http_request *h)
 {
+	ASSERT(h->n_headers == 0 || h->headers != NULL);
 	struct wire_request *w = &r->wire;
 	r->source_ip = arena_dup(r->arena, h->peer); /* an address without a port */
 	r->tls = h->tls;

@@ -48,6 +48,8 @@ static const struct service *by_cbor_path(struct request *r)
 	return s != NULL && speaks(s, PROTO_CBOR) ? s : NULL;
 }
 
+/* For unsigned and unscoped forms: Version tells the services of the query protocol apart, but for two that share
+ * a date. */
 static const struct service *by_version(struct str version, struct str action)
 {
 	for (size_t i = 0; i < n_services; i++)
@@ -80,6 +82,7 @@ static const struct service *by_signing_name(struct request *r, struct str name,
 	return n > 1 && match != NULL ? match : first;
 }
 
+/* "sqs.us-east-1.localhost": the first label is the endpoint prefix. */
 static const struct service *by_host(struct request *r)
 {
 	struct str host = r->wire.host, label = str_cut(&host, '.');
@@ -129,6 +132,7 @@ static struct str bucket_of_host(struct str host)
 
 static void put_bucket_in_path(struct request *r)
 {
+	ASSERT(r->service->model->s3_signer);
 	r->bucket_host = bucket_of_host(r->wire.host);
 	if (!str_present(r->bucket_host))
 		return;
@@ -199,8 +203,10 @@ static void guess_protocol(struct request *r, struct str target)
 	}
 }
 
+/* In the protocol that the client seems to speak, so that its SDK can show the message. */
 static enum next no_service(struct request *r)
 {
+	ASSERT(r->service == NULL);
 	struct str name = r->claim.service;
 	if (r->claim.kind == SIG_NONE && is_form(r)) /* which service's it would be only its body knows */
 		return request_fail(r, 403, "MissingAuthenticationToken", "Request is missing Authentication Token");
@@ -238,6 +244,7 @@ static struct str last_segment(struct str path)
 /* The operation, where the head names it. */
 static void find_operation(struct request *r, struct str target_op)
 {
+	ASSERT(r->service != NULL && r->service->model != NULL);
 	const struct model *m = r->service->model;
 	switch (r->protocol) {
 	case PROTO_JSON_1_0: case PROTO_JSON_1_1: case PROTO_CBOR:
@@ -291,6 +298,7 @@ enum next stage_route(struct request *r)
 /* Where only the body names the operation: Action and Version of a form. */
 enum next stage_select(struct request *r)
 {
+	ASSERT(r->raw || r->service != NULL);
 	if (!r->raw && r->model_op == NULL) {
 		struct params form = {0};
 		if (!params_parse(r->arena, r->wire.body, 20000, &form))

@@ -19,6 +19,7 @@ static void run_prepare(struct task *t)
 		authorize(c, NULL, S("*"), NULL);
 }
 
+/* After the model's own, for they are what the handler added. */
 static void merge_headers(struct arena *a, struct wire_response *to, const struct wire_response *from)
 {
 	for (size_t i = 0; i < from->n_headers; i++)
@@ -35,6 +36,7 @@ static enum protocol error_protocol(const struct request *r)
 
 static void run_encode(struct task *t)
 {
+	CHECK_MAGIC((struct request *)t->user, (unsigned)REQUEST_MAGIC);
 	struct request *r = t->user;
 	struct call *c = &t->call;
 	r->response = (struct wire_response){0};
@@ -83,6 +85,7 @@ enum next stage_run(struct request *r)
 		request_free(r);
 		return LEFT;
 	}
+	ASSERT(r->op != NULL && r->service != NULL && !r->running);
 	struct task *t = &r->task;
 	const void *in = t->call.in;
 	task_init(t, r->arena);

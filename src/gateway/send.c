@@ -22,6 +22,7 @@ struct sender {
 
 static int open_part(const struct body_part *p)
 {
+	ASSERT(p->blob[0] != '\0');
 	struct blob_id id;
 	memcpy(id.hex, p->blob, sizeof id.hex);
 	return blob_open(service_store(), id);
@@ -29,6 +30,7 @@ static int open_part(const struct body_part *p)
 
 static void sender_drop(void *arg)
 {
+	ASSERT(((struct sender *)arg)->at <= ((struct sender *)arg)->n);
 	struct sender *s = arg;
 	if (s->fd >= 0)
 		close(s->fd);
@@ -37,6 +39,8 @@ static void sender_drop(void *arg)
 	arena_free(s->arena);
 }
 
+/* The first part was opened inside the transaction, so that it cannot be removed meanwhile; the later ones are
+ * held by the snapshot. */
 static bool next_piece(void *arg, struct http_piece *out)
 {
 	struct sender *s = arg;
@@ -55,6 +59,7 @@ static bool next_piece(void *arg, struct http_piece *out)
 
 static void decrypt(void *arg, char *p, size_t n, int64_t at)
 {
+	ASSERT(at >= 0);
 	struct sender *s = arg;
 	if (s->current->encrypted)
 		body_cipher(s->current->key, at, p, n);
@@ -101,6 +106,7 @@ void sender_prepare(struct request *r, struct txn *txn)
 
 void sender_send(struct request *r, struct http_request *h, const struct http_header *headers, size_t n)
 {
+	ASSERT(r->sender != NULL && h != NULL);
 	struct sender *s = r->sender;
 	r->sender = NULL;
 	http_begin(h, r->response.status, headers, n, s->length);

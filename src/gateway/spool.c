@@ -87,6 +87,7 @@ static bool fail_disk(struct spool *s)
 
 static bool store_bytes(struct spool *s, char *p, size_t n)
 {
+	ASSERT(n > 0 && s->got >= 0);
 	if (s->blob == NULL && s->bytes.n + n <= s->inline_max && s->expected <= (int64_t)s->inline_max) {
 		buf_put(&s->bytes, p, n);
 		return !s->bytes.overflow;
@@ -132,8 +133,10 @@ static bool consume(void *arg, char *p, size_t n)
 	return ok;
 }
 
+/* Lower-case names, as wire.h promises. */
 static void add_trailer(void *arg, struct str name, struct str value)
 {
+	ASSERT(name.n > 0);
 	struct spool *s = arg;
 	s->trailers = arena_grow(s->memory, s->trailers, sizeof *s->trailers, s->n_trailers, s->n_trailers + 1);
 	char *lower = arena_bytes(s->memory, name.n + 1);
@@ -144,6 +147,7 @@ static void add_trailer(void *arg, struct str name, struct str value)
 
 static void put_be(unsigned char *out, uint64_t v, size_t n)
 {
+	ASSERT(n > 0 && n <= 8);
 	for (size_t i = 0; i < n; i++)
 		out[i] = (unsigned char)(v >> (8 * (n - 1 - i)));
 }
@@ -165,8 +169,10 @@ static void end_digests(struct spool *s)
 	s->sha256 = NULL;
 }
 
+/* Also for sums that came unannounced in a trailer: they were not calculated, and so do not fit. */
 static bool check_sum(struct spool *s, enum sum k, struct str declared)
 {
+	ASSERT(k < N_SUMS && s->finished);
 	struct str raw = base64_decode(s->memory, declared);
 	if (raw.n != sums[k].bytes)
 		return fail(s, 400, "InvalidRequest", "Value for %s header is invalid.", sums[k].header);
@@ -215,6 +221,7 @@ static bool chunks_ok(struct spool *s, bool ok)
 
 static void finish(struct spool *s)
 {
+	ASSERT(!s->finished && s->status == 0);
 	s->finished = true;
 	if (s->chunks != NULL && !chunks_ok(s, awschunk_end(s->chunks)))
 		return;
@@ -236,6 +243,7 @@ static void finish(struct spool *s)
 
 static void drop_blob(struct spool *s)
 {
+	ASSERT(s->blob == NULL || !s->sealed); /* one or the other */
 	if (s->blob != NULL)
 		blob_abandon(s->blob);
 	s->blob = NULL;
@@ -298,12 +306,14 @@ static void dispose(struct spool *s)
 
 static struct str result_of(struct spool *s, enum sum k)
 {
+	ASSERT(k < N_SUMS && s->finished);
 	return s->wants[k] ? str_of((const char *)s->result[k], sums[k].bytes) : STR_NONE;
 }
 
 /* Everything is in, or it has failed: the request goes on. */
 static void deliver(struct spool *s)
 {
+	ASSERT(!s->working && (s->status != 0 || s->finished));
 	struct request *r = s->request;
 	struct body *b = &r->stream;
 	free(s->fill);

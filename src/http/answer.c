@@ -124,6 +124,7 @@ static char *put_headers(char *p, const struct http_header *headers, size_t n, b
 static char *put_head(struct http_conn *c, char *p, int status, const struct http_header *headers, size_t n,
                       int64_t length)
 {
+	ASSERT(status >= 200 && status <= 999 && length >= -2);
 	bool dated = false;
 	p = PUT(p, "HTTP/1.1 ");
 	p = put_u64(p, (uint64_t)status);
@@ -174,6 +175,7 @@ static void write_head(struct http_conn *c, int status, const struct http_header
 /* Can the connection go on after this answer, as far as known when its head is written? */
 static bool may_keep(const struct http_conn *c)
 {
+	ASSERT(c->r != NULL);
 	const struct http_request *r = c->r;
 	if (!r->keep_alive || c->server->stopping || c->eof)
 		return false;
@@ -207,6 +209,7 @@ static void begin(struct http_conn *c, int status)
 
 static void finish(struct http_conn *c)
 {
+	ASSERT(c->begun && !c->ended);
 	c->ended = c->released = true;
 	conn_kick(c);
 }

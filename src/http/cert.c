@@ -37,6 +37,7 @@ static bool set_serial(X509 *x)
 /* The common name is for people; at most 64 characters (RFC 5280, ub-common-name). */
 static bool set_name(X509_NAME *name, struct str common)
 {
+	ASSERT(common.n > 0);
 	size_t n = common.n < 64 ? common.n : 64;
 	return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)"tsubo", -1, -1, 0) == 1 &&
 	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common.p, (int)n, -1, 0) == 1;
@@ -96,6 +97,7 @@ static bool add_name(GENERAL_NAMES *all, struct str name)
 
 static bool add_names(X509 *x, const struct str *names, size_t n)
 {
+	ASSERT(n == 0 || names != NULL);
 	GENERAL_NAMES *all = sk_GENERAL_NAME_new_null();
 	bool ok = all != NULL;
 	for (size_t i = 0; i < n && ok; i++)

@@ -10,6 +10,7 @@ static int64_t refuse(int status, const char *text, const char **why)
 	return -(int64_t)status;
 }
 
+/* -1 for what is no digit. Letters in either case. */
 static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -66,6 +67,7 @@ static int64_t frame_byte(struct chunked *d, char c, const char **why)
 /* One byte of the trailer section; its lines are checked later, by parse_fields. */
 static int64_t trailer_byte(struct chunked *d, char c, const char **why)
 {
+	ASSERT(d->state >= CHUNK_LINE_START && d->state < CHUNK_DONE);
 	if (++d->trailer_n > CHUNK_TRAILER_MAX)
 		return refuse(431, "trailers too large", why);
 	if (d->trailers != NULL)
@@ -95,6 +97,7 @@ int64_t chunked_next(struct chunked *d, struct str in, struct str *piece, const 
 	while (i < in.n && d->state != CHUNK_DONE) {
 		if (d->state == CHUNK_DATA) {
 			size_t n = in.n - i < d->left ? in.n - i : (size_t)d->left;
+			ASSERT(n > 0 && n <= d->left);
 			*piece = str_of(in.p + i, n);
 			d->left -= n;
 			if (d->left == 0)
@@ -106,5 +109,6 @@ int64_t chunked_next(struct chunked *d, struct str in, struct str *piece, const 
 			return bad;
 		i++;
 	}
+	ASSERT(i <= in.n);
 	return (int64_t)i;
 }

@@ -13,6 +13,7 @@
 /* Decode one piece from `in`. false: malformed, *why said. Sets *done at the body's end. */
 static int body_next(struct http_conn *c, struct str *piece, bool *done, const char **why)
 {
+	ASSERT(c->in.at <= c->in.end && (c->chunked_in || c->body_left >= 0));
 	size_t n = c->in.end - c->in.at;
 	*piece = STR_NONE;
 	if (!c->chunked_in) {
@@ -34,6 +35,7 @@ static int body_next(struct http_conn *c, struct str *piece, bool *done, const c
 /* The chunked body's end: make its trailers reachable. */
 static int take_trailers(struct http_conn *c, const char **why)
 {
+	ASSERT(c->r != NULL && !c->trailers.overflow);
 	enum { TRAILERS_MAX = 64 };
 	struct http_request *r = c->r;
 	if (!c->chunked_in || c->trailers.n <= 2)
@@ -100,8 +102,11 @@ static void request_release(struct http_conn *c)
 		in_release(c);
 }
 
+/* The answer is in the kernel's hands: what becomes of the connection depends on what is left of the request's
+ * body. */
 static void finish_request(struct http_conn *c)
 {
+	ASSERT(c->state == CONN_REQUEST && c->ended && c->queued == 0);
 	bool complete = c->r->complete;
 	request_release(c);
 	c->since_ms = now_ms(c);
@@ -116,8 +121,10 @@ static void finish_request(struct http_conn *c)
 	}
 }
 
+/* The last thing said on this connection: what comes after a malformed head cannot be trusted to be a request. */
 static void refuse(struct http_conn *c, int status, const char *why)
 {
+	ASSERT(c->r == NULL && status >= 400);
 	answer_refuse(c, status, why);
 	c->state = CONN_FLUSH;
 	c->linger = true;
@@ -127,6 +134,7 @@ static void refuse(struct http_conn *c, int status, const char *why)
 
 static bool step_head(struct http_conn *c)
 {
+	ASSERT(c->state == CONN_HEAD && c->r == NULL);
 	struct http_server *s = c->server;
 	if (in_empty(c)) {
 		in_release(c);
@@ -169,6 +177,7 @@ static bool step_head(struct http_conn *c)
 
 static bool step_body(struct http_conn *c)
 {
+	ASSERT(c->r != NULL && !c->released);
 	struct http_request *r = c->r;
 	if (!c->body_wanted || c->body_paused || c->end_told)
 		return false;
@@ -204,6 +213,7 @@ static bool step_body(struct http_conn *c)
 /* A body that breaks the grammar: the handler loses its request; the client is told if nothing was answered yet. */
 static void body_refused(struct http_conn *c)
 {
+	ASSERT(c->body_error >= 400 && c->body_why != NULL);
 	bool begun = c->begun;
 	if (!c->released && c->server->handler->on_gone != NULL)
 		c->server->handler->on_gone(c->r);
@@ -239,8 +249,10 @@ static bool step_request(struct http_conn *c)
 	return !c->released && step_body(c);
 }
 
+/* A client that sends on after the answer is listened to for a while, so that the connection can be used again. */
 static bool step_drain(struct http_conn *c)
 {
+	ASSERT(c->state == CONN_DRAIN && c->r == NULL);
 	if (in_empty(c)) {
 		in_release(c);
 		c->broken |= c->eof;
@@ -267,6 +279,7 @@ static bool step_drain(struct http_conn *c)
 /* All is answered: once it is sent, say that nothing more comes, and close or wait for the client to. */
 static bool step_flush(struct http_conn *c)
 {
+	ASSERT(c->state == CONN_FLUSH && c->r == NULL);
 	out_flush(c);
 	if (c->queued > 0 || c->broken)
 		return false;
@@ -378,6 +391,8 @@ void conn_run(struct http_conn *c)
 
 void conn_start(struct http_conn *c)
 {
+	CHECK_MAGIC(c, CONN_MAGIC);
+	ASSERT(c->state == CONN_HEAD && in_empty(c));
 	c->since_ms = now_ms(c);
 	settle(c);
 }
@@ -427,6 +442,7 @@ static bool write_stalled(struct http_conn *c, int64_t now)
 
 void conn_sweep(struct http_conn *c, int64_t now)
 {
+	CHECK_MAGIC(c, CONN_MAGIC);
 	const struct http_limits *l = &c->server->limits;
 	int64_t waited = now - c->since_ms;
 	if (write_stalled(c, now)) {

@@ -29,6 +29,7 @@ struct file_send {
 
 static void file_free(struct file_send *f)
 {
+	ASSERT(!f->reading);
 	if (f->fd >= 0)
 		close(f->fd);
 	if (f->source.end != NULL)
@@ -40,6 +41,7 @@ static void file_free(struct file_send *f)
 /* Go to the next piece. false: it cannot be had. */
 static bool open_piece(struct file_send *f)
 {
+	ASSERT(f->left == 0 && f->later > 0);
 	struct http_piece p = {.fd = -1};
 	if (f->fd >= 0)
 		close(f->fd);
@@ -63,6 +65,7 @@ static void change(struct file_send *f)
 
 static size_t block_want(const struct file_send *f)
 {
+	ASSERT(f->left > 0 && f->block_bytes > 0);
 	return f->left < (int64_t)f->block_bytes ? (size_t)f->left : f->block_bytes;
 }
 
@@ -113,6 +116,7 @@ static ssize_t read_cached(struct file_send *f)
  * first. */
 static bool pass_on(struct file_send *f)
 {
+	ASSERT(f->conn != NULL && f->left > 0);
 	struct http_request *r = f->conn->r;
 	if (f->fd < 0)
 		f->got = (ssize_t)f->left;
@@ -127,6 +131,7 @@ static bool pass_on(struct file_send *f)
 
 static void go_on(struct file_send *f)
 {
+	ASSERT(f->conn != NULL && !f->reading && f->left + f->later > 0);
 	for (int64_t budget = AT_ONCE; budget > 0; budget -= f->got) {
 		if (f->fd < 0 && f->left > 0) {
 			f->got = 0;
@@ -163,6 +168,7 @@ static void block_read(uv_work_t *w, int status)
 
 static struct file_send *file_new(struct http_conn *c, int64_t length)
 {
+	ASSERT(length > 0 && c->file == NULL);
 	struct file_send *f = calloc(1, sizeof *f);
 	size_t block_bytes = length < FILE_BLOCK ? (size_t)length : FILE_BLOCK;
 	char *block = malloc(block_bytes);

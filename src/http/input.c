@@ -11,6 +11,7 @@
 
 void memory_put(struct http_conn *c, char *p, size_t cap)
 {
+	ASSERT(p == NULL || cap >= BLOCK_BYTES);
 	if (p == NULL)
 		return;
 	if (cap == BLOCK_BYTES)
@@ -29,6 +30,7 @@ void in_release(struct http_conn *c)
 
 static char *memory_get(struct http_conn *c, size_t *cap)
 {
+	ASSERT(*cap > 0);
 	if (*cap <= BLOCK_BYTES) {
 		*cap = BLOCK_BYTES;
 		return block_get(c->server);
@@ -72,6 +74,7 @@ static size_t in_room(struct http_conn *c)
 
 static void in_prepare(struct http_conn *c)
 {
+	ASSERT(!c->in.borrowed);
 	size_t most = c->server->limits.head_bytes + 1;
 	if (c->in.p == NULL) {
 		c->in.cap = BLOCK_BYTES;
@@ -142,6 +145,7 @@ static void take(struct http_conn *c, char *p, size_t n)
 /* Open sealed bytes as far as there is a use for them. */
 static void pump_session(struct http_conn *c)
 {
+	ASSERT(c->tls != NULL);
 	while (c->state != CONN_CLOSED && wants_bytes(c)) {
 		char *p = c->server->scratch;
 		size_t room = SCRATCH_BYTES;
@@ -169,6 +173,7 @@ static void pump_session(struct http_conn *c)
 
 static void first_byte(struct http_conn *c, const uv_buf_t *b, ssize_t n)
 {
+	ASSERT(n > 0 && c->tls == NULL && !c->first_byte_seen);
 	c->first_byte_seen = true;
 	if (c->tls_ctx == NULL || b->base[0] != 0x16) /* a TLS handshake record */
 		return;
@@ -180,6 +185,7 @@ static void first_byte(struct http_conn *c, const uv_buf_t *b, ssize_t n)
 
 static void note_eof(struct http_conn *c, ssize_t err)
 {
+	ASSERT(err < 0);
 	if (err != UV_EOF)
 		c->broken = true;
 	c->eof = true;
@@ -229,6 +235,7 @@ void conn_wake(struct http_conn *c)
 /* After a run: keep what is left of the scratch, read on or stop. */
 void input_settle(struct http_conn *c)
 {
+	ASSERT(!c->running && c->state != CONN_CLOSED);
 	if (c->in.borrowed) {
 		if (in_empty(c))
 			in_release(c);

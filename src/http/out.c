@@ -35,6 +35,7 @@ static void on_written(uv_write_t *w, int status)
 /* Copy all of the pieces past the first `skip` bytes and leave them to libuv. */
 static void queue(struct http_conn *c, const uv_buf_t *v, unsigned n, size_t total, size_t skip)
 {
+	ASSERT(skip < total && n > 0);
 	struct out_queue *q = malloc(sizeof *q + total - skip);
 	if (q == NULL)
 		die("out of memory (%zu bytes)", total - skip);
@@ -52,6 +53,7 @@ static void queue(struct http_conn *c, const uv_buf_t *v, unsigned n, size_t tot
 		c->stall_at = q->n;
 	}
 	uv_buf_t b = {.base = q->data, .len = q->n};
+	ASSERT(q->n > 0);
 	c->queued += q->n;
 	int err = uv_write(&q->w, (uv_stream_t *)&c->tcp, &b, 1, on_written);
 	if (err < 0) {
@@ -64,6 +66,7 @@ static void queue(struct http_conn *c, const uv_buf_t *v, unsigned n, size_t tot
 /* To the kernel, past all gathering and sealing. */
 static void send_raw(struct http_conn *c, const uv_buf_t *v, unsigned n)
 {
+	ASSERT(n == 0 || v != NULL);
 	size_t total = 0, sent = 0;
 	for (unsigned i = 0; i < n; i++)
 		total += v[i].len;
@@ -85,6 +88,7 @@ static void send_raw(struct http_conn *c, const uv_buf_t *v, unsigned n)
 
 static void send_session(struct http_conn *c)
 {
+	ASSERT(c->tls != NULL);
 	struct str sealed = session_output(c->tls);
 	if (sealed.n == 0)
 		return;
@@ -93,8 +97,10 @@ static void send_session(struct http_conn *c)
 	session_sent(c->tls);
 }
 
+/* In parts: TLS records are made in memory, and a large answer should not be there twice. */
 static void send_sealed(struct http_conn *c, const uv_buf_t *v, unsigned n)
 {
+	ASSERT(c->tls != NULL);
 	for (unsigned i = 0; i < n && !c->broken; i++) {
 		for (size_t at = 0; at < v[i].len && !c->broken;) {
 			size_t part = v[i].len - at < SEAL_BYTES ? v[i].len - at : SEAL_BYTES;
@@ -122,6 +128,7 @@ char *out_room(struct http_conn *c, size_t n)
 		out_flush(c);
 	if (c->cork == NULL)
 		c->cork = block_get(c->server);
+	ASSERT(c->cork_n + n <= BLOCK_BYTES);
 	return c->cork + c->cork_n;
 }
 

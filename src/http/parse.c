@@ -66,6 +66,7 @@ static const char *find_control(const char *p, const char *end)
 
 static int refuse(int status, const char *text, const char **why)
 {
+	ASSERT(status >= 400 && status <= 599 && text != NULL);
 	*why = text;
 	return -status;
 }
@@ -73,6 +74,7 @@ static int refuse(int status, const char *text, const char **why)
 /* One "name: value CRLF" at *at. 1: read; 0: more bytes are needed; < 0: refused. */
 static int parse_field(const char **at, const char *end, struct http_header *out, const char **why)
 {
+	ASSERT(*at <= end);
 	const char *name = *at, *p = skip_class(name, end, TOKEN);
 	if (p == end)
 		return PARSE_MORE;
@@ -101,6 +103,7 @@ static int parse_field(const char **at, const char *end, struct http_header *out
 /* "HTTP/1.1" as 0, "HTTP/1.0" as 1 (in *http10); other majors 505. p has at least 8 bytes. */
 static int parse_version(const char *p, struct head *out, const char **why)
 {
+	ASSERT(out != NULL && why != NULL);
 	if (memcmp(p, "HTTP/", 5) != 0 || p[5] < '0' || p[5] > '9' || p[6] != '.' || p[7] < '0' || p[7] > '9')
 		return refuse(400, "bad HTTP version", why);
 	if (p[5] != '1')
@@ -112,6 +115,7 @@ static int parse_version(const char *p, struct head *out, const char **why)
 /* absolute-form: "http://authority/path?query"; the authority replaces the Host header's value. */
 static int split_absolute(struct head *out, const char **why)
 {
+	ASSERT(out->target.n > 0);
 	struct str rest = out->target;
 	if (str_starts_nocase(rest, S("http://")))
 		rest = str_slice(rest, 7, rest.n);
@@ -136,6 +140,7 @@ static int split_absolute(struct head *out, const char **why)
 
 static int split_target(struct head *out, const char **why)
 {
+	ASSERT(out->target.n > 0 && out->method.n > 0);
 	struct str t = out->target;
 	out->host = STR_NONE;
 	out->query = STR_NONE;
@@ -195,6 +200,7 @@ struct seen {
 
 static int note_length(struct str v, struct head *out, struct seen *seen, const char **why)
 {
+	ASSERT(!seen->length || out->content_length >= 0);
 	uint64_t n;
 	if (v.n == 0)
 		return refuse(400, "bad Content-Length", why);
@@ -210,6 +216,7 @@ static int note_length(struct str v, struct head *out, struct seen *seen, const 
 	return 0;
 }
 
+/* "gzip, chunked" is a coding we do not speak; a body that does not end in chunked has no end at all. */
 static int note_coding(struct str v, struct seen *seen, const char **why)
 {
 	if (seen->chunked)
@@ -266,8 +273,11 @@ static int note_field(const struct http_header *h, struct head *out, struct seen
 	}
 }
 
+/* What the fields say together; RFC 9112, 6.3 in the order of its cases, with both lengths refused instead of one
+ * preferred. */
 static int conclude(struct head *out, const struct seen *seen, const char **why)
 {
+	ASSERT(out->method.n > 0 && out->path.n > 0);
 	if (!seen->host && !out->http10)
 		return refuse(400, "no Host header", why);
 	if (seen->chunked && seen->length)
@@ -278,6 +288,7 @@ static int conclude(struct head *out, const struct seen *seen, const char **why)
 		out->host = seen->host ? seen->host_value : S("");
 	if (seen->chunked)
 		out->content_length = -1;
+	ASSERT(out->content_length >= -1);
 	out->has_body = out->content_length != 0;
 	out->keep_alive = !seen->close && (!out->http10 || seen->keep_alive);
 	if (out->http10 || !out->has_body)
@@ -312,6 +323,7 @@ int parse_head(struct str in, const struct http_limits *limits, struct http_head
 			if (p[1] != '\n')
 				return refuse(400, "carriage return without line feed", why);
 			got = conclude(out, &seen, why);
+			ASSERT(p + 2 <= end && out->n_headers <= limits->headers);
 			return got < 0 ? got : (int)(p + 2 - in.p);
 		}
 		struct http_header h = {0};
@@ -332,6 +344,7 @@ int parse_head(struct str in, const struct http_limits *limits, struct http_head
 
 int parse_fields(struct str in, struct http_header *room, size_t max, const char **why)
 {
+	ASSERT(in.n > 0 && room != NULL);
 	const char *p = in.p, *end = in.p + in.n;
 	size_t n = 0;
 	for (;;) {

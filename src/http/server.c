@@ -87,6 +87,7 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static void sweep_start(struct http_server *s)
 {
+	ASSERT(s->limits.head_timeout_ms > 0 && s->limits.idle_timeout_ms > 0);
 	if (s->sweeping)
 		return;
 	const struct http_limits *l = &s->limits;
@@ -138,6 +139,7 @@ void server_conn_closed(struct http_conn *c)
 
 static void closed_unused(uv_handle_t *h) { server_conn_closed(h->data); }
 
+/* IPv4 in IPv6 is shown as IPv4, which is how policies write it. */
 static void note_peer(struct http_conn *c)
 {
 	struct sockaddr_storage a;
@@ -321,6 +323,7 @@ static void server_handle_closed(uv_handle_t *h)
 /* All connections and listeners are gone: close the server's own two handles. */
 static void maybe_done(struct http_server *s)
 {
+	CHECK_MAGIC(s, SERVER_MAGIC);
 	if (!s->stopping || s->n_conns > 0 || s->handles > 2 || uv_is_closing((uv_handle_t *)&s->prepare))
 		return;
 	ASSERT(s->ready == NULL && s->conns == NULL);

@@ -17,6 +17,7 @@ struct session {
 
 struct session *session_new(struct http_tls *t)
 {
+	ASSERT(t != NULL);
 	SSL_CTX *ctx = tls_ctx(t);
 	if (ctx == NULL)
 		return NULL;
@@ -73,6 +74,7 @@ bool session_write(struct session *s, struct str plain)
 
 struct str session_output(struct session *s)
 {
+	ASSERT(s != NULL && s->out != NULL);
 	char *p = NULL;
 	long n = BIO_get_mem_data(s->out, &p);
 	return str_of(p, n > 0 ? (size_t)n : 0);

@@ -152,6 +152,7 @@ static const char *open_server_cert(struct http_tls *t)
 
 static bool below(struct str name, struct str base)
 {
+	ASSERT(base.n > 0);
 	return name.n > base.n + 1 && name.p[name.n - base.n - 1] == '.' &&
 	       str_eq_nocase(str_slice(name, name.n - base.n, name.n), base);
 }

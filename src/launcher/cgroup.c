@@ -30,6 +30,7 @@ static void group_path(char out[PATH_ROOM], const char *dir, uint32_t id, const 
 
 static bool file_write(const char *dir, uint32_t id, const char *file, const char *text)
 {
+	ASSERT(text[0] != '\0' && file[0] != '\0');
 	char path[PATH_ROOM];
 	group_path(path, dir, id, file);
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -42,6 +43,7 @@ static bool file_write(const char *dir, uint32_t id, const char *file, const cha
 
 static bool path_read(const char *path, char *out, size_t n)
 {
+	ASSERT(n > 1);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -69,6 +71,7 @@ static bool has_word(const char *list, const char *word, const char *seps)
 /* This process's group in the hierarchy of a controller ("" is version 2's), from /proc/self/cgroup: "4:memory:/a/b". */
 static bool own_group(const char *controller, char *out, size_t n)
 {
+	ASSERT(controller != NULL && n > 0);
 	char text[4096];
 	if (!path_read("/proc/self/cgroup", text, sizeof text))
 		return false;
@@ -89,6 +92,7 @@ static bool own_group(const char *controller, char *out, size_t n)
 	return false;
 }
 
+/* EEXIST is a leftover of a process with our number: ours now. */
 static void probe_v1(enum cgroup_part part, const char *mount)
 {
 	char group[200];
@@ -187,6 +191,7 @@ void cgroup_remove_base(void)
 
 bool cgroup_make(struct cgroup *g, uint32_t id, pid_t pid)
 {
+	ASSERT(id > 0 && pid > 1);
 	*g = (struct cgroup){.id = id};
 	bool any = false;
 	char text[20];
@@ -208,6 +213,7 @@ bool cgroup_make(struct cgroup *g, uint32_t id, pid_t pid)
 
 static void limit_v1(const struct cgroup *g, const struct spec *s, uint32_t pids)
 {
+	ASSERT(pids > 0);
 	char text[40];
 	if (g->made[CG_MEMORY] && s->memory_bytes > 0) {
 		snprintf(text, sizeof text, "%llu", (unsigned long long)s->memory_bytes);
@@ -224,6 +230,7 @@ static void limit_v1(const struct cgroup *g, const struct spec *s, uint32_t pids
 	}
 }
 
+/* Files that are not there are passed over: not every kernel has swap accounting. */
 void cgroup_limit(const struct cgroup *g, const struct spec *s)
 {
 	uint32_t pids = s->pids > 0 ? s->pids : 1024;
@@ -254,6 +261,7 @@ bool cgroup_freeze(const struct cgroup *g, bool frozen)
 	return g->made[CG_FREEZER] && file_write(base[CG_FREEZER], g->id, "freezer.state", frozen ? "FROZEN" : "THAWED");
 }
 
+/* Version 1 counts in memory.oom_control, version 2 in memory.events, both as "oom_kill N". */
 bool cgroup_oom(const struct cgroup *g)
 {
 	char path[PATH_ROOM], text[1024];
@@ -269,6 +277,7 @@ bool cgroup_oom(const struct cgroup *g)
 	return at != NULL && strtoul(at + 9, NULL, 10) > 0;
 }
 
+/* The path, not the number: the program reads it when it wants to know, without asking the launcher. */
 bool cgroup_peak_path(const struct cgroup *g, char *out, size_t n)
 {
 	if (g->made[CG_MEMORY])
@@ -288,6 +297,7 @@ uint64_t cgroup_peak(const struct cgroup *g)
 
 void cgroup_kill(const struct cgroup *g)
 {
+	ASSERT(g != NULL);
 	if (g->made[CG_V2] && file_write(base[CG_V2], g->id, "cgroup.kill", "1"))
 		return;
 	for (enum cgroup_part p = 0; p < CG_PARTS; p++) {

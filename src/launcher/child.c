@@ -23,6 +23,7 @@ NORETURN void child_fail(int control, const char *step, int error)
 	_exit(127);
 }
 
+/* A spare waits here, perhaps for ever; the launcher's end of the socket closing is its end too. */
 struct spec *child_receive_spec(int control, int out_err[2])
 {
 	char *bytes = malloc(MESSAGE_MAX);
@@ -41,6 +42,7 @@ struct spec *child_receive_spec(int control, int out_err[2])
 
 static int listen_at(const char *address, int port)
 {
+	ASSERT(port >= 0 && port <= 65535);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
@@ -61,6 +63,7 @@ static int listen_at(const char *address, int port)
 
 void child_listen(int control, const struct spec *s, bool in_namespace, int *fds, int *ports)
 {
+	ASSERT(s->n_listeners <= LISTENERS_MAX);
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		fds[i] = in_namespace ? listen_at(s->listeners[i].address, (int)s->listeners[i].port) : listen_at("127.0.0.1", 0);
 		if (fds[i] < 0)
@@ -75,6 +78,7 @@ void child_listen(int control, const struct spec *s, bool in_namespace, int *fds
 
 void child_report_listening(int control, const struct spec *s, const int *fds, const int *ports)
 {
+	ASSERT(s->n_listeners <= LISTENERS_MAX);
 	struct child_report r = {.n_ports = (uint32_t)s->n_listeners};
 	for (size_t i = 0; i < s->n_listeners; i++)
 		r.ports[i] = ports[i];
@@ -91,6 +95,8 @@ void child_stdio(int control, int out_err[2], bool merge)
 		child_fail(control, "dup2", errno);
 }
 
+/* Processes are counted here only where no cgroup counts them: this limit is per user, and all sandboxes of root
+ * share one. */
 void child_limits(const struct spec *s, bool count_pids)
 {
 	struct rlimit files = {s->files > 0 ? s->files : 1024, s->files > 0 ? s->files : 1024};
@@ -101,8 +107,10 @@ void child_limits(const struct spec *s, bool count_pids)
 		(void)setrlimit(RLIMIT_NPROC, &pids);
 }
 
+/* The last steps that can fail. The filter comes after everything that it forbids. */
 NORETURN void child_exec(int control, const struct spec *s)
 {
+	ASSERT(s->argv[0] != NULL && s->argv[0][0] == '/');
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		child_fail(control, "no_new_privs", errno);
 	if (!seccomp_install() && errno != ENOSYS && errno != EINVAL)

@@ -90,14 +90,19 @@ int launcher_fork(void)
 static void on_closed(uv_handle_t *h)
 {
 	struct process *p = h->data;
+	CHECK_MAGIC(p, PROCESS_MAGIC);
+	ASSERT(p->handles > 0 && p->handles <= 3);
 	if (--p->handles > 0)
 		return;
 	p->magic = 0;
 	free(p);
 }
 
+/* Off the list now, freed when the loop has closed its handles. */
 static void process_forget(struct process *p)
 {
+	CHECK_MAGIC(p, PROCESS_MAGIC);
+	ASSERT(p->told);
 	for (struct process **at = &me.processes; *at != NULL; at = &(*at)->next) {
 		if (*at == p) {
 			*at = p->next;
@@ -115,6 +120,8 @@ static void process_forget(struct process *p)
 
 static void maybe_exited(struct process *p)
 {
+	CHECK_MAGIC(p, PROCESS_MAGIC);
+	ASSERT(p->open_ends >= 0 && p->open_ends <= 2);
 	if (!p->exited || p->open_ends > 0 || p->told)
 		return;
 	p->told = true;
@@ -123,6 +130,7 @@ static void maybe_exited(struct process *p)
 	process_forget(p);
 }
 
+/* Somebody still holds a pipe, but the process itself is gone: its exit is told without the rest. */
 static void on_output_wait_over(uv_timer_t *t)
 {
 	struct process *p = t->data;
@@ -162,20 +170,29 @@ static struct process *process_by_id(uint32_t id)
 	return NULL;
 }
 
+/* Nothing runs: say so, once, and forget it. */
+static void not_started(struct process *p, int error, const char *step)
+{
+	CHECK_MAGIC(p, PROCESS_MAGIC);
+	ASSERT(error != 0 && !p->started && !p->told);
+	snprintf(p->step, sizeof p->step, "%.31s", step);
+	p->told = true;
+	if (p->ev->on_started != NULL)
+		p->ev->on_started(p, error, NULL, NULL, 0);
+	process_forget(p);
+}
+
 static void started(const struct reply *r, const int *fds, size_t n)
 {
 	struct process *p = process_by_id(r->id);
 	ASSERT(p != NULL && !p->started);
+	ASSERT(memchr(r->text, '\0', sizeof r->text) != NULL && r->n_ports <= LISTENERS_MAX);
 	p->pid = r->pid;
-	snprintf(r->error != 0 ? p->step : p->peak_path, r->error != 0 ? sizeof p->step : sizeof p->peak_path, "%.31s%.360s",
-	         r->text, strlen(r->text) > 31 ? r->text + 31 : "");
 	if (r->error != 0) {
-		if (p->ev->on_started != NULL)
-			p->ev->on_started(p, r->error, NULL, NULL, 0);
-		p->told = true;
-		process_forget(p);
+		not_started(p, r->error, r->text);
 		return;
 	}
+	snprintf(p->peak_path, sizeof p->peak_path, "%.399s", r->text);
 	p->started = true;
 	ASSERT(n == r->n_ports);
 	int ports[LISTENERS_MAX];
@@ -212,6 +229,28 @@ static void heard(const struct reply *r, const int *fds, size_t n)
 	maybe_exited(p);
 }
 
+/* The launcher is gone, and with it every process: the kernel kills them with their parent. Whoever waits for one hears so. */
+static void lost(void)
+{
+	ASSERT(!me.gone);
+	me.gone = true;
+	if (me.attached)
+		(void)uv_poll_stop(&me.poll);
+	for (struct process *p = me.processes, *next; p != NULL; p = next) {
+		next = p->next; /* p's memory goes later, when the loop has closed its handles; nothing new can start */
+		if (p->told)
+			continue;
+		if (!p->started) {
+			not_started(p, ECONNRESET, "launcher");
+			continue;
+		}
+		p->exited = true;
+		p->status = SIGKILL;
+		p->open_ends = 0;
+		maybe_exited(p);
+	}
+}
+
 /* One message; false when there is none now. */
 static bool read_reply(int flags)
 {
@@ -223,23 +262,25 @@ static bool read_reply(int flags)
 		return false;
 	ssize_t n = message_receive(me.sock, &r, sizeof r, fds, &n_fds);
 	if (n != (ssize_t)sizeof r) {
-		me.gone = true;
-		if (me.attached)
-			(void)uv_poll_stop(&me.poll);
+		lost();
 		return false;
 	}
 	heard(&r, fds, n_fds);
 	return true;
 }
 
+/* false: try again when the socket takes more. Other errors mean the launcher is gone, which is heard on the way
+ * in. */
 static bool send_now(const struct pending *m)
 {
+	ASSERT(m->n_fds == (m->head.kind == REQUEST_START ? 2u : 0u));
 	bool sent = message_send(me.sock, &m->head, sizeof m->head, m->spec, m->head.spec_bytes, m->fds, m->n_fds) == 0;
 	return sent || (errno != EAGAIN && errno != ENOBUFS);
 }
 
 static void pending_free(struct pending *m)
 {
+	ASSERT(m->n_fds <= COUNT_OF(m->fds));
 	for (size_t i = 0; i < m->n_fds; i++)
 		close(m->fds[i]);
 	free(m->spec);
@@ -249,7 +290,8 @@ static void pending_free(struct pending *m)
 static void on_socket(uv_poll_t *h, int status, int events)
 {
 	(void)h;
-	(void)status;
+	if (status < 0) /* an error on the socket comes without events: the launcher died with messages unread */
+		events = UV_READABLE;
 	while ((events & UV_READABLE) != 0 && read_reply(0))
 		;
 	while (me.first != NULL && send_now(me.first)) {
@@ -266,6 +308,7 @@ static void on_socket(uv_poll_t *h, int status, int events)
 /* Takes m. */
 static void send_or_queue(struct pending *m)
 {
+	ASSERT(me.attached && m->head.id != 0);
 	if (me.first == NULL && send_now(m)) {
 		pending_free(m);
 		return;
@@ -340,28 +383,24 @@ const char *launcher_limits(void)
 	return me.gone ? "the launcher is gone" : me.limits;
 }
 
-static void on_too_large(uv_timer_t *t)
-{
-	struct process *p = t->data;
-	snprintf(p->step, sizeof p->step, "message");
-	if (p->ev->on_started != NULL)
-		p->ev->on_started(p, E2BIG, NULL, NULL, 0);
-	p->told = true;
-	process_forget(p);
-}
+/* process_start may not call back, so what it cannot do is told by the timer. */
+static void on_too_large(uv_timer_t *t) { not_started(t->data, E2BIG, "message"); }
+static void on_no_pipe(uv_timer_t *t) { not_started(t->data, EMFILE, "pipe"); }
 
-static void pipe_made(struct process *p, uv_pipe_t *pipe, int *write_end)
+/* An output pipe: read here, *write_end for the process. false: there are no descriptors left. */
+static bool pipe_made(struct process *p, uv_pipe_t *pipe, int *write_end)
 {
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		die("out of file descriptors");
 	(void)uv_pipe_init(me.loop, pipe, 0);
 	pipe->data = p;
+	p->handles++;
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return false;
 	(void)uv_pipe_open(pipe, ends[0]); /* makes it non-blocking */
 	(void)uv_read_start((uv_stream_t *)pipe, on_alloc, on_read);
-	p->handles++;
 	p->open_ends++;
 	*write_end = ends[1];
+	return true;
 }
 
 struct process *process_start(const struct launch *l, const struct process_events *ev, void *user)
@@ -379,9 +418,15 @@ struct process *process_start(const struct launch *l, const struct process_event
 	p->timer.data = p;
 	p->handles++;
 	struct pending *m = pending_new(REQUEST_START, p->id);
-	pipe_made(p, &p->out, &m->fds[0]);
-	pipe_made(p, &p->err, &m->fds[1]);
-	m->n_fds = 2;
+	bool out = pipe_made(p, &p->out, &m->fds[m->n_fds]);
+	m->n_fds += out;
+	bool err = pipe_made(p, &p->err, &m->fds[m->n_fds]);
+	m->n_fds += err;
+	if (!out || !err) {
+		pending_free(m);
+		(void)uv_timer_start(&p->timer, on_no_pipe, 0, 0);
+		return p;
+	}
 	struct buf b;
 	buf_init(&b, NULL, MESSAGE_MAX);
 	bool fits = spec_write(&b, l);
@@ -429,8 +474,11 @@ void process_thaw(struct process *p) { process_request(p, REQUEST_THAW, 0); }
 void process_kill(struct process *p) { process_request(p, REQUEST_KILL, 0); }
 void process_signal(struct process *p, int signo) { process_request(p, REQUEST_SIGNAL, signo); }
 
+/* Reads past libuv: what was written before the answer must be seen before it, whatever the order of the loop's
+ * events. */
 static void drain_pipe(struct process *p, uv_pipe_t *pipe)
 {
+	ASSERT(pipe == &p->out || pipe == &p->err);
 	uv_os_fd_t fd;
 	if (uv_is_closing((uv_handle_t *)pipe) || uv_fileno((uv_handle_t *)pipe, &fd) != 0)
 		return;

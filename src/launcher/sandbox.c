@@ -55,6 +55,7 @@ static void interface_up(const char *name)
 /* Give the loopback one more address, unless it is one of 127/8. */
 static void address_add(const char *address, size_t index)
 {
+	ASSERT(address != NULL);
 	struct in_addr in;
 	if (inet_pton(AF_INET, address, &in) != 1) {
 		errno = EINVAL;
@@ -75,6 +76,7 @@ static void address_add(const char *address, size_t index)
 
 static void make_dirs(const char *path)
 {
+	ASSERT(strncmp(path, ROOT, sizeof ROOT - 1) == 0); /* nothing is made on the host */
 	char dir[1024];
 	int n = snprintf(dir, sizeof dir, "%s", path);
 	errno = ENAMETOOLONG;
@@ -92,6 +94,7 @@ static void make_dirs(const char *path)
 /* Bind `from` with all below it at `to` (below ROOT). Devices are kept usable only where the attributes leave them. */
 static bool bind_at(const char *from, const char *to, uint64_t attributes)
 {
+	ASSERT(strncmp(to, ROOT "/", sizeof ROOT) == 0);
 	int tree = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (tree < 0)
 		return false;
@@ -109,6 +112,7 @@ static bool bind_at(const char *from, const char *to, uint64_t attributes)
 /* A directory of the host as it is there: a link stays a link, a directory is bound read-only, a file too. */
 static void host_path_in(const char *path)
 {
+	ASSERT(path[0] == '/');
 	struct stat st;
 	if (lstat(path, &st) != 0)
 		return;
@@ -133,11 +137,13 @@ static void host_path_in(const char *path)
 
 static void file_with(const char *path, const char *text)
 {
+	ASSERT(strncmp(path, ROOT "/", sizeof ROOT) == 0);
 	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 	need(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), path);
 	close(fd);
 }
 
+/* Names and certificates, nothing of the host's users. */
 static void make_etc(void)
 {
 	static const char *const wanted[] = {"/etc/ld.so.cache", "/etc/ssl", "/etc/alternatives", "/etc/localtime",
@@ -152,6 +158,7 @@ static void make_etc(void)
 	file_with(ROOT "/etc/resolv.conf", "");
 }
 
+/* mknod where it is allowed; in a user namespace it is not, so the host's devices are bound. */
 static void make_dev(bool as_root)
 {
 	static const struct { const char *host, *inside; unsigned major, minor; } devices[] = {
@@ -191,6 +198,7 @@ static void make_root(bool as_root)
 	make_dirs(ROOT "/opt");
 }
 
+/* In the order given: a later mount may lie inside an earlier one. */
 static void mount_spec(const struct spec *s, bool as_root)
 {
 	char to[1024], options[80];

@@ -51,6 +51,7 @@ enum mode { MODE_PLAIN, MODE_SANDBOX, MODE_HOST_NETWORK };
 
 static void map_ids(pid_t pid)
 {
+	ASSERT(pid > 1);
 	char path[64], text[64];
 	const char *const files[] = {"setgroups", "uid_map", "gid_map"};
 	for (int i = 0; i < 3; i++) {
@@ -125,6 +126,7 @@ static void sweep(void)
 
 static void child_free(struct child *ch)
 {
+	ASSERT(ch->n_fds <= LISTENERS_MAX);
 	for (struct child **at = &me.children; *at != NULL; at = &(*at)->next) {
 		if (*at == ch) {
 			*at = ch->next;
@@ -144,6 +146,7 @@ static void child_free(struct child *ch)
 	sweep();
 }
 
+/* Few run at once; a spare has no number and is never found. */
 static struct child *child_by_id(uint32_t id)
 {
 	for (struct child *ch = me.children; ch != NULL; ch = ch->next) {
@@ -157,6 +160,7 @@ static struct child *child_by_id(uint32_t id)
  * first is stopped before its children are looked for. */
 static void tree_signal(pid_t root, int signo, int depth)
 {
+	ASSERT(root > 1 && depth >= 0);
 	if (signo == SIGKILL && depth == 0)
 		(void)kill(root, SIGSTOP);
 	char path[64], text[4096];
@@ -168,7 +172,7 @@ static void tree_signal(pid_t root, int signo, int depth)
 	text[n > 0 ? n : 0] = '\0';
 	for (char *at = text, *end; *at != '\0'; at = *end == ' ' ? end + 1 : end) {
 		long pid = strtol(at, &end, 10);
-		if (end == at)
+		if (end == at || pid <= 1)
 			break;
 		tree_signal((pid_t)pid, signo, depth + 1);
 	}
@@ -177,6 +181,7 @@ static void tree_signal(pid_t root, int signo, int depth)
 
 static void child_kill(struct child *ch)
 {
+	ASSERT(ch->pid > 1); /* 0 and -1 are everyone */
 	if (ch->sandboxed) {
 		(void)kill(ch->pid, SIGKILL); /* the first of its pid namespace: all go with it */
 	} else {
@@ -202,6 +207,7 @@ static void child_set_frozen(struct child *ch, bool frozen)
 
 static void reply(const struct reply *r, const int *fds, size_t n_fds)
 {
+	ASSERT(r->kind >= REPLY_HELLO && r->kind <= REPLY_EXITED && n_fds <= LISTENERS_MAX);
 	if (message_send(me.sock, r, sizeof *r, NULL, 0, fds, n_fds) != 0 && errno != EPIPE && errno != ECONNRESET)
 		die("launcher: cannot answer: %s", strerror(errno));
 }
@@ -228,6 +234,7 @@ static void tell_started(struct child *ch, int error)
 /* Something came on a child's control socket. */
 static void child_heard(struct child *ch)
 {
+	ASSERT(ch->control >= 0);
 	struct child_report r;
 	int fds[FDS_MAX];
 	size_t n_fds = 0;
@@ -237,6 +244,7 @@ static void child_heard(struct child *ch)
 	if (n == (ssize_t)sizeof r && r.error == 0) {
 		if (r.prepared)
 			return;
+		ASSERT(n_fds <= LISTENERS_MAX && n_fds == r.n_ports && !ch->listening);
 		ch->report = r;
 		ch->listening = true;
 		memcpy(ch->fds, fds, n_fds * sizeof(int));
@@ -255,6 +263,7 @@ static void child_heard(struct child *ch)
 		me.spare = NULL;
 }
 
+/* What a dead child had said before it died is heard first: STARTED comes before EXITED. */
 static void reap(void)
 {
 	for (;;) {
@@ -288,6 +297,7 @@ static void reap(void)
 
 static void start(const struct request_head *h, const char *spec, int fds[2])
 {
+	ASSERT(h->id != 0 && h->spec_bytes > 0 && h->spec_bytes <= MESSAGE_MAX);
 	char *copy = malloc(h->spec_bytes);
 	if (copy == NULL)
 		die("out of memory");

@@ -21,8 +21,10 @@ static void put_u32(struct buf *b, uint32_t v)
 	buf_put(b, &v, sizeof v);
 }
 
+/* Length, bytes, NUL: the reader points into the message and needs no copy. */
 static void put_text(struct buf *b, const char *text)
 {
+	ASSERT(b->max <= MESSAGE_MAX);
 	size_t n = text != NULL ? strlen(text) : 0;
 	put_u32(b, (uint32_t)n);
 	buf_put(b, text != NULL ? text : "", n);
@@ -155,6 +157,7 @@ static const char *host_path(const struct spec *s, const char *at, size_t *taken
 /* A heap copy of text with mounted paths and listeners' addresses replaced. A path begins the text or follows ':' or '='. */
 static char *plain_text(const struct spec *s, const int *ports, const char *text)
 {
+	ASSERT(s->n_listeners == 0 || ports != NULL);
 	struct buf b;
 	buf_init(&b, NULL, 0);
 	for (const char *p = text; *p != '\0';) {
@@ -183,6 +186,7 @@ static char *plain_text(const struct spec *s, const int *ports, const char *text
 
 void spec_to_plain(struct spec *s, const int *ports)
 {
+	ASSERT(s->n_listeners <= LISTENERS_MAX);
 	s->cwd = plain_text(s, ports, s->cwd);
 	for (size_t i = 0; i < s->n_argv; i++)
 		s->argv[i] = plain_text(s, ports, s->argv[i]);
@@ -216,6 +220,7 @@ int message_send(int sock, const void *head, size_t head_n, const void *body, si
 
 ssize_t message_receive(int sock, void *p, size_t n, int *fds, size_t *n_fds)
 {
+	ASSERT(n > 0 && n_fds != NULL);
 	struct iovec iov = {p, n};
 	union { struct cmsghdr align; char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)]; } control = {0};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};

@@ -28,6 +28,7 @@ static int64_t real_monotonic_us(void)
 
 static void real_random(void *p, size_t n)
 {
+	ASSERT(n == 0 || p != NULL);
 	char *at = p;
 	while (n > 0) {
 		ssize_t got = getrandom(at, n, 0);
@@ -42,8 +43,10 @@ static void real_random(void *p, size_t n)
 
 static int real_open(const char *path, int flags, mode_t mode) { return open(path, flags | O_CLOEXEC, mode); }
 
+/* The error of the sync is the one to report, not that of the close after it. */
 static int real_sync_dir(const char *path)
 {
+	ASSERT(path != NULL && path[0] != '\0');
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -78,6 +81,7 @@ void clock_set_offset(int64_t ms)
 
 int64_t clock_now_ms(void) { return os.wall_ms() + clock_offset_ms(); }
 
+/* Two threads may turn at once: the loop makes the sum of both. */
 int64_t clock_turn(int64_t ms)
 {
 	int64_t was = clock_offset_ms(), next;
@@ -103,6 +107,8 @@ static unsigned generation = 1; /* grows in the child of a fork */
 static void forked(void) { generation++; }
 static void watch_forks(void) { (void)pthread_atfork(NULL, NULL, forked); }
 
+/* Small draws come from the thread's block: a system call for every request id would be a tenth of a small
+ * request. */
 void random_bytes(void *p, size_t n)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -119,6 +125,7 @@ void random_bytes(void *p, size_t n)
 	}
 	ASSERT(pool.left >= n && pool.left <= POOL);
 	unsigned char *at = pool.bytes + POOL - pool.left;
+	ASSERT(at >= pool.bytes && at + n <= pool.bytes + POOL);
 	memcpy(p, at, n);
 	memset(at, 0, n);
 	pool.left -= n;
@@ -134,8 +141,9 @@ uint64_t random_u64(void)
 /* n characters of an alphabet, each equally likely: bytes at or over the largest multiple of its size are passed over. */
 static void random_of(char *out, size_t n, const char *alphabet, unsigned size)
 {
+	ASSERT(size > 0 && size <= 256);
 	unsigned limit = 256 - 256 % size;
-	ASSERT(size > 0 && limit <= 256);
+	ASSERT(limit > 0 && limit <= 256);
 	for (size_t i = 0; i < n;) {
 		unsigned char draw[32];
 		size_t want = n - i < sizeof draw ? n - i : sizeof draw;

@@ -37,6 +37,7 @@ bool blob_id_valid(struct str s)
 
 void blob_path_new(const struct store *s, const struct blob_id *id, char out[PATH_MAX])
 {
+	ASSERT(blob_id_valid(str_c(id->hex)));
 	int n = snprintf(out, PATH_MAX, "%s/blobs/new/%s", s->dir, id->hex);
 	ASSERT(n > 0 && n < PATH_MAX);
 }
@@ -141,6 +142,7 @@ static bool move_into_place(struct blob_writer *w)
 
 bool blob_seal(struct blob_writer *w, struct blob_id *id)
 {
+	ASSERT(id != NULL);
 	CHECK_MAGIC(w, BLOB_MAGIC);
 	if (!move_into_place(w)) {
 		int error = errno;
@@ -189,6 +191,7 @@ static uint64_t claims(struct txn *t, struct str key)
 
 static void set_claims(struct txn *t, struct str key, uint64_t n)
 {
+	ASSERT(key.n == 2 + BLOB_ID_DIGITS);
 	char value[8];
 	put_be64(value, n);
 	txn_write(t, key, str_of(value, sizeof value), n == 0);

@@ -27,6 +27,7 @@ bool fail_with(char **why, const char *fmt, ...)
 /* One directory, and its entry in its parent on disk. */
 static bool make_one(const char *path)
 {
+	ASSERT(path[0] != '\0');
 	if (mkdir(path, DIR_MODE) != 0)
 		return errno == EEXIST;
 	char parent[PATH_MAX];
@@ -86,6 +87,7 @@ bool dir_write_format(const char *dir, char **why)
 
 static bool exists(const char *dir, const char *name)
 {
+	ASSERT(dir[0] != '\0' && name[0] != '\0');
 	char path[PATH_MAX];
 	struct stat st;
 	int n = snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -122,6 +124,7 @@ static bool check_format(const char *dir, char **why)
 /* An open-file lock: gone with the process, however it ends, and it keeps a second store in the same process out too. */
 static bool take_lock(const char *dir, int *fd, char **why)
 {
+	ASSERT(fd != NULL && dir[0] != '\0');
 	char path[PATH_MAX], pid[32];
 	int n = snprintf(path, sizeof path, "%s/LOCK", dir);
 	if (n < 0 || (size_t)n >= sizeof path)

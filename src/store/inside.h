@@ -23,7 +23,7 @@
 #include <stdatomic.h>
 
 enum { STORE_MAGIC = 0x73746f31, TXN_MAGIC = 0x74786e31, SCAN_MAGIC = 0x7363616e };
-enum { KEY_BYTES_MAX = 65535, VALUE_BYTES_MAX = 64 << 20, SAVES_MAX = 64 };
+enum { VALUE_BYTES_MAX = 64 << 20, SAVES_MAX = 64 };
 #define APPLIED_KEY ((struct str){"\0a", 2})
 #define BLOB_KEY_PREFIX ((struct str){"\0b", 2})
 

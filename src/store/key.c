@@ -15,6 +15,7 @@ struct key key_new(struct arena *a)
 
 struct key *key_str(struct key *k, struct str s)
 {
+	ASSERT(s.n == 0 || s.p != NULL);
 	buf_putc(&k->b, TAG_STR);
 	while (s.n > 0) {
 		ptrdiff_t nul = str_find(s, '\0');
@@ -59,6 +60,7 @@ struct key *key_raw(struct key *k, struct str ordered)
 
 struct str key_after(struct arena *a, struct str prefix)
 {
+	ASSERT(prefix.n == 0 || prefix.p != NULL);
 	while (prefix.n > 0 && (unsigned char)prefix.p[prefix.n - 1] == 0xff)
 		prefix.n--;
 	if (prefix.n == 0)
@@ -91,6 +93,7 @@ bool key_read_str(struct key_reader *r, struct arena *a, struct str *out)
 			return false;
 		p[n++] = '\0';
 	}
+	ASSERT(n <= r->rest.n);
 	p[n] = '\0';
 	r->rest = in;
 	*out = str_of(p, n);

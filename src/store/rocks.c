@@ -137,6 +137,7 @@ static bool write_stopped(struct store *s)
  * out. So it is asked to refuse instead, and waited for here, to a limit. */
 bool rocks_apply(struct store *s, rocksdb_writebatch_t *batch, char **why)
 {
+	ASSERT(s->db != NULL && batch != NULL);
 	const struct timespec step = {0, STALL_STEP_MS * 1000000L};
 	char *error = NULL;
 	rocksdb_write(s->db, s->write, batch, &error);
@@ -189,7 +190,7 @@ bool rocks_flush(struct store *s)
 uint64_t store_range_bytes(struct store *s, struct str from, struct str to)
 {
 	CHECK_MAGIC(s, STORE_MAGIC);
-	char last[KEY_BYTES_MAX];
+	char last[STORE_KEY_MAX];
 	if (!str_present(to)) {
 		memset(last, 0xff, sizeof last);
 		to = str_of(last, sizeof last);

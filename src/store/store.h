@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 
-enum { STORE_FORMAT = 1 };
+enum { STORE_FORMAT = 1, STORE_KEY_MAX = 65535 /* bytes of a key */ };
 
 struct store;
 struct txn;
@@ -65,10 +65,11 @@ void txn_end(struct txn *t); /* for readers */
 bool txn_writable(const struct txn *t);
 bool txn_wrote(const struct txn *t); /* has it put or deleted anything? */
 
-/* The value copied into the arena; false when there is none. */
+/* The value copied into the arena; false when there is none. A key over STORE_KEY_MAX is in no store: keys are made from
+ * names that clients send, and to ask for one that is too long is no mistake of the program's. */
 bool txn_get(struct txn *t, struct str key, struct arena *a, struct str *value);
 bool txn_has(struct txn *t, struct str key);
-/* Writers only (an ASSERT). Key 1..65,535 bytes; value at most 64 MiB. */
+/* Writers only (an ASSERT). Key 1..STORE_KEY_MAX bytes; value at most 64 MiB. Deleting what cannot be there does nothing. */
 void txn_put(struct txn *t, struct str key, struct str value);
 void txn_del(struct txn *t, struct str key);
 

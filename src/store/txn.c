@@ -206,7 +206,9 @@ static rocksdb_pinnableslice_t *get_pinned(struct txn *t, struct str key)
 bool txn_get(struct txn *t, struct str key, struct arena *a, struct str *value)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);
-	ASSERT(key.n > 0 && key.n <= KEY_BYTES_MAX);
+	ASSERT(key.n > 0);
+	if (UNLIKELY(key.n > STORE_KEY_MAX))
+		return false;
 	const struct version *v = t->view == NULL ? overlay_find(&t->store->group, key) : NULL;
 	if (v != NULL) {
 		if (!v->deleted)
@@ -226,7 +228,9 @@ bool txn_get(struct txn *t, struct str key, struct arena *a, struct str *value)
 bool txn_has(struct txn *t, struct str key)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);
-	ASSERT(key.n > 0 && key.n <= KEY_BYTES_MAX);
+	ASSERT(key.n > 0);
+	if (UNLIKELY(key.n > STORE_KEY_MAX))
+		return false;
 	const struct version *v = t->view == NULL ? overlay_find(&t->store->group, key) : NULL;
 	if (v != NULL)
 		return !v->deleted;
@@ -241,7 +245,7 @@ void txn_write(struct txn *t, struct str key, struct str value, bool deleted)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);
 	ASSERT(t->view == NULL && t->store->txn_open);
-	ASSERT(key.n > 0 && key.n <= KEY_BYTES_MAX);
+	ASSERT(key.n > 0 && key.n <= STORE_KEY_MAX);
 	ASSERT(value.n <= VALUE_BYTES_MAX);
 	overlay_write(&t->store->group, key, value, deleted);
 }
@@ -255,5 +259,6 @@ void txn_put(struct txn *t, struct str key, struct str value)
 void txn_del(struct txn *t, struct str key)
 {
 	ASSERT(key.n > 0 && key.p[0] != '\0');
-	txn_write(t, key, STR_NONE, true);
+	if (LIKELY(key.n <= STORE_KEY_MAX))
+		txn_write(t, key, STR_NONE, true);
 }

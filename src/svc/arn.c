@@ -1,8 +1,10 @@
 /* Amazon Resource Names: see arn.h. The resource is all that follows the fifth colon, colons included. */
 #include "svc/arn.h"
 
+/* Region and account may be empty (S3, IAM); the other parts may not. */
 bool arn_parse(struct str text, struct arn *out)
 {
+	ASSERT(out != NULL);
 	struct str rest = text;
 	if (!str_eq(str_cut(&rest, ':'), S("arn")) || !str_present(rest))
 		return false;

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "svc/arn.h"
 
+/* The one service that keeps identities; without it everyone but root has no policies. */
 static const struct service *identity_service(void)
 {
 	for (size_t i = 0; i < n_services; i++)
@@ -21,6 +22,7 @@ enum { GLOBAL_KEYS = 8 };
 
 static size_t add_key(struct call *c, struct condition_key *keys, size_t n, const char *name, struct str value)
 {
+	ASSERT(name != NULL);
 	if (!str_present(value))
 		return n;
 	struct str *v = arena_new_of(c->arena, struct str);
@@ -50,6 +52,7 @@ static void gather_keys(struct call *c, const struct access_extra *x, struct pol
 	n = add_key(c, keys, n, "aws:RequestedRegion", c->region);
 	n = add_key(c, keys, n, "aws:CurrentTime", time_iso8601(c->arena, c->now_ms));
 	n = add_key(c, keys, n, "aws:EpochTime", arena_printf(c->arena, "%lld", (long long)(c->now_ms / 1000)));
+	ASSERT(n <= extra + GLOBAL_KEYS);
 	r->keys = keys;
 	r->n_keys = n;
 }
@@ -63,6 +66,7 @@ static struct policy *parse_or_null(struct call *c, struct str document, enum po
 struct verdict authorize_as(struct call *c, const struct principal *who, struct str action, struct str resource,
                             const struct access_extra *x)
 {
+	ASSERT(who != NULL && action.n > 0);
 	bool has_policy = x != NULL && x->resource_policy.n > 0;
 	ASSERT(x == NULL || !x->resource_decides || has_policy);
 	if (who->type == PRINCIPAL_ROOT && !has_policy && !(x != NULL && str_present(x->resource_account) &&
@@ -77,6 +81,8 @@ struct verdict authorize_as(struct call *c, const struct principal *who, struct 
 		iam->policies(c, who, &in);
 	if (in.session == NULL)
 		in.session = parse_or_null(c, who->session_policy, POLICY_IDENTITY);
+	if (in.session == NULL && who->session_policy.n > 0) /* sealed by a build with another grammar: a limit nobody can read allows nothing */
+		return (struct verdict){DECISION_IMPLICIT_DENY, "session policy"};
 	if (has_policy)
 		in.resource = parse_or_null(c, x->resource_policy, POLICY_RESOURCE);
 	in.resource_decides = x != NULL && x->resource_decides;
@@ -86,6 +92,7 @@ struct verdict authorize_as(struct call *c, const struct principal *who, struct 
 /* The code and status of a denial in the service's protocol. */
 static void deny(struct call *c, struct str action, struct str resource, struct verdict v)
 {
+	ASSERT(v.decision != DECISION_ALLOW && !c->failed);
 	struct policy_request r = {.who = c->who, .action = action, .resource = resource, .resource_account = c->account};
 	struct str sentence = policy_denial(c->arena, &r, v);
 	enum protocol p = c->protocol != PROTO_RAW && c->protocol != PROTO_NONE ? c->protocol
@@ -101,6 +108,7 @@ static void deny(struct call *c, struct str action, struct str resource, struct 
 		call_fail_code(c, 403, "AccessDenied", "%.*s", STR_ARG(sentence));
 }
 
+/* "sqs:SendMessage": the prefix is the signing name unless the service has another in IAM (s3control is s3). */
 static struct str action_of(struct call *c, const char *action)
 {
 	if (action != NULL)
@@ -151,6 +159,7 @@ const struct principal *service_principal(struct call *c, const char *principal,
 	return p;
 }
 
+/* A session's key is good with its token only; a long-term key without one. */
 bool principal_of_key(struct call *c, struct str access_key, struct str token, struct principal *who, struct str *secret)
 {
 	if (token.n > 0)
@@ -165,6 +174,7 @@ bool principal_of_key(struct call *c, struct str access_key, struct str token, s
 
 static bool trusted(struct call *c, struct str role_arn, struct str trust_text, const struct principal *who)
 {
+	ASSERT(who->type == PRINCIPAL_SERVICE);
 	struct str why;
 	struct policy *trust = policy_parse(c->arena, trust_text, POLICY_TRUST, &why);
 	struct policy_request r = {.who = who, .action = S("sts:AssumeRole"), .resource = role_arn, .resource_account = c->account};
@@ -191,6 +201,7 @@ const struct principal *assume_role(struct call *c, struct str role_arn, const c
 	role->user_id = arena_printf(c->arena, "%.*s:%.*s", STR_ARG(role->user_id), STR_ARG(session_name));
 	role->arn = arena_printf(c->arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(role->account), STR_ARG(role->name),
 		STR_ARG(session_name));
+	ASSERT(role->account.n == 12 && role->token_expires_ms >= 0);
 	role->token_issued_ms = c->now_ms;
 	role->token_expires_ms += c->now_ms; /* was a span */
 	return role;

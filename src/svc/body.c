@@ -32,8 +32,10 @@ void body_cipher(const unsigned char key[32], int64_t at, char *p, size_t n)
 		die("AES does not work");
 }
 
+/* A body in one piece is a list of one, so that readers have one way to go. */
 const struct body_part *body_parts(struct arena *a, const struct body *b, size_t *n)
 {
+	ASSERT(b->n_parts == 0 || b->parts != NULL);
 	if (b->parts != NULL) {
 		*n = b->n_parts;
 		return b->parts;
@@ -53,6 +55,7 @@ typedef bool (*sink)(void *arg, struct str bytes);
 
 static bool read_blob(struct store *s, const struct body_part *p, sink put, void *arg)
 {
+	ASSERT(p->offset >= 0 && p->length >= 0);
 	struct blob_id id;
 	memcpy(id.hex, p->blob, sizeof id.hex);
 	int fd = blob_open(s, id);
@@ -71,6 +74,7 @@ static bool read_blob(struct store *s, const struct body_part *p, sink put, void
 			ok = false;
 			break;
 		}
+		ASSERT((size_t)n <= want);
 		if (p->encrypted)
 			body_cipher(p->key, at, block, (size_t)n);
 		ok = put(arg, str_of(block, (size_t)n));
@@ -83,6 +87,7 @@ static bool read_blob(struct store *s, const struct body_part *p, sink put, void
 	return ok;
 }
 
+/* The arena is for the list of one; parts are the caller's. */
 static bool each(struct store *s, const struct body *b, sink put, void *arg)
 {
 	struct arena *a = arena_new(512);
@@ -118,8 +123,10 @@ static bool to_fd(void *arg, struct str bytes)
 
 bool body_save(struct store *s, const struct body *b, int fd) { return each(s, b, to_fd, &fd); }
 
+/* Everything needed to read it later, the key included: this JSON never leaves the program. */
 struct json *body_to_json(struct arena *a, const struct body *b)
 {
+	ASSERT(b->length >= 0);
 	size_t n;
 	const struct body_part *parts = body_parts(a, b, &n);
 	struct json *o = json_new_object(a), *list = json_new_array(a);

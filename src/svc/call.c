@@ -19,6 +19,7 @@ static struct task *task_of(struct call *c)
 
 static void set_error(struct call *c, int status, struct str code, const char *fmt, va_list ap)
 {
+	ASSERT(!c->failed && code.n > 0 && status >= 300 && status < 600);
 	c->failed = true;
 	c->error = (struct wire_error){.code = code, .status = status, .sender = status < 500,
 		.message = arena_vprintf(c->arena, fmt, ap)};
@@ -57,8 +58,10 @@ void call_fail_code(struct call *c, int status, const char *code, const char *fm
 	va_end(ap);
 }
 
+/* The first failure stays: the later ones are mostly its consequences. */
 void call_fail_as(struct call *c, const struct wire_error *e)
 {
+	ASSERT(e->code.n > 0);
 	if (c->failed)
 		return;
 	c->failed = true;
@@ -81,6 +84,7 @@ void call_keep_writes(struct call *c) { task_of(c)->keep_writes = true; }
 
 struct key *call_key(struct call *c, const char *table)
 {
+	ASSERT(c->service != NULL && table != NULL);
 	struct key *k = arena_new_of(c->arena, struct key);
 	*k = key_new(c->arena);
 	key_str(k, str_c(c->service->name));
@@ -113,7 +117,12 @@ void *call_get(struct call *c, const struct key *k, const struct shape *shape)
 void call_put(struct call *c, const struct key *k, const struct shape *shape, const void *v)
 {
 	ASSERT(txn_writable(c->txn));
-	txn_put(c->txn, key_bytes(k), typed_to_cbor(c->arena, shape, v));
+	struct str key = key_bytes(k);
+	if (UNLIKELY(key.n > STORE_KEY_MAX)) { /* names are the client's, and not every model bounds them */
+		call_fail_code(c, 400, "ValidationException", "A name in the request is too long to be kept.");
+		return;
+	}
+	txn_put(c->txn, key, typed_to_cbor(c->arena, shape, v));
 }
 
 void call_del(struct call *c, const struct key *k)
@@ -139,7 +148,7 @@ struct scan *call_scan(struct call *c, const struct key *prefix, struct str star
 
 uint64_t call_serial(struct call *c, const char *name)
 {
-	ASSERT(txn_writable(c->txn));
+	ASSERT(txn_writable(c->txn) && name != NULL);
 	struct key k = key_new(c->arena);
 	key_str(key_str(key_str(&k, S("_serial")), str_c(c->service->name)), str_c(name));
 	struct str value;
@@ -149,6 +158,7 @@ uint64_t call_serial(struct call *c, const char *name)
 		memcpy(&n, value.p, sizeof n);
 	}
 	n++;
+	ASSERT(n > 0); /* it does not come round */
 	txn_put(c->txn, key_bytes(&k), str_of((const char *)&n, sizeof n));
 	return n;
 }
@@ -157,6 +167,7 @@ uint64_t call_serial(struct call *c, const char *name)
 
 static void topic_push(struct task *t, struct task_topic **v, size_t *n, size_t *cap, struct task_topic topic)
 {
+	ASSERT(*n <= *cap && topic.name.p != NULL);
 	if (*n == *cap) {
 		size_t more = *cap > 0 ? *cap * 2 : 4;
 		*v = arena_grow(t->run, *v, sizeof **v, *cap, more);
@@ -165,8 +176,10 @@ static void topic_push(struct task *t, struct task_topic **v, size_t *n, size_t 
 	(*v)[(*n)++] = topic;
 }
 
+/* Up through those who invoked it: none of them has an answer yet. */
 static void mark_parked(struct call *c)
 {
+	ASSERT(c != NULL);
 	for (struct call *at = c; at != NULL; at = at->parent)
 		at->parked = true;
 }
@@ -192,6 +205,7 @@ void call_notify(struct call *c, struct str topic)
 const struct answer *call_await(struct call *c, void (*start)(struct ticket t, void *arg), const void *arg, size_t size,
                                 int64_t deadline_ms)
 {
+	ASSERT(start != NULL && (size == 0 || arg != NULL));
 	struct task *t = task_of(c);
 	size_t i = t->await_cursor++;
 	if (i == t->n_slots) {
@@ -207,6 +221,7 @@ const struct answer *call_await(struct call *c, void (*start)(struct ticket t, v
 		mark_parked(c);
 		return NULL;
 	}
+	ASSERT(i < t->n_slots);
 	struct await_slot *s = &t->slots[i];
 	if (!s->answered && c->now_ms >= s->deadline_ms) {
 		s->answered = true;
@@ -222,6 +237,7 @@ struct arena *call_keep(struct call *c) { return task_of(c)->keep; }
 
 void *call_effect(struct call *c, void (*fn)(void *block), size_t size)
 {
+	ASSERT(fn != NULL);
 	struct task *t = task_of(c);
 	struct task_effect *e = calloc(1, sizeof *e + size);
 	if (e == NULL)

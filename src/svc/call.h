@@ -71,6 +71,7 @@ struct key *call_key(struct call *c, const char *table);
 void *call_get(struct call *c, const struct key *k, const struct shape *shape);
 /* The same for records that many calls read and few change: decoded once for as long as their bytes stay. Not to be changed. */
 const void *call_get_shared(struct call *c, const struct key *k, const struct shape *shape);
+/* A key that is too long for the store fails c: the name in it was the client's. */
 void call_put(struct call *c, const struct key *k, const struct shape *shape, const void *v);
 void call_del(struct call *c, const struct key *k);
 /* Scan of all keys below a prefix; start_after absent, or the last key of the page before. Ends with c. */

@@ -56,6 +56,7 @@ static const char *handler_code(const struct wire_error *e)
 
 enum cfn_status cfn_fail_as(struct cfn_resource *r, const struct wire_error *e)
 {
+	ASSERT(e->code.n > 0);
 	/* the "Lambda" of AWS::Lambda::Function */
 	struct str rest = str_c(r->type);
 	str_cut(&rest, ':');
@@ -67,8 +68,10 @@ enum cfn_status cfn_fail_as(struct cfn_resource *r, const struct wire_error *e)
 	                STR_ARG(service), e->status, STR_ARG(r->c->request_id), STR_ARG(r->client_token), handler_code(e));
 }
 
+/* Only what the template gives: an absent property must stay absent for the service's default to hold. */
 struct json *cfn_input(struct cfn_resource *r, const char *const *pairs)
 {
+	ASSERT(r->c != NULL && pairs != NULL);
 	struct json *in = json_new_object(r->c->arena);
 	for (; pairs[0] != NULL; pairs += 2) {
 		const struct json *v = json_get(r->properties, str_c(pairs[0]));
@@ -80,9 +83,11 @@ struct json *cfn_input(struct cfn_resource *r, const char *const *pairs)
 
 static void add_tag(struct arena *a, struct json *tags, struct str key, struct str value)
 {
+	ASSERT(json_is(tags, JSON_OBJECT) && str_present(key));
 	json_set(a, tags, key, json_new_str(a, value));
 }
 
+/* A resource's own tags win over the stack's of the same name. */
 struct json *cfn_tags(struct cfn_resource *r, bool as_map)
 {
 	struct arena *a = r->c->arena;

@@ -10,6 +10,7 @@ static const struct { const char *unit; int64_t ms; } units[] = {
 
 static bool unit_of(struct str s, int64_t *ms)
 {
+	ASSERT(ms != NULL);
 	for (size_t i = 0; i < COUNT_OF(units); i++)
 		if (str_eq(s, str_c(units[i].unit))) {
 			*ms = units[i].ms;
@@ -18,6 +19,7 @@ static bool unit_of(struct str s, int64_t *ms)
 	return false;
 }
 
+/* A blank in front is a "+" that came through a query string. */
 bool clock_parse_span(struct str text, int64_t *out)
 {
 	bool negative = text.n > 0 && text.p[0] == '-';
@@ -39,6 +41,7 @@ bool clock_parse_span(struct str text, int64_t *out)
 			return false;
 		text = str_slice(text, digits + letters, text.n);
 	}
+	ASSERT(total >= 0);
 	*out = negative ? -total : total;
 	return true;
 }
@@ -57,6 +60,8 @@ static void keep_offset(struct call *c)
 	txn_put(c->txn, offset_key(c->arena), str_of((const char *)&ms, sizeof ms));
 }
 
+/* The record is written by a call of the first service there is: the store has one writer, and this is the way to
+ * it. */
 void clock_turn_all(int64_t ms)
 {
 	clock_turn(ms);

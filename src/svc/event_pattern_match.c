@@ -49,6 +49,7 @@ static bool in_range(const struct test *t, double v)
 
 static bool string_passes(const struct test *t, struct str s)
 {
+	ASSERT(str_present(s));
 	switch (t->kind) {
 	case TEST_STRING: return str_eq(t->text, s);
 	case TEST_PREFIX: return str_starts(s, t->text);
@@ -74,6 +75,7 @@ static bool number_passes(const struct test *t, const struct json *v)
 
 static bool leaf_passes(const struct test *t, const struct json *v)
 {
+	ASSERT(t != NULL && v != NULL);
 	if (t->kind == TEST_EXISTS)
 		return true;
 	if (t->kind == TEST_ANYTHING_BUT) {
@@ -106,6 +108,7 @@ static bool has_leaf(const struct json *v)
 
 static bool any_leaf_passes(const struct field *f, const struct json *v)
 {
+	ASSERT(f != NULL);
 	if (v->type == JSON_ARRAY) {
 		for (uint32_t i = 0; i < v->n; i++)
 			if (any_leaf_passes(f, json_at(v, i)))
@@ -132,6 +135,7 @@ static bool tests_pass(const struct field *f, const struct json *v)
 
 static bool object_passes(const struct event_pattern *p, const struct json *o)
 {
+	ASSERT(p != NULL);
 	for (size_t i = 0; i < p->n_fields; i++) {
 		const struct field *f = &p->fields[i];
 		const struct json *v = json_get(o, f->key);
@@ -195,6 +199,7 @@ static void spread(struct arena *a, struct json *to, struct str key, const struc
 
 const struct json *event_normal(struct arena *a, const struct json *event)
 {
+	ASSERT(a != NULL);
 	if (!has_dots(event))
 		return event;
 	struct json *out = event->type == JSON_OBJECT ? json_new_object(a) : json_new_array(a);
@@ -237,6 +242,7 @@ static const struct field *find_anchor(struct arena *a, const struct event_patte
 
 bool event_pattern_anchor(struct arena *a, const struct event_pattern *p, struct pattern_anchor *out)
 {
+	ASSERT(p != NULL && out != NULL);
 	const struct field *f = find_anchor(a, p, S(""), &out->path);
 	if (f == NULL)
 		return false;
@@ -250,6 +256,7 @@ bool event_pattern_anchor(struct arena *a, const struct event_pattern *p, struct
 
 void event_strings_at(const struct json *event, struct str path, void (*fn)(void *arg, struct str value), void *arg)
 {
+	ASSERT(fn != NULL);
 	if (event == NULL)
 		return;
 	if (event->type == JSON_ARRAY) {

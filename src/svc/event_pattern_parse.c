@@ -24,6 +24,7 @@ static bool bad(struct compiler *k, const char *fmt, ...)
 
 unsigned address_parse(struct str text, unsigned char out[16])
 {
+	ASSERT(out != NULL);
 	char c[64];
 	if (text.n == 0 || text.n >= sizeof c)
 		return 0;
@@ -38,6 +39,7 @@ unsigned address_parse(struct str text, unsigned char out[16])
 
 static bool parse_cidr(struct compiler *k, const struct json *v, struct test *t)
 {
+	ASSERT(t != NULL && v != NULL);
 	if (!json_is(v, JSON_STRING))
 		return bad(k, "prefix match pattern must be a string");
 	ptrdiff_t slash = str_find(v->text, '/');
@@ -59,6 +61,7 @@ static bool parse_cidr(struct compiler *k, const struct json *v, struct test *t)
 
 static bool parse_wildcard(struct compiler *k, const struct json *v, struct test *t)
 {
+	ASSERT(t != NULL && v != NULL);
 	if (!json_is(v, JSON_STRING))
 		return bad(k, "wildcard match pattern must be a string");
 	struct str s = v->text;
@@ -89,6 +92,7 @@ static bool parse_wildcard(struct compiler *k, const struct json *v, struct test
 
 static bool number_after(struct compiler *k, const struct json *v, size_t i, struct str op, double *out)
 {
+	ASSERT(json_is(v, JSON_ARRAY) && out != NULL);
 	const struct json *n = json_at(v, i);
 	if (!json_is(n, JSON_NUMBER) || !json_to_f64(n, out))
 		return bad(k, "Value of %.*s must be numeric", STR_ARG(str_eq(op, S("=")) ? S("equals") : op));
@@ -140,6 +144,7 @@ static bool parse_numeric(struct compiler *k, const struct json *v, struct test 
 /* prefix and suffix: a string, or {"equals-ignore-case": string}. */
 static bool parse_affix(struct compiler *k, struct str op, const struct json *v, struct test *t)
 {
+	ASSERT(op.n > 0 && v != NULL);
 	bool prefix = str_eq(op, S("prefix")), nocase = json_is(v, JSON_OBJECT);
 	if (nocase) {
 		struct str inner = v->n > 0 ? v->members[0].key : S("");
@@ -222,6 +227,7 @@ static bool parse_anything_but(struct compiler *k, const struct json *v, struct 
 
 static bool parse_operator(struct compiler *k, struct str op, const struct json *v, struct test *t)
 {
+	ASSERT(v != NULL && t != NULL);
 	if (str_eq(op, S("prefix")) || str_eq(op, S("suffix")))
 		return parse_affix(k, op, v, t);
 	if (str_eq(op, S("anything-but")))
@@ -249,6 +255,7 @@ static bool parse_operator(struct compiler *k, struct str op, const struct json 
 
 static bool parse_test(struct compiler *k, const struct json *v, struct test *t)
 {
+	ASSERT(v != NULL && t != NULL);
 	if (json_is(v, JSON_ARRAY))
 		return bad(k, "Match value must be String, number, true, false, or null");
 	if (!json_is(v, JSON_OBJECT)) {
@@ -266,6 +273,7 @@ static bool parse_test(struct compiler *k, const struct json *v, struct test *t)
 
 static struct field *field_of(struct compiler *k, struct event_pattern *p, struct str key)
 {
+	ASSERT(str_present(key));
 	for (size_t i = 0; i < p->n_fields; i++)
 		if (str_eq(p->fields[i].key, key))
 			return &p->fields[i];
@@ -333,6 +341,7 @@ static bool parse_or(struct compiler *k, const struct json *v, struct event_patt
 
 static bool parse_field(struct compiler *k, struct str key, const struct json *v, struct event_pattern *p, int depth)
 {
+	ASSERT(v != NULL && p != NULL);
 	struct str name = key;
 	p = descend(k, p, &name);
 	struct field *f = field_of(k, p, name);
@@ -356,6 +365,7 @@ static bool parse_field(struct compiler *k, struct str key, const struct json *v
 
 static bool parse_object(struct compiler *k, const struct json *o, struct event_pattern *p, int depth)
 {
+	ASSERT(o != NULL && p != NULL && depth >= 0);
 	if (depth > DEPTH_MAX)
 		return bad(k, "Event pattern is nested too deeply");
 	if (o->n == 0)
@@ -371,6 +381,7 @@ static bool parse_object(struct compiler *k, const struct json *o, struct event_
 
 struct event_pattern *event_pattern_parse(struct arena *a, struct str text, struct str *why)
 {
+	ASSERT(a != NULL && why != NULL);
 	struct compiler k = {a, STR_NONE};
 	struct json_error e = {0};
 	const struct json *root = json_parse(a, text, &e);

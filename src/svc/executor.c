@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-enum { GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192 };
+enum { GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192, REFUSED_WAIT_MS = 1000 };
 
 struct queue {
 	pthread_mutex_t lock;
@@ -156,11 +156,10 @@ void task_execute(struct task *t, struct txn *txn)
 	c->out = c->protocol == PROTO_RAW ? (void *)&t->raw : output != NULL ? arena_alloc(t->run, output->size) : NULL;
 	t->txn = txn;
 	t->sequence = txn != NULL ? txn_sequence(txn) : 0;
-	if (t->job_key.n > 0)
-		jobs_before_run(t);
+	bool wanted = t->job_key.n == 0 || jobs_before_run(t);
 	if (t->prepare != NULL)
 		t->prepare(t);
-	if (!c->failed && !c->parked)
+	if (wanted && !c->failed && !c->parked)
 		t->handler(c);
 	if (c->failed)
 		c->parked = false;
@@ -265,16 +264,19 @@ static void *writer_main(void *unused)
 			t->committed = ok && task_wants_commit(t);
 			if (t->committed)
 				t->sequence = sequence > t->sequence ? sequence : t->sequence;
-			else if (!ok && task_wants_commit(t) && t->wrote)
-				task_fail_commit(t);
+			else if (!ok && task_wants_commit(t))
+				task_fail_commit(t); /* also one that only read: it may have read what is not there now */
 		}
-		push_done(group, jobs_changed, jobs_changed ? next_due() : 0);
+		int64_t due_ms = jobs_changed ? next_due() : 0, later = clock_now_ms() + REFUSED_WAIT_MS;
+		/* A disk that refuses leaves the group's jobs due: asked again at once it would refuse as often as it can be asked. */
+		push_done(group, jobs_changed, !ok && due_ms < later ? later : due_ms);
 	}
 }
 
 /* The disk refused the group: nothing of it is there. The client hears so. */
 void task_fail_commit(struct task *t)
 {
+	ASSERT(!t->committed);
 	struct call *c = &t->call;
 	c->failed = true;
 	c->parked = false;
@@ -314,6 +316,7 @@ static void *reader_main(void *unused)
 
 static void run_effects(struct task *t)
 {
+	ASSERT(t->place == TASK_FINISHED);
 	struct task_effect *e = t->effects;
 	t->effects = NULL;
 	t->effects_tail = &t->effects;
@@ -434,6 +437,8 @@ void task_start(struct task *t)
 
 void task_release(struct task *t)
 {
+	CHECK_MAGIC(t, (unsigned)TASK_MAGIC);
+	ASSERT(t->parked == NULL && t->deadline == NULL); /* nothing on the loop points here */
 	drop_effects(t);
 	while (t->late != NULL) {
 		void *l = t->late;

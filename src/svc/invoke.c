@@ -14,6 +14,7 @@ struct mark { struct task_effect **effects_tail; size_t n_notifies, n_waits; boo
 
 static void take_back(struct task *t, const struct mark *m)
 {
+	ASSERT(m->n_notifies <= t->n_notifies && m->effects_tail != NULL);
 	struct task_effect *e = *m->effects_tail;
 	*m->effects_tail = NULL;
 	t->effects_tail = m->effects_tail;
@@ -26,12 +27,14 @@ static void take_back(struct task *t, const struct mark *m)
 	t->jobs_changed = m->jobs_changed;
 }
 
+/* An error of invoke itself; the invoked service has not been asked. */
 static struct invoked refused(struct call *c, int status, const char *code, struct str message)
 {
 	(void)c;
 	return (struct invoked){.error = {.code = str_c(code), .message = message, .status = status, .sender = status < 500}};
 }
 
+/* The same door as a client's call: permission first, then the handler. */
 static void run_checked(struct call *sub)
 {
 	if (sub->op->access != NULL)
@@ -45,6 +48,7 @@ static void run_checked(struct call *sub)
 /* The output as JSON. A body in blobs becomes a string when it is small, else it is named (body_to_json). */
 static struct invoked output_of(struct call *c, struct call *sub)
 {
+	ASSERT(!sub->failed && !sub->parked);
 	const struct shape *output = sub->op->model->output;
 	struct invoked result = {.ok = true, .typed_out = sub->out};
 	const struct member *payload = output != NULL ? output->payload : NULL;
@@ -66,6 +70,7 @@ static struct invoked output_of(struct call *c, struct call *sub)
 
 static struct invoked run_nested(struct call *c, struct call *sub)
 {
+	ASSERT(sub->parent == c && sub->txn == c->txn && sub->state == c->state);
 	struct task *t = (struct task *)c->state;
 	struct mark m = {t->effects_tail, t->n_notifies, t->n_waits, t->jobs_changed};
 	bool writer = c->txn != NULL && txn_writable(c->txn);
@@ -74,6 +79,7 @@ static struct invoked run_nested(struct call *c, struct call *sub)
 		txn_save(c->txn);
 	t->depth++;
 	run_checked(sub);
+	ASSERT(t->depth > 0);
 	t->depth--;
 	if (sub->failed || sub->parked) {
 		if (writer)
@@ -89,6 +95,8 @@ static struct invoked run_nested(struct call *c, struct call *sub)
 struct invoked invoke(struct call *c, const char *service, const char *op_name, const struct json *in,
                       const struct invoke_options *o)
 {
+	CHECK_MAGIC(c, (unsigned)TASK_MAGIC);
+	ASSERT(service != NULL && op_name != NULL);
 	struct task *t = (struct task *)c->state;
 	if (t->depth >= DEPTH_MAX)
 		return refused(c, 500, "InternalFailure", S("calls between services are nested too deeply"));

@@ -22,6 +22,7 @@ static struct loop_timer *timer;
 static struct key *job_id_key(struct arena *a, struct str service, struct str account, struct str region, struct str kind,
                               struct str id)
 {
+	ASSERT(service.n > 0 && kind.n > 0);
 	struct key *k = arena_new_of(a, struct key);
 	*k = key_new(a);
 	key_str(key_str(key_str(k, S("_jobid")), service), account);
@@ -31,6 +32,7 @@ static struct key *job_id_key(struct arena *a, struct str service, struct str ac
 static struct key *job_key(struct arena *a, int64_t due_ms, struct str service, struct str account, struct str region,
                            struct str kind, struct str id)
 {
+	ASSERT(service.n > 0 && kind.n > 0);
 	struct key *k = arena_new_of(a, struct key);
 	*k = key_new(a);
 	key_str(key_i64(key_str(k, S("_job")), due_ms), service);
@@ -47,6 +49,7 @@ static bool due_of(struct txn *txn, struct arena *a, const struct key *id_key, i
 	return true;
 }
 
+/* Both records or neither: they are written in one transaction, and each names the other. */
 static void put_record(struct txn *txn, struct arena *a, const struct key *k, const struct key *id_key, int64_t due_ms,
                        uint32_t attempts, struct str payload)
 {
@@ -57,6 +60,7 @@ static void put_record(struct txn *txn, struct arena *a, const struct key *k, co
 
 void job_put(struct call *c, const char *kind, struct str id, int64_t due_ms, struct str payload)
 {
+	ASSERT(c->service != NULL && txn_writable(c->txn));
 	struct task *t = (struct task *)c->state;
 	struct str service = str_c(c->service->name);
 	bool known = false;
@@ -85,6 +89,7 @@ bool job_due(struct call *c, const char *kind, struct str id, int64_t *due_ms)
 
 bool job_drop(struct call *c, const char *kind, struct str id)
 {
+	ASSERT(txn_writable(c->txn));
 	struct task *t = (struct task *)c->state;
 	struct str service = str_c(c->service->name);
 	struct key *id_key = job_id_key(c->arena, service, c->account, c->region, str_c(kind), id);
@@ -139,6 +144,7 @@ static void job_handler(struct call *c)
 	run->kind->run(c, run->parts.id, run->payload);
 }
 
+/* A failed job is in the store again with a later time; the log says why. */
 static void job_done(struct task *t)
 {
 	struct job_run *run = t->user;
@@ -213,9 +219,14 @@ struct task *jobs_take_due(struct txn *txn, int64_t now_ms, size_t max)
 	return list;
 }
 
-void jobs_before_run(struct task *t)
+bool jobs_before_run(struct task *t)
 {
 	struct job_run *run = t->user;
+	ASSERT(t->job_key.n > 0 && txn_writable(t->txn));
+	/* It was taken from the store before its group began: a call that came first may have dropped it, or put it off. Then this
+	 * is no job any more, and what it would do early nobody asked for. One that was parked has begun, and is finished. */
+	if (t->reruns == 0 && !txn_has(t->txn, t->job_key))
+		return false;
 	struct job_parts *p = &run->parts;
 	struct key *id_key = job_id_key(t->run, p->service, p->account, p->region, p->kind, p->id);
 	int64_t due_ms;
@@ -223,10 +234,12 @@ void jobs_before_run(struct task *t)
 	if (due_of(t->txn, t->run, id_key, &due_ms) && due_ms == p->due_ms)
 		txn_del(t->txn, key_bytes(id_key));
 	t->jobs_changed = true;
+	return true;
 }
 
 void jobs_retry_later(struct txn *txn, struct task *t)
 {
+	ASSERT(t->call.failed && t->job_key.n > 0 && txn_writable(txn));
 	struct job_run *run = t->user;
 	struct job_parts *p = &run->parts;
 	int64_t delay_ms = RETRY_FIRST_MS;
@@ -244,8 +257,10 @@ void jobs_retry_later(struct txn *txn, struct task *t)
 		t->job_attempts + 1, run->payload);
 }
 
+/* From now on the same key may fly again. */
 void jobs_landed(struct task *t)
 {
+	ASSERT(t->job_key.n > 0);
 	pthread_mutex_lock(&lock);
 	map_del(&flying, t->job_key);
 	pthread_mutex_unlock(&lock);

@@ -36,12 +36,14 @@ static bool sooner(const struct loop_timer *a, const struct loop_timer *b)
 
 static void place(size_t i, struct loop_timer *t)
 {
+	ASSERT(i < here.cap);
 	here.heap[i] = t;
 	t->at = i;
 }
 
 static void sift_up(size_t i)
 {
+	ASSERT(i < here.n);
 	struct loop_timer *t = here.heap[i];
 	while (i > 0 && sooner(t, here.heap[(i - 1) / 2])) {
 		place(i, here.heap[(i - 1) / 2]);
@@ -52,6 +54,7 @@ static void sift_up(size_t i)
 
 static void sift_down(size_t i)
 {
+	ASSERT(i < here.n);
 	struct loop_timer *t = here.heap[i];
 	for (;;) {
 		size_t child = 2 * i + 1;
@@ -67,6 +70,7 @@ static void sift_down(size_t i)
 	place(i, t);
 }
 
+/* The last one takes the place and finds its own: it may have to go either way. */
 static void heap_remove(size_t i)
 {
 	ASSERT(i < here.n);
@@ -82,6 +86,7 @@ static void fire(uv_timer_t *unused);
 
 static void arm(void)
 {
+	ASSERT(here.n <= here.cap);
 	if (here.firing || here.stopped)
 		return;
 	if (here.n == 0) {
@@ -116,6 +121,7 @@ static void fire(uv_timer_t *unused)
 
 struct loop_timer *loop_timer_start(int64_t due_ms, void (*fn)(void *arg), void *arg)
 {
+	ASSERT(fn != NULL && here.loop != NULL && here.n <= here.cap);
 	if (here.n == here.cap) {
 		here.cap = here.cap > 0 ? here.cap * 2 : 64;
 		here.heap = realloc(here.heap, here.cap * sizeof(*here.heap));
@@ -134,6 +140,7 @@ struct loop_timer *loop_timer_start(int64_t due_ms, void (*fn)(void *arg), void 
 	return t;
 }
 
+/* The uv timer is left as it is: should it fire for nothing, it is armed anew then. */
 void loop_timer_cancel(struct loop_timer *t)
 {
 	if (t == NULL)
@@ -150,6 +157,7 @@ void loop_clock_turned(void)
 
 void loop_init(uv_loop_t *loop, struct store *store)
 {
+	ASSERT(loop != NULL && store != NULL && here.n == 0);
 	here.loop = loop;
 	here.store = store;
 	here.stopped = false;
@@ -199,6 +207,7 @@ static void work_done(uv_work_t *uv, int status)
 
 void worker_run(void (*work)(void *arg), void (*done)(void *arg), void *arg)
 {
+	ASSERT(work != NULL && here.loop != NULL);
 	struct work *w = calloc(1, sizeof *w);
 	if (w == NULL)
 		die("out of memory");

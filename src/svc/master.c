@@ -33,6 +33,7 @@ static bool run(const unsigned char kek[MASTER_BYTES], bool on, struct str in, u
 
 struct str key_wrap(struct arena *a, const unsigned char kek[MASTER_BYTES], struct str in)
 {
+	ASSERT(in.n >= 16 && in.n % 8 == 0); /* RFC 3394 */
 	ASSERT(in.n >= 16 && in.n % 8 == 0 && in.n < 1 << 20);
 	char *out = arena_bytes(a, in.n + 2 * WRAP_EXTRA); /* OpenSSL may touch a block more than it gives */
 	bool ok = run(kek, true, in, (unsigned char *)out, in.n + WRAP_EXTRA);

@@ -4,7 +4,7 @@
 #include "svc/page.h"
 #include "base/enc.h"
 
-enum { CHECK_SIZE = 8, TOKEN_MAX = 8192 };
+enum { CHECK_SIZE = 8, TOKEN_MAX = 90000 }; /* a key of the longest, in base64 */
 
 static void check_of(struct arena *a, struct str position, unsigned char out[CHECK_SIZE])
 {
@@ -20,6 +20,8 @@ struct str page_token(struct arena *a, struct str position)
 	return base64url_encode(a, arena_join(a, str_of((const char *)check, CHECK_SIZE), position));
 }
 
+/* false also for a token of the right form whose check does not fit: a client that cuts or mixes tokens hears of
+ * it. */
 bool page_position(struct arena *a, struct str token, struct str *position)
 {
 	*position = STR_NONE;

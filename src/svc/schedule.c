@@ -35,6 +35,7 @@ struct field_kind { unsigned low, high; const char *const *names; size_t n_names
 static const struct field_kind minute_kind = {0, 59, NULL, 0}, hour_kind = {0, 23, NULL, 0}, day_kind = {1, 31, NULL, 0},
 	month_kind = {1, 12, month_names, 12}, weekday_kind = {1, 7, day_names, 7}, year_kind = {YEAR_FIRST, YEAR_LAST, NULL, 0};
 
+/* By name or number; names in any case. */
 static bool value_of(const struct field_kind *k, struct str s, unsigned *out)
 {
 	for (size_t i = 0; i < k->n_names; i++)
@@ -59,6 +60,7 @@ static void set_bit(uint64_t *bits, const struct field_kind *k, unsigned v)
 /* "5", "5-10", "*", "5/15", "5-30/5", "*" "/5"; a range may go over the end (FRI-MON), years not. */
 static bool part(const struct field_kind *k, struct str s, uint64_t *bits)
 {
+	ASSERT(k->low <= k->high && bits != NULL);
 	struct str step_text = s, range = str_cut(&step_text, '/');
 	uint64_t step = 1;
 	bool stepped = str_present(step_text);
@@ -93,6 +95,7 @@ static bool field(const struct field_kind *k, struct str s, uint64_t *bits)
 	return true;
 }
 
+/* L is the last day, 15W the weekday nearest to the 15th. */
 static bool day_of_month(struct str s, struct schedule *out)
 {
 	uint64_t bits = 0;
@@ -186,6 +189,7 @@ bool schedule_parse(struct str expression, struct schedule *out)
 
 static int month_length(int year, int month)
 {
+	ASSERT(month >= 1 && month <= 12);
 	struct civil next = {.year = year, .month = month + 1, .day = 0};
 	return civil_of(civil_ms(next)).day;
 }
@@ -199,6 +203,7 @@ static int weekday_of(int year, int month, int day)
 /* The weekday nearest to a day, within its month. */
 static int nearest_weekday(int year, int month, int day, int length)
 {
+	ASSERT(day >= 1 && length >= 28 && length <= 31);
 	if (day > length)
 		return 0;
 	int w = weekday_of(year, month, day);
@@ -211,6 +216,7 @@ static int nearest_weekday(int year, int month, int day, int length)
 
 static bool day_fits(const struct schedule *s, int year, int month, int day, int length)
 {
+	ASSERT(day >= 1 && day <= length);
 	if (s->last_day)
 		return day == length;
 	if (s->near_weekday != 0)
@@ -228,6 +234,7 @@ static bool day_fits(const struct schedule *s, int year, int month, int day, int
 /* The first minute of the day at or after `from` (minutes since midnight), or -1. */
 static int minute_of_day(const struct schedule *s, int from)
 {
+	ASSERT(from >= 0 && from <= 24 * 60);
 	for (int m = from; m < 24 * 60; m++) {
 		if ((s->hours >> (m / 60) & 1) == 0)
 			m += 59 - m % 60;
@@ -237,6 +244,8 @@ static int minute_of_day(const struct schedule *s, int from)
 	return -1;
 }
 
+/* Whole years and months that do not fit are passed over at once; within a fitting one each day is looked at: at
+ * most some thousands of steps for the rarest schedule. */
 int64_t schedule_next(const struct schedule *s, int64_t after_ms)
 {
 	if (s->period_ms > 0)

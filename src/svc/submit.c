@@ -11,6 +11,7 @@ struct submitted {
 
 static void submit_done(struct task *t)
 {
+	ASSERT(t->place == TASK_FINISHED);
 	struct submitted *m = t->user;
 	const struct wire_error *error = t->call.failed ? &t->call.error : NULL;
 	if (error != NULL)
@@ -21,6 +22,7 @@ static void submit_done(struct task *t)
 	arena_free(t->keep); /* m lives in it */
 }
 
+/* The task lies in the arena it keeps, so one free ends both. */
 void call_submit(const struct submit *s)
 {
 	ASSERT(s->service != NULL && s->run != NULL);

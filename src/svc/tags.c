@@ -60,6 +60,7 @@ enum tags_fault tags_put(struct arena *a, struct tags *have, struct tags more, c
 
 void tags_drop(struct tags *have, const struct list *keys, bool nocase)
 {
+	ASSERT(have != NULL && keys != NULL);
 	uint32_t n = 0;
 	ASSERT(have->n == 0 || have->v != NULL);
 	for (uint32_t i = 0; i < have->n; i++) {
@@ -109,6 +110,7 @@ static void input_tags(struct call *c, struct tags *put, struct list *gone)
 
 static size_t add_keys(struct arena *a, struct condition_key *keys, size_t n, const char *prefix, struct tags tags)
 {
+	ASSERT(keys != NULL && prefix != NULL);
 	for (uint32_t i = 0; i < tags.n; i++)
 		keys[n++] = (struct condition_key){arena_printf(a, "%s/%.*s", prefix, STR_ARG(tags.v[i].key)), &tags.v[i].value, 1};
 	return n;

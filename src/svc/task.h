@@ -113,7 +113,7 @@ void jobs_next_due(struct txn *t, int64_t *due_ms);   /* INT64_MAX: none; writer
 void jobs_arm(int64_t due_ms);                        /* loop */
 /* Due jobs as new tasks, at most max, that are not in flight; writer thread. A list by ->next. */
 struct task *jobs_take_due(struct txn *t, int64_t now_ms, size_t max);
-void jobs_before_run(struct task *t);                 /* removes the record in the task's own transaction */
+bool jobs_before_run(struct task *t);                 /* removes the record in the task's own transaction; false: it is gone */
 void jobs_retry_later(struct txn *txn, struct task *t); /* after a failure: put it back with a delay */
 void jobs_landed(struct task *t);                     /* no longer in flight; any thread */
 void executor_kick_jobs(void);                        /* loop: the writer shall look for due jobs */

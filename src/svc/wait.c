@@ -39,6 +39,7 @@ struct task *task_by_id(uint64_t id)
 
 void task_index_add(struct task *t)
 {
+	ASSERT(task_by_id(t->id) == NULL);
 	struct task_link *l = malloc(sizeof *l);
 	if (l == NULL)
 		die("out of memory");
@@ -58,6 +59,7 @@ void task_index_del(struct task *t)
 		}
 }
 
+/* The handler runs again and sees by its clock that the time is over. */
 static void on_deadline(void *arg)
 {
 	struct task *t = arg;
@@ -84,8 +86,10 @@ void task_unpark(struct task *t)
 	t->place = TASK_NEW;
 }
 
+/* Doubly linked by a pointer to the pointer before, so that leaving needs no search. */
 static void register_wait(struct task *t, struct str topic)
 {
+	ASSERT(topic.n > 0 && t->place == TASK_PARKED);
 	struct parked_wait *w = malloc(sizeof *w);
 	if (w == NULL)
 		die("out of memory");
@@ -103,6 +107,7 @@ static void register_wait(struct task *t, struct str topic)
 
 static void slot_answer(struct task *t, struct await_slot *s, const struct answer *a)
 {
+	ASSERT(t->place == TASK_PARKED || t->place == TASK_NEW); /* never while another thread runs it */
 	if (s->answered)
 		return;
 	s->answered = true;
@@ -139,6 +144,7 @@ static bool overtaken(const struct task *t)
 void task_park(struct task *t)
 {
 	ASSERT(t->place == TASK_NEW);
+	ASSERT(t->parked == NULL && t->deadline == NULL);
 	t->place = TASK_PARKED;
 	int64_t deadline = INT64_MAX;
 	for (size_t i = 0; i < t->n_waits; i++) {
@@ -173,6 +179,7 @@ void task_park(struct task *t)
 
 void topics_wake(const struct task_topic *topics, size_t n, uint64_t sequence)
 {
+	ASSERT(n == 0 || topics != NULL);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t hash = str_hash(topics[i].name);
 		size_t b = hash % BUCKETS;
@@ -231,11 +238,13 @@ void ticket_on_gone(struct ticket ticket, void (*fn)(struct ticket t, void *arg)
 
 void tickets_gone(struct task *t)
 {
+	ASSERT(t->n_slots <= t->cap_slots);
 	for (size_t i = 0; i < t->n_slots; i++)
 		if (t->slots[i].on_gone != NULL && !t->slots[i].answered)
 			t->slots[i].on_gone((struct ticket){t->id, i}, t->slots[i].gone_arg);
 }
 
+/* A task that is queued or running comes back by itself and finds the mark. */
 void task_cancel(struct task *t)
 {
 	CHECK_MAGIC(t, (unsigned)TASK_MAGIC);

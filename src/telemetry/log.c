@@ -43,6 +43,7 @@ static void line_init(struct line *l)
 /* At most max bytes of s, not ending inside a character. Absent counts as empty, what is not UTF-8 as "?". */
 static struct str printable(struct str s, size_t max)
 {
+	ASSERT(max > 0);
 	if (s.n > max) {
 		s.n = max;
 		while (s.n > 0 && (s.p[s.n] & 0xc0) == 0x80)
@@ -55,10 +56,12 @@ static struct str printable(struct str s, size_t max)
 
 static void put_readable(struct buf *b, struct str s)
 {
+	ASSERT(b->max == LINE_MAX_BYTES); /* a line's own memory: nothing grows */
 	for (size_t i = 0; i < s.n; i++)
 		buf_putc(b, (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? ' ' : s.p[i]);
 }
 
+/* At most five characters: readable lines are set in columns. */
 static struct str level_name(enum log_level level)
 {
 	switch (level) {
@@ -93,6 +96,7 @@ static void put_time(struct buf *b, int64_t ms)
 	buf_put(b, text, sizeof text - 1);
 }
 
+/* The time is written past the writer, in place; hence the comma by hand. */
 static void begin_json(struct line *l, struct jw *w, enum log_level level, int64_t at_ms)
 {
 	jw_init(w, &l->b);
@@ -115,6 +119,7 @@ static void begin_readable(struct line *l, enum log_level level, int64_t at_ms)
 
 static void message_line(struct line *l, bool json, enum log_level level, struct str message)
 {
+	ASSERT(message.n <= MESSAGE_MAX + 7);
 	line_init(l);
 	message = printable(message, MESSAGE_MAX);
 	if (json) {
@@ -209,6 +214,7 @@ void log_start(bool json, enum log_level least, int fd)
 	__atomic_store_n(&state.running, true, __ATOMIC_RELEASE);
 }
 
+/* What was appended before is written: the thread ends only with nothing left. */
 void log_stop(void)
 {
 	if (!state.running)
@@ -225,8 +231,10 @@ void log_stop(void)
 	pthread_mutex_unlock(&state.lock);
 }
 
+/* The writer is woken when there is something new to write, not for every line: it takes all there is. */
 static void append(const struct line *l)
 {
+	ASSERT(l->b.p == l->bytes);
 	ASSERT(!l->b.overflow && l->b.n > 0);
 	pthread_mutex_lock(&state.lock);
 	bool was_empty = state.filling.n == 0;
@@ -245,7 +253,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 {
 	if (!wanted(level))
 		return;
-	char text[MESSAGE_MAX + 1];
+	char text[MESSAGE_MAX + 8]; /* more than is shown: message_line cuts between characters, vsnprintf between bytes */
 	va_list ap;
 	va_start(ap, fmt);
 	int n = vsnprintf(text, sizeof text, fmt, ap);
@@ -300,6 +308,7 @@ static void call_readable(struct line *l, const struct call_record *r, enum log_
 
 void log_call(const struct call_record *r)
 {
+	ASSERT(r != NULL && r->took_us >= 0);
 	enum log_level level = r->status >= 500 ? LOG_WARN : LOG_INFO;
 	if (!__atomic_load_n(&state.running, __ATOMIC_ACQUIRE) || !wanted(level))
 		return;

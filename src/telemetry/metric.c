@@ -54,6 +54,7 @@ static int by_name(const void *x, const void *y)
 
 static struct series *series_new(struct str key, int64_t minute_ms)
 {
+	ASSERT(key.n <= KEY_MAX);
 	struct series *s = malloc(sizeof *s + key.n);
 	if (s == NULL)
 		die("out of memory");
@@ -69,6 +70,7 @@ static void series_free(struct series *s)
 	free(s);
 }
 
+/* CloudWatch keeps distinct values for percentiles up to 150; past that only the statistics of the set are of use. */
 static void give_up_values(struct series *s)
 {
 	free(s->values);
@@ -79,6 +81,7 @@ static void give_up_values(struct series *s)
 
 static void add_value(struct series *s, double value)
 {
+	ASSERT(!s->too_many && s->n_values <= s->cap_values && isfinite(value));
 	uint32_t low = 0, high = s->n_values;
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
@@ -110,6 +113,7 @@ static void add_value(struct series *s, double value)
 /* The series of this key, made when there is room; NULL: dropped. */
 static struct series *series_of(struct str key, int64_t minute_ms)
 {
+	ASSERT(key.n > sizeof minute_ms);
 	struct series *s = map_get(&series, key);
 	if (s != NULL)
 		return s;
@@ -153,6 +157,7 @@ void metric_add(struct str account, struct str region, struct str ns, struct str
 		s->sum += value;
 		s->min = value < s->min ? value : s->min;
 		s->max = value > s->max ? value : s->max;
+		ASSERT(s->count >= 1 && s->min <= s->max && s->minute_ms == minute_ms);
 		if (!s->too_many)
 			add_value(s, value);
 	}
@@ -175,6 +180,7 @@ static void sample_of(struct arena *a, const struct series *s, struct metric_sam
 		struct str name = take_part(&key);
 		dims[out->n_dims++] = (struct metric_dim){name, take_part(&key)};
 	}
+	ASSERT(key.n == 0); /* the key said it all */
 	out->dims = arena_array(a, struct metric_dim, out->n_dims);
 	if (out->n_dims > 0)
 		memcpy(out->dims, dims, out->n_dims * sizeof *dims);
@@ -187,6 +193,7 @@ static void sample_of(struct arena *a, const struct series *s, struct metric_sam
 	}
 }
 
+/* The whole map is taken under the lock and emptied outside of it: who adds never waits for the copying. */
 size_t metric_drain(struct arena *a, struct metric_sample **out)
 {
 	pthread_mutex_lock(&lock);

@@ -79,6 +79,7 @@ static bool structure_in(struct cin *c, const struct shape *s, struct cbor_item 
 
 static bool list_in(struct cin *c, const struct shape *s, struct cbor_item head, struct list *l)
 {
+	ASSERT(s->type == SHAPE_LIST);
 	struct cbor_item item;
 	uint64_t at = 0;
 	uint32_t cap = 0;
@@ -104,6 +105,7 @@ static bool is_text(const struct cin *c, struct cbor_item i) { return i.type == 
 
 static bool map_in(struct cin *c, const struct shape *s, struct cbor_item head, struct map_of *m)
 {
+	ASSERT(s->type == SHAPE_MAP);
 	struct cbor_item k;
 	uint64_t at = 0;
 	uint32_t cap = 0;
@@ -128,6 +130,7 @@ static bool map_in(struct cin *c, const struct shape *s, struct cbor_item head, 
 
 static bool integer_in(struct cin *c, const struct shape *s, struct cbor_item i, struct opt_i64 *out)
 {
+	ASSERT(s->type == SHAPE_INT);
 	if (i.type == CBOR_FLOAT && i.f == floor(i.f) && fabs(i.f) < 9223372036854775808.0)
 		out->v = (int64_t)i.f;
 	else if (i.type == CBOR_UINT && i.u <= INT64_MAX)
@@ -137,9 +140,10 @@ static bool integer_in(struct cin *c, const struct shape *s, struct cbor_item i,
 	else
 		return bad(c, "Expected an integer");
 	out->set = true;
-	return int_in_range(s, out->v) || bad(c, "Integer out of range");
+	return c->err == NULL || int_in_range(s, out->v) || bad(c, "Integer out of range"); /* what was kept is given back */
 }
 
+/* Whole numbers may come as integers: encoders choose the shortest form. */
 static bool float_in(struct cin *c, struct cbor_item i, double *out)
 {
 	if (i.type == CBOR_FLOAT)
@@ -160,7 +164,7 @@ static bool time_in(struct cin *c, struct cbor_item i, struct opt_time *out)
 		i = cbor_next(&c->r);
 	if (!float_in(c, i, &d))
 		return false;
-	if (!(fabs(d) < 1e13))
+	if (!(fabs(d) < (double)WIRE_TIME_MAX / 1000.0))
 		return bad(c, "Timestamp out of range");
 	*out = SOME_TIME((int64_t)llround(d * 1000.0));
 	return true;
@@ -184,8 +188,10 @@ static bool string_in(struct cin *c, struct cbor_item i, enum cbor_type wanted, 
 	return true;
 }
 
+/* The depth counts typed values; what is skipped is bounded by the reader. */
 static bool nested_in(struct cin *c, const struct shape *s, struct cbor_item item, void *v)
 {
+	ASSERT(c->depth >= 0 && c->depth <= WIRE_DEPTH_MAX);
 	if (++c->depth > WIRE_DEPTH_MAX)
 		return bad(c, "The request is nested too deeply");
 	bool ok = s->type == SHAPE_LIST  ? list_in(c, s, item, v)
@@ -233,6 +239,7 @@ bool cbor_decode(struct arena *a, const struct shape *s, struct str bytes, void 
 
 static void time_out(struct buf *b, int64_t ms)
 {
+	ASSERT(b != NULL);
 	cbor_tag(b, TAG_EPOCH);
 	if (ms % 1000 == 0)
 		cbor_int(b, ms / 1000);
@@ -271,6 +278,7 @@ static void map_out(struct buf *b, const struct shape *s, const struct map_of *m
 
 static void document_out(struct buf *b, const struct json *j)
 {
+	ASSERT(j != NULL);
 	struct buf text;
 	buf_init(&text, NULL, 0);
 	json_write(&text, j);

@@ -13,6 +13,10 @@ enum {
 	WIRE_MEMORY_MAX = 128 << 20,  /* bytes that a request may come to while lists and maps of it still grow */
 	WIRE_STATUS_DEFAULT = 200
 };
+/* Times beyond this many milliseconds (some 300,000 years) are refused wherever they come in: what one codec takes another
+ * must be able to give back. */
+#define WIRE_TIME_MAX INT64_C(10000000000000000)
+static inline bool time_in_range(int64_t ms) { return ms > -WIRE_TIME_MAX && ms < WIRE_TIME_MAX; }
 
 static inline bool shape_is_struct(const struct shape *s) { return s->type == SHAPE_STRUCT || s->type == SHAPE_UNION; }
 

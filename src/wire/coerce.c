@@ -6,6 +6,7 @@
 
 enum { COERCE_DEPTH_MAX = 64 };
 
+/* Only where nothing is lost: "12" becomes 12 with its very digits, but 1 is no boolean. */
 static struct json *scalar(struct arena *a, const struct shape *s, const struct json *j)
 {
 	double d;
@@ -36,6 +37,7 @@ static struct json *scalar(struct arena *a, const struct shape *s, const struct 
 
 static struct json *coerce(struct arena *a, const struct shape *s, const struct json *j, int depth)
 {
+	ASSERT(s != NULL && j != NULL && depth >= 0);
 	if (depth > COERCE_DEPTH_MAX || s->type == SHAPE_DOCUMENT)
 		return (struct json *)j;
 	if (j->type == JSON_ARRAY && s->type == SHAPE_LIST) {
@@ -49,7 +51,8 @@ static struct json *coerce(struct arena *a, const struct shape *s, const struct 
 		for (uint32_t i = 0; i < j->n; i++) {
 			const struct member *m = s->type == SHAPE_MAP ? s->item : shape_member(s, j->members[i].key);
 			const struct json *v = &j->members[i].value;
-			json_set(a, out, j->members[i].key, m != NULL ? coerce(a, m->shape, v, depth + 1) : v);
+			/* the names come from an object: looking for each among those before would be the square of a template's size */
+			json_add(a, out, j->members[i].key, m != NULL ? coerce(a, m->shape, v, depth + 1) : v);
 		}
 		return out;
 	}

@@ -22,6 +22,7 @@ static struct str type_name(const struct wire_error *e)
 /* "com.amazonaws.dynamodb.v20120810#": as JSON 1.0 services qualify their types. Clients cut it off. */
 static void write_namespace(struct buf *b, const struct model *m, const struct wire_error *e)
 {
+	ASSERT(e->code.n > 0);
 	if (e->shape == NULL) {
 		buf_str(b, str_eq(e->code, S("ValidationException")) ? S("com.amazon.coral.validate#") : S("com.amazon.coral.service#"));
 		return;
@@ -49,6 +50,7 @@ static struct str message_of(const struct wire_error *e)
 	return v != NULL ? *(const struct str *)v : S("");
 }
 
+/* Clients look for the name the model has; common errors have none and are found under "message". */
 static struct str message_name(const struct wire_error *e, bool rest)
 {
 	const struct member *m = error_message_member(e->shape);
@@ -60,6 +62,7 @@ static struct str message_name(const struct wire_error *e, bool rest)
 /* A copy of the detail without its message and header members: what is left goes into the body after the message. */
 static const void *rest_of_detail(struct arena *a, const struct wire_error *e)
 {
+	ASSERT(e != NULL);
 	if (e->detail == NULL || e->shape == NULL)
 		return NULL;
 	const struct member *m = error_message_member(e->shape);
@@ -73,6 +76,7 @@ static const void *rest_of_detail(struct arena *a, const struct wire_error *e)
 
 static void json_body(struct arena *a, const struct model *m, const struct wire_error *e, enum protocol p, struct wire_response *out)
 {
+	ASSERT(p != PROTO_QUERY && p != PROTO_EC2 && p != PROTO_REST_XML);
 	struct buf b, members;
 	bool rest = p == PROTO_REST_JSON;
 	buf_init(&b, a, 0);
@@ -105,6 +109,7 @@ static void json_body(struct arena *a, const struct model *m, const struct wire_
 
 static void cbor_body(struct arena *a, const struct model *m, const struct wire_error *e, struct wire_response *out)
 {
+	ASSERT(e->code.n > 0);
 	struct buf b, type;
 	const void *detail = rest_of_detail(a, e);
 	buf_init(&b, a, 0);
@@ -134,6 +139,7 @@ static void xml_error(struct arena *a, struct buf *b, const struct wire_error *e
 
 static void xml_body(struct arena *a, const struct model *m, const struct wire_error *e, struct str request_id, struct wire_response *out)
 {
+	ASSERT(request_id.n > 0);
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_lit(&b, "<ErrorResponse");
@@ -152,6 +158,7 @@ static void xml_body(struct arena *a, const struct model *m, const struct wire_e
 
 static void ec2_body(struct arena *a, const struct wire_error *e, struct str request_id, struct wire_response *out)
 {
+	ASSERT(request_id.n > 0);
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_lit(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error>");
@@ -162,8 +169,10 @@ static void ec2_body(struct arena *a, const struct wire_error *e, struct str req
 	out->body = buf_view(&b);
 }
 
+/* No envelope and no namespace; HostId is a made-up support id of the right shape. */
 static void s3_body(struct arena *a, const struct wire_error *e, struct str resource, struct str request_id, struct wire_response *out)
 {
+	ASSERT(request_id.n > 0);
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_lit(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
@@ -176,6 +185,8 @@ static void s3_body(struct arena *a, const struct wire_error *e, struct str reso
 	out->body = buf_view(&b);
 }
 
+/* What an SDK of the query days called the error, for code written against it
+ * ("AWS.SimpleQueueService.NonExistentQueue"). */
 static void query_error_header(struct arena *a, const struct wire_error *e, struct wire_response *out)
 {
 	wire_add_header(a, out, S("x-amzn-query-error"), arena_join(a, query_code(e), e->sender ? S(";Sender") : S(";Receiver")));

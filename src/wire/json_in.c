@@ -47,6 +47,7 @@ static inline char peek(struct jin *j)
 
 static bool hex4(struct jin *j, uint32_t *out)
 {
+	ASSERT(j->p <= j->end);
 	if (j->end - j->p < 4)
 		return false;
 	uint32_t v = 0;
@@ -251,8 +252,10 @@ static bool key(struct jin *j, struct str *out)
 	return true;
 }
 
+/* An unknown member may be anything, but it is JSON: its grammar is held to all the same. */
 static bool skip(struct jin *j, int depth)
 {
+	ASSERT(depth >= 0);
 	char c = peek(j);
 	if (c != '{' && c != '[')
 		return skip_scalar(j, c);
@@ -293,6 +296,7 @@ static bool wrong_type(struct jin *j, char c, const char *wanted)
 	return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to %s", STR_ARG(token_name(c)), wanted));
 }
 
+/* Skipped first to find its end, then parsed into a tree: the bounds of both are the same. */
 static bool document(struct jin *j, struct json **out)
 {
 	const char *from = j->p;
@@ -323,6 +327,7 @@ static bool integer(struct jin *j, const struct shape *s, struct opt_i64 *out)
 
 static bool timestamp(struct jin *j, const struct member *m, char c, struct opt_time *out)
 {
+	ASSERT(m->shape->type == SHAPE_TIME);
 	struct str text = STR_NONE;
 	double d;
 	out->set = true;
@@ -344,6 +349,7 @@ static bool timestamp(struct jin *j, const struct member *m, char c, struct opt_
 
 static bool text_value(struct jin *j, const struct shape *s, char c, struct str *out)
 {
+	ASSERT(s->type == SHAPE_STRING || s->type == SHAPE_BLOB);
 	if (c != '"')
 		return wrong_type(j, c, s->type == SHAPE_BLOB ? "ByteBuffer" : "String");
 	struct str text = STR_NONE;
@@ -457,6 +463,7 @@ static bool list(struct jin *j, const struct shape *s, struct list *l)
 
 static void *map_slot(struct jin *j, const struct shape *s, struct map_of *map, uint32_t *cap, struct str name)
 {
+	ASSERT(s->type == SHAPE_MAP && map->n <= *cap);
 	/* Small maps only: two equal keys are a client's oddity, not worth a hash. The last one wins. */
 	for (uint32_t i = 0; i < map->n && map->n <= 64; i++)
 		if (str_eq(map_key_at(s, map, i), name)) {

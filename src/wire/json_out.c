@@ -63,6 +63,7 @@ static void map(struct buf *b, struct arena *a, const struct shape *s, const str
 	buf_putc(b, '}');
 }
 
+/* Integers never go through a double. */
 static void number(struct buf *b, const struct shape *s, const void *v)
 {
 	struct jw w;
@@ -76,6 +77,7 @@ static void number(struct buf *b, const struct shape *s, const void *v)
 
 static void timestamp(struct buf *b, struct arena *a, const struct member *m, const void *v)
 {
+	ASSERT(m->shape->type == SHAPE_TIME);
 	int fmt = member_time_format(m, TIME_EPOCH);
 	struct str text = scalar_to_text(a, m->shape, fmt, v);
 	if (fmt == TIME_EPOCH)

@@ -26,9 +26,11 @@ static bool is_greedy(struct str segment) { return is_label(segment) && segment.
 
 static struct str label_name(struct str segment)
 {
+	ASSERT(is_label(segment));
 	return str_slice(segment, 1, segment.n - (is_greedy(segment) ? 2 : 1));
 }
 
+/* One slash in front, all at the end: "/queues//" asks for what "/queues" does. */
 static struct str without_slashes(struct str path)
 {
 	struct str p = path;
@@ -50,6 +52,7 @@ static size_t count_segments(struct str s)
 /* All but the last `keep` segments of *path: what a greedy label in front of them takes. */
 static bool cut_greedy(struct str *path, size_t keep, struct str *taken)
 {
+	ASSERT(taken != NULL);
 	size_t end = path->n;
 	for (size_t k = 0; k < keep; k++) {
 		ptrdiff_t slash = str_rfind(str_slice(*path, 0, end), '/');
@@ -109,6 +112,7 @@ static const struct param *find_query(const struct wire_request *r, struct str n
 /* The template's literal query keys are all there: their number, or -1. */
 static int match_query(const char *uri, const struct wire_request *r)
 {
+	ASSERT(uri[0] == '/');
 	int n = 0;
 	for (struct str rest = template_query(str_c(uri)); rest.p != NULL;) {
 		struct str one = str_cut(&rest, '&'), name = str_cut(&one, '=');
@@ -176,9 +180,11 @@ const struct model_op *wire_match_rest(const struct model *m, const struct wire_
 			best_score = score;
 		}
 	}
+	ASSERT((best != NULL) == (best_score >= 0));
 	return best;
 }
 
+/* Literals choose the operation and are no input to it. */
 bool rest_is_literal_query(const char *uri, struct str name)
 {
 	for (struct str rest = template_query(str_c(uri)); rest.p != NULL;) {

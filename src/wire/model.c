@@ -37,8 +37,10 @@ const struct member *shape_member(const struct shape *s, struct str name)
 	return NULL;
 }
 
+/* Most wire names are the model's own, which are sorted; the few others are looked for one by one. */
 const struct member *shape_member_wire(const struct shape *s, struct str wire_name)
 {
+	ASSERT(shape_is_struct(s) && wire_name.p != NULL);
 	const struct member *m = shape_member(s, wire_name);
 	if (m != NULL && strcmp(m->name, m->wire_name) == 0)
 		return m;
@@ -48,6 +50,7 @@ const struct member *shape_member_wire(const struct shape *s, struct str wire_na
 	return NULL;
 }
 
+/* Models spell it "message" and "Message"; XML protocols want it under either. */
 const struct member *error_message_member(const struct shape *s)
 {
 	if (s == NULL || !shape_is_struct(s))
@@ -97,6 +100,7 @@ bool value_present(const struct shape *s, const void *v)
 	assert_failed("a shape type", __FILE__, __LINE__);
 }
 
+/* What is absent is NULL for every type, so that codecs need not know how each says so. */
 const void *member_get(const struct member *m, const void *base)
 {
 	ASSERT(!m->streaming);
@@ -124,6 +128,7 @@ static uint32_t grown(uint32_t cap)
 	return cap == 0 ? 4 : cap * 2;
 }
 
+/* The old array stays in the arena when it moves; doubling keeps that below the size of the final one. */
 void *list_push(struct arena *a, struct list *l, uint32_t *cap, size_t size)
 {
 	ASSERT(l->n <= *cap && size > 0);

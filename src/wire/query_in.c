@@ -48,6 +48,7 @@ static const struct param *exact(const struct qin *q)
 /* The first pair below "prefix.", or n. */
 static size_t below(struct qin *q)
 {
+	ASSERT(q->prefix.n > 0);
 	buf_putc(&q->prefix, '.');
 	size_t at = lower(q, buf_view(&q->prefix));
 	bool found = at < q->n && str_starts(q->v[at].name, buf_view(&q->prefix));
@@ -55,8 +56,10 @@ static size_t below(struct qin *q)
 	return found ? at : q->n;
 }
 
+/* EC2 capitalises member names that the model gives no query name of their own. */
 static void enter(struct qin *q, struct str name, bool upper)
 {
+	ASSERT(name.n > 0);
 	if (q->prefix.n > 0)
 		buf_putc(&q->prefix, '.');
 	size_t at = q->prefix.n;
@@ -118,12 +121,15 @@ static size_t numbers(struct qin *q, int64_t **out)
 
 static void enter_number(struct qin *q, int64_t n)
 {
+	ASSERT(n >= 0);
 	buf_putc(&q->prefix, '.');
 	buf_i64(&q->prefix, n);
 }
 
+/* Flattened lists number their elements at once; others have "member" (or the name the model gives) in between. */
 static bool list(struct qin *q, const struct member *m, struct list *l)
 {
+	ASSERT(m->shape->type == SHAPE_LIST);
 	const struct shape *s = m->shape;
 	size_t was = q->prefix.n;
 	uint32_t cap = 0;
@@ -151,8 +157,10 @@ static bool list(struct qin *q, const struct member *m, struct list *l)
 	return ok;
 }
 
+/* The entry is made only when it has a key: a value alone says nothing. */
 static bool map_entry(struct qin *q, const struct shape *s, struct map_of *m, uint32_t *cap)
 {
+	ASSERT(s->type == SHAPE_MAP && s->key != NULL);
 	size_t was = q->prefix.n;
 	enter(q, str_c(s->key->wire_name), false);
 	const struct param *key = exact(q);
@@ -175,6 +183,7 @@ static bool map_entry(struct qin *q, const struct shape *s, struct map_of *m, ui
 
 static bool map(struct qin *q, const struct member *m, struct map_of *out)
 {
+	ASSERT(m->shape->type == SHAPE_MAP);
 	size_t was = q->prefix.n;
 	uint32_t cap = 0;
 	int64_t *at;
@@ -192,6 +201,8 @@ static bool map(struct qin *q, const struct member *m, struct map_of *out)
 	return ok;
 }
 
+/* An empty value is an empty string, but no number and no time: some clients send "MaxItems=" for a limit they
+ * have not set. */
 static bool scalar(struct qin *q, const struct member *m, void *v)
 {
 	const struct param *p = exact(q);

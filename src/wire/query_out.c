@@ -7,6 +7,7 @@
 
 static void open_root(struct buf *b, const struct model_op *op)
 {
+	ASSERT(op->name != NULL && op->name[0] != '\0');
 	buf_putc(b, '<');
 	buf_str(b, str_c(op->name));
 	buf_lit(b, "Response");

@@ -51,8 +51,10 @@ static bool labels_in(struct rin *x, void *v)
 	return true;
 }
 
+/* A key that comes several times is a list with so many elements. */
 static bool query_list(struct rin *x, const struct member *m, struct list *l)
 {
+	ASSERT(m->location == LOC_QUERY && m->shape->type == SHAPE_LIST);
 	const struct shape *s = m->shape;
 	uint32_t cap = 0;
 	for (size_t i = 0; i < x->r->query.n; i++)
@@ -75,6 +77,7 @@ static bool is_bound(const struct shape *s, const struct model_op *op, struct st
 /* A map takes the pairs that no other member is bound to. */
 static bool query_map(struct rin *x, const struct shape *s, struct map_of *m)
 {
+	ASSERT(s->type == SHAPE_MAP);
 	uint32_t cap = 0;
 	for (size_t i = 0; i < x->r->query.n; i++) {
 		const struct param *p = &x->r->query.v[i];
@@ -119,6 +122,7 @@ static bool query_in(struct rin *x, const struct member *m, void *v)
 /* One element of a comma-separated header: quoted strings keep their commas, HTTP dates have one inside. */
 static struct str header_item(struct arena *a, struct str *rest, bool http_date)
 {
+	ASSERT(str_present(*rest));
 	*rest = str_trim(*rest);
 	if (rest->n == 0 || rest->p[0] != '"') {
 		size_t end = 0, commas = http_date ? 2 : 1;
@@ -161,8 +165,10 @@ static bool header_list(struct rin *x, const struct member *m, struct list *l)
 	return true;
 }
 
+/* An empty header is an empty string, and nothing at all for other types. */
 static bool header_in(struct rin *x, const struct member *m, void *v)
 {
+	ASSERT(m->location == LOC_HEADER);
 	struct str value = wire_header(x->r, str_c(m->wire_name));
 	if (value.p == NULL)
 		return true;
@@ -228,6 +234,7 @@ static bool bindings_in(struct rin *x, void *v)
 
 static bool xml_body_in(struct rin *x, const struct shape *s, bool rest, void *v)
 {
+	ASSERT(shape_is_struct(s));
 	const char *why = NULL;
 	const struct xml *root = xml_parse(x->a, x->r->body, &why);
 	if (root == NULL)
@@ -236,6 +243,7 @@ static bool xml_body_in(struct rin *x, const struct shape *s, bool rest, void *v
 	return xml_decode(x->a, s, root, rest, v, x->err);
 }
 
+/* A streaming payload was received before; an empty body leaves the member absent. */
 static bool payload_in(struct rin *x, const struct member *m, void *v)
 {
 	ASSERT(m->payload);

@@ -21,6 +21,7 @@ static struct str header_safe(struct arena *a, struct str s)
 /* Strings in a list are quoted when a comma or a quote would break them apart. */
 static void list_item_out(struct buf *b, const struct shape *s, struct str text)
 {
+	ASSERT(str_present(text));
 	if (s->type != SHAPE_STRING || (str_find(text, ',') < 0 && str_find(text, '"') < 0)) {
 		buf_str(b, text);
 		return;
@@ -36,6 +37,7 @@ static void list_item_out(struct buf *b, const struct shape *s, struct str text)
 
 static struct str header_text(struct arena *a, const struct member *m, const void *v)
 {
+	ASSERT(m->location == LOC_HEADER);
 	if (m->json_value)
 		return base64_encode(a, *(const struct str *)v);
 	if (m->shape->type != SHAPE_LIST)
@@ -87,6 +89,7 @@ static bool has_header(const struct wire_response *out, struct str name)
 	return false;
 }
 
+/* A handler that set one (S3's objects have their own) knows better. */
 static void content_type(struct arena *a, struct wire_response *out, struct str value)
 {
 	if (!has_header(out, S("Content-Type")))
@@ -95,6 +98,7 @@ static void content_type(struct arena *a, struct wire_response *out, struct str 
 
 static void xml_root(struct buf *b, struct arena *a, const struct model_op *op, struct str name, const void *v)
 {
+	ASSERT(name.n > 0 && op->output != NULL);
 	const struct shape *s = op->output;
 	const char *ns = s->xml_namespace != NULL ? s->xml_namespace : op->model->xml_namespace;
 	buf_lit(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<");
@@ -124,6 +128,7 @@ static void xml_payload(struct buf *b, struct arena *a, const struct model *mode
 	xml_encode_value(b, a, &with_namespace, name, v);
 }
 
+/* The last one found and how many there are: one is a special case for XML roots, none is no body. */
 static const struct member *only_body_member(const struct shape *s, size_t *n)
 {
 	const struct member *found = NULL;
@@ -138,6 +143,7 @@ static const struct member *only_body_member(const struct shape *s, size_t *n)
 
 static void xml_document(struct buf *b, struct arena *a, const struct model_op *op, const void *v)
 {
+	ASSERT(shape_is_struct(op->output));
 	const struct shape *s = op->output;
 	size_t n;
 	const struct member *m = only_body_member(s, &n);
@@ -158,6 +164,7 @@ static void xml_document(struct buf *b, struct arena *a, const struct model_op *
 
 static void payload_out(struct arena *a, const struct model_op *op, const void *v, bool xml, struct wire_response *out)
 {
+	ASSERT(op->output != NULL);
 	const struct member *m = op->output->payload;
 	struct buf b;
 	ASSERT(m != NULL && v != NULL);

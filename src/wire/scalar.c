@@ -9,6 +9,7 @@
 
 bool wire_fail(struct wire_error *err, const char *code, int status, struct str message)
 {
+	ASSERT(code != NULL && status >= 400 && status < 600);
 	*err = (struct wire_error){.code = str_c(code), .message = message, .status = status, .sender = status < 500};
 	return false;
 }
@@ -35,6 +36,7 @@ bool f64_from_text(struct str s, double *v)
 	return true;
 }
 
+/* A whole number has ".0", so that readers with types see a float again. */
 struct str f64_text(struct arena *a, double v, int bits)
 {
 	if (isnan(v))
@@ -56,6 +58,7 @@ struct str f64_text(struct arena *a, double v, int bits)
 
 struct str epoch_text(struct arena *a, int64_t ms)
 {
+	ASSERT(a != NULL);
 	int64_t s = ms / 1000, f = ms % 1000;
 	if (f == 0)
 		return arena_printf(a, "%lld", (long long)s);
@@ -68,6 +71,7 @@ struct str epoch_text(struct arena *a, int64_t ms)
 
 static bool time_from_text(struct str text, int fmt, int64_t *ms)
 {
+	ASSERT(fmt >= TIME_DEFAULT && fmt <= TIME_EPOCH);
 	switch (fmt) {
 	case TIME_ISO8601:
 		if (time_parse_iso8601(text, ms))
@@ -118,7 +122,7 @@ bool scalar_from_text(struct arena *a, const struct shape *s, int fmt, struct st
 		f->set = f64_from_text(text, &f->v);
 		return f->set;
 	case SHAPE_TIME:
-		t->set = time_from_text(text, fmt, &t->ms);
+		t->set = time_from_text(text, fmt, &t->ms) && time_in_range(t->ms);
 		return t->set;
 	default:
 		assert_failed("a scalar", __FILE__, __LINE__);
@@ -127,6 +131,7 @@ bool scalar_from_text(struct arena *a, const struct shape *s, int fmt, struct st
 
 static struct str time_to_text(struct arena *a, int64_t ms, int fmt)
 {
+	ASSERT(fmt >= TIME_DEFAULT && fmt <= TIME_EPOCH);
 	switch (fmt) {
 	case TIME_RFC822: return time_rfc1123(a, ms);
 	case TIME_EPOCH: return epoch_text(a, ms);

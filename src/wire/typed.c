@@ -10,8 +10,10 @@
 
 static void tree_of(struct arena *a, const struct member *m, const void *v, struct json *out);
 
+/* In the model's order, which is the one people know from the documentation. */
 static void tree_of_struct(struct arena *a, const struct shape *s, const void *v, struct json *out)
 {
+	ASSERT(shape_is_struct(s) && v != NULL);
 	*out = *json_new_object(a);
 	for (uint16_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[s->order[i]];
@@ -19,19 +21,20 @@ static void tree_of_struct(struct arena *a, const struct shape *s, const void *v
 		if (m->streaming) {
 			const struct body *body = member_stream_get(m, v);
 			if (body != NULL && body->blob[0] == '\0' && body->parts == NULL) /* others: svc/body.h */
-				json_set(a, out, str_c(m->name), json_new_str(a, body->bytes.p != NULL ? body->bytes : S("")));
+				json_add(a, out, str_c(m->name), json_new_str(a, body->bytes.p != NULL ? body->bytes : S("")));
 			continue;
 		}
 		const void *field = member_get(m, v);
 		if (field == NULL)
 			continue;
 		tree_of(a, m, field, &j);
-		json_set(a, out, str_c(m->name), &j);
+		json_add(a, out, str_c(m->name), &j);
 	}
 }
 
 static void tree_of_list(struct arena *a, const struct shape *s, const struct list *l, struct json *out)
 {
+	ASSERT(s->type == SHAPE_LIST && (l->n == 0 || l->v != NULL));
 	*out = *json_new_array(a);
 	for (uint32_t i = 0; i < l->n; i++) {
 		struct json j = {.type = JSON_NULL};
@@ -44,13 +47,14 @@ static void tree_of_list(struct arena *a, const struct shape *s, const struct li
 
 static void tree_of_map(struct arena *a, const struct shape *s, const struct map_of *m, struct json *out)
 {
+	ASSERT(s->type == SHAPE_MAP && (m->n == 0 || m->v != NULL));
 	*out = *json_new_object(a);
 	for (uint32_t i = 0; i < m->n; i++) {
 		struct json j = {.type = JSON_NULL};
 		const void *v = map_value_at(s, m, i);
 		if (value_present(s->item->shape, v))
 			tree_of(a, s->item, v, &j);
-		json_set(a, out, map_key_at(s, m, i), &j);
+		json_add(a, out, map_key_at(s, m, i), &j);
 	}
 }
 
@@ -102,8 +106,10 @@ static bool bad(struct tin *t, const struct shape *s, const char *wanted)
 	return false;
 }
 
+/* A null is an absent member, as from any client. */
 static bool struct_from(struct tin *t, const struct shape *s, const struct json *j, void *v)
 {
+	ASSERT(shape_is_struct(s) && v != NULL);
 	if (!json_is(j, JSON_OBJECT))
 		return bad(t, s, "an object");
 	for (uint32_t i = 0; i < j->n; i++) {
@@ -147,6 +153,7 @@ static bool list_from(struct tin *t, const struct shape *s, const struct json *j
 
 static bool map_from(struct tin *t, const struct shape *s, const struct json *j, struct map_of *m)
 {
+	ASSERT(s->type == SHAPE_MAP);
 	uint32_t cap = 0;
 	if (!json_is(j, JSON_OBJECT))
 		return bad(t, s, "an object");
@@ -160,8 +167,10 @@ static bool map_from(struct tin *t, const struct shape *s, const struct json *j,
 	return true;
 }
 
+/* Numbers of any length stay text: nothing here has to calculate with them. */
 static bool string_from(struct tin *t, const struct shape *s, const struct json *j, struct str *out)
 {
+	ASSERT(s->type == SHAPE_STRING || s->type == SHAPE_BLOB || s->type == SHAPE_BIG);
 	if (s->type == SHAPE_BIG) {
 		*out = j->text;
 		return j->type == JSON_NUMBER || bad(t, s, "a number");
@@ -190,7 +199,7 @@ static bool number_from(struct tin *t, const struct shape *s, const struct json 
 	struct opt_time *time = v;
 	time->set = true;
 	if (j->type == JSON_STRING)
-		return time_parse_any(j->text, &time->ms) || bad(t, s, "a timestamp");
+		return (time_parse_any(j->text, &time->ms) && time_in_range(time->ms)) || bad(t, s, "a timestamp");
 	if (j->type != JSON_NUMBER || !json_to_f64(j, &d) || !(fabs(d) < 1e13))
 		return bad(t, s, "a timestamp");
 	time->ms = (int64_t)llround(d * 1000.0);
@@ -220,6 +229,7 @@ static bool from_tree(struct tin *t, const struct shape *s, const struct json *j
 	case SHAPE_DOCUMENT: *(struct json **)v = json_copy(t->a, j); break;
 	}
 	t->depth--;
+	ASSERT(t->depth >= 0);
 	return ok;
 }
 
@@ -242,14 +252,17 @@ struct str typed_to_cbor(struct arena *a, const struct shape *s, const void *v)
 
 void *typed_from_cbor(struct arena *a, const struct shape *s, struct str cbor)
 {
+	ASSERT(cbor.n == 0 || cbor.p != NULL);
 	void *v = arena_alloc(a, value_size(s));
 	return cbor_decode(a, s, cbor, v, NULL) ? v : NULL;
 }
 
 static void copy_value(struct arena *a, const struct shape *s, const void *from, void *to);
 
+/* Trailers are the request's, not the value's: a copy that outlives it has none. */
 static void copy_struct(struct arena *a, const struct shape *s, const char *from, char *to)
 {
+	ASSERT(shape_is_struct(s) && from != NULL && to != NULL);
 	for (uint16_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[i];
 		if (m->streaming) {

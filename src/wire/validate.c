@@ -31,6 +31,7 @@ static void value_text(struct check *c, struct buf *b, const struct shape *s, co
 
 static void list_text(struct check *c, struct buf *b, const struct shape *s, const struct list *l)
 {
+	ASSERT(l->n == 0 || l->v != NULL);
 	buf_putc(b, '[');
 	for (uint32_t i = 0; i < l->n && b->n < VALUE_SHOWN_MAX; i++) {
 		if (i > 0)
@@ -42,6 +43,7 @@ static void list_text(struct check *c, struct buf *b, const struct shape *s, con
 
 static void map_text(struct check *c, struct buf *b, const struct shape *s, const struct map_of *m)
 {
+	ASSERT(m->n == 0 || m->v != NULL);
 	buf_putc(b, '{');
 	for (uint32_t i = 0; i < m->n && b->n < VALUE_SHOWN_MAX; i++) {
 		if (i > 0)
@@ -93,6 +95,7 @@ static void value_text(struct check *c, struct buf *b, const struct shape *s, co
 	}
 }
 
+/* Ten are shown, all are counted, as AWS does. */
 static void report(struct check *c, const struct shape *s, const void *v, struct str constraint)
 {
 	ASSERT(constraint.n > 0 && c->path.n > 0);
@@ -123,6 +126,7 @@ static void fail(struct failures *f, struct str text)
 	f->v[f->n++] = text;
 }
 
+/* A double is exact for every length there is, and for integers up to 2^53; limits of models are below. */
 static double measure(const struct shape *s, const void *v)
 {
 	struct str text;
@@ -139,6 +143,7 @@ static double measure(const struct shape *s, const void *v)
 	}
 }
 
+/* Lists are short; the tables hold them sorted for the message, not for the search. */
 static bool in_enum(const struct shape *s, struct str text)
 {
 	for (const char *const *v = s->values; *v != NULL; v++)
@@ -149,6 +154,7 @@ static bool in_enum(const struct shape *s, struct str text)
 
 static struct str enum_text(struct check *c, const struct shape *s)
 {
+	ASSERT(s->values != NULL);
 	struct buf b;
 	buf_init(&b, c->a, 0);
 	buf_lit(&b, "Member must satisfy enum value set: [");
@@ -188,6 +194,7 @@ static struct failures own_failures(struct check *c, const struct shape *s, cons
 
 static struct str bracketed(struct check *c, const char *lead, const struct failures *f)
 {
+	ASSERT(f->n > 0 && f->n <= FAILURES_MAX);
 	struct buf b;
 	buf_init(&b, c->a, 0);
 	buf_str(&b, str_c(lead));
@@ -208,6 +215,7 @@ static bool is_scalar(const struct shape *s)
 
 static void enter(struct check *c, struct str name)
 {
+	ASSERT(name.n > 0);
 	if (c->path.n > 0)
 		buf_putc(&c->path, '.');
 	size_t at = c->path.n;
@@ -246,6 +254,7 @@ static void check_struct(struct check *c, const struct shape *s, const void *v)
 
 static void check_list(struct check *c, const struct shape *s, const struct list *l)
 {
+	ASSERT(s->type == SHAPE_LIST && (l->n == 0 || l->v != NULL));
 	const struct shape *item = s->item->shape;
 	size_t was = c->path.n;
 	for (uint32_t i = 0; i < l->n && c->n < ERRORS_SHOWN_MAX && !item->no_constraints; i++) {
@@ -268,6 +277,7 @@ static void check_list(struct check *c, const struct shape *s, const struct list
 
 static void check_map(struct check *c, const struct shape *s, const struct map_of *m)
 {
+	ASSERT(s->type == SHAPE_MAP && (m->n == 0 || m->v != NULL));
 	const struct shape *item = s->item->shape;
 	size_t was = c->path.n;
 	for (uint32_t i = 0; i < m->n && c->n < ERRORS_SHOWN_MAX; i++) {
@@ -335,6 +345,7 @@ static void json_code(const struct model_op *op, struct wire_error *err)
 
 static void word_error(struct check *c, const struct model_op *op, enum protocol p, struct wire_error *err)
 {
+	ASSERT(c->n > 0 && c->depth == 0);
 	*err = (struct wire_error){.status = 400, .sender = true};
 	err->message = arena_printf(c->a, "%zu validation error%s detected: %.*s", c->n, c->n == 1 ? "" : "s",
 	                            STR_ARG(buf_view(&c->errors)));

@@ -33,9 +33,12 @@ static bool decode_json(struct arena *a, const struct shape *s, const struct wir
 	return json_decode(a, s, r->body, false, in, err);
 }
 
+/* The body wins over the query string: what the signature covers is both, and the operation may be named in
+ * either. */
 static bool decode_form(struct arena *a, const struct shape *s, const struct wire_request *r, bool ec2, void *in,
                         struct wire_error *err)
 {
+	ASSERT(shape_is_struct(s));
 	enum { FIELDS_MAX = 100000 };
 	struct params form = {0};
 	/* GET requests carry the same fields in the query string. */
@@ -49,6 +52,7 @@ static bool decode_form(struct arena *a, const struct shape *s, const struct wir
  * there they belong to the object. false: malformed, or over INFLATED_MAX. */
 static bool inflate_body(struct arena *a, const struct wire_request *r, struct str *body)
 {
+	ASSERT(r->body.n > 0);
 	enum { INFLATED_MAX = 16 << 20 };
 	size_t cap = r->body.n * 4 + 4096, n = 0;
 	struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
@@ -63,12 +67,16 @@ static bool inflate_body(struct arena *a, const struct wire_request *r, struct s
 		cap = cap == INFLATED_MAX ? SIZE_MAX : cap * 4;
 	}
 	libdeflate_free_decompressor(d);
+	ASSERT(n <= INFLATED_MAX);
 	*body = str_of(p, n);
 	return res == LIBDEFLATE_SUCCESS;
 }
 
+/* The coding nearest to the body is the last one named; the others, if there are any, are the client's mistake and
+ * show as malformed input. */
 static bool is_gzip(const struct model_op *op, const struct wire_request *r)
 {
+	ASSERT(op->model != NULL);
 	return !op->model->s3_signer && r->body.n > 0 && r->stream == NULL &&
 	       str_ends(wire_header(r, S("Content-Encoding")), S("gzip"));
 }
@@ -128,6 +136,8 @@ static void encode_json(struct arena *a, const struct model_op *op, const void *
 	out->body = buf_view(&b);
 }
 
+/* An operation without output answers with no body and no type: that is how the protocol tells it from an empty
+ * structure. */
 static void encode_cbor(struct arena *a, const struct model_op *op, const void *output, struct wire_response *out)
 {
 	struct buf b;

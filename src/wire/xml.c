@@ -33,6 +33,7 @@ static bool attributes_in(struct xin *x, const struct shape *s, const struct xml
 
 static bool list_item(struct xin *x, const struct shape *s, const struct xml *e, struct list *l, uint32_t *cap)
 {
+	ASSERT(s->type == SHAPE_LIST);
 	if (list_too_large(x->a, l->n, *cap))
 		return malformed(x);
 	void *v = list_push(x->a, l, cap, value_size(s->item->shape));
@@ -43,8 +44,10 @@ static bool list_item(struct xin *x, const struct shape *s, const struct xml *e,
 	return true;
 }
 
+/* Key and value in any order, each under the name the model gives it. */
 static bool map_entry(struct xin *x, const struct shape *s, const struct xml *e, struct map_of *m, uint32_t *cap)
 {
+	ASSERT(s->type == SHAPE_MAP);
 	struct str key = xml_child_text(e, str_c(s->key->wire_name));
 	const struct xml *v = xml_child(e, str_c(s->item->wire_name));
 	if (key.p == NULL || v == NULL || list_too_large(x->a, m->n, *cap))
@@ -56,6 +59,7 @@ static bool map_entry(struct xin *x, const struct shape *s, const struct xml *e,
 /* All siblings from `e` on that belong to a flattened list or map. */
 static bool flattened_in(struct xin *x, const struct member *m, const struct xml *e, void *v)
 {
+	ASSERT(m->flattened);
 	struct str name = e->name;
 	uint32_t cap = 0;
 	if (value_present(m->shape, v))
@@ -109,6 +113,7 @@ static bool map_in(struct xin *x, const struct shape *s, const struct xml *e, st
 
 static bool scalar_in(struct xin *x, const struct member *m, const struct xml *e, void *v)
 {
+	ASSERT(!shape_is_struct(m->shape));
 	struct str text = e->text.p != NULL ? e->text : S("");
 	if (m->shape->type != SHAPE_STRING)
 		text = str_trim(text);
@@ -145,6 +150,7 @@ bool xml_decode(struct arena *a, const struct shape *s, const struct xml *e, boo
 
 static void attribute_out(struct buf *b, struct str name, struct str value)
 {
+	ASSERT(name.n > 0);
 	buf_putc(b, ' ');
 	buf_str(b, name);
 	buf_lit(b, "=\"");
@@ -162,6 +168,7 @@ void xml_encode_attributes(struct buf *b, struct arena *a, const struct shape *s
 	}
 }
 
+/* Attributes of a structure are read from the value before its children are written. */
 static void open_element(struct buf *b, struct arena *a, const struct member *m, struct str name, const void *v)
 {
 	buf_putc(b, '<');
@@ -176,6 +183,7 @@ static void open_element(struct buf *b, struct arena *a, const struct member *m,
 
 static void entry_out(struct buf *b, struct arena *a, const struct shape *s, const struct map_of *m, uint32_t i)
 {
+	ASSERT(i < m->n);
 	struct str key = map_key_at(s, m, i);
 	const void *v = map_value_at(s, m, i);
 	xml_encode_value(b, a, s->key, str_c(s->key->wire_name), &key);
@@ -185,6 +193,7 @@ static void entry_out(struct buf *b, struct arena *a, const struct shape *s, con
 
 static void list_out(struct buf *b, struct arena *a, const struct shape *s, struct str name, const struct list *l)
 {
+	ASSERT(name.n > 0);
 	for (uint32_t i = 0; i < l->n; i++) {
 		const void *v = list_at(l, value_size(s->item->shape), i);
 		if (value_present(s->item->shape, v))
@@ -218,6 +227,7 @@ void xml_encode_value(struct buf *b, struct arena *a, const struct member *m, st
 
 static void flattened_out(struct buf *b, struct arena *a, const struct member *m, const void *v)
 {
+	ASSERT(m->flattened && (m->shape->type == SHAPE_LIST || m->shape->type == SHAPE_MAP));
 	struct str name = str_c(m->wire_name);
 	if (m->shape->type == SHAPE_LIST) {
 		list_out(b, a, m->shape, name, v);

@@ -45,3 +45,46 @@ def test_a_list_holds_what_is_there(tsubo, client):
         '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}').encode())
     assert (status == 200 and "<member>" not in text) or status == 400
     assert client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_names_longer_than_any_key(client):
+    """Thirty dimensions of a thousand characters of four bytes each: within CloudWatch's counts, over the store's key."""
+    dimensions = [{"Name": f"{i:03}" + "é" * 250, "Value": "\U0001f600" * 1000} for i in range(30)]
+    with pytest.raises(client("cloudwatch").exceptions.ClientError) as e:
+        client("cloudwatch").put_metric_data(Namespace="long", MetricData=[{"MetricName": "m", "Value": 1, "Dimensions": dimensions}])
+    assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
+def test_many_small_elements(tsubo):
+    """Three bytes an element must not become hundreds each."""
+    body = b'{"Namespace":"x","MetricData":[' + b"{}," * 5000000 + b"{}]}"
+    request = AWSRequest("POST", f"http://localhost:{tsubo.port}/", data=body, headers={
+        "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData"})
+    SigV4Auth(Credentials("test", "test"), "monitoring", "us-east-1").add_auth(request)
+    connection = http.client.HTTPConnection("localhost", tsubo.port, timeout=60)
+    connection.request("POST", "/", body, dict(request.prepare().headers))
+    answer = connection.getresponse()
+    assert answer.status == 400 and b"too many elements" in answer.read()
+    with open(f"/proc/{tsubo.process.pid}/status") as f:
+        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
+    assert peak < 1 << 20, f"{peak} KiB"
+
+
+def test_policy_with_a_key_twice(client):
+    client("iam").create_user(UserName="twice")
+    condition = '"Condition":{"StringEquals":{"aws:a":"1","aws:b":"1"}}'
+    document = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*",' + condition + "," + condition + "}]}"
+    with pytest.raises(client("iam").exceptions.MalformedPolicyDocumentException):
+        client("iam").put_user_policy(UserName="twice", PolicyName="p", PolicyDocument=document)
+
+
+def test_an_object_tag_is_utf8(tsubo, client):
+    from botocore.auth import S3SigV4Auth
+    client("s3").create_bucket(Bucket="tags")
+    request = AWSRequest("PUT", f"http://localhost:{tsubo.port}/tags/k", data=b"x", headers={"x-amz-tagging": "a=%ff"})
+    S3SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(request)
+    connection = http.client.HTTPConnection("localhost", tsubo.port, timeout=20)
+    connection.request("PUT", "/tags/k", b"x", dict(request.prepare().headers))
+    answer = connection.getresponse()
+    assert answer.status == 400 and b"InvalidTag" in answer.read()

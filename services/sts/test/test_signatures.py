@@ -3,6 +3,7 @@ the hash of the body is part of what is signed, in presigned URLs too."""
 import http.client
 import urllib.parse
 
+import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -41,3 +42,16 @@ def test_s3_needs_the_hash_declared(tsubo, client):
     headers = {k: v for k, v in request.prepare().headers.items() if k.lower() not in ("x-amz-content-sha256", "content-length")}
     status, text = send(tsubo, "PUT", "/declared/k", b"hello", headers)
     assert status == 400 and "Missing required header for this request: x-amz-content-sha256" in text
+
+
+def test_tags_of_role_and_session_together(client):
+    """Fifty of the role and fifty of the session: what AWS allows of each. More than a token can hold is refused."""
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["sts:AssumeRole","sts:TagSession"]}]}'
+    arn = client("iam").create_role(RoleName="tagged", AssumeRolePolicyDocument=trust,
+                                    Tags=[{"Key": f"role{i}", "Value": "v" * 100} for i in range(50)])["Role"]["Arn"]
+    session = client("sts").assume_role(RoleArn=arn, RoleSessionName="many", Tags=[{"Key": f"own{i}", "Value": "v" * 100} for i in range(50)])
+    keys = session["Credentials"]
+    who = client("sts", key=keys["AccessKeyId"], secret=keys["SecretAccessKey"], token=keys["SessionToken"]).get_caller_identity()
+    assert who["Arn"].endswith("assumed-role/tagged/many")
+    with pytest.raises(client("sts").exceptions.PackedPolicyTooLargeException):
+        client("sts").assume_role(RoleArn=arn, RoleSessionName="more", Tags=[{"Key": f"own{i}", "Value": "é" * 256} for i in range(50)])

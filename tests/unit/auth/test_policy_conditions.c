@@ -94,6 +94,8 @@ static void test_addresses(void **state)
 		{false, "'NotIpAddress':{'aws:SourceIp':'203.0.113.0/24'}"}, {true, "'NotIpAddress':{'aws:SourceIp':'192.0.2.0/24'}"},
 		{true, "'IpAddress':{'aws:SourceIp':'0.0.0.0/0'}"}, {true, "'IpAddress':{'x:ip6':'2001:db8:1234:5678::/64'}"},
 		{false, "'IpAddress':{'x:ip6':'2001:db8:1234:5679::/64'}"}, {false, "'IpAddress':{'x:ip6':'0.0.0.0/0'}"},
+		{false, "'IpAddress':{'aws:SourceIp':'::/0'}"}, {true, "'IpAddress':{'x:ip6':'::/0'}"}, {true, "'NotIpAddress':{'aws:SourceIp':'::/0'}"},
+		{true, "'IpAddress':{'aws:SourceIp':'::ffff:203.0.113.0/120'}"},
 		{false, "'IpAddress':{'aws:SourceIp':'203.0.113.0/33'}"}, {false, "'IpAddress':{'aws:SourceIp':'nowhere'}"},
 		{false, "'IpAddress':{'x:missing':'0.0.0.0/0'}"}, {true, "'NotIpAddress':{'x:missing':'0.0.0.0/0'}"});
 }

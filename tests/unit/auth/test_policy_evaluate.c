@@ -143,7 +143,9 @@ static void test_principals(void **state)
 	allowed(.who = &lambda, GET, .resource_policy = GRANT("{'Service':'lambda.amazonaws.com'}"));
 	allowed(.who = &lambda, GET, .resource_policy = GRANT("{'Service':['s3.amazonaws.com','lambda.amazonaws.com']}"));
 	not_allowed(.who = &lambda, GET, .resource_policy = GRANT("{'Service':'s3.amazonaws.com'}"));
-	not_allowed(.who = &lambda, GET, .resource_policy = GRANT("{'AWS':'*'}"));
+	allowed(.who = &lambda, GET, .resource_policy = GRANT("{'AWS':'*'}")); /* "All principals": the same as '*' */
+	denied(.who = &lambda, GET, .resource_policy = DOCUMENT("{'Effect':'Allow','Principal':'*','Action':'*','Resource':'*'},"
+		"{'Effect':'Deny','Principal':{'AWS':'*'},'Action':'*','Resource':'*'}"));
 	allowed(.who = &lambda, GET, .resource_policy = GRANT("'*'"));
 	allowed(.who = &anonymous, GET, .resource_policy = GRANT("'*'"));
 	allowed(.who = &anonymous, GET, .resource_policy = GRANT("{'AWS':'*'}"));

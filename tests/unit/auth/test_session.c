@@ -39,6 +39,30 @@ static void test_round_trip(void **state)
 	arena_free(a);
 }
 
+/* As much as may be sealed can be opened again; what is more does not fit. */
+static void test_the_largest(void **state)
+{
+	(void)state;
+	struct arena *a = arena_new(0);
+	session_set_key(key);
+	struct principal p = who, back;
+	struct str secret, value = str_of(arena_alloc(a, 200), 160);
+	struct param_tag *many = arena_array(a, struct param_tag, SESSION_TAGS_MAX + 1);
+	for (size_t i = 0; i <= SESSION_TAGS_MAX; i++)
+		many[i] = (struct param_tag){S("k"), value, false};
+	p.tags = many;
+	p.n_tags = SESSION_TAGS_MAX;
+	assert_true(session_fits(&p));
+	assert_true(session_open(a, session_issue(a, &p, 1000, 2000).token, &back, &secret));
+	assert_int_equal(back.n_tags, SESSION_TAGS_MAX);
+	p.n_tags++;
+	assert_false(session_fits(&p));
+	p.n_tags = SESSION_TAGS_MAX;
+	p.session_policy = str_of(arena_alloc(a, SESSION_TEXT_MAX), SESSION_TEXT_MAX - 100);
+	assert_false(session_fits(&p));
+	arena_free(a);
+}
+
 static void test_tampering(void **state)
 {
 	(void)state;
@@ -78,6 +102,7 @@ static void test_access_key_ids(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_access_key_ids), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_tampering)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_access_key_ids), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_the_largest),
+	                                   cmocka_unit_test(test_tampering)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

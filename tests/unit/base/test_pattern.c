@@ -57,6 +57,36 @@ static void runaway_patterns_end(void **state UNUSED)
 	assert_false(pattern_matches(pattern_get(S("(.*)(.*)(.*)(.*)(.*)(.*)\\1x")), str_of(text, sizeof text)));
 }
 
+/* A repeated group takes stack for each turn. */
+static void long_subjects(void **state UNUSED)
+{
+	size_t n = 100000;
+	char *text = arena_bytes(arena, n);
+	memset(text, 'a', n);
+	assert_true(pattern_matches(pattern_get(S("(a|b)*")), str_of(text, n)));
+	assert_true(pattern_matches(pattern_get(S("([\\w+=,.@-]|:)+")), str_of(text, n)));
+	text[n - 1] = ' ';
+	assert_false(pattern_matches(pattern_get(S("(a|b)*")), str_of(text, n)));
+}
+
+/* More texts than are kept: each still works, and the ones over the bound go with their arena. */
+static void of_clients(void **state UNUSED)
+{
+	const struct pattern *first = pattern_of_client(arena, S("client-0+"));
+	assert_non_null(first);
+	for (int i = 0; i < PATTERNS_OF_CLIENTS + 50; i++) {
+		struct arena *own = arena_new(0);
+		const struct pattern *p = pattern_of_client(own, arena_printf(own, "client-%d+", i));
+		assert_non_null(p);
+		assert_true(pattern_matches(p, arena_printf(own, "client-%d", i)));
+		assert_true(pattern_search(p, arena_printf(own, "a client-%d", i)));
+		assert_null(pattern_of_client(own, S("(")));
+		arena_free(own);
+	}
+	assert_ptr_equal(pattern_of_client(arena, S("client-0+")), first);
+	assert_ptr_equal(pattern_get(S("client-0+")), first);
+}
+
 static void *match_many(void *arg)
 {
 	for (int i = 0; i < 500; i++) {
@@ -100,6 +130,6 @@ static void globs(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(whole_and_part), TEST(of_models), TEST(what_does_not_compile), TEST(invalid_utf8_is_no_match),
-	                                   TEST(runaway_patterns_end), TEST(from_many_threads), TEST(globs)};
+	                                   TEST(runaway_patterns_end), TEST(long_subjects), TEST(of_clients), TEST(from_many_threads), TEST(globs)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

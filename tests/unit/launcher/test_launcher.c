@@ -10,10 +10,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -424,6 +426,72 @@ static void test_death_of_the_program_kills_all(void **state)
 	launcher_attach(&loop);
 }
 
+/* The process that is ours and no sandbox's: the launcher. */
+static pid_t launcher_pid(void)
+{
+	char path[64];
+	int pid = 0;
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &pid), 1);
+	fclose(f);
+	return pid;
+}
+
+static void test_death_of_the_launcher_is_told(void **state)
+{
+	(void)state;
+	const char *argv[] = {"/bin/sleep", "1000", NULL}, *env[] = {NULL};
+	struct launch l = {.argv = argv, .env = env};
+	struct run r = {0}, late = {0};
+	r.p = process_start(&l, &events, &r);
+	turn_until(&r.started, 5000);
+	assert_int_equal(r.error, 0);
+	pid_t pid = launcher_pid();
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	late.p = process_start(&l, &events, &late);
+	assert_non_null(late.p);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	turn_until(&r.exited, 5000);
+	assert_true(r.exited && WIFSIGNALED(r.status));
+	assert_true(late.started && late.error != 0 && !late.exited);
+	assert_null(process_start(&l, &events, &late));
+	launcher_stop();
+	(void)uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(launcher_fork(), 0);
+	launcher_attach(&loop);
+}
+
+static void test_no_descriptors_left(void **state)
+{
+	(void)state;
+	const char *argv[] = {"/bin/true", NULL}, *env[] = {NULL};
+	struct launch l = {.argv = argv, .env = env};
+	int taken[4096];
+	size_t n = 0;
+	struct rlimit few = {128, 0}, was;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few.rlim_max = was.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while (n < COUNT_OF(taken) && (taken[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		n++;
+	struct run r = {0}, one = {0};
+	r.p = process_start(&l, &events, &r); /* no pipe */
+	assert_non_null(r.p);
+	for (int i = 0; i < 3; i++)
+		close(taken[--n]);
+	one.p = process_start(&l, &events, &one); /* one pipe, not both */
+	while (n > 0)
+		close(taken[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	turn_until(&r.started, 5000);
+	turn_until(&one.started, 5000);
+	assert_int_equal(r.error, EMFILE);
+	assert_int_equal(one.error, EMFILE);
+	turn_for(20);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_output_and_exit_status),
 	cmocka_unit_test(test_merged_output_keeps_order),
@@ -440,6 +508,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_kill_takes_the_whole_tree),
 	cmocka_unit_test(test_signal_reaches_the_first_process),
 	cmocka_unit_test(test_peak_memory_is_known),
+	cmocka_unit_test(test_no_descriptors_left),
+	cmocka_unit_test(test_death_of_the_launcher_is_told),
 	cmocka_unit_test(test_death_of_the_program_kills_all),
 };
 

@@ -25,6 +25,29 @@ static void a_commit_is_seen_and_survives_reopening(void **state)
 	store_close(s);
 }
 
+/* Keys are made from names that clients send: one that no store can hold is not there, and that is all. */
+static void a_key_too_long_is_not_there(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	struct arena *a = arena_new(0);
+	char *bytes = arena_bytes(a, STORE_KEY_MAX + 1);
+	memset(bytes, 'a', STORE_KEY_MAX + 1);
+	struct str key = str_of(bytes, STORE_KEY_MAX + 1), v;
+	struct txn *t = store_read(s);
+	assert_false(txn_get(t, key, a, &v));
+	assert_false(txn_has(t, key));
+	txn_end(t);
+	store_group_begin(s);
+	t = store_group_txn(s);
+	txn_del(t, key);
+	assert_false(txn_wrote(t));
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	arena_free(a);
+	store_close(s);
+}
+
 static void any_bytes_are_keys_and_values(void **state)
 {
 	(void)state;
@@ -457,6 +480,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_commit_is_seen_and_survives_reopening),
+		TEST(a_key_too_long_is_not_there),
 		TEST(any_bytes_are_keys_and_values),
 		TEST(a_reader_keeps_its_snapshot),
 		TEST(a_group_holds_kept_transactions_only),

@@ -394,7 +394,7 @@ static void not_utf8(void **state)
 	assert_str(LIST_AT(tags->Tags, struct sqs_TagMap_entry, 0)->key, "k\xff");
 	/* but not what a client sends */
 	struct wire_request c = {.method = S("POST"), .raw_path = S("/"), .protocol = PROTO_CBOR,
-		.body = typed_to_cbor(a, &sqs_shape_SendMessageRequest, &m)};
+	                         .body = typed_to_cbor(a, &sqs_shape_SendMessageRequest, &m)};
 	assert_null(wire_decode(a, &sqs_op_SendMessage, &c, &err));
 }
 
@@ -448,6 +448,20 @@ static void list_in_several_headers(void **state)
 	assert_str(*LIST_AT(in->ObjectAttributes, struct str, 2), "StorageClass");
 }
 
+/* A time that is taken can be kept and read again: this one made a record that was lost. */
+static void times_have_a_range(void **state)
+{
+	(void)state;
+	struct wire_error err = {0};
+	struct param h = {S("x-amz-object-lock-retain-until-date"), S("99999999999999"), true};
+	struct wire_request r = {.method = S("PUT"), .raw_path = S("/b/k"), .protocol = PROTO_REST_XML, .headers = &h, .n_headers = 1};
+	assert_null(wire_decode(a, &s3_op_PutObject, &r, &err));
+	h.value = S("9999999999999");
+	struct s3_PutObjectRequest *in = wire_decode(a, &s3_op_PutObject, &r, &err);
+	assert_non_null(in);
+	assert_non_null(typed_from_cbor(a, &s3_shape_PutObjectRequest, typed_to_cbor(a, &s3_shape_PutObjectRequest, in)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,7 +471,7 @@ int main(void)
 		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
 		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
 		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke), cmocka_unit_test(not_utf8),
-		cmocka_unit_test(list_in_several_headers),
+		cmocka_unit_test(times_have_a_range), cmocka_unit_test(list_in_several_headers),
 		cmocka_unit_test(no_absent_elements), cmocka_unit_test(small_elements),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
