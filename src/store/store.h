@@ -19,7 +19,7 @@ struct store;
 struct txn;
 
 struct store_options {
-	size_t cache_bytes; /* block cache; 0: 8 MiB */
+	size_t cache_bytes; /* block cache; 0: 32 MiB */
 	bool no_sync;       /* benchmarks only: do not wait for the disk */
 };
 
