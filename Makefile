@@ -68,7 +68,7 @@ SUITEJSON := $(wildcard $(SUITES)/protocols/input/*.json $(SUITES)/protocols/out
 SUITEGEN := $(GEN)/$(if $(SUITEJSON),suites,nosuites)/index.c
 SUITEOBJ := $(SUITEGEN:$(GEN)/%.c=$(OBJ)/gen/%.o)
 
-.PHONY: all deps test-deps demo test unit asan tsan fuzz tidy bench coverage clean help lib gen runtimes
+.PHONY: all deps test-deps bench-deps demo test unit asan tsan fuzz tidy bench coverage clean help lib gen runtimes
 .SECONDARY:
 
 all: $(BIN)
@@ -167,6 +167,8 @@ deps:
 	tools/deps build
 test-deps:
 	tools/deps test
+bench-deps:
+	tools/deps bench
 
 test: test-deps
 	+$(MAKE) all
@@ -178,7 +180,7 @@ demo: deps
 	+$(MAKE) all
 	examples/serverless/demo
 
-bench: test-deps all
+bench: bench-deps all
 	bench/run
 
 coverage: all

@@ -1,4 +1,5 @@
 """What the benches share: rows, load by wrk, turns, a server to compare with. Ratios of one run, never absolutes."""
+import glob
 import os
 import re
 import socket
@@ -40,6 +41,20 @@ def alternate(*runs, rounds=ROUNDS):
         for values, run in zip(seen, runs):
             values.append(run())
     return [statistics.median(values) for values in seen]
+
+
+def cpu_us(pid):
+    """Processor time of a process and its children, so far: microseconds."""
+    ticks = 0
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(stat) as f:
+                fields = f.read().rpartition(") ")[2].split()
+        except OSError:  # it has ended
+            continue
+        if stat == f"/proc/{pid}/stat" or fields[1] == str(pid):
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks * 1_000_000 / os.sysconf("SC_CLK_TCK")
 
 
 def nginx(folder, body):

@@ -174,7 +174,9 @@ static const struct answer *run(struct call *c, const struct function_ref *ref, 
                                 struct str client_context, bool want_log)
 {
 	struct lambda_FunctionMeta *meta = meta_get(c, ref->name);
-	ASSERT(meta != NULL);
+	ASSERT(meta != NULL || txn_incomplete(c->txn));
+	if (meta == NULL)
+		return NULL;
 	struct str context = str_present(client_context) ? base64_decode(c->arena, client_context) : STR_NONE;
 	const struct invoke_spec s = {.config = f->Config, .resource = resource_of(c->arena, ref), .payload = payload,
 		.invoked_arn = function_arn(c, ref->name, ref->qualifier), .request_id = c->parent != NULL ? new_uuid(c) : c->request_id,

@@ -33,7 +33,7 @@ static const struct op ops[] = {
 	ROW(GetLayerVersionPolicy, get_layer_policy, OP_READ),
 	ROW(GetPolicy, get_policy, OP_READ),
 	ROW(GetRuntimeManagementConfig, get_runtime_management, OP_READ),
-	ROW(Invoke, invoke, OP_READ),
+	{&lambda_op_Invoke, op_invoke, OP_READ, NULL, access_invoke, .look = true},
 	ROW(InvokeWithResponseStream, invoke_stream, OP_READ),
 	ROW(ListAliases, list_aliases, OP_READ),
 	ROW(ListEventSourceMappings, list_mappings, OP_READ),

@@ -37,6 +37,8 @@ enum { JSON_DEPTH_MAX = 128 };
 
 /* The tree of the whole text, or NULL with *err set (err may be NULL). Depth at most JSON_DEPTH_MAX. */
 struct json *json_parse(struct arena *a, struct str text, struct json_error *err);
+/* The value that the text begins with; *used bytes of it. What follows is not looked at. */
+struct json *json_parse_front(struct arena *a, struct str text, size_t *used, struct json_error *err);
 
 /* Readers. `j` may be NULL or of another type: then NULL, absent, false or the default. */
 struct json *json_get(const struct json *j, struct str key);

@@ -367,9 +367,9 @@ static bool value(struct parser *p, struct json *out, unsigned depth)
 	}
 }
 
-/* The parser lies on the C stack and is not zeroed: its own stack of 2 KiB would cost more than a small document
- * takes to parse. */
-struct json *json_parse(struct arena *a, struct str text, struct json_error *err)
+/* The value at the front; used NULL: nothing but white space may follow it. The parser
+ * lies on the C stack and is not zeroed: its own stack of 2 KiB would cost more than a small document takes to parse. */
+static struct json *parse(struct arena *a, struct str text, size_t *used, struct json_error *err)
 {
 	struct parser p;
 	p.at = text.p != NULL ? text.p : "";
@@ -382,7 +382,9 @@ struct json *json_parse(struct arena *a, struct str text, struct json_error *err
 	const char *start = p.at;
 	struct json *root = arena_new_of(a, struct json);
 	bool ok = text.n < UINT32_MAX ? value(&p, root, 0) : fail(&p, "too long");
-	if (ok) {
+	if (ok && used != NULL) {
+		*used = (size_t)(p.at - start);
+	} else if (ok) {
 		skip_space(&p);
 		if (p.at != p.end)
 			ok = fail(&p, "text after the value");
@@ -395,4 +397,15 @@ struct json *json_parse(struct arena *a, struct str text, struct json_error *err
 	if (err != NULL)
 		*err = (struct json_error){(size_t)(p.at - start), p.what};
 	return NULL;
+}
+
+struct json *json_parse(struct arena *a, struct str text, struct json_error *err)
+{
+	return parse(a, text, NULL, err);
+}
+
+struct json *json_parse_front(struct arena *a, struct str text, size_t *used, struct json_error *err)
+{
+	ASSERT(used != NULL && err != NULL);
+	return parse(a, text, used, err);
 }

@@ -77,6 +77,8 @@ static void run_done(struct task *t)
 	request_go_on(r);
 }
 
+enum { LOOK_BODY_MAX = 16 << 10 };
+
 static struct str header(const struct request *r, const char *name) { return wire_header(&r->wire, str_c(name)); }
 
 enum next stage_run(struct request *r)
@@ -112,7 +114,8 @@ enum next stage_run(struct request *r)
 	c->protocol = r->protocol;
 	r->running = true;
 	r->received_us = os.monotonic_us();
-	t->look = r->op->look && r->who.type == PRINCIPAL_ROOT; /* others' policies are more than a few keys */
+	/* Others' policies are more than a few keys, and a large body is not small work. */
+	t->look = r->op->look && r->who.type == PRINCIPAL_ROOT && r->wire.body.n <= LOOK_BODY_MAX;
 	r->starting = true;
 	task_start(t);
 	r->starting = false;

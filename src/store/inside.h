@@ -23,7 +23,7 @@
 #include <stdatomic.h>
 
 enum { STORE_MAGIC = 0x73746f31, TXN_MAGIC = 0x74786e31, SCAN_MAGIC = 0x7363616e };
-enum { VALUE_BYTES_MAX = 64 << 20, SAVES_MAX = 64 };
+enum { VALUE_BYTES_MAX = 64 << 20, SAVES_MAX = 64, CHANGED_SLOTS = 4096 };
 #define APPLIED_KEY ((struct str){"\0a", 2})
 #define BLOB_KEY_PREFIX ((struct str){"\0b", 2})
 
@@ -86,6 +86,8 @@ struct store {
 	struct txn *free_txns;
 	size_t n_free_txns;
 	_Atomic uint64_t sequence;
+	/* The newest group that wrote (or tried to) a key of this hash. Set before the group is visible: a view's lock orders it. */
+	_Atomic uint64_t changed[CHANGED_SLOTS];
 
 	pthread_mutex_t blob_lock; /* held while blob files are removed, and while they are linked by a checkpoint */
 	struct released *released; /* under `lock`, as what follows */

@@ -10,7 +10,7 @@
 #include <time.h>
 
 enum {
-	CACHE_BYTES = 8 << 20,
+	CACHE_BYTES = 32 << 20, /* taken as it is needed */
 	MEMTABLE_BYTES = 4 << 20,
 	LEVEL_BYTES = 32 << 20,
 	FILE_BYTES = 8 << 20,

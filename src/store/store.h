@@ -19,7 +19,7 @@ struct store;
 struct txn;
 
 struct store_options {
-	size_t cache_bytes; /* block cache; 0: 8 MiB */
+	size_t cache_bytes; /* block cache; 0: 32 MiB */
 	bool no_sync;       /* benchmarks only: do not wait for the disk */
 };
 
@@ -55,6 +55,10 @@ bool store_group_commit(struct store *s);
 /* Sequence number of the last commit, and the one a transaction's snapshot stands on (its own group's number for writers). */
 uint64_t store_sequence(const struct store *s);
 uint64_t txn_sequence(const struct txn *t);
+/* The last commit that a transaction stands on; for a writer, the one before its group. */
+uint64_t txn_base(const struct txn *t);
+/* Does the transaction see under this key what one that stood on commit `since` saw? Answered from memory; false: perhaps. */
+bool txn_unchanged(const struct txn *t, struct str key, uint64_t since);
 
 /* Nested save points of a writer's transaction: an invoked call that fails takes back its own writes only. */
 void txn_save(struct txn *t);

@@ -36,6 +36,19 @@ uint64_t txn_sequence(const struct txn *t)
 	return t->view != NULL ? t->view->sequence : t->store->newest->sequence + 1; /* only the writer changes newest */
 }
 
+uint64_t txn_base(const struct txn *t)
+{
+	CHECK_MAGIC(t, TXN_MAGIC);
+	return t->view != NULL ? t->view->sequence : t->store->newest->sequence;
+}
+
+bool txn_unchanged(const struct txn *t, struct str key, uint64_t since)
+{
+	uint64_t base = txn_base(t);
+	uint64_t last = atomic_load_explicit(&t->store->changed[str_hash(key) % CHANGED_SLOTS], memory_order_relaxed);
+	return since > 0 && last <= since && last <= base;
+}
+
 /* ---- groups ---- */
 
 void store_group_begin(struct store *s)
@@ -247,6 +260,7 @@ void txn_write(struct txn *t, struct str key, struct str value, bool deleted)
 	ASSERT(t->view == NULL && t->store->txn_open);
 	ASSERT(key.n > 0 && key.n <= STORE_KEY_MAX);
 	ASSERT(value.n <= VALUE_BYTES_MAX);
+	atomic_store_explicit(&t->store->changed[str_hash(key) % CHANGED_SLOTS], txn_sequence(t), memory_order_relaxed);
 	overlay_write(&t->store->group, key, value, deleted);
 }
 

@@ -386,6 +386,7 @@ static bool look(struct task *t)
 {
 	ASSERT(t->mode == OP_READ && t->look);
 	ex.looked = true;
+	size_t n_slots = t->n_slots;
 	struct txn *txn = store_read_memory(ex.store);
 	task_execute(t, txn);
 	bool complete = !txn_incomplete(txn);
@@ -394,6 +395,7 @@ static bool look(struct task *t)
 	txn_end(txn);
 	if (!complete) {
 		drop_effects(t);
+		t->n_slots = n_slots; /* what it would have waited for */
 		return false;
 	}
 	t->committed = task_wants_commit(t);

@@ -1,8 +1,8 @@
 /* Records that many calls read and few change (a table, a role, a function): decoded once, and shared by the calls that
  * find the same bytes.
  *
- * Each executor thread has its own few; what is found there is used only when the store's bytes are the same, or when
- * the call stands on the very snapshot on which they were compared. A record lives as long as its place or any run that
+ * Each executor thread has its own few; what is found there is used only when the store knows that nothing was written
+ * under the key since its bytes were compared, or when they are the same still. A record lives as long as its place or any run that
  * was given it, whichever ends last: a run's arena may be freed on another thread, hence the atomic count. */
 #include "svc/task.h"
 
@@ -17,7 +17,7 @@ struct shared {
 	const struct shape *shape;
 	struct str key, value;
 	void *record;
-	uint64_t sequence; /* the newest snapshot on which the bytes were compared */
+	uint64_t compared; /* the commit on which the bytes were compared; 0: inside a group that writes it */
 };
 
 static _Thread_local struct shared *places[PLACES];
@@ -58,9 +58,7 @@ const void *call_get_shared(struct call *c, const struct key *k, const struct sh
 	struct str key = key_bytes(k), value;
 	struct shared **place = &places[str_hash(key) % PLACES], *s = *place;
 	bool found = s != NULL && s->shape == shape && str_eq(s->key, key);
-	/* A writer's transaction sees its group's writes: its number alone says nothing. */
-	uint64_t sequence = txn_writable(c->txn) ? 0 : txn_sequence(c->txn);
-	if (found && sequence != 0 && s->sequence == sequence)
+	if (found && txn_unchanged(c->txn, key, s->compared))
 		return use(c, s);
 	if (!txn_get(c->txn, key, c->arena, &value))
 		return NULL;
@@ -71,7 +69,8 @@ const void *call_get_shared(struct call *c, const struct key *k, const struct sh
 			unref(s);
 		s = *place = make(shape, key, value);
 	}
-	s->sequence = sequence;
+	uint64_t base = txn_base(c->txn);
+	s->compared = txn_unchanged(c->txn, key, base) ? base : 0;
 	return use(c, s);
 }
 

@@ -299,11 +299,11 @@ static bool wrong_type(struct jin *j, char c, const char *wanted)
 /* Skipped first to find its end, then parsed into a tree: the bounds of both are the same. */
 static bool document(struct jin *j, struct json **out)
 {
-	const char *from = j->p;
-	ASSERT(from <= j->end);
-	if (!skip(j, 0))
-		return false;
-	*out = json_parse(j->a, str_of(from, (size_t)(j->p - from)), NULL);
+	ASSERT(j->p <= j->end);
+	size_t used;
+	struct json_error e;
+	*out = json_parse_front(j->a, str_of(j->p, (size_t)(j->end - j->p)), &used, &e);
+	j->p += *out != NULL ? used : e.at;
 	return *out != NULL || bad_text(j);
 }
 

@@ -120,6 +120,8 @@ static struct body *event_stream(const struct shape *output, const void *v)
 	return NULL;
 }
 
+enum { GUESS_MAX = 2 << 20 };
+
 static void encode_json(struct arena *a, const struct model_op *op, const void *output, enum protocol p, struct wire_response *out)
 {
 	struct buf b;
@@ -132,6 +134,9 @@ static void encode_json(struct arena *a, const struct model_op *op, const void *
 	wire_add_header(a, out, S("Content-Type"), p == PROTO_JSON_1_0 ? S("application/x-amz-json-1.0") : S("application/x-amz-json-1.1"));
 	if (op->output == NULL)
 		return;
+	/* Its parts lie in this arena, and it is hardly longer than they are: room at once, or it is copied while it grows. */
+	size_t made = arena_used(a);
+	(void)buf_reserve(&b, made < GUESS_MAX ? made : GUESS_MAX);
 	json_encode(&b, a, op->output, output, false);
 	out->body = buf_view(&b);
 }

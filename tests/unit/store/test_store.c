@@ -474,6 +474,78 @@ static void a_checkpoint_is_a_store_of_its_own(void **state)
 	store_close(s);
 }
 
+static void a_reader_of_memory_says_what_it_could_not_see(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	assert_true(put_one(s, "a", "1"));
+	struct txn *t = store_read_memory(s);
+	assert_string_equal(get_in(t, "a"), "1"); /* not on its way to disk yet */
+	assert_string_equal(get_in(t, "b"), "-");
+	assert_false(txn_incomplete(t));
+	txn_end(t);
+
+	static char filler[16 << 10]; /* opening reads the first block: these come before "a" */
+	memset(filler, 'x', sizeof filler);
+	store_group_begin(s);
+	t = store_group_txn(s);
+	for (char k = 'A'; k < 'Z'; k++)
+		for (char l = 'A'; l < 'E'; l++)
+			txn_put(t, str_of((char[]){k, l}, 2), str_of(filler, sizeof filler));
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	char copy[96], *why;
+	(void)snprintf(copy, sizeof copy, "%s/copy", test_dir);
+	assert_true(store_checkpoint(s, copy, &why));
+	store_close(s);
+	s = store_open(copy, NULL, &why); /* here it is on disk only */
+	assert_non_null(s);
+	t = store_read_memory(s);
+	assert_string_equal(get_in(t, "a"), "-");
+	assert_true(txn_incomplete(t));
+	txn_end(t);
+	assert_string_equal(get_one(s, "a"), "1");
+	t = store_read_memory(s);
+	assert_string_equal(get_in(t, "a"), "1"); /* the reader before has left it in the cache */
+	assert_false(txn_incomplete(t));
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "");
+	assert_true(txn_incomplete(t));
+	txn_end(t);
+	store_close(s);
+}
+
+static void what_was_not_written_is_known_unchanged(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	assert_true(put_one(s, "a", "1") && put_one(s, "b", "1"));
+	struct txn *old = store_read(s);
+	uint64_t since = txn_base(old);
+	assert_true(txn_unchanged(old, S("a"), since));
+	assert_false(txn_unchanged(old, S("a"), 0));
+
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	assert_int_equal(txn_base(t), since);
+	assert_true(txn_unchanged(t, S("a"), since));
+	txn_put(t, S("a"), S("2"));
+	assert_false(txn_unchanged(t, S("a"), since)); /* its own write */
+	txn_drop(t);
+	t = store_group_txn(s);
+	txn_put(t, S("b"), S("2"));
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+
+	struct txn *now = store_read(s);
+	assert_false(txn_unchanged(now, S("b"), since));
+	assert_false(txn_unchanged(old, S("b"), txn_base(now))); /* what the later one saw is not what this one sees */
+	assert_true(txn_unchanged(now, S("b"), txn_base(now)));
+	assert_true(txn_unchanged(now, S("never"), since));
+	txn_end(now);
+	txn_end(old);
+	store_close(s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh_dir, drop_dir)
 
 int main(void)
@@ -493,6 +565,8 @@ int main(void)
 		TEST(a_second_open_is_refused_with_the_process),
 		TEST(an_unknown_format_is_refused),
 		TEST(a_checkpoint_is_a_store_of_its_own),
+		TEST(a_reader_of_memory_says_what_it_could_not_see),
+		TEST(what_was_not_written_is_known_unchanged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,263 @@
+/* The executor's economy, counted, not timed: syncs a group, runs a read, decodings of a record. */
+#include "svc/task.h"
+
+#include "os/os.h"
+#include "sqs.model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { MANY = 64 };
+
+static char dir[64];
+static struct store *store;
+static uv_loop_t *loop;
+static pthread_t loop_thread;
+static atomic_int syncs, runs, runs_on_loop;
+static int finished;
+static int (*real_datasync)(int fd);
+static const struct service service = {.name = "test"};
+static struct str found;
+
+static int count_sync(int fd)
+{
+	atomic_fetch_add(&syncs, 1);
+	return real_datasync(fd);
+}
+
+static void note_run(void)
+{
+	atomic_fetch_add(&runs, 1);
+	atomic_fetch_add(&runs_on_loop, pthread_equal(pthread_self(), loop_thread) != 0);
+}
+
+static void write_one(struct call *c)
+{
+	note_run();
+	txn_put(c->txn, arena_printf(c->arena, "k%p", (void *)c->state), S("v"));
+}
+
+static void read_one(struct call *c)
+{
+	note_run();
+	struct str v;
+	if (txn_get(c->txn, S("known"), c->arena, &v))
+		found = arena_dup(call_keep(c), v);
+}
+
+static void done(struct task *t)
+{
+	finished++;
+	assert_false(t->call.failed);
+}
+
+static void start(struct task *t, enum op_mode mode, void (*handler)(struct call *c), bool look)
+{
+	task_init(t, arena_new(0));
+	t->mode = mode;
+	t->handler = handler;
+	t->look = look;
+	t->done = done;
+	t->call.service = &service;
+	t->call.account = S("000000000000");
+	t->call.region = S("us-east-1");
+	task_start(t);
+}
+
+static void run_until(int n)
+{
+	while (finished < n)
+		uv_run(loop, UV_RUN_ONCE);
+}
+
+static void end(struct task *t)
+{
+	struct arena *keep = t->keep;
+	task_release(t);
+	arena_free(keep);
+}
+
+static void open_all(void)
+{
+	char *why;
+	store = store_open(dir, NULL, &why);
+	if (store == NULL)
+		fail_msg("%s", why);
+	loop = uv_default_loop();
+	loop_init(loop, store);
+	executor_start(loop, store, 2);
+	finished = 0;
+	found = STR_NONE;
+	atomic_store(&syncs, 0);
+	atomic_store(&runs, 0);
+	atomic_store(&runs_on_loop, 0);
+}
+
+static void close_all(void)
+{
+	executor_stop();
+	loop_stop_timers();
+	uv_run(loop, UV_RUN_DEFAULT);
+	store_close(store);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	loop_thread = pthread_self();
+	real_datasync = os.datasync;
+	os.datasync = count_sync;
+	snprintf(dir, sizeof dir, "/tmp/tsubo-test-XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	open_all();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	close_all();
+	os.datasync = real_datasync;
+	char command[128];
+	snprintf(command, sizeof command, "rm -rf '%.22s'", dir); /* "/tmp/tsubo-test-XXXXXX", whatever was opened below it */
+	return system(command);
+}
+
+static void what_a_turn_brings_is_one_group_and_one_sync(void **state)
+{
+	(void)state;
+	static struct task tasks[MANY];
+	for (int i = 0; i < MANY; i++)
+		start(&tasks[i], OP_WRITE, write_one, false);
+	run_until(MANY);
+	assert_int_equal(atomic_load(&runs), MANY);
+	assert_int_equal(atomic_load(&syncs), 1);
+	for (int i = 0; i < MANY; i++) {
+		assert_true(tasks[i].committed);
+		end(&tasks[i]);
+	}
+}
+
+static void write_known(struct call *c)
+{
+	static char filler[16 << 10]; /* opening reads the first block: these come before "known" */
+	memset(filler, 'x', sizeof filler);
+	txn_put(c->txn, S("known"), S("1"));
+	for (int i = 0; i < 100; i++)
+		txn_put(c->txn, arena_printf(c->arena, "before%d", i), str_of(filler, sizeof filler));
+}
+
+static void put_known(void)
+{
+	struct task t;
+	start(&t, OP_WRITE, write_known, false);
+	run_until(1);
+	end(&t);
+	finished = 0;
+	uv_run(loop, UV_RUN_NOWAIT); /* a new turn */
+}
+
+static void the_first_small_read_of_a_turn_stays_on_the_loop(void **state)
+{
+	(void)state;
+	put_known();
+	struct task a, b;
+	start(&a, OP_READ, read_one, true);
+	assert_int_equal(finished, 1); /* at once */
+	assert_true(str_eq(found, S("1")));
+	assert_int_equal(atomic_load(&runs_on_loop), 1);
+	start(&b, OP_READ, read_one, true);
+	assert_int_equal(finished, 1);
+	run_until(2);
+	assert_int_equal(atomic_load(&runs), 2);
+	assert_int_equal(atomic_load(&runs_on_loop), 1);
+	end(&a);
+	end(&b);
+	uv_run(loop, UV_RUN_NOWAIT); /* a new turn */
+	start(&a, OP_READ, read_one, false); /* not said to be small */
+	run_until(3);
+	assert_int_equal(atomic_load(&runs_on_loop), 1);
+	end(&a);
+}
+
+static void what_lies_on_disk_is_read_by_a_reader(void **state)
+{
+	(void)state;
+	put_known();
+	char copy[sizeof dir], *why;
+	snprintf(copy, sizeof copy, "%.40s/copy", dir);
+	assert_true(store_checkpoint(store, copy, &why)); /* there all is on disk only */
+	close_all();
+	memcpy(dir, copy, sizeof dir);
+	open_all();
+	struct task t;
+	start(&t, OP_READ, read_one, true);
+	assert_int_equal(finished, 0);
+	assert_false(str_present(found));
+	run_until(1);
+	assert_true(str_eq(found, S("1")));
+	assert_int_equal(atomic_load(&runs), 2);
+	assert_int_equal(atomic_load(&runs_on_loop), 1);
+	end(&t);
+}
+
+static const struct sqs_MoveTask *records[4];
+static int n_records;
+
+static void read_shared(struct call *c)
+{
+	struct key k = key_new(c->arena);
+	records[n_records] = call_get_shared(c, key_str(&k, S("shared")), &sqs_shape_MoveTask);
+	assert_non_null(records[n_records++]);
+}
+
+static void write_shared(struct call *c)
+{
+	struct key k = key_new(c->arena);
+	const struct sqs_MoveTask m = {.Status = found};
+	call_put(c, key_str(&k, S("shared")), &sqs_shape_MoveTask, &m);
+	read_shared(c); /* a transaction sees its own */
+}
+
+static void a_record_is_decoded_once_until_it_changes(void **state)
+{
+	(void)state;
+	static struct task tasks[4];
+	n_records = 0;
+	found = S("one");
+	start(&tasks[0], OP_WRITE, write_shared, false);
+	run_until(1);
+	start(&tasks[1], OP_WRITE, read_shared, false);
+	run_until(2);
+	start(&tasks[2], OP_WRITE, read_shared, false);
+	run_until(3);
+	assert_ptr_equal(records[1], records[0]);
+	assert_ptr_equal(records[2], records[0]);
+	found = S("two");
+	start(&tasks[3], OP_WRITE, write_shared, false);
+	run_until(4);
+	assert_true(str_eq(records[3]->Status, S("two")));
+	assert_true(str_eq(records[0]->Status, S("one"))); /* its runs have not ended */
+	for (int i = 0; i < 4; i++)
+		end(&tasks[i]);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_a_turn_brings_is_one_group_and_one_sync),
+		TEST(the_first_small_read_of_a_turn_stays_on_the_loop),
+		TEST(what_lies_on_disk_is_read_by_a_reader),
+		TEST(a_record_is_decoded_once_until_it_changes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
