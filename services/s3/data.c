@@ -103,9 +103,7 @@ static struct blob_id blob_of(const struct s3_StoredPart *p)
 static void keep_row(struct call *c, struct s3_StoredPart *p, struct str plain, const unsigned char key[KEY_BYTES])
 {
 	char *copy = arena_bytes(c->arena, plain.n);
-	if (plain.n > 0)
-		memcpy(copy, plain.p, plain.n);
-	body_cipher(key, 0, copy, plain.n);
+	body_cipher(key, 0, plain, copy);
 	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
 	txn_put(c->txn, key_bytes(row_key(c, p->Row.v)), str_of(copy, plain.n));
 }
@@ -256,7 +254,7 @@ bool data_part(struct call *c, const struct s3_StoredPart *p, const struct sse_k
 	bool there = txn_get(c->txn, key_bytes(row_key(c, p->Row.v)), c->arena, &value);
 	ASSERT(there && out->offset + length <= (int64_t)value.n);
 	char *bytes = (char *)(uintptr_t)value.p; /* the arena's copy is ours */
-	body_cipher(out->key, out->offset, bytes + out->offset, (size_t)length);
+	body_cipher(out->key, out->offset, str_of(bytes + out->offset, (size_t)length), bytes + out->offset);
 	out->bytes = str_of(bytes + out->offset, (size_t)length);
 	out->offset = 0;
 	return true;

@@ -1,4 +1,4 @@
-/* Text encodings and digests: base64 (RFC 4648), hex, percent-encoding (RFC 3986), CRCs, SHA and MD5.
+/* Text encodings, digests and the cipher of bodies: base64 (RFC 4648), hex, percent-encoding (RFC 3986), CRCs, SHA and MD5.
  *
  * Decoders refuse what is not canonical where AWS does; results are in the arena. Absent means refused. */
 #ifndef TSUBO_ENC_H
@@ -59,6 +59,11 @@ void digest_add(struct digest *d, struct str s);
 /* Writes the result (16, 20, 32, 64 bytes), frees d, returns the length. */
 size_t digest_end(struct digest *d, unsigned char out[64]);
 void digest_drop(struct digest *d);
+
+/* AES-256 in counter mode, the counter beginning at zero: the same for both directions. `at` is the offset of in.p[0] in what
+ * is encrypted as one; out has room for in.n bytes and may be in.p. The second is OpenSSL's, everywhere. */
+void aes256_ctr(const unsigned char key[32], uint64_t at, struct str in, char *out);
+void aes256_ctr_plain(const unsigned char key[32], uint64_t at, struct str in, char *out);
 
 /* n bytes of cryptographic randomness through os/random's table are in os/os.h; here only text forms. */
 /* Equal without revealing where they differ. */

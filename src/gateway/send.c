@@ -62,7 +62,7 @@ static void decrypt(void *arg, char *p, size_t n, int64_t at)
 	ASSERT(at >= 0);
 	struct sender *s = arg;
 	if (s->current->encrypted)
-		body_cipher(s->current->key, at, p, n);
+		body_cipher(s->current->key, at, str_of(p, n), p);
 }
 
 /* Copies of the parts that hold something. */

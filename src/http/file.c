@@ -1,8 +1,10 @@
-/* A file as an answer's body: blocks are read, one at a time, and written while the client takes them. What the kernel
- * has in memory is read at once; for the rest the worker pool waits.
+/* A file as an answer's body: blocks are read (and changed: decrypted) on the worker pool, one ahead of what the client takes,
+ * so that reading and sending go on at the same time. The first block, when the kernel has it in memory, is read at once: most
+ * answers are no longer than that.
  *
- * What always holds: a read under way owns the block and the descriptor; when the connection goes away meanwhile
- * `conn` is NULL and the completion frees everything. */
+ * What always holds: position and descriptor belong to the worker while `reading`, else to the loop; a block is EMPTY, being
+ * read, or READY to be written, and they are written in the order they were read; when the connection goes away while a
+ * worker reads, `conn` is NULL and the completion frees everything. */
 #include "http/conn.h"
 #include "os/os.h"
 
@@ -11,38 +13,56 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { FILE_BLOCK = 128 * 1024, AT_ONCE = 2 * 1024 * 1024 }; /* AT_ONCE: then others have their turn */
+/* The more answers are under way, the smaller the blocks of the next: what they hold together is bounded (two blocks each:
+ * 8 MB for the first eight, 14 MB for the next 56, 128 MB for 4,096). Large ones mean fewer ways to a worker and back. */
+static const struct { unsigned senders; size_t bytes; } block_sizes[] = {{8, 512 << 10}, {64, 128 << 10}, {UINT32_MAX, 16 << 10}};
+enum { STEP = 64 << 10 }; /* read and changed at once: what the processor's cache keeps */
+
+struct block {
+	char *own;     /* NULL until needed */
+	const char *p; /* own, or the bytes of a piece in memory */
+	size_t n;      /* 0: empty */
+	bool failed;
+};
 
 struct file_send {
 	uv_work_t work;
 	struct http_conn *conn;
 	struct http_source source; /* next NULL: the one file */
+	struct block block[2];
+	unsigned to_read, to_write; /* of the two */
+	bool reading;
+	int64_t unsent;            /* by the loop's count */
+	/* the reader's */
 	int fd;                    /* -1: bytes, or none yet */
 	const char *bytes;
-	bool reading;
 	int64_t at, left;          /* of this piece */
 	int64_t later;             /* of the pieces after it */
-	ssize_t got;
-	char *block;
 	size_t block_bytes;
 };
 
+static unsigned n_sending; /* loop thread */
+
 static void file_free(struct file_send *f)
 {
-	ASSERT(!f->reading);
+	ASSERT(!f->reading && n_sending > 0);
+	n_sending--;
 	if (f->fd >= 0)
 		close(f->fd);
 	if (f->source.end != NULL)
 		f->source.end(f->source.arg);
-	free(f->block);
+	free(f->block[0].own);
+	free(f->block[1].own);
 	free(f);
 }
+
+/* ---- reading: the loop's or a worker's ---- */
 
 /* Go to the next piece. false: it cannot be had. */
 static bool open_piece(struct file_send *f)
 {
-	ASSERT(f->left == 0 && f->later > 0);
 	struct http_piece p = {.fd = -1};
+	ASSERT(f->left == 0 && f->later > 0);
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
@@ -57,102 +77,136 @@ static bool open_piece(struct file_send *f)
 	return true;
 }
 
-static void change(struct file_send *f)
+static size_t block_want(const struct file_send *f, const struct block *b)
 {
-	if (f->got > 0 && f->fd >= 0 && f->source.change != NULL)
-		f->source.change(f->source.arg, f->block, (size_t)f->got, f->at);
+	size_t room = f->block_bytes - b->n, most = room < STEP ? room : STEP;
+	return f->left < (int64_t)most ? (size_t)f->left : most;
 }
 
-static size_t block_want(const struct file_send *f)
+/* n bytes more have been read. */
+static void block_filled(struct file_send *f, struct block *b, size_t n)
 {
-	ASSERT(f->left > 0 && f->block_bytes > 0);
-	return f->left < (int64_t)f->block_bytes ? (size_t)f->left : f->block_bytes;
+	ASSERT(n > 0 && (int64_t)n <= f->left);
+	if (f->fd >= 0 && f->source.change != NULL)
+		f->source.change(f->source.arg, b->own + b->n, n, f->at);
+	b->n += n;
+	f->at += (int64_t)n;
+	f->left -= (int64_t)n;
 }
 
-static void read_block(uv_work_t *w)
+/* Fill a block, waiting for the disk. */
+static void block_read(struct file_send *f, struct block *b)
 {
-	struct file_send *f = w->data;
-	f->got = -1;
-	if (f->left == 0 && !open_piece(f))
-		return;
-	if (f->fd < 0) {
-		f->got = 0;
+	ssize_t n;
+	if (f->left == 0 && !open_piece(f)) {
+		b->failed = true;
 		return;
 	}
-	do
-		f->got = os.pread(f->fd, f->block, block_want(f), f->at);
-	while (f->got < 0 && errno == EINTR);
-	if (f->got == 0)
-		f->got = -1; /* shorter than announced */
-	change(f);
+	if (f->fd < 0) {
+		b->p = f->bytes + f->at;
+		block_filled(f, b, block_want(f, b));
+		return;
+	}
+	b->p = b->own;
+	while (f->left > 0 && b->n < f->block_bytes) {
+		do
+			n = os.pread(f->fd, b->own + b->n, block_want(f, b), f->at);
+		while (n < 0 && errno == EINTR);
+		if (n <= 0)
+			break;
+		block_filled(f, b, (size_t)n);
+	}
+	b->failed = b->n == 0; /* unreadable, or shorter than announced; else the next read will tell */
 }
 
-static void block_read(uv_work_t *w, int status);
-
-static void next_block(struct file_send *f)
+/* As block_read, if nobody need wait for the disk. Only while reading is the real thing: a test that replaces os.pread must
+ * see every read. */
+static bool block_read_now(struct file_send *f, struct block *b)
 {
-	ASSERT(!f->reading && f->left + f->later > 0);
-	f->reading = true;
-	if (uv_queue_work(f->conn->server->loop, &f->work, read_block, block_read) != 0)
-		die("cannot queue work");
-}
-
-/* Read what needs no waiting for the disk; <= 0: nothing. Only while reading is the real thing: a test that replaces
- * os.pread must see every read. */
-static ssize_t read_cached(struct file_send *f)
-{
+	if (f->fd < 0 && f->left > 0) {
+		block_read(f, b);
+		return true;
+	}
 #ifdef RWF_NOWAIT
-	if (os.pread != pread || f->left == 0 || f->fd < 0)
-		return -1;
-	struct iovec v = {f->block, block_want(f)};
-	return preadv2(f->fd, &v, 1, f->at, RWF_NOWAIT);
+	if (os.pread != pread || f->left == 0)
+		return false;
+	b->p = b->own;
+	while (f->left > 0 && b->n < f->block_bytes) {
+		struct iovec v = {b->own + b->n, block_want(f, b)};
+		ssize_t n = preadv2(f->fd, &v, 1, f->at, RWF_NOWAIT);
+		if (n <= 0)
+			break;
+		block_filled(f, b, (size_t)n);
+	}
+	return b->n > 0;
 #else
-	(void)f;
-	return -1;
+	return false;
 #endif
 }
 
-/* Write the block, or the bytes of a piece in memory. False when that was the last, or the client has to take something
- * first. */
-static bool pass_on(struct file_send *f)
+static void read_work(uv_work_t *w)
 {
-	ASSERT(f->conn != NULL && f->left > 0);
-	struct http_request *r = f->conn->r;
-	if (f->fd < 0)
-		f->got = (ssize_t)f->left;
-	bool more = http_write(r, str_of(f->fd < 0 ? f->bytes + f->at : f->block, (size_t)f->got));
-	f->at += f->got;
-	f->left -= f->got;
-	ASSERT(f->left >= 0);
-	if (f->left + f->later == 0)
-		http_end(r);
-	return more && f->left + f->later > 0;
+	struct file_send *f = w->data;
+	block_read(f, &f->block[f->to_read]);
 }
 
+static void read_done(uv_work_t *w, int status);
+
+/* Have the next block read, if there is one and it has room. */
+static void read_ahead(struct file_send *f)
+{
+	struct block *b = &f->block[f->to_read];
+	if (f->reading || f->left + f->later == 0 || b->n > 0 || b->failed)
+		return;
+	if (b->own == NULL && (b->own = malloc(f->block_bytes)) == NULL)
+		die("out of memory");
+	f->reading = true;
+	if (uv_queue_work(f->conn->server->loop, &f->work, read_work, read_done) != 0)
+		die("cannot queue work");
+}
+
+/* ---- writing: the loop ---- */
+
+/* Write what is ready, while the next is read, as long as the client takes it. */
 static void go_on(struct file_send *f)
 {
-	ASSERT(f->conn != NULL && !f->reading && f->left + f->later > 0);
-	for (int64_t budget = AT_ONCE; budget > 0; budget -= f->got) {
-		if (f->fd < 0 && f->left > 0) {
-			f->got = 0;
-		} else {
-			f->got = read_cached(f);
-			if (f->got <= 0)
-				break;
-			change(f);
-		}
-		if (!pass_on(f))
+	struct http_request *r = f->conn->r;
+	for (;;) {
+		struct block *b = &f->block[f->to_write];
+		if (f->reading && f->to_read == f->to_write)
+			return; /* read_done goes on */
+		if (b->failed) {
+			http_cut(r);
 			return;
+		}
+		if (b->n == 0) {
+			read_ahead(f);
+			return;
+		}
+		if (f->to_read == f->to_write)
+			f->to_read ^= 1; /* the other is empty */
+		read_ahead(f);
+		bool more = http_write(r, str_of(b->p, b->n));
+		f->unsent -= (int64_t)b->n;
+		ASSERT(f->unsent >= 0);
+		b->n = 0;
+		f->to_write ^= 1;
+		if (f->unsent == 0) {
+			http_end(r);
+			return;
+		}
+		if (!more)
+			return; /* drained goes on */
 	}
-	next_block(f);
 }
 
 static void drained(struct http_request *r) { go_on(r->conn->file); }
 
-static void block_read(uv_work_t *w, int status)
+static void read_done(uv_work_t *w, int status)
 {
 	struct file_send *f = w->data;
 	struct http_conn *c = f->conn;
+	ASSERT(f->reading);
 	f->reading = false;
 	if (c == NULL) {
 		file_free(f);
@@ -160,25 +214,42 @@ static void block_read(uv_work_t *w, int status)
 	}
 	CHECK_MAGIC(c->r, REQUEST_MAGIC);
 	ASSERT(c->file == f);
-	if (status != 0 || f->got < 0) /* shorter than announced, or unreadable */
-		http_cut(c->r);
-	else if (pass_on(f))
+	struct block *b = &f->block[f->to_read];
+	b->failed |= status != 0;
+	ASSERT(b->failed || b->n > 0);
+	if (f->to_read != f->to_write)
+		return;
+	if (!c->want_drain)
 		go_on(f);
 }
 
 static struct file_send *file_new(struct http_conn *c, int64_t length)
 {
-	ASSERT(length > 0 && c->file == NULL);
 	struct file_send *f = calloc(1, sizeof *f);
-	size_t block_bytes = length < FILE_BLOCK ? (size_t)length : FILE_BLOCK;
-	char *block = malloc(block_bytes);
-	if (f == NULL || block == NULL)
+	ASSERT(length > 0);
+	if (f == NULL)
 		die("out of memory");
-	*f = (struct file_send){.conn = c, .fd = -1, .block = block, .block_bytes = block_bytes};
+	size_t size = 0;
+	n_sending++;
+	while (n_sending > block_sizes[size].senders)
+		size++;
+	int64_t most = (int64_t)block_sizes[size].bytes;
+	*f = (struct file_send){.conn = c, .fd = -1, .unsent = length, .block_bytes = (size_t)(length < most ? length : most)};
+	f->block[0].own = malloc(f->block_bytes);
+	if (f->block[0].own == NULL)
+		die("out of memory");
 	f->work.data = f;
 	c->file = f;
 	c->released = true;
 	return f;
+}
+
+/* The first block at once, if that is possible. */
+static void begin(struct http_request *r, struct file_send *f)
+{
+	http_on_drain(r, drained);
+	(void)block_read_now(f, &f->block[0]);
+	go_on(f);
 }
 
 static struct http_conn *conn_to_send(struct http_request *r)
@@ -203,8 +274,7 @@ void http_send_file(struct http_request *r, int fd, int64_t offset, int64_t leng
 	f->fd = fd;
 	f->at = offset;
 	f->left = length;
-	http_on_drain(r, drained);
-	go_on(f);
+	begin(r, f);
 }
 
 void http_send_source(struct http_request *r, const struct http_source *source, int64_t length)
@@ -219,9 +289,8 @@ void http_send_source(struct http_request *r, const struct http_source *source, 
 	struct file_send *f = file_new(c, length);
 	f->source = *source;
 	f->later = length;
-	http_on_drain(r, drained);
 	if (open_piece(f))
-		go_on(f);
+		begin(r, f);
 	else
 		http_cut(r);
 }

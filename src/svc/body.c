@@ -1,35 +1,18 @@
 /* Bodies in blobs, read through their encryption. See body.h. */
 #include "svc/body.h"
 
+#include "base/enc.h"
 #include "os/os.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
-enum { BLOCK = 128 << 10, AES_BLOCK = 16 };
+enum { BLOCK = 128 << 10 };
 
-void body_cipher(const unsigned char key[32], int64_t at, char *p, size_t n)
+void body_cipher(const unsigned char key[32], int64_t at, struct str in, char *out)
 {
 	ASSERT(at >= 0);
-	unsigned char iv[AES_BLOCK] = {0}, skip[AES_BLOCK] = {0};
-	uint64_t block = (uint64_t)at / AES_BLOCK;
-	for (size_t i = 0; i < 8; i++)
-		iv[15 - i] = (unsigned char)(block >> (8 * i));
-	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
-	int out = 0;
-	bool ok = x != NULL && EVP_EncryptInit_ex(x, EVP_aes_256_ctr(), NULL, key, iv) == 1;
-	if (ok && at % AES_BLOCK != 0)
-		ok = EVP_EncryptUpdate(x, skip, &out, skip, (int)(at % AES_BLOCK)) == 1;
-	while (ok && n > 0) {
-		size_t now = n < (1 << 30) ? n : 1 << 30;
-		ok = EVP_EncryptUpdate(x, (unsigned char *)p, &out, (const unsigned char *)p, (int)now) == 1;
-		p += now;
-		n -= now;
-	}
-	EVP_CIPHER_CTX_free(x);
-	if (!ok)
-		die("AES does not work");
+	aes256_ctr(key, (uint64_t)at, in, out);
 }
 
 /* A body in one piece is a list of one, so that readers have one way to go. */
@@ -76,7 +59,7 @@ static bool read_blob(struct store *s, const struct body_part *p, sink put, void
 		}
 		ASSERT((size_t)n <= want);
 		if (p->encrypted)
-			body_cipher(p->key, at, block, (size_t)n);
+			body_cipher(p->key, at, str_of(block, (size_t)n), block);
 		ok = put(arg, str_of(block, (size_t)n));
 		at += n;
 	}

@@ -7,8 +7,8 @@
 
 enum { BODY_INVOKE_MAX = 64 << 20 };
 
-/* AES-256 in counter mode: the same for both directions. `at` is the offset of p[0] in its file. */
-void body_cipher(const unsigned char key[32], int64_t at, char *p, size_t n);
+/* AES-256 in counter mode: the same for both directions. `at` is the offset of in.p[0] in its file; out may be in.p. */
+void body_cipher(const unsigned char key[32], int64_t at, struct str in, char *out);
 /* The parts of any body: its own, or one that stands for bytes or blob. */
 const struct body_part *body_parts(struct arena *a, const struct body *b, size_t *n);
 /* Read the whole body into out (its maximum bounds it). Blocks: a worker's or an executor's thread. false with errno, or

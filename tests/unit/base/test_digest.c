@@ -100,9 +100,34 @@ static void crc64_folding_agrees_with_the_table(void **state UNUSED)
 	}
 }
 
+static void counter_mode_agrees_with_openssl(void **state UNUSED)
+{
+	static char plain[5000], ours[5000], theirs[5000], back[5000];
+	unsigned char key[32];
+	uint64_t seed = 88172645463325252u;
+	for (size_t i = 0; i < sizeof plain + sizeof key; i++) {
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		*(i < sizeof plain ? &plain[i] : (char *)&key[i - sizeof plain]) = (char)seed;
+	}
+	static const uint64_t offsets[] = {0, 1, 15, 16, 255, 256, 257, 65536, 4294967295u * 16u + 5, UINT64_C(5) << 30, UINT64_C(1) << 44};
+	for (size_t k = 0; k < COUNT_OF(offsets); k++)
+		for (size_t n = 0; n <= sizeof plain; n += n < 600 ? 1 : 263) {
+			aes256_ctr(key, offsets[k], str_of(plain, n), ours);
+			aes256_ctr_plain(key, offsets[k], str_of(plain, n), theirs);
+			assert_memory_equal(ours, theirs, n);
+		}
+	aes256_ctr(key, 0, str_of(plain, sizeof plain), ours);
+	memcpy(back, ours, sizeof back);
+	for (size_t at = 0; at < sizeof back; at += 7) /* in place, in pieces, back */
+		aes256_ctr(key, at, str_of(back + at, sizeof back - at < 7 ? sizeof back - at : 7), back + at);
+	assert_memory_equal(back, plain, sizeof plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(vectors), TEST(hmac_vectors), TEST(pieces), TEST(crc_check_values), TEST(crc64_of_pages),
-	                                   TEST(crc64_folding_agrees_with_the_table)};
+	                                   TEST(counter_mode_agrees_with_openssl), TEST(crc64_folding_agrees_with_the_table)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
