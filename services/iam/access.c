@@ -13,14 +13,6 @@ static struct str input_text(struct call *c, const char *name)
 	return m != NULL && m->shape->type == SHAPE_STRING ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
 }
 
-static const struct list *input_tags(struct call *c)
-{
-	const struct shape *s = c->op->model->input;
-	const struct member *m = s != NULL ? shape_member(s, S("Tags")) : NULL;
-	ASSERT(m == NULL || m->shape->type == SHAPE_LIST);
-	return m != NULL ? (const struct list *)((const char *)c->in + m->offset) : NULL;
-}
-
 /* As it is stored, or as it would be created. */
 static struct str named(struct call *c, enum kind kind, struct str name, const struct iam_Entity **found)
 {
@@ -68,13 +60,13 @@ static void add_key(struct call *c, struct keys *k, struct str name, struct str 
 	k->v[k->n++] = (struct condition_key){name, v, 1};
 }
 
-static void add_tags(struct call *c, struct keys *k, const char *const prefixes[2], const struct list *tags)
+static void add_tags(struct call *c, struct keys *k, const struct list *tags)
 {
+	static const char *const prefixes[] = {"aws:ResourceTag", "iam:ResourceTag"};
 	for (uint32_t i = 0; tags != NULL && i < tags->n; i++) {
 		const struct iam_Tag *t = LIST_AT(*tags, struct iam_Tag, i);
-		for (int p = 0; p < 2; p++)
-			if (prefixes[p] != NULL)
-				add_key(c, k, arena_printf(c->arena, "%s/%.*s", prefixes[p], STR_ARG(t->Key)), t->Value);
+		for (size_t p = 0; p < COUNT_OF(prefixes); p++)
+			add_key(c, k, arena_printf(c->arena, "%s/%.*s", prefixes[p], STR_ARG(t->Key)), t->Value);
 	}
 }
 
@@ -86,22 +78,13 @@ void access_iam(struct call *c)
 	struct keys *k = arena_new_of(c->arena, struct keys);
 	const struct iam_Entity *found = NULL;
 	struct str resource = resource_of(c, &found);
-	static const char *const of_resource[2] = {"aws:ResourceTag", "iam:ResourceTag"}, *const of_request[2] = {"aws:RequestTag", NULL};
 	if (str_starts(resource, S("arn:aws:iam::")) && !str_eq(resource, input_text(c, "PolicyArn")))
 		add_key(c, k, S("iam:PolicyARN"), input_text(c, "PolicyArn"));
 	add_key(c, k, S("iam:PermissionsBoundary"), input_text(c, "PermissionsBoundary"));
 	add_key(c, k, S("iam:AWSServiceName"), input_text(c, "AWSServiceName"));
 	if (found != NULL && str_present(found->Boundary) && !str_present(input_text(c, "PermissionsBoundary")))
 		add_key(c, k, S("iam:PermissionsBoundary"), found->Boundary);
-	add_tags(c, k, of_resource, found != NULL ? &found->Labels : NULL);
-	const struct list *tags = input_tags(c);
-	add_tags(c, k, of_request, tags);
-	if (tags != NULL && tags->n > 0 && k->n < KEYS_MAX) {
-		struct str *names = arena_array(c->arena, struct str, tags->n);
-		for (uint32_t i = 0; i < tags->n; i++)
-			names[i] = LIST_AT(*tags, struct iam_Tag, i)->Key;
-		k->v[k->n++] = (struct condition_key){S("aws:TagKeys"), names, tags->n};
-	}
+	add_tags(c, k, found != NULL ? &found->Labels : NULL);
 	ASSERT(resource.n > 0 && k->n <= KEYS_MAX);
 	struct access_extra x = {.keys = k->v, .n_keys = k->n};
 	(void)authorize(c, NULL, resource, &x);
