@@ -49,6 +49,8 @@ void op_put_metric_data(struct call *c);
 void op_get_metric_statistics(struct call *c);
 void op_get_metric_data(struct call *c);
 void op_list_metrics(struct call *c);
+/* See to it that what is old is forgotten once a day: samples, and alarms' history. */
+void trim_daily(struct call *c);
 void job_trim(struct call *c, struct str id, struct str payload);
 /* ---- stat.c ---- */
 /* "Average", "p99.9", "SampleCount"...: false when it is no statistic of ours. */

@@ -1,11 +1,11 @@
 /* Reading metrics: statistics of periods, GetMetricData, ListMetrics; and the daily job that forgets old samples. */
-#include "cloudwatch.h"
+#include "alarm.h"
 
 #include "svc/page.h"
 
 #include <stdlib.h>
 
-enum { POINTS_MAX = 1440, DATA_POINTS_MAX = 100800, LIST_PAGE = 500, KEEP_DAYS = 63, QUERIES_MAX = 500 };
+enum { POINTS_MAX = 1440, DATA_POINTS_MAX = 100800, LIST_PAGE = 500, KEEP_DAYS = 63, HISTORY_DAYS = 30, QUERIES_MAX = 500 };
 
 /* One period's numbers. */
 struct period { int64_t at_ms; struct stats stats; };
@@ -327,6 +327,13 @@ void op_list_metrics(struct call *c)
 
 /* ---- forgetting ---- */
 
+void trim_daily(struct call *c)
+{
+	int64_t due;
+	if (!job_due(c, "trim", S("daily"), &due))
+		job_put(c, "trim", S("daily"), c->now_ms + DAY_MS, S(""));
+}
+
 void job_trim(struct call *c, struct str id, struct str payload)
 {
 	(void)payload;
@@ -344,5 +351,6 @@ void job_trim(struct call *c, struct str id, struct str payload)
 			txn_del(c->txn, key);
 	}
 	scan_close(s);
+	history_trim(c, c->now_ms - HISTORY_DAYS * DAY_MS);
 	job_put(c, "trim", id, c->now_ms + DAY_MS, S(""));
 }

@@ -84,9 +84,7 @@ void series_add(struct call *c, struct str ns, struct str name, const struct lis
 		s = arena_new_of(c->arena, struct cloudwatch_SeriesRecord);
 		*s = (struct cloudwatch_SeriesRecord){.Id = SOME_I64((int64_t)call_serial(c, "series")), .Namespace = ns, .Name = name,
 			.Unit = unit, .Dimensions = sorted(c, dimensions)};
-		int64_t due;
-		if (!job_due(c, "trim", S("daily"), &due))
-			job_put(c, "trim", S("daily"), c->now_ms + DAY_MS, S(""));
+		trim_daily(c);
 	}
 	if (!s->LastMs.set || s->LastMs.v < at_ms) {
 		s->LastMs = SOME_I64(at_ms);

@@ -105,7 +105,7 @@ static ssize_t part_read(struct reader *r, const struct body_part *p, char *to, 
 		got = os.pread(r->fd, to, n, at);
 	while (got < 0 && errno == EINTR);
 	if (got > 0 && p->encrypted)
-		body_cipher(p->key, at, to, (size_t)got);
+		body_cipher(p->key, at, str_of(to, (size_t)got), to);
 	return got > 0 ? got : -1;
 }
 

@@ -63,10 +63,8 @@ void access_create(struct call *c)
 {
 	const struct sqs_CreateQueueRequest *in = c->in;
 	struct str arn = queue_arn(c, c->account, str_present(in->QueueName) ? in->QueueName : S("*"));
-	struct access_extra x = {0};
-	tags_conditions(c, &x, (struct tags){0});
-	if (authorize(c, NULL, arn, &x) && in->tags.n > 0)
-		authorize(c, "sqs:TagQueue", arn, &x);
+	if (authorize(c, NULL, arn, NULL) && in->tags.n > 0)
+		authorize(c, "sqs:TagQueue", arn, NULL);
 }
 
 void access_list(struct call *c)

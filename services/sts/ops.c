@@ -63,10 +63,8 @@ static struct str federated_arn(struct call *c, struct str name)
 void access_GetFederationToken(struct call *c)
 {
 	const struct sts_GetFederationTokenRequest *in = c->in;
-	struct access_extra x = {0};
-	tags_conditions(c, &x, (struct tags){0});
-	if (authorize(c, NULL, federated_arn(c, in->Name), &x) && in->Tags.n > 0)
-		authorize(c, "sts:TagSession", federated_arn(c, in->Name), &x);
+	if (authorize(c, NULL, federated_arn(c, in->Name), NULL) && in->Tags.n > 0)
+		authorize(c, "sts:TagSession", federated_arn(c, in->Name), NULL);
 }
 
 void op_GetFederationToken(struct call *c)

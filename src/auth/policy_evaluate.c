@@ -117,8 +117,8 @@ static struct finding look(struct arena *a, const struct policy_request *r, cons
 		ASSERT(has_principals || !s->principals.present); /* the grammar of its kind */
 		if (has_principals) {
 			close = names(&s->principals, r->who);
-			if (s->principals.negated)
-				close = close == NAMES_NOT ? NAMES_IT : NAMES_NOT;
+			if (s->principals.negated) /* spared is only who is named itself: its account or its role is not enough */
+				close = close == NAMES_IT ? NAMES_NOT : NAMES_IT;
 		}
 		if (close == NAMES_NOT || (s->allow && close <= f.allowed) || !statement_applies(&m, s))
 			continue;

@@ -43,9 +43,13 @@ static bool transport_secure(const struct call *c)
 static void gather_keys(struct call *c, const struct access_extra *x, struct policy_request *r)
 {
 	size_t extra = x != NULL ? x->n_keys : 0, n = 0;
-	struct condition_key *keys = arena_array(c->arena, struct condition_key, extra + GLOBAL_KEYS);
+	struct condition_key *tags;
+	size_t n_tags = request_tags(c, &tags);
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, extra + n_tags + GLOBAL_KEYS);
 	for (size_t i = 0; i < extra; i++)
-		keys[n++] = x->keys[i];
+		keys[n++] = x->keys[i]; /* a service's own come first: the first of a name counts */
+	for (size_t i = 0; i < n_tags; i++)
+		keys[n++] = tags[i];
 	n = add_key(c, keys, n, "aws:SourceIp", c->source_ip);
 	n = add_key(c, keys, n, "aws:UserAgent", c->user_agent);
 	n = add_key(c, keys, n, "aws:SecureTransport", transport_secure(c) ? S("true") : S("false"));

@@ -1,4 +1,4 @@
-/* Tags: see tags.h. Pure but for tags_conditions, which reads the call's input by its shapes.
+/* Tags: see tags.h.
  *
  * What always holds: a set that tags_put has made has each key once (in any case, where the rules say so) and at most
  * rules->max of them. */
@@ -76,68 +76,14 @@ void tags_drop(struct tags *have, const struct list *keys, bool nocase)
 
 /* ---- condition keys ---- */
 
-/* Is it a structure of two texts, the first of them first in memory? */
-static bool is_pair(const struct shape *s)
-{
-	if (s->type != SHAPE_STRUCT || s->n_members != 2)
-		return false;
-	for (uint16_t i = 0; i < 2; i++)
-		if (s->members[i].shape->type != SHAPE_STRING || s->members[i].offset != (str_eq_nocase(str_c(s->members[i].name), S("key"))
-			? offsetof(struct tag, key) : offsetof(struct tag, value)))
-			return false;
-	return true;
-}
-
-/* What the input says: tags to put, and names of tags to take away. */
-static void input_tags(struct call *c, struct tags *put, struct list *gone)
-{
-	const struct shape *s = c->op != NULL && c->op->model != NULL ? c->op->model->input : NULL;
-	*put = (struct tags){0};
-	*gone = (struct list){0};
-	for (uint16_t i = 0; s != NULL && i < s->n_members; i++) {
-		const struct member *m = &s->members[i];
-		if (!str_eq_nocase(str_c(m->name), S("tags")) && !str_eq_nocase(str_c(m->name), S("tagkeys")))
-			continue;
-		const void *at = (const char *)c->in + m->offset;
-		if (m->shape->type == SHAPE_LIST && m->shape->item->shape->type == SHAPE_STRING)
-			*gone = *(const struct list *)at;
-		else if (m->shape->type == SHAPE_LIST && is_pair(m->shape->item->shape))
-			*put = (struct tags){((const struct list *)at)->v, ((const struct list *)at)->n};
-		else if (m->shape->type == SHAPE_MAP && m->shape->item->shape->type == SHAPE_STRING)
-			*put = (struct tags){((const struct map_of *)at)->v, ((const struct map_of *)at)->n};
-	}
-}
-
-static size_t add_keys(struct arena *a, struct condition_key *keys, size_t n, const char *prefix, struct tags tags)
-{
-	ASSERT(keys != NULL && prefix != NULL);
-	for (uint32_t i = 0; i < tags.n; i++)
-		keys[n++] = (struct condition_key){arena_printf(a, "%s/%.*s", prefix, STR_ARG(tags.v[i].key)), &tags.v[i].value, 1};
-	return n;
-}
-
 void tags_conditions(struct call *c, struct access_extra *x, struct tags resource)
 {
-	struct tags put;
-	struct list gone;
-	if (c->who->type == PRINCIPAL_ROOT && x->resource_policy.n == 0)
+	if (resource.n == 0 || (c->who->type == PRINCIPAL_ROOT && x->resource_policy.n == 0))
 		return;
-	input_tags(c, &put, &gone);
-	size_t names = put.n + gone.n, n = x->n_keys;
-	if (names + resource.n == 0)
-		return;
-	struct condition_key *keys = arena_array(c->arena, struct condition_key, n + put.n + resource.n + 1);
-	if (n > 0)
-		memcpy(keys, x->keys, n * sizeof *keys);
-	n = add_keys(c->arena, keys, n, "aws:RequestTag", put);
-	n = add_keys(c->arena, keys, n, "aws:ResourceTag", resource);
-	if (names > 0) {
-		struct str *all = arena_array(c->arena, struct str, names);
-		for (uint32_t i = 0; i < names; i++)
-			all[i] = i < put.n ? put.v[i].key : *LIST_AT(gone, struct str, i - put.n);
-		keys[n++] = (struct condition_key){S("aws:TagKeys"), all, names};
-	}
-	ASSERT(n <= x->n_keys + put.n + resource.n + 1);
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, x->n_keys + resource.n);
+	if (x->n_keys > 0)
+		memcpy(keys, x->keys, x->n_keys * sizeof *keys);
+	for (uint32_t i = 0; i < resource.n; i++)
+		keys[x->n_keys++] = (struct condition_key){arena_join(c->arena, S("aws:ResourceTag/"), resource.v[i].key), &resource.v[i].value, 1};
 	x->keys = keys;
-	x->n_keys = n;
 }

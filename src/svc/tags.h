@@ -37,9 +37,8 @@ struct str tags_culprit(struct tags more, const struct tags_rules *rules);
 /* Take away the keys of a list of texts; those that are not there do not matter. In place. */
 void tags_drop(struct tags *have, const struct list *keys, bool nocase);
 
-/* Append to x's keys what the operation's input says of tags (aws:RequestTag/..., aws:TagKeys: members Tags or TagKeys in
- * any case) and what the resource has (aws:ResourceTag/...). The keys live in the call's arena. Nothing is built where no
- * policy could ask: for root, when the resource has no policy. */
+/* Append to x's keys what the resource has: aws:ResourceTag/.... (What the request says of tags, authorize() adds by itself.)
+ * The keys live in the call's arena. Nothing is built where no policy could ask: for root, when the resource has no policy. */
 void tags_conditions(struct call *c, struct access_extra *x, struct tags resource);
 
 #endif

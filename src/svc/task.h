@@ -118,4 +118,7 @@ void jobs_retry_later(struct txn *txn, struct task *t); /* after a failure: put 
 void jobs_landed(struct task *t);                     /* no longer in flight; any thread */
 void executor_kick_jobs(void);                        /* loop: the writer shall look for due jobs */
 
+/* The tags of the call's input as condition keys, in the call's arena; how many. request_tags.c. */
+size_t request_tags(struct call *c, struct condition_key **keys);
+
 #endif

@@ -75,3 +75,60 @@ def test_a_deployment_changes_with_its_definition(tmp_path):
 
     assert deployment("get") == deployment("get")
     assert deployment("get") != deployment("put")
+
+
+def policy_templates():
+    samtranslator = pytest.importorskip("samtranslator")
+    path = glob.glob(os.path.join(os.path.dirname(samtranslator.__file__), "**", "policy_templates.json"), recursive=True)
+    with open(path[0]) as f:
+        return json.load(f)["Templates"]
+
+
+def compare(tmp_path, resources, **sections):
+    path = tmp_path / "template.yaml"
+    path.write_text(json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources, **sections}))
+    a, b = normal(theirs(str(path))), normal(ours(str(path)))
+    a.pop("Transform", None)
+    assert b == a
+
+
+def function(**properties):
+    return {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "h", "Runtime": "python3.12", "CodeUri": "s3://b/k", **properties}}
+
+
+def test_every_policy_template(tmp_path):
+    templates = policy_templates()
+    assert len(templates) > 70
+    resources = {"Table": {"Type": "AWS::Serverless::SimpleTable"}}
+    for name, t in templates.items():
+        values = {p: {"Ref": "Table"} if i % 2 else f"value-{i}" for i, p in enumerate(t["Parameters"])}
+        resources["F" + name.replace("_", "")] = function(Policies=[{name: values}])
+    resources["All"] = function(Policies=[{n: {p: "v" for p in t["Parameters"]}} for n, t in list(templates.items())[:20]])
+    compare(tmp_path, resources)
+
+
+@pytest.mark.parametrize("event", [
+    {"Type": "Api", "Properties": {"Path": "/a/{id}", "Method": "any"}},
+    {"Type": "Api", "Properties": {"Path": "/{proxy+}", "Method": "POST", "RequestParameters": ["method.request.header.X"]}},
+    {"Type": "DynamoDB", "Properties": {"Stream": "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/s", "StartingPosition": "LATEST", "BatchSize": 7, "Enabled": False,
+                                        "MaximumBatchingWindowInSeconds": 3, "MaximumRetryAttempts": 2, "BisectBatchOnFunctionError": True, "MaximumRecordAgeInSeconds": 70,
+                                        "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": "arn:aws:sqs:us-east-1:123456789012:q"}}, "ParallelizationFactor": 3,
+                                        "FunctionResponseTypes": ["ReportBatchItemFailures"], "FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}},
+    {"Type": "SQS", "Properties": {"Queue": {"Fn::GetAtt": ["Q", "Arn"]}, "BatchSize": 5, "FunctionResponseTypes": ["ReportBatchItemFailures"], "ScalingConfig": {"MaximumConcurrency": 3}}},
+    {"Type": "Schedule", "Properties": {"Schedule": "rate(5 minutes)", "Name": "n", "Description": "d", "Enabled": False, "Input": "{}"}},
+    {"Type": "Schedule", "Properties": {"Schedule": "cron(0 1 * * ? *)", "State": "DISABLED", "RetryPolicy": {"MaximumRetryAttempts": 3}, "DeadLetterConfig": {"Type": "SQS"}}},
+    {"Type": "EventBridgeRule", "Properties": {"Pattern": {"source": ["a"]}, "EventBusName": "bus", "InputPath": "$.detail", "Target": {"Id": "mine"}}},
+    {"Type": "EventBridgeRule", "Properties": {"Pattern": {"detail-type": [{"prefix": "x"}]}, "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:123456789012:q"},
+                                               "RetryPolicy": {"MaximumEventAgeInSeconds": 100}, "InputTransformer": {"InputPathsMap": {"a": "$.b"}, "InputTemplate": "<a>"}}},
+], ids=lambda e: e["Type"])
+@pytest.mark.parametrize("more", [{}, {"AutoPublishAlias": "live"}, {"Role": "arn:aws:iam::123456789012:role/r"}], ids=["plain", "alias", "role"])
+def test_every_event(tmp_path, event, more):
+    """On plain functions, on those with an alias, and with a role of their own; with a condition, too."""
+    resources = {"Q": {"Type": "AWS::SQS::Queue"}, "F": function(Events={"E": event}, **more),
+                 "G": {**function(Events={"E": event, "Second": event}, **more), "Condition": "C"}}
+    if event["Type"] == "Api":
+        resources["G"]["Properties"]["Events"].pop("Second")
+        resources["G"]["Properties"]["Events"]["E"] = {"Type": "Api", "Properties": {**event["Properties"], "Path": "/other"}}
+    if event["Properties"].get("Name"):
+        resources.pop("G")
+    compare(tmp_path, resources, Conditions={"C": {"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}})

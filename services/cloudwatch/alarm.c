@@ -1,0 +1,321 @@
+/* Alarms on a metric: putting, showing, switching and deleting them.
+ *
+ * Source: CloudWatch API Reference; "Using Amazon CloudWatch alarms" (User Guide). */
+#include "alarm.h"
+
+#include "svc/arn.h"
+#include "svc/page.h"
+
+enum { PAGE = 50, PAGE_MOST = 100, DAY_S = 86400, HOUR_S = 3600 };
+
+struct str alarm_arn(struct call *c, struct str name)
+{
+	return arn_make(c->arena, "cloudwatch", c->region, c->account, arena_join(c->arena, S("alarm:"), name));
+}
+
+static struct key *alarm_key(struct call *c, struct str name) { return key_str(call_key(c, "alarm"), name); }
+
+struct cloudwatch_AlarmRecord *alarm_get(struct call *c, struct str name)
+{
+	struct cloudwatch_AlarmRecord *r = call_get(c, alarm_key(c, name), &cloudwatch_shape_AlarmRecord);
+	ASSERT(r == NULL || (r->Alarm != NULL && str_eq(r->Alarm->AlarmName, name)));
+	return r;
+}
+
+void alarm_save(struct call *c, const struct cloudwatch_AlarmRecord *r)
+{
+	ASSERT(r->Alarm != NULL && r->Alarm->StateValue.n > 0);
+	call_put(c, alarm_key(c, r->Alarm->AlarmName), &cloudwatch_shape_AlarmRecord, r);
+}
+
+int64_t alarm_step_ms(const struct cloudwatch_MetricAlarm *a)
+{
+	ASSERT(a->Period.set && a->Period.v > 0);
+	return a->Period.v < 60 ? 10 * 1000 : MINUTE_MS;
+}
+
+void alarm_look_at(struct call *c, struct str name, int64_t at_ms)
+{
+	job_put(c, "evaluate", name, at_ms, arena_printf(c->arena, "%lld", (long long)at_ms));
+}
+
+static void access_named(struct call *c, struct str name) { authorize(c, NULL, alarm_arn(c, name), NULL); }
+
+static void access_list(struct call *c, const struct list *names)
+{
+	for (uint32_t i = 0; i < names->n && !c->failed; i++)
+		access_named(c, *LIST_AT(*names, struct str, i));
+}
+
+/* ---- putting ---- */
+
+static bool refuse(struct call *c, const char *text)
+{
+	call_fail_code(c, 400, "ValidationError", "%s", text);
+	return false;
+}
+
+static bool parts_there(struct call *c, const struct cloudwatch_PutMetricAlarmInput *in)
+{
+	const char *missing = in->Metrics.n > 0 ? "Metrics (metric math and several metrics)" : str_present(in->ThresholdMetricId)
+		? "ThresholdMetricId (anomaly detection)" : in->EvaluationWindow != NULL || in->EvaluationCriteria != NULL
+		? "EvaluationWindow and EvaluationCriteria" : in->EvaluationInterval.set ? "EvaluationInterval" : in->WarmUpConfiguration != NULL
+		? "WarmUpConfiguration" : in->ActionConfiguration != NULL ? "ActionConfiguration" : NULL;
+	if (missing != NULL)
+		call_unsupported(c, "alarms with %s are not there", missing);
+	return missing == NULL;
+}
+
+static bool metric_ok(struct call *c, const struct cloudwatch_PutMetricAlarmInput *in)
+{
+	if (!str_present(in->MetricName) || !str_present(in->Namespace) || !in->Period.set)
+		return refuse(c, "The parameters MetricName, Namespace and Period must be given");
+	if (str_present(in->Statistic) == str_present(in->ExtendedStatistic))
+		return refuse(c, "Exactly one of Statistic and ExtendedStatistic must be specified");
+	if (str_present(in->ExtendedStatistic) && !stat_known(in->ExtendedStatistic))
+		return refuse(c, "The value for parameter ExtendedStatistic is not supported.");
+	int64_t p = in->Period.v;
+	if (p != 10 && p != 20 && p != 30 && (p <= 0 || p % 60 != 0))
+		return refuse(c, "Period must be 10, 20, 30 or a multiple of 60");
+	return true;
+}
+
+static bool evaluation_ok(struct call *c, const struct cloudwatch_PutMetricAlarmInput *in)
+{
+	static const char *const treatments[] = {"breaching", "notBreaching", "ignore", "missing"};
+	if (!in->EvaluationPeriods.set || !str_present(in->ComparisonOperator) || !in->Threshold.set)
+		return refuse(c, "The parameters EvaluationPeriods, ComparisonOperator and Threshold must be given");
+	if (in->DatapointsToAlarm.set && in->DatapointsToAlarm.v > in->EvaluationPeriods.v)
+		return refuse(c, "DatapointsToAlarm must be less than or equal to EvaluationPeriods");
+	/* divided, not multiplied: both numbers are the client's */
+	if (in->EvaluationPeriods.v > (in->Period.v < HOUR_S ? DAY_S : 7 * DAY_S) / in->Period.v)
+		return refuse(c, in->Period.v < HOUR_S ? "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400)."
+			: "Metrics cannot be checked across more than a week (EvaluationPeriods * Period must be <= 604800).");
+	if (str_find_str(in->ComparisonOperator, S("UpperThreshold")) >= 0 || str_find_str(in->ComparisonOperator, S("LowerThreshold")) >= 0) {
+		call_unsupported(c, "alarms on anomaly detection are not there");
+		return false;
+	}
+	for (size_t i = 0; i < COUNT_OF(treatments); i++)
+		if (!str_present(in->TreatMissingData) || str_eq(in->TreatMissingData, str_c(treatments[i])))
+			return true;
+	return refuse(c, "TreatMissingData must be breaching, notBreaching, ignore or missing");
+}
+
+static bool actions_ok(struct call *c, const struct cloudwatch_PutMetricAlarmInput *in)
+{
+	const struct list *lists[] = {&in->AlarmActions, &in->OKActions, &in->InsufficientDataActions};
+	for (size_t k = 0; k < COUNT_OF(lists); k++)
+		for (uint32_t i = 0; i < lists[k]->n; i++)
+			if (!action_ok(c, *LIST_AT(*lists[k], struct str, i)))
+				return false;
+	return true;
+}
+
+/* What the request says; the state is the record's own. */
+static void configure(struct call *c, struct cloudwatch_MetricAlarm *a, const struct cloudwatch_PutMetricAlarmInput *in)
+{
+	a->AlarmName = in->AlarmName;
+	a->AlarmArn = alarm_arn(c, in->AlarmName);
+	a->AlarmDescription = in->AlarmDescription;
+	a->AlarmConfigurationUpdatedTimestamp = SOME_TIME(c->now_ms);
+	a->ActionsEnabled = SOME_BOOL(!in->ActionsEnabled.set || in->ActionsEnabled.v);
+	a->OKActions = (struct list){in->OKActions.v, in->OKActions.n, true};
+	a->AlarmActions = (struct list){in->AlarmActions.v, in->AlarmActions.n, true};
+	a->InsufficientDataActions = (struct list){in->InsufficientDataActions.v, in->InsufficientDataActions.n, true};
+	a->MetricName = in->MetricName;
+	a->Namespace = in->Namespace;
+	a->Statistic = in->Statistic;
+	a->ExtendedStatistic = in->ExtendedStatistic;
+	a->Dimensions = (struct list){in->Dimensions.v, in->Dimensions.n, true};
+	a->Period = in->Period;
+	a->Unit = in->Unit;
+	a->EvaluationPeriods = in->EvaluationPeriods;
+	a->DatapointsToAlarm = in->DatapointsToAlarm;
+	a->Threshold = in->Threshold;
+	a->ComparisonOperator = in->ComparisonOperator;
+	a->TreatMissingData = in->TreatMissingData;
+	a->EvaluateLowSampleCountPercentile = in->EvaluateLowSampleCountPercentile;
+}
+
+static void note_configuration(struct call *c, struct str name, const char *type, const char *done)
+{
+	struct json *data = json_new_object(c->arena);
+	json_set_str(c->arena, data, "version", S("1.0"));
+	json_set_str(c->arena, data, "type", str_c(type));
+	history_add(c, name, c->now_ms, "ConfigurationUpdate", arena_printf(c->arena, "Alarm \"%.*s\" %s", STR_ARG(name), done), data);
+}
+
+void access_put_metric_alarm(struct call *c) { access_named(c, ((const struct cloudwatch_PutMetricAlarmInput *)c->in)->AlarmName); }
+
+void op_put_metric_alarm(struct call *c)
+{
+	const struct cloudwatch_PutMetricAlarmInput *in = c->in;
+	if (!parts_there(c, in) || !metric_ok(c, in) || !evaluation_ok(c, in) || !actions_ok(c, in))
+		return;
+	struct cloudwatch_AlarmRecord *r = alarm_get(c, in->AlarmName);
+	bool made = r == NULL;
+	if (made) {
+		r = arena_new_of(c->arena, struct cloudwatch_AlarmRecord);
+		r->Alarm = arena_new_of(c->arena, struct cloudwatch_MetricAlarm);
+		r->Alarm->StateValue = S("INSUFFICIENT_DATA");
+		r->Alarm->StateReason = S("Unchecked: Initial alarm creation");
+		r->Alarm->StateUpdatedTimestamp = r->Alarm->StateTransitionedTimestamp = SOME_TIME(c->now_ms);
+		r->Tags = in->Tags; /* of an alarm that is there PutMetricAlarm changes none */
+	}
+	configure(c, r->Alarm, in);
+	alarm_save(c, r);
+	note_configuration(c, in->AlarmName, made ? "Create" : "Update", made ? "created" : "updated");
+	alarm_look_at(c, in->AlarmName, c->now_ms);
+	trim_daily(c);
+}
+
+void access_delete_alarms(struct call *c) { access_list(c, &((const struct cloudwatch_DeleteAlarmsInput *)c->in)->AlarmNames); }
+
+/* All or none: "if you specify an incorrect alarm name or one that doesn't exist ... none of the alarms are deleted". */
+void op_delete_alarms(struct call *c)
+{
+	const struct cloudwatch_DeleteAlarmsInput *in = c->in;
+	for (uint32_t i = 0; i < in->AlarmNames.n; i++) {
+		struct str name = *LIST_AT(in->AlarmNames, struct str, i);
+		if (alarm_get(c, name) == NULL) {
+			call_fail(c, &cloudwatch_err_ResourceNotFound, "Unknown alarm: %.*s", STR_ARG(name));
+			return;
+		}
+	}
+	for (uint32_t i = 0; i < in->AlarmNames.n; i++) {
+		struct str name = *LIST_AT(in->AlarmNames, struct str, i);
+		if (alarm_get(c, name) == NULL)
+			continue; /* named twice */
+		call_del(c, alarm_key(c, name));
+		(void)job_drop(c, "evaluate", name);
+		note_configuration(c, name, "Delete", "deleted");
+	}
+}
+
+/* ---- showing ---- */
+
+void access_describe_alarms(struct call *c) { authorize(c, NULL, alarm_arn(c, S("*")), NULL); }
+
+static bool has_action(const struct cloudwatch_MetricAlarm *a, struct str prefix)
+{
+	const struct list *lists[] = {&a->AlarmActions, &a->OKActions, &a->InsufficientDataActions};
+	for (size_t k = 0; k < COUNT_OF(lists); k++)
+		for (uint32_t i = 0; i < lists[k]->n; i++)
+			if (str_starts(*LIST_AT(*lists[k], struct str, i), prefix))
+				return true;
+	return false;
+}
+
+static bool wanted(const struct cloudwatch_MetricAlarm *a, const struct cloudwatch_DescribeAlarmsInput *in)
+{
+	bool named = in->AlarmNames.n == 0;
+	for (uint32_t i = 0; !named && i < in->AlarmNames.n; i++)
+		named = str_eq(*LIST_AT(in->AlarmNames, struct str, i), a->AlarmName);
+	return named && (!str_present(in->AlarmNamePrefix) || str_starts(a->AlarmName, in->AlarmNamePrefix)) &&
+	       (!str_present(in->StateValue) || str_eq(in->StateValue, a->StateValue)) &&
+	       (!str_present(in->ActionPrefix) || has_action(a, in->ActionPrefix));
+}
+
+void op_describe_alarms(struct call *c)
+{
+	const struct cloudwatch_DescribeAlarmsInput *in = c->in;
+	struct cloudwatch_DescribeAlarmsOutput *out = c->out;
+	struct str after, key, value;
+	bool metric = in->AlarmTypes.n == 0; /* nothing said: MetricAlarm */
+	for (uint32_t i = 0; i < in->AlarmTypes.n; i++)
+		metric |= str_eq(*LIST_AT(in->AlarmTypes, struct str, i), S("MetricAlarm"));
+	if (str_present(in->ChildrenOfAlarmName) || str_present(in->ParentsOfAlarmName)) {
+		call_unsupported(c, "composite alarms are not there");
+		return;
+	}
+	if (!page_position(c->arena, in->NextToken, &after)) {
+		call_fail(c, &cloudwatch_err_InvalidNextToken, "Invalid nextToken");
+		return;
+	}
+	uint32_t most = in->MaxRecords.set && in->MaxRecords.v < PAGE_MOST ? (uint32_t)in->MaxRecords.v : in->MaxRecords.set ? PAGE_MOST : PAGE;
+	out->MetricAlarms = LIST_OF(c->arena, struct cloudwatch_MetricAlarm, most);
+	out->MetricAlarms.n = 0;
+	out->CompositeAlarms = (struct list){NULL, 0, true};
+	struct scan *s = call_scan(c, call_key(c, "alarm"), after, false);
+	while (metric && scan_next(s, &key, &value)) {
+		const struct cloudwatch_AlarmRecord *r = record_decode(c, &cloudwatch_shape_AlarmRecord, value);
+		if (!wanted(r->Alarm, in))
+			continue;
+		if (out->MetricAlarms.n == most) {
+			out->NextToken = page_token(c->arena, after);
+			break;
+		}
+		after = arena_dup(c->arena, key);
+		((struct cloudwatch_MetricAlarm *)out->MetricAlarms.v)[out->MetricAlarms.n++] = *r->Alarm;
+	}
+	scan_close(s);
+}
+
+void access_describe_alarms_for_metric(struct call *c) { authorize(c, NULL, S("*"), NULL); }
+
+void op_describe_alarms_for_metric(struct call *c)
+{
+	const struct cloudwatch_DescribeAlarmsForMetricInput *in = c->in;
+	struct cloudwatch_DescribeAlarmsForMetricOutput *out = c->out;
+	struct str key, value, dims = dimensions_text(c, &in->Dimensions);
+	struct cloudwatch_MetricAlarm *v = NULL;
+	uint32_t n = 0;
+	struct scan *s = call_scan(c, call_key(c, "alarm"), STR_NONE, false);
+	while (scan_next(s, &key, &value)) {
+		const struct cloudwatch_MetricAlarm *a = ((struct cloudwatch_AlarmRecord *)record_decode(c, &cloudwatch_shape_AlarmRecord, value))->Alarm;
+		if (!str_eq(a->MetricName, in->MetricName) || !str_eq(a->Namespace, in->Namespace) ||
+		    !str_eq(dims, dimensions_text(c, &a->Dimensions)) || (in->Period.set && in->Period.v != a->Period.v) ||
+		    (str_present(in->Statistic) && !str_eq(in->Statistic, a->Statistic)) ||
+		    (str_present(in->ExtendedStatistic) && !str_eq(in->ExtendedStatistic, a->ExtendedStatistic)) ||
+		    (str_present(in->Unit) && !str_eq(in->Unit, a->Unit)))
+			continue;
+		v = arena_grow(c->arena, v, sizeof *v, n, n + 1);
+		v[n++] = *a;
+	}
+	out->MetricAlarms = (struct list){v, n, true};
+}
+
+/* ---- state and actions by hand ---- */
+
+void access_set_alarm_state(struct call *c) { access_named(c, ((const struct cloudwatch_SetAlarmStateInput *)c->in)->AlarmName); }
+
+/* Until the next evaluation finds otherwise. */
+void op_set_alarm_state(struct call *c)
+{
+	const struct cloudwatch_SetAlarmStateInput *in = c->in;
+	struct json_error e;
+	struct cloudwatch_AlarmRecord *r = alarm_get(c, in->AlarmName);
+	if (r == NULL)
+		call_fail(c, &cloudwatch_err_ResourceNotFound, "Unknown alarm: %.*s", STR_ARG(in->AlarmName));
+	else if (str_present(in->StateReasonData) && json_parse(c->arena, in->StateReasonData, &e) == NULL)
+		call_fail(c, &cloudwatch_err_InvalidFormatFault, "StateReasonData is not JSON");
+	else
+		alarm_change(c, r, in->StateValue, in->StateReason, in->StateReasonData, c->now_ms);
+}
+
+static void switch_actions(struct call *c, const struct list *names, bool on)
+{
+	for (uint32_t i = 0; i < names->n; i++) {
+		struct cloudwatch_AlarmRecord *r = alarm_get(c, *LIST_AT(*names, struct str, i));
+		if (r == NULL)
+			continue; /* as AWS: nothing is said */
+		r->Alarm->ActionsEnabled = SOME_BOOL(on);
+		r->Alarm->AlarmConfigurationUpdatedTimestamp = SOME_TIME(c->now_ms);
+		alarm_save(c, r);
+		note_configuration(c, r->Alarm->AlarmName, "Update", "updated");
+	}
+}
+
+void access_enable_alarm_actions(struct call *c) { access_list(c, &((const struct cloudwatch_EnableAlarmActionsInput *)c->in)->AlarmNames); }
+
+void op_enable_alarm_actions(struct call *c)
+{
+	switch_actions(c, &((const struct cloudwatch_EnableAlarmActionsInput *)c->in)->AlarmNames, true);
+}
+
+void access_disable_alarm_actions(struct call *c) { access_list(c, &((const struct cloudwatch_DisableAlarmActionsInput *)c->in)->AlarmNames); }
+
+void op_disable_alarm_actions(struct call *c)
+{
+	switch_actions(c, &((const struct cloudwatch_DisableAlarmActionsInput *)c->in)->AlarmNames, false);
+}
