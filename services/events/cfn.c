@@ -20,33 +20,10 @@ static void set_text(struct cfn_resource *r, struct json *in, const char *proper
 		json_set(r->c->arena, in, str_c(to), json_is(v, JSON_STRING) ? v : json_new_str(r->c->arena, json_text(r->c->arena, v)));
 }
 
-static struct json *tag_keys(struct arena *a, const struct json *tags)
-{
-	struct json *keys = json_new_array(a);
-	for (uint32_t i = 0; tags != NULL && i < tags->n; i++)
-		json_push(a, keys, json_new_str(a, json_get_str(json_at(tags, i), "Key")));
-	return keys;
-}
-
-/* Tags that are gone, and those that are there now. */
 static enum cfn_status update_tags(struct cfn_resource *r, struct str arn)
 {
-	struct arena *a = r->c->arena;
-	struct json *tags = cfn_tags(r, false), *gone = json_new_object(a), *put = json_new_object(a);
-	const struct json *old = json_get(r->old_properties, S("Tags"));
-	if (json_is(old, JSON_ARRAY) && old->n > 0) {
-		json_set_str(a, gone, "ResourceARN", arn);
-		json_set(a, gone, S("TagKeys"), tag_keys(a, old));
-		struct invoked i = call_events(r, "UntagResource", gone);
-		if (!i.ok)
-			return done(r, &i);
-	}
-	if (tags == NULL || tags->n == 0)
-		return CFN_DONE;
-	json_set_str(a, put, "ResourceARN", arn);
-	json_set(a, put, S("Tags"), tags);
-	struct invoked i = call_events(r, "TagResource", put);
-	return done(r, &i);
+	static const struct cfn_tagging tagging = {"events", "TagResource", "UntagResource", "ResourceARN", "Tags", "TagKeys", false};
+	return cfn_tags_update(r, &tagging, arn);
 }
 
 /* ---- AWS::Events::Rule ---- */

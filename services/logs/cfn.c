@@ -39,6 +39,13 @@ static enum cfn_status group_create(struct cfn_resource *r)
 	return set_retention(r);
 }
 
+static enum cfn_status group_update(struct cfn_resource *r)
+{
+	static const struct cfn_tagging tagging = {"logs", "TagResource", "UntagResource", "resourceArn", "tags", "tagKeys", true};
+	enum cfn_status s = cfn_tags_update(r, &tagging, group_arn(r->c, r->physical_id));
+	return s == CFN_DONE ? set_retention(r) : s;
+}
+
 static enum cfn_status group_remove(struct cfn_resource *r)
 {
 	struct json *in = json_new_object(r->c->arena);
@@ -134,7 +141,7 @@ static enum cfn_status metric_filter_put(struct cfn_resource *r)
 static enum cfn_status metric_filter_remove(struct cfn_resource *r) { return filter_remove(r, "DeleteMetricFilter"); }
 
 static const char *const group_properties[] = {"LogGroupName", "RetentionInDays", "KmsKeyId", "LogGroupClass", "Tags", NULL};
-static const char *const group_replaces[] = {"LogGroupName", "LogGroupClass", "KmsKeyId", "Tags", NULL};
+static const char *const group_replaces[] = {"LogGroupName", "LogGroupClass", "KmsKeyId", NULL};
 static const char *const filter_replaces[] = {"FilterName", "LogGroupName", NULL};
 static const char *const metric_properties[] = {"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations", "ApplyOnTransformedLogs", NULL};
 static const char *const subscription_properties[] = {"FilterName", "FilterPattern", "LogGroupName", "DestinationArn", "RoleArn", "Distribution",
@@ -143,7 +150,7 @@ static const char *const stream_properties[] = {"LogGroupName", "LogStreamName",
 
 const struct cfn_type logs_cfn_types[] = {
 	{.name = "AWS::Logs::LogGroup", .properties = group_properties, .replaces = group_replaces, .create = group_create,
-	 .update = set_retention, .remove = group_remove, .name_property = "LogGroupName"},
+	 .update = group_update, .remove = group_remove, .name_property = "LogGroupName"},
 	{.name = "AWS::Logs::LogStream", .properties = stream_properties, .create = stream_create, .remove = stream_remove,
 	 .name_property = "LogStreamName"},
 	{.name = "AWS::Logs::MetricFilter", .properties = metric_properties, .replaces = filter_replaces, .create = metric_filter_put,
