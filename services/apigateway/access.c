@@ -4,6 +4,8 @@
  * Source: "Actions, resources, and condition keys for Amazon API Gateway Management" (Service Authorization Reference). */
 #include "apigw.h"
 
+#include "svc/tags.h"
+
 static struct str input_member(struct call *c, struct str wire_name)
 {
 	const struct shape *s = c->op->model->input;
@@ -17,8 +19,18 @@ static struct str input_member(struct call *c, struct str wire_name)
 	return S("");
 }
 
+/* Of the API that the path is below. */
+static struct tags tags_there(struct call *c)
+{
+	struct str api = input_member(c, S("restapi_id"));
+	const struct apigateway_RestApi *r = api.n > 0 ? call_get(c, part_key(c, "api", api, STR_NONE), &apigateway_shape_RestApi) : NULL;
+	return r != NULL ? TAGS_OF(r->tags, struct apigateway_MapOfStringToString_entry) : (struct tags){0};
+}
+
 void access_path(struct call *c)
 {
+	if (c->who->type == PRINCIPAL_ROOT)
+		return; /* nothing here has a policy that could deny */
 	struct str uri = str_c(c->op->model->http_uri), rest = str_cut(&uri, '?');
 	struct buf b;
 	buf_init(&b, c->arena, 0);
@@ -35,5 +47,7 @@ void access_path(struct call *c)
 		rest = str_slice(rest, (size_t)close + 1, rest.n);
 	}
 	const char *action = arena_cstr(c->arena, arena_printf(c->arena, "apigateway:%s", c->op->model->http_method));
-	authorize(c, action, buf_view(&b), NULL);
+	struct access_extra x = {0};
+	tags_conditions(c, &x, tags_there(c));
+	authorize(c, action, buf_view(&b), &x);
 }

@@ -68,6 +68,10 @@ bool integration_check(struct call *c, struct apigateway_Integration *i, struct 
 /* Take a snapshot of the API. Returns the deployment's record. */
 struct apigateway_DeploymentRecord *deploy(struct call *c, struct apigateway_RestApi *api, struct str description);
 
+/* ---- ops_account.c ---- */
+/* Tags put over those that are there. false: reserved or too many; c has failed. */
+bool tags_add(struct call *c, struct map_of *into, const struct map_of *more);
+
 /* ---- ops_*.c ---- */
 #define OPS(X) \
 	X(CreateRestApi, create_rest_api) X(ImportRestApi, import_rest_api) X(PutRestApi, put_rest_api) X(GetRestApi, get_rest_api) \

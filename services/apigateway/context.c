@@ -59,12 +59,20 @@ static struct str context(struct exchange *x, struct str name)
 	return scalar(x, json_path(request_context(x), arena_cstr(x->c->arena, name)));
 }
 
+struct str json_text_at(struct arena *a, struct str text, struct str path)
+{
+	const struct json *j = json_path(json_parse(a, text, NULL), arena_cstr(a, path));
+	if (j == NULL || j->type == JSON_NULL)
+		return STR_NONE;
+	return j->type == JSON_STRING || j->type == JSON_NUMBER ? j->text : json_text(a, j);
+}
+
 static struct str of_request(struct exchange *x, struct str name)
 {
 	struct str rest = name, place = str_cut(&rest, '.');
 	const struct wire_request *r = x->c->http;
 	if (str_eq(place, S("body")))
-		return r->body;
+		return str_present(rest) ? json_text_at(x->c->arena, r->body, rest) : r->body;
 	if (!str_present(rest))
 		return STR_NONE;
 	if (str_eq(place, S("header")) || str_eq(place, S("multivalueheader")))

@@ -2,6 +2,7 @@
 #include "method.h"
 
 #include "svc/arn.h"
+#include "svc/tags.h"
 
 static struct apigateway_Account *account_get(struct call *c)
 {
@@ -65,21 +66,29 @@ static bool tagged_find(struct call *c, struct str text, struct tagged *t)
 	return t->record != NULL;
 }
 
+bool tags_add(struct call *c, struct map_of *into, const struct map_of *more)
+{
+	const struct tags_rules rules = {.max = TAGS_OF_RESOURCE, .reserved = c->parent != NULL};
+	struct tags have = TAGS_OF(*into, struct apigateway_MapOfStringToString_entry), add = TAGS_OF(*more, struct apigateway_MapOfStringToString_entry);
+	enum tags_fault fault = tags_put(c->arena, &have, add, &rules);
+	if (fault == TAGS_TOO_MANY)
+		bad_request(c, "The number of tags is over the limit of %d", TAGS_OF_RESOURCE);
+	else if (fault != TAGS_OK)
+		bad_request(c, "The tag key %.*s is %s", STR_ARG(tags_culprit(add, &rules)),
+			fault == TAGS_RESERVED ? "reserved: keys must not begin with aws:" : "given twice");
+	else if (have.n > 0)
+		*into = (struct map_of){have.v, have.n, true};
+	return fault == TAGS_OK;
+}
+
 void op_tag_resource(struct call *c)
 {
 	const struct apigateway_TagResourceRequest *in = c->in;
 	struct tagged t = {0};
 	if (!tagged_find(c, in->resourceArn, &t))
 		return;
-	const struct apigateway_MapOfStringToString_entry *e = in->tags.v;
-	for (uint32_t i = 0; i < in->tags.n; i++) {
-		struct apigateway_MapOfStringToString_entry *to = map_entry(c->arena, t.tags, sizeof *to, e[i].key);
-		to->value = e[i].value;
-	}
-	if (t.tags->n > 50) {
-		bad_request(c, "The number of tags is over the limit of 50");
+	if (!tags_add(c, t.tags, &in->tags))
 		return;
-	}
 	call_put(c, t.key, t.shape, t.record);
 }
 
@@ -89,8 +98,9 @@ void op_untag_resource(struct call *c)
 	struct tagged t = {0};
 	if (!tagged_find(c, in->resourceArn, &t))
 		return;
-	for (uint32_t i = 0; i < in->tagKeys.n; i++)
-		map_remove(t.tags, sizeof(struct apigateway_MapOfStringToString_entry), *LIST_AT(in->tagKeys, struct str, i));
+	struct tags have = TAGS_OF(*t.tags, struct apigateway_MapOfStringToString_entry);
+	tags_drop(&have, &in->tagKeys, false);
+	t.tags->n = have.n;
 	call_put(c, t.key, t.shape, t.record);
 }
 

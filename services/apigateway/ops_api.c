@@ -28,6 +28,15 @@ bool policy_ok(struct call *c, struct str policy)
 	return false;
 }
 
+static bool compression_ok(struct call *c, const struct apigateway_RestApi *r)
+{
+	enum { COMPRESSION_MAX = 10 << 20 };
+	if (!r->minimumCompressionSize.set || (r->minimumCompressionSize.v >= 0 && r->minimumCompressionSize.v <= COMPRESSION_MAX))
+		return true;
+	bad_request(c, "Invalid minimum compression size, must be between 0 and %d", COMPRESSION_MAX);
+	return false;
+}
+
 static void defaults(struct call *c, struct apigateway_RestApi *r)
 {
 	if (!str_present(r->apiKeySource))
@@ -99,9 +108,11 @@ void op_create_rest_api(struct call *c)
 	}
 	struct apigateway_RestApi r = {.name = in->name, .description = in->description, .version = in->version,
 		.binaryMediaTypes = in->binaryMediaTypes, .minimumCompressionSize = in->minimumCompressionSize, .apiKeySource = in->apiKeySource,
-		.endpointConfiguration = in->endpointConfiguration, .policy = in->policy, .tags = in->tags,
+		.endpointConfiguration = in->endpointConfiguration, .policy = in->policy,
 		.disableExecuteApiEndpoint = in->disableExecuteApiEndpoint, .securityPolicy = in->securityPolicy,
 		.endpointAccessMode = in->endpointAccessMode};
+	if (!compression_ok(c, &r) || !tags_add(c, &r.tags, &in->tags))
+		return;
 	api_make(c, &r);
 	put_model(c, r.id, S("Error"), S("application/json"), str_c(error_schema), S("This is a default error schema model"));
 	put_model(c, r.id, S("Empty"), S("application/json"), str_c(empty_schema), S("This is a default empty schema model"));
@@ -158,7 +169,7 @@ void op_update_rest_api(struct call *c)
 	if (r == NULL)
 		return;
 	r = patched(c, &apigateway_shape_RestApi, r, &in->patchOperations, paths);
-	if (r == NULL || !endpoint_ok(c, r->endpointConfiguration) || !policy_ok(c, r->policy))
+	if (r == NULL || !endpoint_ok(c, r->endpointConfiguration) || !policy_ok(c, r->policy) || !compression_ok(c, r))
 		return;
 	api_put(c, r);
 	show(c, r);

@@ -227,7 +227,8 @@ void op_create_stage(struct call *c)
 	s.variables = in->variables;
 	s.documentationVersion = in->documentationVersion;
 	s.tracingEnabled = SOME_BOOL(in->tracingEnabled.v);
-	s.tags = in->tags;
+	if (!tags_add(c, &s.tags, &in->tags))
+		return;
 	stage_save(c, in->restApiId, &s);
 	*(struct apigateway_Stage *)c->out = s;
 }

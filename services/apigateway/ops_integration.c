@@ -62,6 +62,27 @@ static bool uri_ok(struct call *c, const struct apigateway_Integration *i, struc
 	return http;
 }
 
+/* "integration.request.<place>.<name>" from what a mapping may say. */
+static bool parameters_ok(struct call *c, const struct apigateway_Integration *i, struct str where)
+{
+	static const char *const places[] = {"integration.request.path.", "integration.request.querystring.", "integration.request.header."};
+	static const char *const sources[] = {"method.request.", "context.", "stageVariables.", "'"};
+	const struct apigateway_MapOfStringToString_entry *e = i->requestParameters.v;
+	for (uint32_t k = 0; k < i->requestParameters.n; k++) {
+		bool place = false, source = false;
+		for (size_t p = 0; p < COUNT_OF(places); p++)
+			place |= str_starts(e[k].key, str_c(places[p])) && e[k].key.n > strlen(places[p]);
+		for (size_t p = 0; p < COUNT_OF(sources); p++)
+			source |= str_starts(e[k].value, str_c(sources[p]));
+		if (!place || !source) {
+			bad_request(c, "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression "
+				"specified: %.*s]%.*s", STR_ARG(place ? e[k].value : e[k].key), STR_ARG(where));
+			return false;
+		}
+	}
+	return true;
+}
+
 bool integration_check(struct call *c, struct apigateway_Integration *i, struct str where)
 {
 	i->type = upper(c->arena, i->type);
@@ -82,18 +103,23 @@ bool integration_check(struct call *c, struct apigateway_Integration *i, struct 
 		call_unsupported(c, "integrations that stream their response are not there yet%.*s", STR_ARG(where));
 		return false;
 	}
+	if (str_eq(i->type, S("AWS"))) {
+		call_unsupported(c, "integrations of type AWS are not there yet%.*s", STR_ARG(where));
+		return false;
+	}
+	bool lambda = str_eq(i->type, S("AWS_PROXY")); /* whose templates and responses are not looked at, on AWS neither */
+	if (!lambda && (!templates_ok(c, &i->requestTemplates, where) || !responses_ok(c, i, where)))
+		return false;
+	if (!parameters_ok(c, i, where))
+		return false;
 	if (str_eq(i->type, S("MOCK")))
-		return templates_ok(c, &i->requestTemplates, where) && responses_ok(c, i, where);
-	if (str_eq(i->type, S("AWS")) || str_eq(i->type, S("HTTP")) || str_eq(i->type, S("HTTP_PROXY"))) {
-		call_unsupported(c, "integrations of type %.*s are not there yet%.*s", STR_ARG(i->type), STR_ARG(where));
-		return false;
-	}
-	if (!str_eq(i->type, S("AWS_PROXY"))) {
-		bad_request(c, "Invalid integration type specified%.*s", STR_ARG(where));
-		return false;
-	}
+		return true;
 	if (!str_present(i->httpMethod)) {
 		bad_request(c, "Enumeration value for HttpMethod must be non-empty%.*s", STR_ARG(where));
+		return false;
+	}
+	if (!lambda && !http_method_ok(i->httpMethod)) {
+		bad_request(c, "Invalid HttpMethod specified%.*s", STR_ARG(where));
 		return false;
 	}
 	return uri_ok(c, i, where);
@@ -182,6 +208,29 @@ static struct apigateway_IntegrationResponse *response_need(struct call *c, cons
 	return NULL;
 }
 
+/* What is mapped to the client must be declared by the method's response of the status. */
+static bool mappings_ok(struct call *c, const struct apigateway_Method *m, const struct apigateway_IntegrationResponse *r)
+{
+	const struct apigateway_MapOfMethodResponse_entry *e = m->methodResponses.v;
+	const struct map_of *declared = NULL;
+	for (uint32_t i = 0; i < m->methodResponses.n; i++)
+		if (str_eq(e[i].key, r->statusCode))
+			declared = &e[i].value.responseParameters;
+	const struct apigateway_MapOfStringToString_entry *mapped = r->responseParameters.v;
+	for (uint32_t i = 0; i < r->responseParameters.n; i++) {
+		bool there = false;
+		const struct apigateway_MapOfStringToBoolean_entry *d = declared != NULL ? declared->v : NULL;
+		for (uint32_t k = 0; d != NULL && k < declared->n; k++)
+			there |= str_eq_nocase(d[k].key, mapped[i].key);
+		if (!there) {
+			bad_request(c, "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping expression "
+				"parameter specified: %.*s]", STR_ARG(mapped[i].key));
+			return false;
+		}
+	}
+	return true;
+}
+
 void op_put_integration_response(struct call *c)
 {
 	const struct apigateway_PutIntegrationResponseRequest *in = c->in;
@@ -189,7 +238,7 @@ void op_put_integration_response(struct call *c)
 	struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
 	const struct apigateway_IntegrationResponse made = {in->statusCode, in->selectionPattern, in->responseParameters, in->responseTemplates,
 		in->contentHandling};
-	if (i == NULL || !response_ok(c, &made, S("")))
+	if (i == NULL || !response_ok(c, &made, S("")) || !mappings_ok(c, method_of(r, in->httpMethod), &made))
 		return;
 	struct apigateway_MapOfIntegrationResponse_entry *e = map_entry(c->arena, &i->integrationResponses, sizeof *e, in->statusCode);
 	e->value = made;

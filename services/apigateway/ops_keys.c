@@ -45,7 +45,9 @@ void op_create_api_key(struct call *c)
 	struct opt_time now = SOME_TIME(c->now_ms / 1000 * 1000);
 	struct apigateway_ApiKey k = {.id = new_id(c, 10), .value = value, .name = in->name, .customerId = in->customerId,
 		.description = in->description, .enabled = SOME_BOOL(in->enabled.v), .createdDate = now, .lastUpdatedDate = now,
-		.stageKeys = {.set = true}, .tags = in->tags};
+		.stageKeys = {.set = true}};
+	if (!tags_add(c, &k.tags, &in->tags))
+		return;
 	call_put(c, key_key(c, k.id), &apigateway_shape_ApiKey, &k);
 	txn_put(c->txn, key_bytes(value_key(c, value)), k.id);
 	*(struct apigateway_ApiKey *)c->out = k;

@@ -64,10 +64,10 @@ void op_create_usage_plan(struct call *c)
 {
 	const struct apigateway_CreateUsagePlanRequest *in = c->in;
 	struct apigateway_UsagePlan p = {.id = new_id(c, 6), .name = in->name, .description = in->description, .apiStages = in->apiStages,
-		.throttle = in->throttle, .quota = in->quota, .tags = in->tags};
+		.throttle = in->throttle, .quota = in->quota};
 	if (in->name.n == 0)
 		bad_request(c, "Usage Plan name must not be empty");
-	else if (stages_ok(c, &p) && limits_ok(c, &p))
+	else if (stages_ok(c, &p) && limits_ok(c, &p) && tags_add(c, &p.tags, &in->tags))
 		save(c, &p);
 }
 

@@ -32,6 +32,29 @@ static bool is_sibling(const void *record, const void *arg)
 	return str_eq(r->parentId, s->parent) && !str_eq(r->id, s->self) && (!str_present(s->part) || str_eq(r->pathPart, s->part));
 }
 
+static bool is_variable(struct str part) { return str_starts(part, S("{")); }
+
+static bool is_variable_sibling(const void *record, const void *arg)
+{
+	const struct apigateway_Resource *r = record;
+	const struct sibling *s = arg;
+	return str_eq(r->parentId, s->parent) && !str_eq(r->id, s->self) && is_variable(r->pathPart);
+}
+
+/* Which of two variables a request means could not be said. */
+static bool variable_alone(struct call *c, struct str api, const struct sibling *s)
+{
+	struct list found;
+	struct str next = STR_NONE;
+	if (!is_variable(s->part))
+		return true;
+	list_records(c, part_key(c, "resource", api, STR_NONE), &apigateway_shape_Resource, STR_NONE, SOME_I64(1), is_variable_sibling, s, &found, &next);
+	if (found.n > 0)
+		bad_request(c, "A sibling (%.*s) of this resource already has a variable path part -- only one is allowed",
+			STR_ARG(LIST_AT(found, struct apigateway_Resource, 0)->pathPart));
+	return found.n == 0;
+}
+
 static bool name_free(struct call *c, struct str api, struct str parent, struct str part, struct str self)
 {
 	struct list found;
@@ -40,7 +63,7 @@ static bool name_free(struct call *c, struct str api, struct str parent, struct 
 	list_records(c, part_key(c, "resource", api, STR_NONE), &apigateway_shape_Resource, STR_NONE, SOME_I64(1), is_sibling, &s, &found, &next);
 	if (found.n > 0)
 		call_fail(c, &apigateway_err_ConflictException, "Another resource with the same parent already has this name: %.*s", STR_ARG(part));
-	return found.n == 0;
+	return found.n == 0 && variable_alone(c, api, &s);
 }
 
 void op_create_resource(struct call *c)

@@ -83,7 +83,7 @@ static bool known_members(const struct json *j)
 }
 
 /* Headers that API Gateway keeps for itself go out under another name. Source: "Important notes for REST APIs". */
-static struct str remapped(struct arena *a, struct str name)
+struct str remapped(struct arena *a, struct str name)
 {
 	static const char *const kept[] = {"Authorization", "Date", "Server", "WWW-Authenticate", "Host", "User-Agent", "Content-MD5", "Expect", "TE",
 		"Max-Forwards", "X-Forwarded-For"};

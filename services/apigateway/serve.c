@@ -89,8 +89,10 @@ static void integrate(struct exchange *x)
 	ASSERT(i != NULL); /* deploy() refuses methods without */
 	if (str_eq(i->type, S("AWS_PROXY")))
 		run_lambda_proxy(x, i);
-	else
+	else if (str_eq(i->type, S("MOCK")))
 		run_mock(x, i);
+	else
+		run_http(x, i);
 }
 
 static void serve(struct exchange *x)

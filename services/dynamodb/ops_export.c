@@ -11,9 +11,8 @@
 #include "base/time.h"
 #include "os/os.h"
 
-#include <libdeflate.h>
 
-enum { EXPORT_AT_ONCE = 2000, EXPORTS_MAX = 25, GZIP_LEVEL = 1 };
+enum { EXPORT_AT_ONCE = 2000, EXPORTS_MAX = 25 };
 
 const struct principal *account_principal(struct call *c)
 {
@@ -22,19 +21,6 @@ const struct principal *account_principal(struct call *c)
 	p->arn = arena_join(c->arena, S("arn:aws:iam::"), c->account, S(":root"));
 	p->user_id = c->account;
 	return p;
-}
-
-struct str gzip_text(struct arena *a, struct str text)
-{
-	struct libdeflate_compressor *z = libdeflate_alloc_compressor(GZIP_LEVEL);
-	if (z == NULL)
-		die("out of memory (a compressor)");
-	size_t room = libdeflate_gzip_compress_bound(z, text.n);
-	char *out = arena_bytes(a, room);
-	size_t n = libdeflate_gzip_compress(z, text.p, text.n, out, room);
-	ASSERT(n > 0);
-	libdeflate_free_compressor(z);
-	return str_of(out, n);
 }
 
 static struct key *export_key(struct call *c, struct str arn)
@@ -152,7 +138,7 @@ static bool write_data(struct call *c, struct dynamodb_Export *x, struct str lin
 {
 	char name[27] = {0};
 	random_lower(name, 26);
-	struct str key = arena_join(c->arena, x->Folder, S("data/"), str_c(name), S(".json.gz")), body = gzip_text(c->arena, lines);
+	struct str key = arena_join(c->arena, x->Folder, S("data/"), str_c(name), S(".json.gz")), body = gzip_compress(c->arena, lines);
 	struct md5 sum = md5(body);
 	struct buf b;
 	buf_init(&b, c->arena, 0);

@@ -16,7 +16,6 @@ void ddb_job_import(struct call *c, struct str id, struct str payload);
 
 /* Shared: the account's own principal, in whose name jobs use S3. */
 const struct principal *account_principal(struct call *c);
-struct str gzip_text(struct arena *a, struct str text);
 /* Absent: malformed, or over max bytes. */
 struct str gunzip_text(struct arena *a, struct str bytes, size_t max);
 

@@ -1,4 +1,4 @@
-/* AWS::Events::Rule, AWS::Events::EventBus and AWS::Events::EventBusPolicy. */
+/* AWS::Events::Rule, EventBus, EventBusPolicy and Archive. */
 #include "events.h"
 
 #include "svc/cfn.h"
@@ -20,33 +20,10 @@ static void set_text(struct cfn_resource *r, struct json *in, const char *proper
 		json_set(r->c->arena, in, str_c(to), json_is(v, JSON_STRING) ? v : json_new_str(r->c->arena, json_text(r->c->arena, v)));
 }
 
-static struct json *tag_keys(struct arena *a, const struct json *tags)
-{
-	struct json *keys = json_new_array(a);
-	for (uint32_t i = 0; tags != NULL && i < tags->n; i++)
-		json_push(a, keys, json_new_str(a, json_get_str(json_at(tags, i), "Key")));
-	return keys;
-}
-
-/* Tags that are gone, and those that are there now. */
 static enum cfn_status update_tags(struct cfn_resource *r, struct str arn)
 {
-	struct arena *a = r->c->arena;
-	struct json *tags = cfn_tags(r, false), *gone = json_new_object(a), *put = json_new_object(a);
-	const struct json *old = json_get(r->old_properties, S("Tags"));
-	if (json_is(old, JSON_ARRAY) && old->n > 0) {
-		json_set_str(a, gone, "ResourceARN", arn);
-		json_set(a, gone, S("TagKeys"), tag_keys(a, old));
-		struct invoked i = call_events(r, "UntagResource", gone);
-		if (!i.ok)
-			return done(r, &i);
-	}
-	if (tags == NULL || tags->n == 0)
-		return CFN_DONE;
-	json_set_str(a, put, "ResourceARN", arn);
-	json_set(a, put, S("Tags"), tags);
-	struct invoked i = call_events(r, "TagResource", put);
-	return done(r, &i);
+	static const struct cfn_tagging tagging = {"events", "TagResource", "UntagResource", "ResourceARN", "Tags", "TagKeys", false};
+	return cfn_tags_update(r, &tagging, arn);
 }
 
 /* ---- AWS::Events::Rule ---- */
@@ -268,6 +245,42 @@ static enum cfn_status policy_remove(struct cfn_resource *r)
 	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : done(r, &i);
 }
 
+/* ---- AWS::Events::Archive ---- */
+
+static enum cfn_status archive_call(struct cfn_resource *r, const char *op)
+{
+	static const char *const made[] = {"SourceArn", "EventSourceArn", "Description", "Description", "RetentionDays", "RetentionDays",
+		"KmsKeyIdentifier", "KmsKeyIdentifier", NULL};
+	struct json *in = cfn_input(r, str_eq(str_c(op), S("CreateArchive")) ? made : made + 2); /* the source stays */
+	json_set_str(r->c->arena, in, "ArchiveName", r->physical_id);
+	set_text(r, in, "EventPattern", "EventPattern");
+	struct invoked i = call_events(r, op, in);
+	if (i.ok)
+		json_set_str(r->c->arena, r->attributes, "Arn", json_get_str(i.out, "ArchiveArn"));
+	return done(r, &i);
+}
+
+static enum cfn_status archive_create(struct cfn_resource *r)
+{
+	enum { NAME_MAX_CHARS = 48 };
+	r->physical_id = json_get_str(r->properties, "ArchiveName");
+	if (!str_present(r->physical_id))
+		r->physical_id = cfn_make_name(r, NAME_MAX_CHARS, false);
+	return archive_call(r, "CreateArchive");
+}
+
+static enum cfn_status archive_update(struct cfn_resource *r) { return archive_call(r, "UpdateArchive"); }
+
+static enum cfn_status archive_remove(struct cfn_resource *r)
+{
+	struct json *in = json_new_object(r->c->arena);
+	json_set_str(r->c->arena, in, "ArchiveName", r->physical_id);
+	struct invoked i = call_events(r, "DeleteArchive", in);
+	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : done(r, &i);
+}
+
+static const char *const archive_properties[] = {"ArchiveName", "SourceArn", "Description", "EventPattern", "RetentionDays", "KmsKeyIdentifier", NULL};
+static const char *const archive_replaces[] = {"ArchiveName", "SourceArn", NULL};
 static const char *const rule_properties[] = {"Description", "EventBusName", "EventPattern", "Name", "RoleArn", "ScheduleExpression", "State",
 	"Tags", "Targets", NULL};
 static const char *const rule_replaces[] = {"Name", "EventBusName", NULL};
@@ -284,5 +297,7 @@ const struct cfn_type events_cfn_types[] = {
 	 .remove = bus_remove, .name_property = "Name"},
 	{.name = "AWS::Events::EventBusPolicy", .properties = policy_properties, .replaces = policy_replaces, .create = policy_put,
 	 .update = policy_put, .remove = policy_remove},
+	{.name = "AWS::Events::Archive", .properties = archive_properties, .replaces = archive_replaces, .create = archive_create,
+	 .update = archive_update, .remove = archive_remove, .name_property = "ArchiveName"},
 };
-_Static_assert(COUNT_OF(events_cfn_types) == 3, "service.c says how many");
+_Static_assert(COUNT_OF(events_cfn_types) == 4, "service.c says how many");

@@ -80,8 +80,9 @@ void rulesets_free(void);
 /* ---- put_events.c ---- */
 void access_put_events(struct call *c);
 void op_put_events(struct call *c);
-/* An event that has come to a bus: deliveries for all targets of all rules that match. */
-void event_arrived(struct call *c, struct str bus, struct str id, struct str text, int64_t hops);
+/* An event that has come to a bus: into its archives, and a delivery for each target of each rule that matches (of those that
+ * `only` names by ARN, when it is not NULL: a replay's choice). */
+void event_arrived(struct call *c, struct str bus, struct str id, struct str text, int64_t hops, const struct list *only);
 
 /* ---- schedule_job.c ---- */
 /* Put or drop the job of a rule after it has changed. */
@@ -112,6 +113,10 @@ enum sent send_dead_letter(struct call *c, struct str queue_arn, struct str body
 struct str target_input(struct call *c, const struct events_Target *t, struct str event_text, struct str rule, struct str arn);
 /* NULL: Input, InputPath and InputTransformer are well made; else what is wrong. */
 const char *target_input_wrong(struct call *c, const struct events_Target *t);
+
+/* ---- archive.c ---- */
+/* Keep an event (its text, and through event_normal) in the archives of its bus that want it. */
+void archives_take(struct call *c, struct str bus, struct str id, struct str text, const struct json *event);
 
 /* ---- metrics.c: AWS/Events ---- */
 /* One observation, counted when the call commits. bus "" or "default": by RuleName alone. rule may be absent. */

@@ -61,14 +61,29 @@ static size_t entry_bytes(const struct events_PutEventsRequestEntry *e)
 
 /* ---- an event on a bus ---- */
 
-void event_arrived(struct call *c, struct str bus, struct str id, struct str text, int64_t hops)
+static bool chosen(struct call *c, struct str bus, struct str rule, const struct list *only)
+{
+	struct str arn = rule_arn(c, bus, rule);
+	for (uint32_t i = 0; i < only->n; i++)
+		if (str_eq(*LIST_AT(*only, struct str, i), arn))
+			return true;
+	return false;
+}
+
+void event_arrived(struct call *c, struct str bus, struct str id, struct str text, int64_t hops, const struct list *only)
 {
 	const struct json *event = json_parse(c->arena, text, NULL);
 	ASSERT(event != NULL);
+	bool replayed = json_get(event, S("replay-name")) != NULL;
+	event = event_normal(c->arena, event);
 	const struct str *rules;
-	size_t n = rules_matching(c, bus, event_normal(c->arena, event), &rules), deliveries = 0;
+	size_t n = rules_matching(c, bus, event, &rules), deliveries = 0;
 	bool shared = text.n > INLINE_EVENT_BYTES;
+	if (!replayed)
+		archives_take(c, bus, id, text, event);
 	for (size_t i = 0; i < n; i++) {
+		if (only != NULL && !chosen(c, bus, rules[i], only))
+			continue;
 		count_metric(c, bus, rules[i], "TriggeredRules", 1);
 		count_metric(c, bus, rules[i], "MatchedEvents", 1);
 		deliveries += deliveries_put(c, bus, rules[i], id, text, shared, hops);
@@ -187,7 +202,7 @@ static bool put_entry(struct call *c, const struct events_PutEventsRequestEntry 
 	random_uuid(uuid);
 	out->EventId = arena_dup(c->arena, str_c(uuid));
 	if (bus_get(c, p.name) != NULL) /* an event for a bus that is not there is taken, and lost, as on AWS */
-		event_arrived(c, p.name, out->EventId, event_text(c, e, out->EventId, detail), 0);
+		event_arrived(c, p.name, out->EventId, event_text(c, e, out->EventId, detail), 0, NULL);
 	return true;
 }
 

@@ -160,7 +160,7 @@ static enum sent to_bus(struct call *c, const struct events_DeliveryRecord *d, c
 		s->message = S("The event has passed through too many event buses.");
 		return SENT_NEVER;
 	}
-	event_arrived(c, name, d->EventId, s->body, d->Hops.v + 1);
+	event_arrived(c, name, d->EventId, s->body, d->Hops.v + 1, NULL);
 	return SENT;
 }
 

@@ -1,5 +1,5 @@
 /* Amazon EventBridge: its operations. What has no row here answers 501 and names itself. */
-#include "events.h"
+#include "archive.h"
 
 static const struct op ops[] = {
 	{&events_op_CreateEventBus, op_create_event_bus, OP_WRITE, .access = access_bus},
@@ -21,12 +21,22 @@ static const struct op ops[] = {
 	{&events_op_ListTargetsByRule, op_list_targets_by_rule, OP_READ, .access = access_rule},
 	{&events_op_ListRuleNamesByTarget, op_list_rule_names_by_target, OP_READ, .access = access_rules},
 	{&events_op_PutEvents, op_put_events, OP_WRITE, .access = access_put_events},
+	{&events_op_CreateArchive, op_create_archive, OP_WRITE, .access = access_archive},
+	{&events_op_UpdateArchive, op_update_archive, OP_WRITE, .access = access_archive},
+	{&events_op_DescribeArchive, op_describe_archive, OP_READ, .access = access_archive},
+	{&events_op_DeleteArchive, op_delete_archive, OP_WRITE, .access = access_archive},
+	{&events_op_ListArchives, op_list_archives, OP_READ},
+	{&events_op_StartReplay, op_start_replay, OP_WRITE, .access = access_replay},
+	{&events_op_DescribeReplay, op_describe_replay, OP_READ, .access = access_replay},
+	{&events_op_CancelReplay, op_cancel_replay, OP_WRITE, .access = access_replay},
+	{&events_op_ListReplays, op_list_replays, OP_READ},
 	{&events_op_TagResource, op_tag_resource, OP_WRITE, .access = access_tags},
 	{&events_op_UntagResource, op_untag_resource, OP_WRITE, .access = access_tags},
 	{&events_op_ListTagsForResource, op_list_tags_for_resource, OP_READ, .access = access_tags},
 };
 
-static const struct job_kind jobs[] = {{"fire", job_fire}, {"deliver", job_deliver}};
+static const struct job_kind jobs[] = {{"fire", job_fire}, {"deliver", job_deliver}, {"expire", job_expire}, {"forget", job_forget},
+	{"replay", job_replay}};
 
 const struct service service_events = {
 	.name = "events",
@@ -37,6 +47,6 @@ const struct service service_events = {
 	.jobs = jobs,
 	.n_jobs = COUNT_OF(jobs),
 	.cfn_types = events_cfn_types,
-	.n_cfn_types = 3, /* asserted in cfn.c */
+	.n_cfn_types = 4, /* asserted in cfn.c */
 	.stop = rulesets_free,
 };

@@ -81,7 +81,13 @@ static int rejected(struct window w, int64_t ms, struct logs_RejectedLogEventsIn
 	return ms < w.expired_ms || ms < w.old_ms || ms > w.new_ms;
 }
 
-static void put_event(struct call *c, const struct logs_PutLogEventsRequest *in, const struct logs_InputLogEvent *e)
+struct str event_id(struct arena *a, int64_t ms, uint64_t serial)
+{
+	return arena_printf(a, "%028lld%028llu", (long long)ms, (unsigned long long)serial);
+}
+
+/* Returns the event's serial. */
+static uint64_t put_event(struct call *c, const struct logs_PutLogEventsRequest *in, const struct logs_InputLogEvent *e)
 {
 	uint64_t serial = call_serial(c, "event");
 	struct logs_EventRecord r = {.Stream = in->logStreamName, .Message = e->message, .IngestedMs = SOME_I64(c->now_ms)};
@@ -89,6 +95,7 @@ static void put_event(struct call *c, const struct logs_PutLogEventsRequest *in,
 	call_put(c, key_u64(key_i64(k, e->timestamp.v), serial), &logs_shape_EventRecord, &r);
 	struct key *index = key_str(call_key(c, "index"), in->logGroupName);
 	txn_put(c->txn, key_bytes(key_u64(key_i64(index, e->timestamp.v), serial)), in->logStreamName);
+	return serial;
 }
 
 /* Source: "CloudWatch Logs metrics and dimensions" (CloudWatch Logs User Guide): of the account, and of the group. */
@@ -116,6 +123,7 @@ void op_put_log_events(struct call *c)
 		w.expired_ms = c->now_ms - g->RetentionDays.v * DAY_MS;
 	struct logs_RejectedLogEventsInfo *info = arena_new_of(c->arena, struct logs_RejectedLogEventsInfo);
 	struct logs_InputLogEvent *kept = arena_array(c->arena, struct logs_InputLogEvent, in->logEvents.n);
+	uint64_t *serials = arena_array(c->arena, uint64_t, in->logEvents.n);
 	uint32_t n = 0;
 	int64_t bytes = 0;
 	for (uint32_t i = 0; i < in->logEvents.n; i++) {
@@ -124,7 +132,7 @@ void op_put_log_events(struct call *c)
 			out->rejectedLogEventsInfo = info;
 			continue;
 		}
-		put_event(c, in, e);
+		serials[n] = put_event(c, in, e);
 		bytes += (int64_t)e->message.n + EVENT_OVERHEAD;
 		if (!s->FirstMs.set || e->timestamp.v < s->FirstMs.v)
 			s->FirstMs = e->timestamp;
@@ -139,6 +147,7 @@ void op_put_log_events(struct call *c)
 	group_count_bytes(c, in->logGroupName, bytes);
 	struct list put = {kept, n, true};
 	metric_filters_apply(c, in->logGroupName, &put);
+	subscriptions_apply(c, &(struct put){in->logGroupName, in->logStreamName, kept, serials, n});
 	count_incoming(c, in->logGroupName, n, bytes - (int64_t)n * EVENT_OVERHEAD);
 	out->nextSequenceToken = S("49039859592487412735420000000000000000000000000000000000");
 }
@@ -348,7 +357,7 @@ void op_filter_log_events(struct call *c)
 		}
 		v[n++] = (struct logs_FilteredLogEvent){.logStreamName = e->Stream, .timestamp = SOME_I64(p.ms), .message = e->Message,
 			.ingestionTime = e->IngestedMs,
-			.eventId = arena_printf(c->arena, "%028lld%028llu", (long long)p.ms, (unsigned long long)p.serial)};
+			.eventId = event_id(c->arena, p.ms, p.serial)};
 		bytes += e->Message.n + EVENT_OVERHEAD;
 	}
 	if (c->failed)

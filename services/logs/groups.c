@@ -178,6 +178,7 @@ void op_delete_log_group(struct call *c)
 	events_delete(c, in->logGroupName, STR_NONE, INT64_MAX, SIZE_MAX);
 	delete_below(c, key_str(call_key(c, "stream"), in->logGroupName));
 	delete_below(c, key_str(call_key(c, "filter"), in->logGroupName));
+	delete_below(c, key_str(call_key(c, "sub"), in->logGroupName));
 	call_del(c, bytes_key(c, in->logGroupName));
 	call_del(c, group_key(c, in->logGroupName));
 	job_drop(c, "expire", in->logGroupName);

@@ -7,6 +7,7 @@
  *   event  <group> <stream> <ms> <serial>   EventRecord
  *   index  <group> <ms> <serial>            the stream's name
  *   filter <group> <name>                   FilterRecord
+ *   sub    <group> <name>                   SubscriptionFilter, the model's shape
  */
 #ifndef TSUBO_LOGS_H
 #define TSUBO_LOGS_H
@@ -65,6 +66,8 @@ void op_untag_log_group(struct call *c);
 void op_list_tags_log_group(struct call *c);
 
 /* ---- events.c ---- */
+/* 56 digits, in order of time, as FilterLogEvents gives it. */
+struct str event_id(struct arena *a, int64_t ms, uint64_t serial);
 void access_put_log_events(struct call *c);
 void access_get_log_events(struct call *c);
 void access_filter_log_events(struct call *c);
@@ -93,6 +96,16 @@ void access_delete_metric_filter(struct call *c);
 size_t metric_filters_count(struct call *c, struct str group);
 /* Feed the metrics of a group's filters with the messages that were put. */
 void metric_filters_apply(struct call *c, struct str group, const struct list *events);
+
+/* ---- subscribe.c ---- */
+/* Events of one PutLogEvents that were kept, and the numbers they are stored under. */
+struct put { struct str group, stream; const struct logs_InputLogEvent *events; const uint64_t *serials; uint32_t n; };
+/* Send them on to whom the group's subscription filters say. */
+void subscriptions_apply(struct call *c, const struct put *p);
+void access_subscription(struct call *c);
+void op_put_subscription_filter(struct call *c);
+void op_describe_subscription_filters(struct call *c);
+void op_delete_subscription_filter(struct call *c);
 
 /* ---- emf.c: the embedded metric format ---- */
 /* Tell the metrics that an event carries, if it does; counted when the call commits. */

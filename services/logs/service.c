@@ -17,6 +17,9 @@ static const struct op ops[] = {
 	{&logs_op_DeleteMetricFilter, op_delete_metric_filter, OP_WRITE, .access = access_delete_metric_filter},
 	{&logs_op_DescribeMetricFilters, op_describe_metric_filters, OP_READ, .access = access_describe_metric_filters},
 	{&logs_op_TestMetricFilter, op_test_metric_filter, OP_READ},
+	{&logs_op_PutSubscriptionFilter, op_put_subscription_filter, OP_WRITE, .access = access_subscription},
+	{&logs_op_DescribeSubscriptionFilters, op_describe_subscription_filters, OP_READ, .access = access_subscription},
+	{&logs_op_DeleteSubscriptionFilter, op_delete_subscription_filter, OP_WRITE, .access = access_subscription},
 	{&logs_op_TagResource, op_tag_resource, OP_WRITE, .access = access_tags},
 	{&logs_op_UntagResource, op_untag_resource, OP_WRITE, .access = access_tags},
 	{&logs_op_ListTagsForResource, op_list_tags_for_resource, OP_READ, .access = access_tags},
@@ -35,5 +38,5 @@ const struct service service_logs = {
 	.jobs = jobs,
 	.n_jobs = COUNT_OF(jobs),
 	.cfn_types = logs_cfn_types,
-	.n_cfn_types = 2, /* asserted in cfn.c */
+	.n_cfn_types = 4, /* asserted in cfn.c */
 };

@@ -79,6 +79,12 @@ static enum cfn_status group_create(struct cfn_resource *r)
 	return done(r, &i);
 }
 
+static enum cfn_status group_update(struct cfn_resource *r)
+{
+	static const struct cfn_tagging tagging = {"scheduler", "TagResource", "UntagResource", "ResourceArn", "Tags", "TagKeys", false};
+	return cfn_tags_update(r, &tagging, group_arn(r->c, r->physical_id));
+}
+
 static enum cfn_status group_remove(struct cfn_resource *r)
 {
 	struct json *in = json_new_object(r->c->arena);
@@ -91,11 +97,13 @@ static const char *const schedule_properties[] = {"Description", "EndDate", "Fle
 	"ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "State", "Target", NULL};
 static const char *const schedule_replaces[] = {"Name", "GroupName", NULL};
 static const char *const group_properties[] = {"Name", "Tags", NULL};
+static const char *const group_replaces[] = {"Name", NULL};
 
 const struct cfn_type scheduler_cfn_types[] = {
 	{.name = "AWS::Scheduler::Schedule", .properties = schedule_properties, .replaces = schedule_replaces, .create = schedule_create,
 	 .update = schedule_update, .remove = schedule_remove, .name_property = "Name"},
-	{.name = "AWS::Scheduler::ScheduleGroup", .properties = group_properties, .create = group_create, .remove = group_remove,
+	{.name = "AWS::Scheduler::ScheduleGroup", .properties = group_properties, .replaces = group_replaces, .create = group_create,
+	 .update = group_update, .remove = group_remove,
 	 .name_property = "Name"},
 };
 _Static_assert(COUNT_OF(scheduler_cfn_types) == 2, "service.c says how many");

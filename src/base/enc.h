@@ -51,6 +51,9 @@ uint32_t crc32_ieee(uint32_t crc, struct str s);   /* start with 0; libdeflate *
 uint32_t crc32c(uint32_t crc, struct str s);       /* Castagnoli; start with 0; ISA-L */
 uint64_t crc64nvme(uint64_t crc, struct str s);    /* start with 0 */
 
+/* The bytes as a gzip file (RFC 1952). */
+struct str gzip_compress(struct arena *a, struct str bytes);
+
 /* A digest fed in pieces. */
 enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
 struct digest;

@@ -108,3 +108,27 @@ struct json *cfn_tags(struct cfn_resource *r, bool as_map)
 	}
 	return list;
 }
+
+enum cfn_status cfn_tags_update(struct cfn_resource *r, const struct cfn_tagging *t, struct str resource)
+{
+	struct arena *a = r->c->arena;
+	struct json *now = cfn_tags(r, true), *old = json_get(r->old_properties, S("Tags")), *gone = json_new_array(a);
+	struct json *tags = cfn_tags(r, t->as_map), *in = json_new_object(a);
+	ASSERT(str_present(resource));
+	for (uint32_t i = 0; json_is(old, JSON_ARRAY) && i < old->n; i++)
+		if (json_get(now, json_get_str(&old->items[i], "Key")) == NULL)
+			json_push(a, gone, json_new_str(a, json_get_str(&old->items[i], "Key")));
+	struct invoked done = {.ok = true};
+	if (gone->n > 0) {
+		json_set(a, in, str_c(t->resource), json_new_str(a, resource));
+		json_set(a, in, str_c(t->keys), gone);
+		done = invoke(r->c, t->service, t->untag, in, NULL);
+	}
+	if (done.ok && tags != NULL && tags->n > 0) {
+		in = json_new_object(a);
+		json_set(a, in, str_c(t->resource), json_new_str(a, resource));
+		json_set(a, in, str_c(t->tags), tags);
+		done = invoke(r->c, t->service, t->tag, in, NULL);
+	}
+	return done.ok ? CFN_DONE : done.parked ? CFN_PARKED : cfn_fail_as(r, &done.error);
+}

@@ -47,5 +47,9 @@ enum cfn_status cfn_fail_as(struct cfn_resource *r, const struct wire_error *e);
 struct json *cfn_input(struct cfn_resource *r, const char *const *pairs);
 /* Tags of the resource and the stack as [{Key, Value}] (or an object when as_map). */
 struct json *cfn_tags(struct cfn_resource *r, bool as_map);
+/* How a service tags: its operations, and what their members are called. */
+struct cfn_tagging { const char *service, *tag, *untag, *resource, *tags, *keys; bool as_map; };
+/* Bring the tags of a resource (by its ARN or name, as the service wants it) from old to new: gone ones go, the others are put. */
+enum cfn_status cfn_tags_update(struct cfn_resource *r, const struct cfn_tagging *t, struct str resource);
 
 #endif

@@ -223,3 +223,47 @@ def test_access_logs_and_metrics(client, api, deployed, function, proxy, name, e
     assert f'{request_id} GET /a 200 "-" -' in lines()
     assert any(line.endswith(' GET - 403 "Missing Authentication Token" -') for line in lines())
     api.update_account(patchOperations=[{"op": "remove", "path": "/cloudwatchRoleArn"}])
+
+
+def test_one_variable_below_a_resource(api, name):
+    """CreateResource: of two variables at one place a request could mean either."""
+    made = api.create_rest_api(name=name)
+    at = {"restApiId": made["id"], "parentId": made["rootResourceId"]}
+    api.create_resource(**at, pathPart="{id}")
+    api.create_resource(**at, pathPart="items")
+    for part in ("{other}", "{proxy+}"):
+        with pytest.raises(ClientError) as e:
+            api.create_resource(**at, pathPart=part)
+        assert code(e) == ("BadRequestException", "A sibling ({id}) of this resource already has a variable path part -- only one is allowed")
+
+
+def test_headers_to_the_client_are_declared_first(api, name):
+    """PutIntegrationResponse, "responseParameters": a mapping's name must be of the method response."""
+    made = api.create_rest_api(name=name)
+    at = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "GET"}
+    api.put_method(**at, authorizationType="NONE")
+    api.put_integration(**at, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    api.put_method_response(**at, statusCode="200", responseParameters={"method.response.header.X-There": False})
+    put = lambda header: api.put_integration_response(**at, statusCode="200", responseParameters={f"method.response.header.{header}": "'1'"})
+    put("X-There")
+    with pytest.raises(ClientError) as e:
+        put("X-Not-There")
+    assert code(e)[0] == "BadRequestException" and "method.response.header.X-Not-There" in code(e)[1]
+
+
+def test_tags_and_sizes_that_cannot_be(api, client, name):
+    for bad in ({"tags": {"aws:x": "1"}}, {"minimumCompressionSize": -1}, {"minimumCompressionSize": (10 << 20) + 1}):
+        with pytest.raises(ClientError) as e:
+            api.create_rest_api(name=name, **bad)
+        assert code(e)[0] == "BadRequestException"
+    blue, red = (api.create_rest_api(name=name, tags={"team": team})["id"] for team in ("blue", "red"))
+    iam = client("iam")
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": "apigateway:GET", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "blue"}}}}))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    own = client("apigateway", key["AccessKeyId"], key["SecretAccessKey"])
+    assert own.get_rest_api(restApiId=blue) and own.get_resources(restApiId=blue)
+    with pytest.raises(ClientError) as e:
+        own.get_rest_api(restApiId=red)
+    assert code(e)[0] == "AccessDeniedException"

@@ -70,3 +70,24 @@ def test_names_and_tags_that_are_aws_own(logs, name):
     refused(lambda: logs.tag_resource(resourceArn=arn(name), tags={"aws:x": "1"}), "InvalidParameterException")
     refused(lambda: logs.tag_resource(resourceArn=arn(name).replace("us-east-1", "eu-west-1"), tags={"x": "1"}), "ResourceNotFoundException")
     refused(lambda: logs.tag_resource(resourceArn=arn(name), tags={f"k{i}": "" for i in range(51)}), "InvalidParameterException")
+
+
+def test_tags_and_retention_of_a_stack_change_in_place(client, logs, name, eventually):
+    """AWS::Logs::LogGroup: an update of Tags needs no interruption; the events stay."""
+    cloudformation = client("cloudformation")
+
+    def template(tags, days):
+        return json.dumps({"Resources": {"G": {"Type": "AWS::Logs::LogGroup", "Properties": {
+            "LogGroupName": name, "RetentionInDays": days, "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}}}})
+
+    def status():
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+    cloudformation.create_stack(StackName=name, TemplateBody=template({"a": "1", "b": "2"}, 7))
+    eventually(lambda: status() == "CREATE_COMPLETE")
+    logs.create_log_stream(logGroupName=name, logStreamName="kept")
+    cloudformation.update_stack(StackName=name, TemplateBody=template({"a": "2"}, 14))
+    eventually(lambda: status() == "UPDATE_COMPLETE")
+    tags = logs.list_tags_for_resource(resourceArn=arn(name))["tags"]
+    assert tags["a"] == "2" and "b" not in tags
+    assert logs.describe_log_streams(logGroupName=name)["logStreams"][0]["logStreamName"] == "kept"
+    assert logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]["retentionInDays"] == 14
