@@ -137,7 +137,8 @@ void op_create_change_set(struct call *c)
 	if (str_present(in->RoleARN) && !authorize_pass_role(c, in->RoleARN, "cloudformation.amazonaws.com"))
 		return;
 	struct cloudformation_ChangeSetRecord cs = {.Name = in->ChangeSetName, .StackId = s->Id, .StackName = s->Name, .Kind = kind,
-		.Created = SOME_TIME(c->now_ms), .Description = in->Description, .RoleARN = in->RoleARN, .OnFailure = in->OnStackFailure,
+		.Created = SOME_TIME(c->now_ms), .Description = in->Description, .RoleARN = in->RoleARN,
+		.OnFailure = in->DeploymentConfig != NULL && yes(in->DeploymentConfig->DisableRollback) ? S("DO_NOTHING") : in->OnStackFailure,
 		.Principal = stack_principal_save(c, c->who), .Endpoint = c->endpoint,
 		.Id = arn_make(c->arena, "cloudformation", c->region, c->account,
 		               arena_join(c->arena, S("changeSet/"), in->ChangeSetName, S("/"), operation_token(c)))};

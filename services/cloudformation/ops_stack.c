@@ -52,14 +52,19 @@ static void refuse_policy(struct call *c, bool any)
 		call_unsupported(c, "stack policies are not supported");
 }
 
-static void refuse_others(struct call *c, const struct list *types, const void *deployment_config, struct opt_bool retain)
+static void refuse_others(struct call *c, const struct list *types, struct opt_bool retain)
 {
 	if (types->n > 0)
 		call_unsupported(c, "ResourceTypes is not supported");
-	if (deployment_config != NULL)
-		call_unsupported(c, "DeploymentConfig is not supported");
 	if (yes(retain))
 		call_unsupported(c, "RetainExceptOnCreate is not supported: use it as a DeletionPolicy");
+}
+
+/* A deployment configuration's mode (EXPRESS: do not wait for resources to be ready, as `sam sync` asks) changes nothing here:
+ * they are ready when they are made, but for what an operation itself waits for. */
+static struct opt_bool rollback_disabled(struct opt_bool asked, const struct cloudformation_DeploymentConfig *d)
+{
+	return d != NULL && d->DisableRollback.set ? d->DisableRollback : asked;
 }
 
 /* ---- create ---- */
@@ -90,9 +95,9 @@ void op_create_stack(struct call *c)
 	struct cloudformation_CreateStackOutput *out = c->out;
 	struct request_template from = {.body = in->TemplateBody, .url = in->TemplateURL};
 	struct given g;
-	struct str failure = on_failure(c, in->DisableRollback, in->OnFailure);
+	struct str failure = on_failure(c, rollback_disabled(in->DisableRollback, in->DeploymentConfig), in->OnFailure);
 	refuse_policy(c, str_present(in->StackPolicyBody) || str_present(in->StackPolicyURL));
-	refuse_others(c, &in->ResourceTypes, in->DeploymentConfig, in->RetainExceptOnCreate);
+	refuse_others(c, &in->ResourceTypes, in->RetainExceptOnCreate);
 	if (!refuse_inputs(c, in->RollbackConfiguration, &in->NotificationARNs) || !name_is_free(c, in->StackName))
 		return;
 	if (!given_read(c, &from, &in->Parameters, &in->Tags, &in->Capabilities, NULL, false, &g))
@@ -178,7 +183,7 @@ void op_update_stack(struct call *c)
 	bool nothing;
 	refuse_policy(c, str_present(in->StackPolicyBody) || str_present(in->StackPolicyURL) || str_present(in->StackPolicyDuringUpdateBody)
 	              || str_present(in->StackPolicyDuringUpdateURL));
-	refuse_others(c, &in->ResourceTypes, in->DeploymentConfig, in->RetainExceptOnCreate);
+	refuse_others(c, &in->ResourceTypes, in->RetainExceptOnCreate);
 	if (c->failed || s == NULL || !refuse_inputs(c, in->RollbackConfiguration, &in->NotificationARNs) || !updatable(c, s))
 		return;
 	if (!given_read(c, &from, &in->Parameters, &in->Tags, &in->Capabilities, s, false, &g) || stack_plan(c, s, &g, &nothing) == NULL)
@@ -189,7 +194,8 @@ void op_update_stack(struct call *c)
 	}
 	if (str_present(in->RoleARN) && !authorize_pass_role(c, in->RoleARN, "cloudformation.amazonaws.com"))
 		return;
-	stack_take_given(c, s, &g, in->RoleARN, yes(in->DisableRollback) ? S("DO_NOTHING") : S("ROLLBACK"));
+	stack_take_given(c, s, &g, in->RoleARN, yes(rollback_disabled(in->DisableRollback, in->DeploymentConfig)) ? S("DO_NOTHING")
+		: S("ROLLBACK"));
 	s->Token = in->ClientRequestToken;
 	engine_update(c, s);
 	out->StackId = s->Id;

@@ -69,7 +69,7 @@ struct str blob_head(struct arena *a, struct str key_id, struct str account, uin
 bool blob_parse(struct arena *a, struct str bytes, struct blob *out)
 {
 	*out = (struct blob){0};
-	if (bytes.n <= BLOB_EXTRA || memcmp(bytes.p, magic, sizeof magic) != 0 || (bytes.p[4] & ~FLAG_MULTI_REGION) != 0)
+	if (bytes.n <= BLOB_HEAD + GCM_EXTRA || memcmp(bytes.p, magic, sizeof magic) != 0 || (bytes.p[4] & ~FLAG_MULTI_REGION) != 0)
 		return false;
 	uint64_t account = get_be(bytes.p + 21, 8);
 	if (account > 999999999999u)
@@ -78,8 +78,7 @@ bool blob_parse(struct arena *a, struct str bytes, struct blob *out)
 	out->account = arena_printf(a, "%012llu", (unsigned long long)account);
 	out->material = (uint32_t)get_be(bytes.p + 29, 4);
 	out->head = str_slice(bytes, 0, BLOB_HEAD);
-	out->nonce = str_slice(bytes, BLOB_HEAD, BLOB_HEAD + BLOB_NONCE);
-	out->sealed = str_slice(bytes, BLOB_HEAD + BLOB_NONCE, bytes.n);
-	ASSERT(out->sealed.n > BLOB_TAG);
+	out->sealed = str_slice(bytes, BLOB_HEAD, bytes.n);
+	ASSERT(out->sealed.n > GCM_EXTRA);
 	return true;
 }

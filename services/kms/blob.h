@@ -6,14 +6,15 @@
 #define TSUBO_KMS_BLOB_H
 
 #include "base/enc.h"
+#include "svc/master.h"
 
-enum { BLOB_HEAD = 33, BLOB_NONCE = 12, BLOB_TAG = 16, BLOB_EXTRA = BLOB_HEAD + BLOB_NONCE + BLOB_TAG };
+enum { BLOB_HEAD = 33 };
 
 struct blob {
 	struct str key_id, account; /* as they are written in ARNs */
 	uint32_t material;
 	struct str head;            /* the authenticated bytes */
-	struct str nonce, sealed;   /* sealed: ciphertext and tag */
+	struct str sealed;          /* nonce, ciphertext and tag: gcm_open's */
 };
 /* false: not of that form. Strings in the arena or views into bytes. */
 bool blob_parse(struct arena *a, struct str bytes, struct blob *out);

@@ -1,52 +1,12 @@
 /* See crypto.h. Sources: "Cryptographic details of AWS KMS", RFC 8017, RFC 5649, SEC 1. */
 #include "crypto.h"
 
-#include "blob.h"
-#include "os/os.h"
-
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-/* ---- AES-GCM ---- */
-
 static const unsigned char *bytes_of(struct str s) { return (const unsigned char *)s.p; }
-
-struct str gcm_seal(struct arena *a, struct str key, struct str aad, struct str plain)
-{
-	ASSERT(key.n == 32);
-	unsigned char *out = (unsigned char *)arena_bytes(a, BLOB_NONCE + plain.n + BLOB_TAG), *sealed = out + BLOB_NONCE;
-	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
-	int n = 0, m = 0;
-	random_bytes(out, BLOB_NONCE);
-	bool ok = x != NULL && EVP_EncryptInit_ex(x, EVP_aes_256_gcm(), NULL, bytes_of(key), out) == 1 &&
-	          EVP_EncryptUpdate(x, NULL, &m, bytes_of(aad), (int)aad.n) == 1 &&
-	          EVP_EncryptUpdate(x, sealed, &n, bytes_of(plain), (int)plain.n) == 1 && (size_t)n == plain.n &&
-	          EVP_EncryptFinal_ex(x, sealed + n, &m) == 1 &&
-	          EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_GCM_GET_TAG, BLOB_TAG, sealed + n) == 1;
-	EVP_CIPHER_CTX_free(x);
-	ASSERT(ok);
-	return str_of((const char *)out, BLOB_NONCE + plain.n + BLOB_TAG);
-}
-
-struct str gcm_open(struct arena *a, struct str key, struct str aad, struct str nonce, struct str sealed)
-{
-	ASSERT(key.n == 32 && nonce.n == BLOB_NONCE);
-	if (sealed.n < BLOB_TAG)
-		return STR_NONE;
-	size_t size = sealed.n - BLOB_TAG;
-	unsigned char *out = (unsigned char *)arena_bytes(a, size + 1), tag[BLOB_TAG];
-	memcpy(tag, sealed.p + size, BLOB_TAG);
-	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
-	int n = 0, m = 0;
-	bool ok = x != NULL && EVP_DecryptInit_ex(x, EVP_aes_256_gcm(), NULL, bytes_of(key), bytes_of(nonce)) == 1 &&
-	          EVP_DecryptUpdate(x, NULL, &m, bytes_of(aad), (int)aad.n) == 1 &&
-	          EVP_DecryptUpdate(x, out, &n, bytes_of(sealed), (int)size) == 1 &&
-	          EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_GCM_SET_TAG, BLOB_TAG, tag) == 1 && EVP_DecryptFinal_ex(x, out + n, &m) == 1;
-	EVP_CIPHER_CTX_free(x);
-	return ok ? str_of((const char *)out, size) : STR_NONE;
-}
 
 /* ---- key pairs ---- */
 

@@ -5,11 +5,6 @@
 
 #include "spec.h"
 
-/* AES-256-GCM under a fresh nonce: nonce, ciphertext, tag. */
-struct str gcm_seal(struct arena *a, struct str key, struct str aad, struct str plain);
-/* Absent: not made with this key and aad. */
-struct str gcm_open(struct arena *a, struct str key, struct str aad, struct str nonce, struct str sealed);
-
 /* A new private key. RSA takes tens to hundreds of milliseconds: not for the writer or the loop. */
 struct str pair_generate(struct arena *a, const struct spec *s);
 /* Its public half. Absent: not a private key of this spec. */

@@ -84,7 +84,7 @@ static struct str decrypt_with(struct kms_key *k, struct str algorithm, const st
 			return fail_ciphertext(k->c);
 		if (!material_need(k, b.material, m))
 			return STR_NONE;
-		plain = gcm_open(a, m->secret, arena_join(a, b.head, context_bytes(a, context)), b.nonce, b.sealed);
+		plain = gcm_open(a, m->secret, arena_join(a, b.head, context_bytes(a, context)), b.sealed);
 	} else {
 		if (!material_need(k, 0, m))
 			return STR_NONE;
@@ -268,7 +268,8 @@ void op_GenerateDataKeyWithoutPlaintext(struct call *c)
 	struct kms_GenerateDataKeyWithoutPlaintextResponse *out = c->out;
 	struct data_key d;
 	if (data_key(c, in->KeySpec, in->NumberOfBytes, &in->EncryptionContext, in->DryRun, &d))
-		*out = (struct kms_GenerateDataKeyWithoutPlaintextResponse){.CiphertextBlob = d.sealed, .KeyId = d.key_id, .KeyMaterialId = d.material_id};
+		*out = (struct kms_GenerateDataKeyWithoutPlaintextResponse){.CiphertextBlob = d.sealed, .KeyId = d.key_id,
+			.KeyMaterialId = d.material_id};
 }
 
 /* A pair, its private half sealed. false: parked or failed. */

@@ -5,6 +5,8 @@
  * Source: "Using server-side encryption with AWS KMS keys (SSE-KMS)" (S3 User Guide). */
 #include "s3.h"
 
+#include "svc/datakey.h"
+
 /* KMS's refusal as S3 words it. */
 static void fail_kms(struct call *c, const struct wire_error *e)
 {
@@ -60,26 +62,20 @@ bool encryption_choose(struct call *c, const struct s3_StoredBucket *b, struct s
 	bucket_default(b, &ask);
 	if (!str_eq(ask.algorithm, S("aws:kms")))
 		return true;
-	struct json *in = json_new_object(c->arena), *context = context_of(c, b, key, &ask);
+	struct json *context = context_of(c, b, key, &ask);
+	struct datakey d;
+	struct wire_error error;
 	if (context == NULL)
 		return false;
-	json_set_str(c->arena, in, "KeyId", str_present(ask.kms_key) ? ask.kms_key : S("alias/aws/s3"));
-	json_set_str(c->arena, in, "KeySpec", S("AES_256"));
-	json_set(c->arena, in, S("EncryptionContext"), context);
-	const struct invoke_options o = {.region = b->Region};
-	struct invoked i = invoke(c, "kms", "GenerateDataKey", in, &o);
-	ASSERT(!i.parked);
-	if (!i.ok) {
-		fail_kms(c, &i.error);
+	if (!datakey_new(c, str_present(ask.kms_key) ? ask.kms_key : S("alias/aws/s3"), context, b->Region, &d, &error)) {
+		fail_kms(c, &error);
 		return false;
 	}
-	struct str plain = base64_decode(c->arena, json_get_str(i.out, "Plaintext"));
-	ASSERT(plain.n == sizeof k->key);
 	k->set = true;
-	memcpy(k->key, plain.p, plain.n);
+	memcpy(k->key, d.key, sizeof d.key);
 	struct s3_StoredKms *kms = arena_new_of(c->arena, struct s3_StoredKms);
-	*kms = (struct s3_StoredKms){.KeyArn = json_get_str(i.out, "KeyId"), .Sealed = base64_decode(c->arena, json_get_str(i.out, "CiphertextBlob")),
-		.Context = json_text(c->arena, context), .BucketKey = SOME_BOOL(ask.bucket_key.v)};
+	*kms = (struct s3_StoredKms){.KeyArn = d.key_arn, .Sealed = d.sealed, .Context = json_text(c->arena, context),
+		.BucketKey = SOME_BOOL(ask.bucket_key.v)};
 	k->kms = kms;
 	return true;
 }
@@ -88,22 +84,14 @@ bool encryption_open(struct call *c, const struct s3_StoredBucket *b, const stru
 {
 	if (o->Kms == NULL)
 		return true;
-	struct json *in = json_new_object(c->arena), *context = json_parse(c->arena, o->Kms->Context, NULL);
+	const struct json *context = json_parse(c->arena, o->Kms->Context, NULL);
+	struct wire_error error;
 	ASSERT(context != NULL && !k->set);
-	json_set_str(c->arena, in, "CiphertextBlob", base64_encode(c->arena, o->Kms->Sealed));
-	json_set(c->arena, in, S("EncryptionContext"), context);
-	json_set_str(c->arena, in, "KeyId", o->Kms->KeyArn);
-	const struct invoke_options options = {.region = b->Region};
-	struct invoked i = invoke(c, "kms", "Decrypt", in, &options);
-	ASSERT(!i.parked);
-	if (!i.ok) {
-		fail_kms(c, &i.error);
+	if (!datakey_open(c, o->Kms->Sealed, context, b->Region, k->key, &error)) {
+		fail_kms(c, &error);
 		return false;
 	}
-	struct str plain = base64_decode(c->arena, json_get_str(i.out, "Plaintext"));
-	ASSERT(plain.n == sizeof k->key);
 	k->set = true;
-	memcpy(k->key, plain.p, plain.n);
 	k->kms = o->Kms;
 	return true;
 }

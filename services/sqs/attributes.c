@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-enum kind { KIND_NUMBER, KIND_BOOL, KIND_CHOICE, KIND_POLICY, KIND_REDRIVE, KIND_REDRIVE_ALLOW, KIND_FIFO, KIND_KMS, KIND_READ_ONLY };
+enum kind { KIND_NUMBER, KIND_BOOL, KIND_CHOICE, KIND_POLICY, KIND_REDRIVE, KIND_REDRIVE_ALLOW, KIND_FIFO, KIND_KMS_KEY, KIND_KMS_REUSE,
+	KIND_READ_ONLY };
 
 struct attribute {
 	const char *name;
@@ -38,8 +39,8 @@ static const struct attribute attributes[] = {
 	{"ContentBasedDeduplication", KIND_BOOL, AT(ContentBasedDeduplication), 0, 0, {0}, true},
 	{"DeduplicationScope", KIND_CHOICE, AT(DeduplicationScope), 0, 0, {"queue", "messageGroup"}, true},
 	{"FifoThroughputLimit", KIND_CHOICE, AT(FifoThroughputLimit), 0, 0, {"perQueue", "perMessageGroupId"}, true},
-	{"KmsMasterKeyId", KIND_KMS, 0, 0, 0, {0}, false},
-	{"KmsDataKeyReusePeriodSeconds", KIND_KMS, 0, 0, 0, {0}, false},
+	{"KmsMasterKeyId", KIND_KMS_KEY, AT(KmsMasterKeyId), 0, 0, {0}, false},
+	{"KmsDataKeyReusePeriodSeconds", KIND_KMS_REUSE, AT(KmsDataKeyReusePeriodSeconds), 60, 86400, {0}, false},
 	{"SqsManagedSseEnabled", KIND_BOOL, AT(SqsManagedSseEnabled), 0, 0, {0}, false},
 };
 
@@ -63,6 +64,7 @@ void attributes_default(struct sqs_Queue *rec)
 	rec->DelaySeconds = SOME_I64(0);
 	rec->ReceiveMessageWaitTimeSeconds = SOME_I64(0);
 	rec->SqsManagedSseEnabled = SOME_BOOL(true);
+	rec->KmsDataKeyReusePeriodSeconds = SOME_I64(300);
 	if (!rec->Fifo.v)
 		return;
 	rec->ContentBasedDeduplication = SOME_BOOL(false);
@@ -134,6 +136,15 @@ static bool set_fifo(struct call *c, struct queue *q, struct str text, bool crea
 	return true;
 }
 
+/* One kind of encryption at a time; an empty text takes the key away. The key is looked for when it is used, as on AWS. */
+static bool set_kms_key(struct queue *q, struct str text)
+{
+	q->rec->KmsMasterKeyId = text.n > 0 ? text : STR_NONE;
+	if (text.n > 0)
+		q->rec->SqsManagedSseEnabled = SOME_BOOL(false);
+	return true;
+}
+
 static bool set_one(struct call *c, struct queue *q, const struct attribute *a, struct str text, bool creating)
 {
 	switch (a->kind) {
@@ -144,11 +155,8 @@ static bool set_one(struct call *c, struct queue *q, const struct attribute *a, 
 	case KIND_REDRIVE: return redrive_policy_apply(c, q, text);
 	case KIND_REDRIVE_ALLOW: return redrive_allow_apply(c, q, text);
 	case KIND_FIFO: return set_fifo(c, q, text, creating);
-	case KIND_KMS:
-		if (text.n == 0)
-			return true; /* "no key", which it has */
-		call_unsupported(c, "tsubo does not encrypt queues with KMS keys: %s", a->name);
-		return false;
+	case KIND_KMS_KEY: return set_kms_key(q, text);
+	case KIND_KMS_REUSE: return set_number(c, a, text, place(q->rec, a));
 	case KIND_READ_ONLY: break;
 	}
 	return unknown(c, str_c(a->name));
@@ -163,6 +171,11 @@ bool attributes_apply(struct call *c, struct queue *q, const struct map_of *in, 
 			return unknown(c, v[i].key);
 		if (!set_one(c, q, a, str_present(v[i].value) ? v[i].value : S(""), creating))
 			return false;
+	}
+	if (str_present(q->rec->KmsMasterKeyId) && q->rec->SqsManagedSseEnabled.v) {
+		call_fail(c, &sqs_err_InvalidAttributeValue, "You can use one type of server-side encryption (SSE) at one time. You can either enable "
+			"KMS SSE or SQS SSE.");
+		return false;
 	}
 	if (str_eq(q->rec->FifoThroughputLimit, S("perMessageGroupId")) && !str_eq(q->rec->DeduplicationScope, S("messageGroup"))) {
 		call_fail(c, &sqs_err_InvalidAttributeValue, "The perMessageGroupId value is allowed only when the value for "
@@ -205,7 +218,8 @@ static struct str value_of(struct queue *q, const struct attribute *a)
 	case KIND_POLICY: return queue_more(q)->Policy;
 	case KIND_REDRIVE_ALLOW: return queue_more(q)->RedriveAllowPolicy;
 	case KIND_CHOICE: case KIND_REDRIVE: return *(const struct str *)place(q->rec, a);
-	case KIND_KMS: return STR_NONE;
+	case KIND_KMS_KEY: return q->rec->KmsMasterKeyId;
+	case KIND_KMS_REUSE: return str_present(q->rec->KmsMasterKeyId) ? number(q, q->rec->KmsDataKeyReusePeriodSeconds.v) : STR_NONE;
 	case KIND_READ_ONLY: break;
 	}
 	return read_only(q, str_c(a->name));

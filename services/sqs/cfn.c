@@ -12,6 +12,8 @@ static const struct property queue_properties[] = {
 	{"DelaySeconds", "0"},
 	{"FifoQueue", NULL},
 	{"FifoThroughputLimit", "perQueue"},
+	{"KmsDataKeyReusePeriodSeconds", "300"},
+	{"KmsMasterKeyId", ""},
 	{"MaximumMessageSize", "1048576"},
 	{"MessageRetentionPeriod", "345600"},
 	{"ReceiveMessageWaitTimeSeconds", "0"},
@@ -221,7 +223,8 @@ static enum cfn_status policy_remove(struct cfn_resource *r)
 }
 
 static const char *const queue_supported[] = {"QueueName", "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope",
-	"FifoThroughputLimit", "DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds",
+	"FifoThroughputLimit", "DelaySeconds", "KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId",
+	"MaximumMessageSize", "MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds",
 	"RedriveAllowPolicy", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout", "Tags", NULL};
 static const char *const queue_replaces[] = {"QueueName", "FifoQueue", NULL};
 static const char *const policy_supported[] = {"PolicyDocument", "Queues", NULL};

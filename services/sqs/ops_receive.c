@@ -99,7 +99,7 @@ static void describe(struct queue *q, const struct taken *t, struct wishes w, st
 		*out = (struct map_of){v, n, true};
 }
 
-static void answer(struct queue *q, const struct taken *v, size_t n)
+static void answer(struct queue *q, struct taken *v, size_t n)
 {
 	struct call *c = q->c;
 	const struct sqs_ReceiveMessageRequest *in = c->in;
@@ -112,6 +112,8 @@ static void answer(struct queue *q, const struct taken *v, size_t n)
 		struct receipt r = {(uint64_t)q->rec->Id.v, (uint64_t)q->rec->Data.v, v[i].m.seq, v[i].hold.nonce,
 			q->fifo ? v[i].m.group : S("")};
 		unsigned char digest[16];
+		if (!body_open(q, &v[i].m))
+			return;
 		m->MessageId = v[i].m.id;
 		m->ReceiptHandle = receipt_text(c->arena, &r);
 		m->Body = v[i].m.body;

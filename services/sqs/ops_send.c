@@ -174,7 +174,8 @@ static bool send_prepare(struct queue *q, const struct send *s, struct sent *out
 	return true;
 }
 
-static void send_put(struct queue *q, struct sent *s)
+/* false: KMS refused (c failed). */
+static bool send_put(struct queue *q, struct sent *s)
 {
 	ASSERT(!q->c->failed && s->m.body.n > 0);
 	struct sent_before before;
@@ -183,6 +184,8 @@ static void send_put(struct queue *q, struct sent *s)
 		s->m.seq = before.seq;
 	} else {
 		make_id(q->c, &s->m);
+		if (!body_seal(q, &s->m))
+			return false;
 		message_insert(q, &s->m);
 		if (q->fifo)
 			dedup_put(q, &s->m);
@@ -191,6 +194,7 @@ static void send_put(struct queue *q, struct sent *s)
 	count_metric(q, "SentMessageSize", (double)s->size, "Bytes");
 	if (q->fifo)
 		snprintf(s->sequence, sizeof s->sequence, "188%017llu", (unsigned long long)s->m.seq);
+	return true;
 }
 
 static struct str hex16(struct arena *a, const unsigned char md5[16])
@@ -206,9 +210,8 @@ void op_send_message(struct call *c)
 	struct sent s;
 	struct send asked = {in->MessageBody, in->MessageDeduplicationId, in->MessageGroupId, in->DelaySeconds,
 		&in->MessageAttributes, &in->MessageSystemAttributes};
-	if (!send_prepare(q, &asked, &s))
+	if (!send_prepare(q, &asked, &s) || !send_put(q, &s))
 		return;
-	send_put(q, &s);
 	box_store(q);
 	out->MessageId = s.m.id;
 	out->MD5OfMessageBody = hex16(c->arena, s.m.body_md5);
@@ -251,11 +254,10 @@ static void send_entry(struct queue *q, const struct sqs_SendMessageBatchRequest
 	struct sent s;
 	struct send asked = {e->MessageBody, e->MessageDeduplicationId, e->MessageGroupId, e->DelaySeconds,
 		&e->MessageAttributes, &e->MessageSystemAttributes};
-	if (!send_prepare(q, &asked, &s)) {
+	if (!send_prepare(q, &asked, &s) || !send_put(q, &s)) {
 		batch_failed(b, e->Id);
 		return;
 	}
-	send_put(q, &s);
 	*ok = (struct sqs_SendMessageBatchResultEntry){.Id = e->Id, .MessageId = s.m.id, .MD5OfMessageBody = hex16(c->arena, s.m.body_md5)};
 	if (e->MessageAttributes.n > 0)
 		ok->MD5OfMessageAttributes = hex16(c->arena, s.m.attributes_md5);

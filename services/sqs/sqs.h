@@ -135,6 +135,13 @@ void attributes_md5(struct arena *a, const struct sqs_MessageBodyAttributeMap_en
 struct str receipt_text(struct arena *a, const struct receipt *r);
 bool receipt_open(struct arena *a, struct str text, struct receipt *out);
 
+/* ---- seal.c: bodies under a KMS key ---- */
+
+/* Seal the body of a message that has its id, where the queue has a KMS key. false: KMS refused (c failed). */
+bool body_seal(struct queue *q, struct message *m);
+/* Open a sealed body as c->who; others are left as they are. */
+bool body_open(struct queue *q, struct message *m);
+
 /* ---- the moves of a message. standard.c and fifo.c; moves.c chooses ---- */
 
 /* A message comes in: now, or delayed until m->delay_until_ms. Sets m->seq. Wakes receivers. */

@@ -6,7 +6,7 @@
 
 #include "svc/call.h"
 
-enum { MASTER_BYTES = 32, WRAP_EXTRA = 8 };
+enum { MASTER_BYTES = 32, WRAP_EXTRA = 8, GCM_NONCE = 12, GCM_TAG = 16, GCM_EXTRA = GCM_NONCE + GCM_TAG };
 
 /* The master key kept at `where`; the first call that may write makes it. A reader may only ask where there is one (an
  * ASSERT): whoever has something wrapped has it. */
@@ -15,5 +15,10 @@ void master_key(struct call *c, const struct key *where, unsigned char out[MASTE
 struct str key_wrap(struct arena *a, const unsigned char kek[MASTER_BYTES], struct str in);
 /* Absent when it does not open under this key. */
 struct str key_unwrap(struct arena *a, const unsigned char kek[MASTER_BYTES], struct str wrapped);
+
+/* AES-256-GCM under a fresh nonce (key.n 32): nonce, ciphertext, tag, in the arena. */
+struct str gcm_seal(struct arena *a, struct str key, struct str aad, struct str plain);
+/* Absent: not made with this key and aad. */
+struct str gcm_open(struct arena *a, struct str key, struct str aad, struct str sealed);
 
 #endif

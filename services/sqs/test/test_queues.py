@@ -73,11 +73,6 @@ def test_bad_attributes(sqs, queue, name, attribute, value, code):
     fails(code, sqs.set_queue_attributes, QueueUrl=queue, Attributes={attribute: value})
 
 
-def test_a_kms_key_is_refused(sqs, queue):
-    message = fails("NotImplemented", sqs.set_queue_attributes, QueueUrl=queue, Attributes={"KmsMasterKeyId": "alias/aws/sqs"})
-    assert "KmsMasterKeyId" in message
-
-
 def test_create_again(sqs, name, queue):
     assert sqs.create_queue(QueueName=name)["QueueUrl"] == queue
     assert sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "30"})["QueueUrl"] == queue

@@ -1,0 +1,42 @@
+/* See datakey.h. */
+#include "svc/datakey.h"
+
+#include "base/enc.h"
+
+static bool take_key(struct call *c, const struct invoked *i, unsigned char key[32], struct wire_error *error)
+{
+	ASSERT(!i->parked); /* symmetric keys never wait */
+	if (!i->ok) {
+		*error = i->error;
+		return false;
+	}
+	struct str plain = base64_decode(c->arena, json_get_str(i->out, "Plaintext"));
+	ASSERT(plain.n == 32);
+	memcpy(key, plain.p, plain.n);
+	return true;
+}
+
+bool datakey_new(struct call *c, struct str key_id, const struct json *context, struct str region, struct datakey *out, struct wire_error *error)
+{
+	struct json *in = json_new_object(c->arena);
+	const struct invoke_options o = {.region = region};
+	json_set_str(c->arena, in, "KeyId", key_id);
+	json_set_str(c->arena, in, "KeySpec", S("AES_256"));
+	json_set(c->arena, in, S("EncryptionContext"), context);
+	struct invoked i = invoke(c, "kms", "GenerateDataKey", in, &o);
+	if (!take_key(c, &i, out->key, error))
+		return false;
+	out->sealed = base64_decode(c->arena, json_get_str(i.out, "CiphertextBlob"));
+	out->key_arn = json_get_str(i.out, "KeyId");
+	return true;
+}
+
+bool datakey_open(struct call *c, struct str sealed, const struct json *context, struct str region, unsigned char key[32], struct wire_error *error)
+{
+	struct json *in = json_new_object(c->arena);
+	const struct invoke_options o = {.region = region};
+	json_set_str(c->arena, in, "CiphertextBlob", base64_encode(c->arena, sealed));
+	json_set(c->arena, in, S("EncryptionContext"), context);
+	struct invoked i = invoke(c, "kms", "Decrypt", in, &o);
+	return take_key(c, &i, key, error);
+}

@@ -1,0 +1,22 @@
+/* Data keys of KMS, asked for as the caller by a service that keeps his data under a KMS key of his.
+ *
+ * The service is named to KMS (kms:ViaService), so a key policy can tell it from a direct use. What comes back sealed is kept
+ * beside the data; the plain key is used and forgotten. */
+#ifndef TSUBO_DATAKEY_H
+#define TSUBO_DATAKEY_H
+
+#include "svc/call.h"
+
+struct datakey {
+	unsigned char key[32];
+	struct str sealed;   /* KMS's ciphertext of it */
+	struct str key_arn;  /* whose */
+};
+
+/* A new one under key_id (id, ARN, alias). context: an object of texts. region absent: c's. false: KMS refused, its words in
+ * *error, c goes on. */
+bool datakey_new(struct call *c, struct str key_id, const struct json *context, struct str region, struct datakey *out, struct wire_error *error);
+/* The plain key of a sealed one. */
+bool datakey_open(struct call *c, struct str sealed, const struct json *context, struct str region, unsigned char key[32], struct wire_error *error);
+
+#endif
