@@ -16,7 +16,7 @@ struct key *bucket_key(struct call *c, struct str name) { return key_str(table(c
 
 void bucket_put(struct call *c, const struct s3_StoredBucket *b)
 {
-	ASSERT(str_present(b->Name) && str_present(b->Account));
+	ASSERT(str_present(b->Name) && str_present(b->Account) && b->Via == NULL);
 	call_put(c, bucket_key(c, b->Name), &s3_shape_StoredBucket, b);
 }
 
@@ -25,6 +25,8 @@ bool bucket_versioned(const struct s3_StoredBucket *b) { return str_present(b->V
 struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner)
 {
 	struct s3_StoredBucket *b = call_get(c, bucket_key(c, name), &s3_shape_StoredBucket);
+	if (b == NULL)
+		b = bucket_by_point(c, name);
 	if (b == NULL) {
 		fail_no_bucket(c, name);
 		return NULL;
@@ -191,6 +193,11 @@ void op_DeleteBucket(struct call *c)
 		call_fail_code(c, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty. You must delete all versions in the bucket.");
 		return;
 	}
+	if (bucket_has_points(c, b)) {
+		call_fail_code(c, 409, "BucketHasAccessPointsAttached", "The bucket you tried to delete has one or more access points attached. Delete your "
+			"access points before attempting to delete your bucket.");
+		return;
+	}
 	uploads_abort_all(c, b->Name);
 	struct str key, value;
 	for (struct scan *s = call_scan(c, key_str(table(c, "config"), b->Name), STR_NONE, false); scan_next(s, &key, &value);)
@@ -206,11 +213,13 @@ void op_HeadBucket(struct call *c)
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
 	if (b == NULL)
 		return;
-	call_header(c, "x-amz-bucket-region", b->Region);
-	if (!allow(c, b, STR_NONE, "s3:ListBucket", &b->Grants, ACL_READ))
+	if (!allow(c, b, STR_NONE, "s3:ListBucket", &b->Grants, ACL_READ)) {
+		call_header(c, "x-amz-bucket-region", b->Region);
 		return;
-	out->BucketArn = arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
-	out->AccessPointAlias = SOME_BOOL(false);
+	}
+	out->BucketRegion = b->Region;
+	out->BucketArn = b->Via != NULL ? b->Via->Arn : arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
+	out->AccessPointAlias = SOME_BOOL(b->Via != NULL && b->Via->Alias.v);
 }
 
 void op_GetBucketLocation(struct call *c)

@@ -56,11 +56,19 @@ bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const 
 bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str grant[5], bool object, struct list *out);
 struct s3_AccessControlPolicy;
 bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants);
-/* Does a bucket policy let everyone in? */
-bool policy_public(struct call *c, struct str text);
 bool acls_off(const struct s3_StoredBucket *b);
 bool grants_public(const struct list *grants);
 struct list owner_grants(struct call *c, struct str account);
+
+/* ---- access points (point.c) ---- */
+/* The bucket behind an access point, with Via; NULL: there is none (c may have failed: not to be done through a point). */
+struct s3_StoredBucket *bucket_by_point(struct call *c, struct str text);
+/* Does the point of b->Via consent? by_identity: the asker's own policies alone are enough, in the bucket's account. */
+bool point_allows(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct access_extra *x,
+                  bool *by_identity);
+bool bucket_has_points(struct call *c, const struct s3_StoredBucket *b);
+/* Does the public access block of the bucket's account have this on? Asked only where something public is at stake. */
+bool account_blocks(struct call *c, const struct s3_StoredBucket *b, const char *what);
 
 /* ---- CORS (cors.c) ---- */
 /* Add the headers of an actual request that a rule allows. */
