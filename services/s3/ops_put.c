@@ -260,7 +260,7 @@ static bool copy_conditions(struct call *c, const struct s3_CopyObjectRequest *i
 static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket **b, struct sse_key *k)
 {
 	struct str key, version, bucket = decode_copy_source(c, in->CopySource, &key, &version);
-	if (!str_present(bucket) || (*b = bucket_get(c, bucket, in->ExpectedSourceBucketOwner)) == NULL)
+	if (!str_present(bucket) || (*b = bucket_anywhere(c, bucket, in->ExpectedSourceBucketOwner)) == NULL)
 		return NULL;
 	if (!customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, k))
 		return NULL;

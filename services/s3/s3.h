@@ -35,7 +35,9 @@ void fail_denied(struct call *c);
 /* ---- buckets (bucket.c) ---- */
 struct key *table(struct call *c, const char *name);
 struct key *bucket_key(struct call *c, struct str name);
-/* The bucket, or NULL with c failed: it is not there, or not of the expected owner. */
+/* The bucket, or NULL with c failed: it is not there, or not of the expected owner. Wherever it is: the source of a copy. */
+struct s3_StoredBucket *bucket_anywhere(struct call *c, struct str name, struct str expected_owner);
+/* As bucket_anywhere, and the client has signed for its Region; its CORS headers are in the answer. */
 struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner);
 /* As bucket_get, and c->who may do `action` on the bucket itself. */
 struct s3_StoredBucket *bucket_open(struct call *c, struct str name, struct str expected_owner, const char *action);
