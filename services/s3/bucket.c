@@ -231,6 +231,7 @@ void op_DeleteBucket(struct call *c)
 	struct str key, value;
 	for (struct scan *s = call_scan(c, key_str(table(c, "config"), b->Name), STR_NONE, false); scan_next(s, &key, &value);)
 		txn_del(c->txn, key);
+	metrics_forget(c, b);
 	access_log_set(c, b, false);
 	call_del(c, bucket_key(c, b->Name));
 }

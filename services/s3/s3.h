@@ -211,8 +211,17 @@ void job_replicate(struct call *c, struct str id, struct str payload);
 void access_log_set(struct call *c, const struct s3_StoredBucket *b, bool on);
 void access_log_start(void); /* the three are the loop's */
 void access_log_stop(void);
-void s3_answered(const struct answered *x);
+bool access_log_any(void);
+void access_log_answered(const struct answered *x, struct str bucket, struct str key);
 const struct list *log_grants(struct call *c, const struct s3_LoggingEnabled *l);
+
+/* ---- inventories and request metrics (inventory.c, metrics.c) ---- */
+void job_inventory(struct call *c, struct str id, struct str payload);
+void metrics_start(void); /* the three are the loop's */
+void metrics_stop(void);
+bool metrics_any(void);
+void metrics_answered(const struct answered *x, struct str bucket, struct str key);
+void metrics_forget(struct call *c, const struct s3_StoredBucket *b); /* the bucket goes */
 
 /* ---- what happens after (notify.c, lifecycle.c) ---- */
 void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event);
