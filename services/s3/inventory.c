@@ -63,7 +63,7 @@ static struct str field_of(struct call *c, const struct s3_StoredObject *o, stru
 	if (str_eq(name, S("ReplicationStatus")))
 		return o->ReplicationStatus;
 	if (str_eq(name, S("EncryptionStatus")))
-		return str_present(o->CustomerKey) ? S("SSE-C") : S("SSE-S3");
+		return str_present(o->CustomerKey) ? S("SSE-C") : o->Kms != NULL ? S("SSE-KMS") : S("SSE-S3");
 	if (str_eq(name, S("ObjectLockRetainUntilDate")))
 		return time_cell(c, o->LockUntil);
 	if (str_eq(name, S("ObjectLockMode")))
@@ -73,7 +73,7 @@ static struct str field_of(struct call *c, const struct s3_StoredObject *o, stru
 	if (str_eq(name, S("IntelligentTieringAccessTier")))
 		return tiered ? S("FREQUENT") : S("");
 	if (str_eq(name, S("BucketKeyStatus")))
-		return S("DISABLED");
+		return o->Kms != NULL && o->Kms->BucketKey.v ? S("ENABLED") : S("DISABLED");
 	if (str_eq(name, S("ChecksumAlgorithm")))
 		return o->SumKind;
 	return str_eq(name, S("ObjectOwner")) ? canonical_id(c, o->Account) : S("");

@@ -7,7 +7,6 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 import requests
-import requests
 
 
 def fails(code, call, **how):
@@ -225,10 +224,7 @@ def test_other_configurations_come_back(s3, bucket):
     assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
     fails("NotImplemented", s3.put_bucket_accelerate_configuration, Bucket=bucket, AccelerateConfiguration={"Status": "Enabled"})
     fails("NotImplemented", s3.put_bucket_encryption, Bucket=bucket, ServerSideEncryptionConfiguration={
-<<<<<<< HEAD
         "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms:dsse"}}]})
-=======
-        "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]})
 
 
 def test_requests_are_signed_for_the_buckets_region(client, s3, name):
@@ -251,4 +247,3 @@ def test_requests_are_signed_for_the_buckets_region(client, s3, name):
     s3.create_bucket(Bucket=name + "-2")
     s3.copy_object(Bucket=name + "-2", Key="copy", CopySource={"Bucket": name, "Key": "k"})
     assert s3.get_object(Bucket=name + "-2", Key="copy")["Body"].read() == b"1"
->>>>>>> 8d8eab0 (s3: requests signed for another Region than the bucket's are led on, as on AWS)
