@@ -3,6 +3,8 @@
  * Guide). */
 #include "s3.h"
 
+#include "svc/policies.h"
+
 #define ALL_USERS "http://acs.amazonaws.com/groups/global/AllUsers"
 #define AUTHENTICATED "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 #define LOG_DELIVERY "http://acs.amazonaws.com/groups/s3/LogDelivery"
@@ -28,11 +30,16 @@ bool grants_public(const struct list *grants)
 	return false;
 }
 
+static bool ignores_public(struct call *c, const struct s3_StoredBucket *b)
+{
+	return (b->Public != NULL && yes(b->Public->IgnorePublicAcls)) || (b->Via != NULL && yes(b->Via->IgnorePublicAcls)) ||
+	       account_blocks(c, b, "IgnorePublicAcls");
+}
+
 static bool acl_allows(struct call *c, const struct s3_StoredBucket *b, const struct list *grants, enum acl need)
 {
 	if (grants == NULL || need == ACL_NONE || acls_off(b))
 		return false;
-	bool ignore_public = b->Public != NULL && yes(b->Public->IgnorePublicAcls);
 	bool known = c->who->type != PRINCIPAL_ANONYMOUS;
 	struct str id = known ? canonical_id(c, c->who->account) : STR_NONE;
 	for (uint32_t i = 0; i < grants->n; i++) {
@@ -40,7 +47,7 @@ static bool acl_allows(struct call *c, const struct s3_StoredBucket *b, const st
 		const struct s3_Grantee *to = g->Grantee;
 		if (to == NULL || (!str_eq(g->Permission, str_c(acl_words[need])) && !str_eq(g->Permission, S("FULL_CONTROL"))))
 			continue;
-		if (is_public(to) && ignore_public)
+		if (is_public(to) && ignores_public(c, b))
 			continue;
 		/* An account's grant is for its root; its users and roles need their own policies, and have been denied by them. */
 		if (str_eq(to->URI, S(LOG_DELIVERY)) && c->who->type == PRINCIPAL_SERVICE && str_eq(c->who->name, S("logging.s3.amazonaws.com")))
@@ -104,6 +111,12 @@ static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucke
 	struct str *values = arena_array(c->arena, struct str, KEYS_MAX);
 	struct access_extra *x = arena_new_of(c->arena, struct access_extra);
 	x->n_keys = list_keys(c, keys, values);
+	if (b->Via != NULL) {
+		static const struct str internet = STR_INIT("Internet");
+		keys[x->n_keys++] = (struct condition_key){S("s3:DataAccessPointArn"), &b->Via->Arn, 1};
+		keys[x->n_keys++] = (struct condition_key){S("s3:DataAccessPointAccount"), &b->Via->Account, 1};
+		keys[x->n_keys++] = (struct condition_key){S("s3:AccessPointNetworkOrigin"), &internet, 1};
+	}
 	ASSERT(x->n_keys <= KEYS_MAX);
 	x->keys = keys;
 	x->resource_policy = b->PolicyText;
@@ -112,17 +125,27 @@ static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucke
 	return x;
 }
 
+/* The bucket's own answer: its policy and the asker's, then ACLs, within the public access block. */
+static enum decision decide(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct access_extra *x,
+                            const struct list *grants, enum acl need)
+{
+	struct verdict v = authorize_as(c, c->who, str_c(action), resource_of(c, b, key), x);
+	if (v.decision == DECISION_ALLOW && !same_account(c, b) && c->who->type != PRINCIPAL_SERVICE && policy_public(c->arena, b->PolicyText) &&
+	    ((b->Public != NULL && yes(b->Public->RestrictPublicBuckets)) || account_blocks(c, b, "RestrictPublicBuckets")))
+		return DECISION_IMPLICIT_DENY;
+	return v.decision == DECISION_IMPLICIT_DENY && acl_allows(c, b, grants, need) ? DECISION_ALLOW : v.decision;
+}
+
 bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need)
 {
-	if (c->who->type == PRINCIPAL_ROOT && same_account(c, b) && b->PolicyText.n == 0)
+	if (c->who->type == PRINCIPAL_ROOT && same_account(c, b) && b->PolicyText.n == 0 && b->Via == NULL)
 		return true;
-	struct verdict v = authorize_as(c, c->who, str_c(action), resource_of(c, b, key), extra_of(c, b));
-	if (v.decision == DECISION_EXPLICIT_DENY)
+	const struct access_extra *x = extra_of(c, b);
+	bool by_identity = false;
+	if (b->Via != NULL && !point_allows(c, b, key, action, x, &by_identity))
 		return false;
-	bool restricted = b->Public != NULL && yes(b->Public->RestrictPublicBuckets) && !same_account(c, b) && c->who->type != PRINCIPAL_SERVICE;
-	if (v.decision == DECISION_ALLOW && restricted && policy_public(c, b->PolicyText))
-		return false;
-	return v.decision == DECISION_ALLOW || acl_allows(c, b, grants, need);
+	enum decision d = decide(c, b, key, action, x, grants, need);
+	return d == DECISION_ALLOW || (d == DECISION_IMPLICIT_DENY && by_identity);
 }
 
 bool allow(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need)
@@ -131,7 +154,7 @@ bool allow(struct call *c, const struct s3_StoredBucket *b, struct str key, cons
 		return false;
 	if (may(c, b, key, action, grants, need))
 		return true;
-	if (c->who->type == PRINCIPAL_ANONYMOUS) {
+	if (c->who->type == PRINCIPAL_ANONYMOUS || b->Via != NULL) {
 		fail_denied(c);
 		return false;
 	}
@@ -214,7 +237,7 @@ static bool header_grants(struct grants *g, struct str header, const char *permi
 /* What the bucket's settings refuse. */
 bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants)
 {
-	if (b->Public != NULL && yes(b->Public->BlockPublicAcls) && grants_public(grants)) {
+	if (grants_public(grants) && ((b->Public != NULL && yes(b->Public->BlockPublicAcls)) || account_blocks(c, b, "BlockPublicAcls"))) {
 		fail_denied(c);
 		return false;
 	}

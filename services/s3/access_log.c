@@ -358,26 +358,22 @@ void access_log_stop(void)
 	map_free(&watched);
 }
 
-void s3_answered(const struct answered *x)
+bool access_log_any(void) { return map_count(&watched) > 0; }
+
+void access_log_answered(const struct answered *x, struct str bucket, struct str key)
 {
-	if (map_count(&watched) == 0)
+	struct watched *w = map_get(&watched, bucket);
+	if (w == NULL)
 		return;
 	struct arena *a = arena_new(4096);
-	struct str path = x->request->path_params_base, site = raw_website(x->request->host);
-	if (x->op == NULL && str_present(site))
-		path = arena_join(a, S("/"), site, x->request->raw_path);
-	path = str_slice(path, 1, path.n);
-	struct watched *w = map_get(&watched, uri_decode(a, str_cut(&path, '/'), false));
-	if (w != NULL) {
-		if (w->lines.n > 0 && (w->lines.n >= GATHER_BYTES || x->started_ms / DAY_MS != w->first_ms / DAY_MS))
-			flush(w);
-		if (w->lines.n == 0)
-			w->first_ms = x->started_ms;
-		write_line(&w->lines, a, w, x, path);
-		ASSERT(!w->lines.overflow);
-		if (w->timer == NULL)
-			w->timer = loop_timer_start(clock_now_ms() + GATHER_MS, on_time, w);
-	}
+	if (w->lines.n > 0 && (w->lines.n >= GATHER_BYTES || x->started_ms / DAY_MS != w->first_ms / DAY_MS))
+		flush(w);
+	if (w->lines.n == 0)
+		w->first_ms = x->started_ms;
+	write_line(&w->lines, a, w, x, key);
+	ASSERT(!w->lines.overflow);
+	if (w->timer == NULL)
+		w->timer = loop_timer_start(clock_now_ms() + GATHER_MS, on_time, w);
 	arena_free(a);
 }
 

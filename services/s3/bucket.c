@@ -16,24 +16,55 @@ struct key *bucket_key(struct call *c, struct str name) { return key_str(table(c
 
 void bucket_put(struct call *c, const struct s3_StoredBucket *b)
 {
-	ASSERT(str_present(b->Name) && str_present(b->Account));
+	ASSERT(str_present(b->Name) && str_present(b->Account) && b->Via == NULL);
 	call_put(c, bucket_key(c, b->Name), &s3_shape_StoredBucket, b);
 }
 
 bool bucket_versioned(const struct s3_StoredBucket *b) { return str_present(b->Versioning); }
 
-struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner)
+struct s3_StoredBucket *bucket_anywhere(struct call *c, struct str name, struct str expected_owner)
 {
 	struct s3_StoredBucket *b = call_get(c, bucket_key(c, name), &s3_shape_StoredBucket);
+	if (b == NULL)
+		b = bucket_by_point(c, name);
 	if (b == NULL) {
 		fail_no_bucket(c, name);
 		return NULL;
 	}
-	cors_answer(c, b);
 	if (str_present(expected_owner) && !str_eq(expected_owner, b->Account)) {
 		fail_denied(c);
 		return NULL;
 	}
+	return b;
+}
+
+/* A client signs for the Region whose endpoint it means; us-east-1's is the global one, which leads on to the bucket's own,
+ * where the signature is for another Region. Source: "Making requests", "Error responses" (S3 API Reference). */
+static bool region_ok(struct call *c, const struct s3_StoredBucket *b)
+{
+	bool global = str_eq(c->region, S("us-east-1")), asks_where = c->op != NULL && c->op->model == &s3_op_GetBucketLocation;
+	if (c->http == NULL || c->protocol == PROTO_RAW || c->who->type == PRINCIPAL_ANONYMOUS || str_eq(c->region, b->Region) || (global && asks_where))
+		return true;
+	call_header(c, "x-amz-bucket-region", b->Region);
+	if (global) {
+		struct s3_AuthorizationHeaderMalformed *e = call_fail(c, &s3_err_AuthorizationHeaderMalformed, "The authorization header is malformed; the "
+			"region '%.*s' is wrong; expecting '%.*s'", STR_ARG(c->region), STR_ARG(b->Region));
+		e->Region = b->Region;
+		return false;
+	}
+	struct s3_PermanentRedirect *e = call_fail(c, &s3_err_PermanentRedirect, "The bucket you are attempting to access must be addressed using the "
+		"specified endpoint. Please send all future requests to this endpoint.");
+	e->Endpoint = arena_join(c->arena, b->Name, S(".s3."), b->Region, S(".amazonaws.com"));
+	e->Bucket = b->Name;
+	return false;
+}
+
+struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner)
+{
+	struct s3_StoredBucket *b = bucket_anywhere(c, name, expected_owner);
+	if (b == NULL || !region_ok(c, b))
+		return NULL;
+	cors_answer(c, b);
 	return b;
 }
 
@@ -191,10 +222,16 @@ void op_DeleteBucket(struct call *c)
 		call_fail_code(c, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty. You must delete all versions in the bucket.");
 		return;
 	}
+	if (bucket_has_points(c, b)) {
+		call_fail_code(c, 409, "BucketHasAccessPointsAttached", "The bucket you tried to delete has one or more access points attached. Delete your "
+			"access points before attempting to delete your bucket.");
+		return;
+	}
 	uploads_abort_all(c, b->Name);
 	struct str key, value;
 	for (struct scan *s = call_scan(c, key_str(table(c, "config"), b->Name), STR_NONE, false); scan_next(s, &key, &value);)
 		txn_del(c->txn, key);
+	metrics_forget(c, b);
 	access_log_set(c, b, false);
 	call_del(c, bucket_key(c, b->Name));
 }
@@ -206,11 +243,13 @@ void op_HeadBucket(struct call *c)
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
 	if (b == NULL)
 		return;
-	call_header(c, "x-amz-bucket-region", b->Region);
-	if (!allow(c, b, STR_NONE, "s3:ListBucket", &b->Grants, ACL_READ))
+	if (!allow(c, b, STR_NONE, "s3:ListBucket", &b->Grants, ACL_READ)) {
+		call_header(c, "x-amz-bucket-region", b->Region);
 		return;
-	out->BucketArn = arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
-	out->AccessPointAlias = SOME_BOOL(false);
+	}
+	out->BucketRegion = b->Region;
+	out->BucketArn = b->Via != NULL ? b->Via->Arn : arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
+	out->AccessPointAlias = SOME_BOOL(b->Via != NULL && b->Via->Alias.v);
 }
 
 void op_GetBucketLocation(struct call *c)

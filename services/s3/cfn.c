@@ -165,12 +165,130 @@ static struct json *website(struct arena *a, const struct json *j)
 
 static struct json *logging(struct arena *a, const struct json *j)
 {
-	static const char *const pairs[] = {"DestinationBucketName", "TargetBucket", "LogFilePrefix", "TargetPrefix", NULL};
+	static const char *const pairs[] = {"DestinationBucketName", "TargetBucket", "LogFilePrefix", "TargetPrefix", "TargetObjectKeyFormat",
+		"TargetObjectKeyFormat", NULL};
 	struct json *o = renamed(a, j, pairs);
 	if (get(o, "TargetPrefix") == NULL)
 		json_set_str(a, o, "TargetPrefix", S(""));
 	return wrapped(a, "LoggingEnabled", o);
 }
+
+static struct json *acceleration(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"AccelerationStatus", "Status", NULL};
+	return renamed(a, j, pairs);
+}
+
+static struct json *replication_filter(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"Prefix", "Prefix", "TagFilter", "Tag", NULL};
+	static const char *const both[] = {"Prefix", "Prefix", "TagFilters", "Tags", NULL};
+	struct json *f = renamed(a, j, pairs);
+	if (get(j, "And") != NULL)
+		json_set(a, f, S("And"), renamed(a, get(j, "And"), both));
+	return f;
+}
+
+static struct json *replication_rule(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"Id", "ID", "Priority", "Priority", "Prefix", "Prefix", "Status", "Status", "Destination", "Destination",
+		"DeleteMarkerReplication", "DeleteMarkerReplication", "SourceSelectionCriteria", "SourceSelectionCriteria", NULL};
+	struct json *r = renamed(a, j, pairs);
+	if (get(j, "Filter") != NULL)
+		json_set(a, r, S("Filter"), replication_filter(a, get(j, "Filter")));
+	return r;
+}
+
+static struct json *replication(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"Role", "Role", NULL};
+	struct json *o = renamed(a, j, pairs);
+	json_set(a, o, S("Rules"), each(a, get(j, "Rules"), replication_rule));
+	return o;
+}
+
+/* ---- configurations by id ---- */
+
+/* Prefix, tags and access point as the filter of a metrics, analytics or tiering configuration; NULL: there is none. */
+static struct json *config_filter(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"Prefix", "Prefix", "AccessPointArn", "AccessPointArn", NULL};
+	struct json *f = renamed(a, j, pairs);
+	const struct json *tags = get(j, "TagFilters");
+	uint32_t n_tags = json_is(tags, JSON_ARRAY) ? tags->n : 0;
+	if (f->n + n_tags == 0)
+		return NULL;
+	if (f->n == 0 && n_tags == 1)
+		return wrapped(a, "Tag", &tags->items[0]);
+	if (f->n == 1 && n_tags == 0)
+		return f;
+	if (n_tags > 0)
+		json_set(a, f, S("Tags"), tags);
+	return wrapped(a, "And", f);
+}
+
+static struct json *filtered(struct arena *a, const struct json *j, const char *const *pairs)
+{
+	struct json *o = renamed(a, j, pairs), *f = config_filter(a, j);
+	if (f != NULL)
+		json_set(a, o, S("Filter"), f);
+	return o;
+}
+
+static struct json *metrics(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"Id", "Id", NULL};
+	return filtered(a, j, pairs);
+}
+
+static struct json *tiering(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"Id", "Id", "Status", "Status", "Tierings", "Tierings", NULL};
+	return filtered(a, j, pairs);
+}
+
+static struct json *s3_destination(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"BucketAccountId", "AccountId", "BucketArn", "Bucket", "Format", "Format", "Prefix", "Prefix", NULL};
+	return wrapped(a, "S3BucketDestination", renamed(a, j, pairs));
+}
+
+static struct json *analytics(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"Id", "Id", NULL}, *const export[] = {"OutputSchemaVersion", "OutputSchemaVersion", NULL};
+	struct json *o = filtered(a, j, pairs), *analysis = json_new_object(a);
+	const struct json *data = json_path(j, "StorageClassAnalysis.DataExport");
+	if (data != NULL) {
+		struct json *to = json_set(a, analysis, S("DataExport"), renamed(a, data, export));
+		json_set(a, to, S("Destination"), s3_destination(a, get(data, "Destination")));
+	}
+	json_set(a, o, S("StorageClassAnalysis"), analysis);
+	return o;
+}
+
+static struct json *inventory(struct arena *a, const struct json *j)
+{
+	static const char *const pairs[] = {"Id", "Id", "Enabled", "IsEnabled", "IncludedObjectVersions", "IncludedObjectVersions", "OptionalFields",
+		"OptionalFields", NULL};
+	struct json *o = renamed(a, j, pairs);
+	json_set(a, o, S("Destination"), s3_destination(a, get(j, "Destination")));
+	if (get(j, "ScheduleFrequency") != NULL)
+		json_set(a, o, S("Schedule"), wrapped(a, "Frequency", get(j, "ScheduleFrequency")));
+	if (get(j, "Prefix") != NULL)
+		json_set(a, o, S("Filter"), wrapped(a, "Prefix", get(j, "Prefix")));
+	return o;
+}
+
+static const struct many {
+	const char *property, *put, *remove, *member;
+	struct json *(*turn)(struct arena *a, const struct json *j);
+} manies[] = {
+	{"InventoryConfigurations", "PutBucketInventoryConfiguration", "DeleteBucketInventoryConfiguration", "InventoryConfiguration", inventory},
+	{"MetricsConfigurations", "PutBucketMetricsConfiguration", "DeleteBucketMetricsConfiguration", "MetricsConfiguration", metrics},
+	{"AnalyticsConfigurations", "PutBucketAnalyticsConfiguration", "DeleteBucketAnalyticsConfiguration", "AnalyticsConfiguration", analytics},
+	{"IntelligentTieringConfigurations", "PutBucketIntelligentTieringConfiguration", "DeleteBucketIntelligentTieringConfiguration",
+		"IntelligentTieringConfiguration", tiering},
+};
 
 /* In the order in which they are put: versioning before the lock, ownership before ACLs, permission before destinations. */
 static const struct part {
@@ -189,6 +307,8 @@ static const struct part {
 	{"WebsiteConfiguration", "PutBucketWebsite", "WebsiteConfiguration", website, "DeleteBucketWebsite", NULL},
 	{"LoggingConfiguration", "PutBucketLogging", "BucketLoggingStatus", logging, NULL, "{}"},
 	{"ObjectLockConfiguration", "PutObjectLockConfiguration", "ObjectLockConfiguration", as_is, NULL, "{\"ObjectLockEnabled\":\"Enabled\"}"},
+	{"ReplicationConfiguration", "PutBucketReplication", "ReplicationConfiguration", replication, "DeleteBucketReplication", NULL},
+	{"AccelerateConfiguration", "PutBucketAccelerateConfiguration", "AccelerateConfiguration", acceleration, NULL, "{\"Status\":\"Suspended\"}"},
 	{"NotificationConfiguration", "PutBucketNotificationConfiguration", "NotificationConfiguration", notification, NULL, "{}"},
 };
 
@@ -225,11 +345,47 @@ static enum cfn_status put_parts(struct cfn_resource *r)
 			op = p->remove;
 		else
 			json_set(a, in, str_c(p->member), json_parse(a, str_c(p->off), NULL));
+		/* A bucket whose logs go nowhere else keeps them itself. */
+		struct json *logs = json_path(in, "BucketLoggingStatus.LoggingEnabled");
+		if (logs != NULL && get(logs, "TargetBucket") == NULL)
+			json_set_str(a, logs, "TargetBucket", r->physical_id);
 		enum cfn_status status = ask(r, op, in);
 		if (status != CFN_DONE)
 			return status;
 	}
 	return CFN_DONE;
+}
+
+static const struct json *by_id(const struct json *list, struct str id)
+{
+	for (uint32_t i = 0; json_is(list, JSON_ARRAY) && i < list->n; i++)
+		if (str_eq(json_get_str(&list->items[i], "Id"), id))
+			return &list->items[i];
+	return NULL;
+}
+
+static enum cfn_status put_many(struct cfn_resource *r, const struct many *m)
+{
+	struct arena *a = r->c->arena;
+	const struct json *now = get(r->properties, m->property), *was = get(r->old_properties, m->property);
+	enum cfn_status status = CFN_DONE;
+	for (uint32_t i = 0; json_is(was, JSON_ARRAY) && i < was->n && status == CFN_DONE; i++) {
+		struct json *in = on_bucket(r);
+		struct str id = json_get_str(&was->items[i], "Id");
+		json_set_str(a, in, "Id", id);
+		if (by_id(now, id) == NULL)
+			status = ask(r, m->remove, in);
+	}
+	for (uint32_t i = 0; json_is(now, JSON_ARRAY) && i < now->n && status == CFN_DONE; i++) {
+		struct json *in = on_bucket(r);
+		struct str id = json_get_str(&now->items[i], "Id");
+		if (same(by_id(was, id), &now->items[i]))
+			continue;
+		json_set_str(a, in, "Id", id);
+		json_set(a, in, str_c(m->member), m->turn(a, &now->items[i]));
+		status = ask(r, m->put, in);
+	}
+	return status;
 }
 
 static enum cfn_status put_tags(struct cfn_resource *r)
@@ -276,6 +432,8 @@ static void set_attributes(struct cfn_resource *r, struct str region)
 static enum cfn_status settle(struct cfn_resource *r)
 {
 	enum cfn_status status = put_parts(r);
+	for (size_t i = 0; i < COUNT_OF(manies) && status == CFN_DONE; i++)
+		status = put_many(r, &manies[i]);
 	if (status == CFN_DONE)
 		status = put_acl(r);
 	if (status == CFN_DONE)
@@ -346,7 +504,8 @@ static enum cfn_status policy_remove(struct cfn_resource *r)
 static const char *const bucket_properties[] = {
 	"BucketName", "AccessControl", "VersioningConfiguration", "PublicAccessBlockConfiguration", "OwnershipControls", "BucketEncryption",
 	"CorsConfiguration", "LifecycleConfiguration", "WebsiteConfiguration", "LoggingConfiguration", "ObjectLockConfiguration", "ObjectLockEnabled",
-	"NotificationConfiguration", "Tags", NULL,
+	"NotificationConfiguration", "ReplicationConfiguration", "AccelerateConfiguration", "InventoryConfigurations", "MetricsConfigurations",
+	"AnalyticsConfigurations", "IntelligentTieringConfigurations", "Tags", NULL,
 };
 static const char *const bucket_replaces[] = {"BucketName", NULL};
 static const char *const policy_properties[] = {"Bucket", "PolicyDocument", NULL};

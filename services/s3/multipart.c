@@ -148,7 +148,7 @@ struct part_source {
 static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *in, struct part_source *s)
 {
 	struct str key, version, bucket = decode_copy_source(c, in->CopySource, &key, &version);
-	if (!str_present(bucket) || (s->b = bucket_get(c, bucket, in->ExpectedSourceBucketOwner)) == NULL ||
+	if (!str_present(bucket) || (s->b = bucket_anywhere(c, bucket, in->ExpectedSourceBucketOwner)) == NULL ||
 	    !customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, &s->key))
 		return false;
 	s->o = object_find(c, s->b, key, version);

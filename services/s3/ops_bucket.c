@@ -4,6 +4,8 @@
  * something that is not done here is refused by name. Source: the operations' pages in the S3 API Reference. */
 #include "s3.h"
 
+#include "svc/policies.h"
+
 enum { BUCKET_TAGS_MAX = 50, POLICY_MAX = 20 << 10, CORS_MAX = 100, ROUTES_MAX = 50 };
 
 /* A bucket to be changed; the body's digests are checked as the operation asks. */
@@ -107,45 +109,6 @@ void op_DeleteBucketTagging(struct call *c)
 
 /* ---- policy ---- */
 
-static bool everyone(const struct json *principal)
-{
-	const struct json *aws = json_is(principal, JSON_OBJECT) ? json_get(principal, S("AWS")) : principal;
-	if (str_eq(json_str(aws), S("*")))
-		return true;
-	for (uint32_t i = 0; json_is(aws, JSON_ARRAY) && i < aws->n; i++)
-		if (str_eq(json_str(&aws->items[i]), S("*")))
-			return true;
-	return false;
-}
-
-/* Does a condition bind the statement to someone? Source: "The meaning of public" (S3 User Guide). */
-static bool bound(const struct json *condition)
-{
-	static const char *const keys[] = {"aws:SourceIp", "aws:SourceArn", "aws:SourceVpc", "aws:SourceVpce", "aws:SourceOwner", "aws:SourceAccount",
-		"aws:PrincipalOrgID", "aws:PrincipalArn", "aws:PrincipalAccount", "aws:userid", "s3:x-amz-server-side-encryption-aws-kms-key-id",
-		"s3:DataAccessPointAccount", "s3:DataAccessPointArn"};
-	for (uint32_t i = 0; json_is(condition, JSON_OBJECT) && i < condition->n; i++) {
-		const struct json *pairs = &condition->members[i].value;
-		for (uint32_t k = 0; json_is(pairs, JSON_OBJECT) && k < pairs->n; k++)
-			for (size_t n = 0; n < COUNT_OF(keys); n++)
-				if (str_eq_nocase(pairs->members[k].key, str_c(keys[n])))
-					return true;
-	}
-	return false;
-}
-
-bool policy_public(struct call *c, struct str text)
-{
-	const struct json *j = text.n > 0 ? json_parse(c->arena, text, NULL) : NULL, *list = json_get(j, S("Statement"));
-	size_t n = json_is(list, JSON_ARRAY) ? list->n : list != NULL ? 1 : 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct json *s = json_is(list, JSON_ARRAY) ? &list->items[i] : list;
-		if (str_eq(json_get_str(s, "Effect"), S("Allow")) && everyone(json_get(s, S("Principal"))) && !bound(json_get(s, S("Condition"))))
-			return true;
-	}
-	return false;
-}
-
 static bool all_texts(const struct json *j, bool (*ok)(struct str s, struct str bucket), struct str bucket)
 {
 	if (json_is(j, JSON_STRING))
@@ -214,7 +177,8 @@ void op_PutBucketPolicy(struct call *c)
 	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketPolicy");
 	if (b == NULL || !policy_ok(c, in->Policy, b->Name))
 		return;
-	if (b->Public != NULL && b->Public->BlockPublicPolicy.v && policy_public(c, in->Policy)) {
+	if (policy_public(c->arena, in->Policy) &&
+	    ((b->Public != NULL && b->Public->BlockPublicPolicy.v) || account_blocks(c, b, "BlockPublicPolicy"))) {
 		call_fail_code(c, 403, "AccessDenied", "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::%.*s\" "
 			"because "
 			"public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.", STR_ARG(c->who->arn), STR_ARG(b->Name));
@@ -246,7 +210,7 @@ void op_GetBucketPolicyStatus(struct call *c)
 		return;
 	}
 	out->PolicyStatus = arena_new_of(c->arena, struct s3_PolicyStatus);
-	out->PolicyStatus->IsPublic = SOME_BOOL(policy_public(c, b->PolicyText));
+	out->PolicyStatus->IsPublic = SOME_BOOL(policy_public(c->arena, b->PolicyText));
 }
 
 /* ---- CORS ---- */

@@ -1,6 +1,8 @@
 /* PutObject and CopyObject. Source: their pages in the S3 API Reference. */
 #include "s3.h"
 
+#include "svc/arn.h"
+
 enum { METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX = 256 };
 
 /* ---- what both have ---- */
@@ -226,9 +228,11 @@ struct str decode_copy_source(struct call *c, struct str source, struct str *key
 	struct str plain = uri_decode(c->arena, source, false);
 	if (str_starts(plain, S("/")))
 		plain = str_slice(plain, 1, plain.n);
-	if (str_starts(plain, S("arn:aws:s3:"))) {
-		call_unsupported(c, "tsubo does not implement access points");
-		return STR_NONE;
+	struct arn arn;
+	if (arn_parse(plain, &arn) && str_starts(arn.resource, S("accesspoint/"))) { /* .../<name>/object/<key> */
+		plain = str_slice(arn.resource, sizeof "accesspoint/" - 1, arn.resource.n);
+		struct str name = str_cut(&plain, '/');
+		plain = arena_join(c->arena, name, S("-"), arn.account, S("/"), str_starts(plain, S("object/")) ? str_slice(plain, 7, plain.n) : S(""));
 	}
 	struct str bucket = str_cut(&plain, '/');
 	if (!str_present(plain) || plain.n == 0 || bucket.n == 0) {
@@ -256,7 +260,7 @@ static bool copy_conditions(struct call *c, const struct s3_CopyObjectRequest *i
 static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket **b, struct sse_key *k)
 {
 	struct str key, version, bucket = decode_copy_source(c, in->CopySource, &key, &version);
-	if (!str_present(bucket) || (*b = bucket_get(c, bucket, in->ExpectedSourceBucketOwner)) == NULL)
+	if (!str_present(bucket) || (*b = bucket_anywhere(c, bucket, in->ExpectedSourceBucketOwner)) == NULL)
 		return NULL;
 	if (!customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, k))
 		return NULL;
@@ -344,15 +348,14 @@ static struct s3_StoredObject *copy_headers(struct call *c, const struct s3_Stor
 }
 
 static bool copy_changes_something(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket *sb,
-		const struct s3_StoredObject *from)
+                                   const struct s3_StoredBucket *to, const struct s3_StoredObject *from)
 {
 	struct str key, version;
-	struct str bucket = decode_copy_source(c, in->CopySource, &key, &version);
-	if (!str_eq(bucket, in->Bucket) || !str_eq(key, in->Key) || str_present(version) || str_eq(in->MetadataDirective, S("REPLACE")) ||
+	(void)decode_copy_source(c, in->CopySource, &key, &version);
+	if (!str_eq(sb->Name, to->Name) || !str_eq(key, in->Key) || str_present(version) || str_eq(in->MetadataDirective, S("REPLACE")) ||
 	    str_present(in->StorageClass) || str_present(in->WebsiteRedirectLocation) || str_present(in->ServerSideEncryption) ||
 	    str_present(in->SSECustomerAlgorithm) || str_present(from->CustomerKey) || from->Kms != NULL)
 		return true;
-	(void)sb;
 	fail_request(c, "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, "
 		"storage class, website redirect location or encryption attributes.");
 	return false;
@@ -370,7 +373,7 @@ void op_CopyObject(struct call *c)
 	if (!customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) || !sum_kind_ok(c, in->ChecksumAlgorithm))
 		return;
 	const struct s3_StoredObject *from = copy_source(c, in, &sb, &from_key);
-	if (from == NULL || !copy_changes_something(c, in, sb, from) || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
+	if (from == NULL || !copy_changes_something(c, in, sb, b, from) || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
 		return;
 	if (str_present(in->ChecksumAlgorithm) && !str_eq(in->ChecksumAlgorithm, from->SumKind)) {
 		call_unsupported(c, "tsubo does not compute another checksum (%.*s) while copying an object with %.*s", STR_ARG(in->ChecksumAlgorithm),

@@ -35,7 +35,9 @@ void fail_denied(struct call *c);
 /* ---- buckets (bucket.c) ---- */
 struct key *table(struct call *c, const char *name);
 struct key *bucket_key(struct call *c, struct str name);
-/* The bucket, or NULL with c failed: it is not there, or not of the expected owner. */
+/* The bucket, or NULL with c failed: it is not there, or not of the expected owner. Wherever it is: the source of a copy. */
+struct s3_StoredBucket *bucket_anywhere(struct call *c, struct str name, struct str expected_owner);
+/* As bucket_anywhere, and the client has signed for its Region; its CORS headers are in the answer. */
 struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner);
 /* As bucket_get, and c->who may do `action` on the bucket itself. */
 struct s3_StoredBucket *bucket_open(struct call *c, struct str name, struct str expected_owner, const char *action);
@@ -56,11 +58,19 @@ bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const 
 bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str grant[5], bool object, struct list *out);
 struct s3_AccessControlPolicy;
 bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants);
-/* Does a bucket policy let everyone in? */
-bool policy_public(struct call *c, struct str text);
 bool acls_off(const struct s3_StoredBucket *b);
 bool grants_public(const struct list *grants);
 struct list owner_grants(struct call *c, struct str account);
+
+/* ---- access points (point.c) ---- */
+/* The bucket behind an access point, with Via; NULL: there is none (c may have failed: not to be done through a point). */
+struct s3_StoredBucket *bucket_by_point(struct call *c, struct str text);
+/* Does the point of b->Via consent? by_identity: the asker's own policies alone are enough, in the bucket's account. */
+bool point_allows(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct access_extra *x,
+                  bool *by_identity);
+bool bucket_has_points(struct call *c, const struct s3_StoredBucket *b);
+/* Does the public access block of the bucket's account have this on? Asked only where something public is at stake. */
+bool account_blocks(struct call *c, const struct s3_StoredBucket *b, const char *what);
 
 /* ---- CORS (cors.c) ---- */
 /* Add the headers of an actual request that a rule allows. */
@@ -201,8 +211,17 @@ void job_replicate(struct call *c, struct str id, struct str payload);
 void access_log_set(struct call *c, const struct s3_StoredBucket *b, bool on);
 void access_log_start(void); /* the three are the loop's */
 void access_log_stop(void);
-void s3_answered(const struct answered *x);
+bool access_log_any(void);
+void access_log_answered(const struct answered *x, struct str bucket, struct str key);
 const struct list *log_grants(struct call *c, const struct s3_LoggingEnabled *l);
+
+/* ---- inventories and request metrics (inventory.c, metrics.c) ---- */
+void job_inventory(struct call *c, struct str id, struct str payload);
+void metrics_start(void); /* the three are the loop's */
+void metrics_stop(void);
+bool metrics_any(void);
+void metrics_answered(const struct answered *x, struct str bucket, struct str key);
+void metrics_forget(struct call *c, const struct s3_StoredBucket *b); /* the bucket goes */
 
 /* ---- what happens after (notify.c, lifecycle.c) ---- */
 void notify(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *event);

@@ -238,7 +238,7 @@ static const struct s3_StoredObject *object_of(struct call *c, const struct s3_S
 		call_fail_code(c, 403, "InvalidObjectState", "The operation is not valid for the object's storage class");
 		return NULL;
 	}
-	return customer_key_fits(c, o, k) ? o : NULL;
+	return customer_key_fits(c, o, k) && encryption_open(c, b, o, k) ? o : NULL;
 }
 
 void op_SelectObjectContent(struct call *c)

@@ -14,9 +14,40 @@ static const struct op ops[] = {
 static const struct job_kind jobs[] = {
 	{"deliver", job_deliver}, /* an event */
 	{"forget", job_forget}, /* that an upload was completed */
+	{"inventory", job_inventory}, /* a step of a report */
 	{"lifecycle", job_lifecycle},
 	{"replicate", job_replicate}, /* a version, or a change of one */
 };
+
+static void start(void)
+{
+	access_log_start();
+	metrics_start();
+}
+
+static void stop(void)
+{
+	access_log_stop();
+	metrics_stop();
+}
+
+/* Which bucket, and which key as it was written, the request was about. */
+static void answered(const struct answered *x)
+{
+	if (!access_log_any() && !metrics_any())
+		return;
+	struct arena *a = arena_new(2048);
+	struct str path = x->request->path_params_base, site = raw_website(x->request->host);
+	if (x->op == NULL && str_present(site))
+		path = arena_join(a, S("/"), site, x->request->raw_path);
+	path = str_slice(path, 1, path.n);
+	struct str bucket = uri_decode(a, str_cut(&path, '/'), false);
+	if (str_present(bucket)) {
+		access_log_answered(x, bucket, path);
+		metrics_answered(x, bucket, path);
+	}
+	arena_free(a);
+}
 
 static const struct op raw = {.run = raw_run, .mode = OP_WRITE};
 
@@ -37,7 +68,7 @@ const struct service service_s3 = {
 	.claims = s3_claims,
 	.raw = &raw,
 	.raw_streams = true,
-	.start = access_log_start,
-	.stop = access_log_stop,
-	.answered = s3_answered,
+	.start = start,
+	.stop = stop,
+	.answered = answered,
 };

@@ -62,10 +62,11 @@ static const struct service *by_version(struct str version, struct str action)
 
 static bool rest(const struct service *s) { return speaks(s, PROTO_REST_JSON) || speaks(s, PROTO_REST_XML); }
 
-/* Among services of one signing name: by target, else by REST path, else the first. */
+/* Among services of one signing name: by target, else the one whose REST path is the closest fit, else the first. */
 static const struct service *by_signing_name(struct request *r, struct str name, struct str target_prefix)
 {
 	const struct service *first = NULL, *match = NULL;
+	int closest = -1;
 	size_t n = 0;
 	for (size_t i = 0; i < n_services; i++) {
 		const struct service *s = services[i];
@@ -76,8 +77,12 @@ static const struct service *by_signing_name(struct request *r, struct str name,
 			first = s;
 		if (str_present(target_prefix) && target_is(s, target_prefix))
 			return s;
-		if (match == NULL && rest(s) && wire_match_rest(s->model, &r->wire) != NULL)
+		const struct model_op *op = rest(s) ? wire_match_rest(s->model, &r->wire) : NULL;
+		int close = op != NULL ? wire_match_closeness(op, &r->wire) : -1;
+		if (close > closest) {
+			closest = close;
 			match = s;
+		}
 	}
 	return n > 1 && match != NULL ? match : first;
 }

@@ -184,6 +184,13 @@ const struct model_op *wire_match_rest(const struct model *m, const struct wire_
 	return best;
 }
 
+int wire_match_closeness(const struct model_op *op, const struct wire_request *r)
+{
+	struct rest_labels labels;
+	bool fits = rest_match_path(op->http_uri, r->path_params_base.p != NULL ? r->path_params_base : r->raw_path, &labels);
+	return fits && match_required(op->input, r) >= 0 ? (int)labels.literals : -1;
+}
+
 /* Literals choose the operation and are no input to it. */
 bool rest_is_literal_query(const char *uri, struct str name)
 {

@@ -75,6 +75,9 @@ struct str wire_header(const struct wire_request *r, struct str name);
  * operations that share one method and path by query keys and headers. */
 const struct model_op *wire_match_rest(const struct model *m, const struct wire_request *r);
 
+/* How closely a matched operation fits: its template's literal segments; -1: a required query or header member is not there. */
+int wire_match_closeness(const struct model_op *op, const struct wire_request *r);
+
 /* Decode into a fresh zeroed C struct of op->input (in the arena), or fill *err (SerializationException,
  * MalformedQueryString, ... as the protocol has it) and return NULL. Does not check constraints. An operation
  * without input gives a pointer to nothing (not NULL). */

@@ -1,6 +1,9 @@
 """Buckets and listings: names, regions, order of keys, prefixes, versions, configurations. Source: S3 API Reference."""
 import json
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import botocore.exceptions
 import pytest
 import requests
@@ -222,3 +225,25 @@ def test_other_configurations_come_back(s3, bucket):
     fails("NotImplemented", s3.put_bucket_accelerate_configuration, Bucket=bucket, AccelerateConfiguration={"Status": "Enabled"})
     fails("NotImplemented", s3.put_bucket_encryption, Bucket=bucket, ServerSideEncryptionConfiguration={
         "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms:dsse"}}]})
+
+
+def test_requests_are_signed_for_the_buckets_region(client, s3, name):
+    """ "Error responses": AuthorizationHeaderMalformed, PermanentRedirect (S3 API Reference); botocore follows both."""
+    client("s3", region="eu-west-1").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    here, there = client("s3"), client("s3", region="ap-southeast-2")
+    here.put_object(Bucket=name, Key="k", Body=b"1")
+    assert there.get_object(Bucket=name, Key="k")["Body"].read() == b"1", "botocore signs again for the Region it is told"
+    assert here.head_bucket(Bucket=name)["BucketRegion"] == "eu-west-1"
+    assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == "eu-west-1"
+    def raw(region, method="GET"):
+        request = botocore.awsrequest.AWSRequest(method, s3.meta.endpoint_url + "/" + name + "/k", headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+        botocore.auth.S3SigV4Auth(botocore.credentials.Credentials("test", "test"), "s3", region).add_auth(request)
+        return requests.request(method, request.url, headers=dict(request.headers), allow_redirects=False)
+    wrong = raw("us-east-1")
+    assert wrong.status_code == 400 and "<Code>AuthorizationHeaderMalformed</Code>" in wrong.text and "<Region>eu-west-1</Region>" in wrong.text
+    moved = raw("us-west-2")
+    assert moved.status_code == 301 and f"<Endpoint>{name}.s3.eu-west-1.amazonaws.com</Endpoint>" in moved.text and "Location" not in moved.headers
+    assert raw("us-east-1", "HEAD").headers["x-amz-bucket-region"] == "eu-west-1" and raw("eu-west-1").text == "1"
+    s3.create_bucket(Bucket=name + "-2")
+    s3.copy_object(Bucket=name + "-2", Key="copy", CopySource={"Bucket": name, "Key": "k"})
+    assert s3.get_object(Bucket=name + "-2", Key="copy")["Body"].read() == b"1"

@@ -1,0 +1,213 @@
+/* Request metrics: for the requests of a bucket that a metrics configuration's filter takes, to CloudWatch (AWS/S3).
+ *
+ * Which configurations there are is kept in memory on the loop thread, read from "measured" records at start and told by
+ * effects. Source: "Metrics and dimensions" (Monitoring metrics with Amazon CloudWatch, S3 User Guide). */
+#include "configs.h"
+
+#include "base/map.h"
+#include "telemetry/metric.h"
+
+#include <stdlib.h>
+
+struct measured {
+	struct measured *next;    /* of the same bucket */
+	char bucket[64], account[16], region[32], id[72];
+	char *prefix;             /* heap; "" takes all */
+};
+
+static struct map measured_buckets; /* name -> the first of its configurations; the loop's */
+
+/* ---- the configurations, on the loop ---- */
+
+static void hold(char *to, size_t size, struct str s)
+{
+	ASSERT(s.n < size);
+	memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+}
+
+static void drop(struct str bucket, struct str id)
+{
+	struct measured *first = map_get(&measured_buckets, bucket), **at = &first;
+	if (first == NULL)
+		return;
+	(void)map_del(&measured_buckets, bucket); /* its key is the first one's name */
+	while (*at != NULL) {
+		struct measured *m = *at;
+		if (str_present(id) && !str_eq(str_c(m->id), id)) {
+			at = &m->next;
+			continue;
+		}
+		*at = m->next;
+		free(m->prefix);
+		free(m);
+	}
+	if (first != NULL)
+		map_put(&measured_buckets, str_c(first->bucket), first);
+}
+
+/* value: "<account>\n<region>\n<bucket>\n<id>\n<prefix>" */
+static void add(struct str value)
+{
+	struct str rest = value, account = str_cut(&rest, '\n'), region = str_cut(&rest, '\n'), bucket = str_cut(&rest, '\n'), id = str_cut(&rest, '\n');
+	struct measured *m = calloc(1, sizeof *m);
+	if (m == NULL || (m->prefix = calloc(1, rest.n + 1)) == NULL)
+		die("out of memory");
+	drop(bucket, id);
+	hold(m->bucket, sizeof m->bucket, bucket);
+	hold(m->account, sizeof m->account, account);
+	hold(m->region, sizeof m->region, region);
+	hold(m->id, sizeof m->id, id);
+	hold(m->prefix, rest.n + 1, rest);
+	m->next = map_get(&measured_buckets, bucket);
+	if (m->next != NULL)
+		(void)map_del(&measured_buckets, bucket);
+	map_put(&measured_buckets, str_c(m->bucket), m);
+}
+
+void metrics_start(void)
+{
+	struct arena *a = arena_new(0);
+	struct txn *t = store_read(service_store());
+	struct key k = key_new(a);
+	struct str from = key_bytes(key_str(key_str(&k, S("s3")), S("measured"))), key, value;
+	map_init(&measured_buckets, NULL);
+	for (struct scan *s = scan_open(t, from, key_after(a, from), false); scan_next(s, &key, &value);)
+		add(value);
+	txn_end(t);
+	arena_free(a);
+}
+
+void metrics_stop(void)
+{
+	size_t at = 0;
+	struct map_entry *e;
+	while ((e = map_next(&measured_buckets, &at)) != NULL)
+		drop(e->key, STR_NONE);
+	map_free(&measured_buckets);
+}
+
+/* ---- counting ---- */
+
+static const char *kind_of(const struct answered *x)
+{
+	const char *op = x->op != NULL ? x->op->name : "";
+	struct str method = x->request->method;
+	if (strncmp(op, "List", 4) == 0)
+		return "ListRequests";
+	if (strcmp(op, "SelectObjectContent") == 0)
+		return "SelectRequests";
+	return str_eq(method, S("GET")) ? "GetRequests" : str_eq(method, S("PUT")) ? "PutRequests" : str_eq(method, S("DELETE")) ? "DeleteRequests" :
+		str_eq(method, S("HEAD")) ? "HeadRequests" : str_eq(method, S("POST")) ? "PostRequests" : NULL;
+}
+
+static void count(const struct measured *m, const char *name, double value, const char *unit, int64_t at_ms)
+{
+	const struct metric_dim dims[] = {{S("BucketName"), str_c(m->bucket)}, {S("FilterId"), str_c(m->id)}};
+	metric_add(str_c(m->account), str_c(m->region), S("AWS/S3"), str_c(name), dims, COUNT_OF(dims), value, unit, at_ms);
+}
+
+static void measure(const struct measured *m, const struct answered *x)
+{
+	const char *kind = kind_of(x);
+	int status = x->response->status;
+	int64_t at = x->started_ms;
+	count(m, "AllRequests", 1, "Count", at);
+	if (kind != NULL)
+		count(m, kind, 1, "Count", at);
+	count(m, "4xxErrors", status >= 400 && status < 500, "Count", at);
+	count(m, "5xxErrors", status >= 500, "Count", at);
+	if (x->bytes_in > 0)
+		count(m, "BytesUploaded", (double)x->bytes_in, "Bytes", at);
+	if (x->bytes_out > 0 && !str_eq(x->request->method, S("HEAD")))
+		count(m, "BytesDownloaded", (double)x->bytes_out, "Bytes", at);
+	count(m, "FirstByteLatency", (double)x->turn_around_us / 1000, "Milliseconds", at);
+	count(m, "TotalRequestLatency", (double)x->took_us / 1000, "Milliseconds", at);
+}
+
+bool metrics_any(void) { return map_count(&measured_buckets) > 0; }
+
+void metrics_answered(const struct answered *x, struct str bucket, struct str key)
+{
+	struct arena *a = arena_new(2048);
+	struct str plain = uri_decode(a, key, false);
+	for (const struct measured *m = map_get(&measured_buckets, bucket); m != NULL; m = m->next)
+		if (m->prefix[0] == '\0' || (str_present(plain) && str_starts(plain, str_c(m->prefix))))
+			measure(m, x);
+	arena_free(a);
+}
+
+/* ---- changes ---- */
+
+bool metrics_ok(struct call *c, const struct s3_StoredBucket *b, struct s3_MetricsConfiguration *m)
+{
+	const struct s3_MetricsFilter *f = m->Filter;
+	(void)b;
+	if (f == NULL)
+		return true;
+	if (f->Tag != NULL || (f->And != NULL && f->And->Tags.n > 0)) {
+		call_unsupported(c, "tsubo measures requests by prefix, not by tags: at the end of a request they are not known");
+		return false;
+	}
+	if (str_present(f->AccessPointArn) || (f->And != NULL && str_present(f->And->AccessPointArn))) {
+		call_unsupported(c, "tsubo measures requests by prefix, not by access point");
+		return false;
+	}
+	return true;
+}
+
+struct change { bool on; size_t n; char value[1400]; };
+
+static void apply(void *block)
+{
+	const struct change *x = block;
+	struct str id = str_of(x->value, x->n), bucket = str_cut(&id, '\n');
+	if (x->on)
+		add(str_of(x->value, x->n));
+	else
+		drop(bucket, id);
+}
+
+static void tell(struct call *c, bool on, struct str value)
+{
+	struct change *x = call_effect(c, apply, sizeof *x);
+	ASSERT(value.n <= sizeof x->value);
+	x->on = on;
+	x->n = value.n;
+	memcpy(x->value, value.p, value.n);
+}
+
+static struct key *measured_key(struct call *c, struct str bucket, struct str id)
+{
+	struct key *k = key_str(table(c, "measured"), bucket);
+	return str_present(id) ? key_str(k, id) : k;
+}
+
+void metrics_changed(struct call *c, const struct s3_StoredBucket *b, struct str id)
+{
+	const struct s3_MetricsConfiguration *m = call_get(c, config_key(c, b->Name, "metrics", id), &s3_shape_MetricsConfiguration);
+	ASSERT(m != NULL);
+	struct str prefix = m->Filter == NULL ? STR_NONE : m->Filter->And != NULL ? m->Filter->And->Prefix : m->Filter->Prefix;
+	prefix = str_present(prefix) ? str_slice(prefix, 0, KEY_MAX) : S("");
+	struct str value = arena_join(c->arena, b->Account, S("\n"), b->Region, S("\n"), b->Name, S("\n"), id, S("\n"), prefix);
+	txn_put(c->txn, key_bytes(measured_key(c, b->Name, id)), value);
+	tell(c, true, value);
+}
+
+void metrics_removed(struct call *c, const struct s3_StoredBucket *b, struct str id)
+{
+	call_del(c, measured_key(c, b->Name, id));
+	tell(c, false, arena_join(c->arena, b->Name, S("\n"), id));
+}
+
+void metrics_forget(struct call *c, const struct s3_StoredBucket *b)
+{
+	struct str key, value;
+	bool any = false;
+	struct scan *s = call_scan(c, measured_key(c, b->Name, STR_NONE), STR_NONE, false);
+	for (; scan_next(s, &key, &value); any = true)
+		txn_del(c->txn, arena_dup(c->arena, key));
+	scan_close(s);
+	if (any)
+		tell(c, false, b->Name);
+}
