@@ -212,8 +212,6 @@ static void commit_write_batch(struct call *c, struct write_batch *b, struct dyn
 	const struct dynamodb_BatchWriteItemInput *in = c->in;
 	struct consumed used;
 	consumed_init(c, b->t, &used, false);
-	struct dynamodb_ItemCollectionMetrics *metrics = arena_array(c->arena, struct dynamodb_ItemCollectionMetrics, b->n);
-	uint32_t n = 0;
 	double left = throttle_left(c, b->t, NULL, false);
 	for (uint32_t i = 0; i < b->n; i++) {
 		if (used.table >= left) {
@@ -221,16 +219,7 @@ static void commit_write_batch(struct call *c, struct write_batch *b, struct dyn
 			break;
 		}
 		item_op_commit(c, &b->ops[i], &used);
-		struct dynamodb_ItemCollectionMetrics *m = collection_metrics(c, b->t, &b->ops[i].input, in->ReturnItemCollectionMetrics);
-		if (m != NULL)
-			metrics[n++] = *m;
-	}
-	if (n > 0) {
-		if (!out->ItemCollectionMetrics.set)
-			out->ItemCollectionMetrics = (struct map_of){arena_array(c->arena, struct dynamodb_ItemCollectionMetricsPerTable_entry,
-				in->RequestItems.n), 0, true};
-		struct dynamodb_ItemCollectionMetricsPerTable_entry *e = out->ItemCollectionMetrics.v;
-		e[out->ItemCollectionMetrics.n++] = (struct dynamodb_ItemCollectionMetricsPerTable_entry){b->name, {metrics, n, true}};
+		collection_metrics_add(c, &out->ItemCollectionMetrics, in->RequestItems.n, b->n, b->t, &b->ops[i].input, in->ReturnItemCollectionMetrics);
 	}
 	if (wants_capacity(in->ReturnConsumedCapacity))
 		consumed_fill(c, b->t, &used, in->ReturnConsumedCapacity, false,

@@ -20,6 +20,7 @@ void fail_validation(struct call *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	struct str message = arena_vprintf(c->arena, fmt, ap);
 	va_end(ap);
+	count_metric(c, STR_NONE, "UserErrors", 1);
 	call_fail_code(c, 400, "ValidationException", "%.*s", STR_ARG(message));
 }
 
@@ -217,6 +218,7 @@ struct table *table_open(struct call *c, struct str name_or_arn)
 	if (t == NULL && !ddb_check_name_form(c, name))
 		return NULL;
 	if (t == NULL || str_eq(t->description->TableStatus, S("CREATING"))) {
+		count_metric(c, STR_NONE, "UserErrors", 1);
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 		return NULL;
 	}

@@ -116,6 +116,27 @@ struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const 
 	return m;
 }
 
+void collection_metrics_add(struct call *c, struct map_of *m, uint32_t room, uint32_t most, const struct table *t, const struct av *key,
+                            struct str asked)
+{
+	const struct dynamodb_ItemCollectionMetrics *one = collection_metrics(c, t, key, asked);
+	if (one == NULL)
+		return;
+	if (!m->set)
+		*m = (struct map_of){arena_array(c->arena, struct dynamodb_ItemCollectionMetricsPerTable_entry, room), 0, true};
+	struct dynamodb_ItemCollectionMetricsPerTable_entry *e = m->v;
+	uint32_t at = 0;
+	while (at < m->n && !str_eq(e[at].key, t->name))
+		at++;
+	if (at == m->n) {
+		ASSERT(m->n < room);
+		e[m->n++] = (struct dynamodb_ItemCollectionMetricsPerTable_entry){
+			t->name, {arena_array(c->arena, struct dynamodb_ItemCollectionMetrics, most), 0, true}};
+	}
+	ASSERT(e[at].value.n < most);
+	((struct dynamodb_ItemCollectionMetrics *)e[at].value.v)[e[at].value.n++] = *one;
+}
+
 /* ---- indexes ---- */
 
 static struct str encode(struct arena *a, const struct av *item, size_t guess)
@@ -222,12 +243,38 @@ static void add_metrics(void *block)
 	const struct metric_block *m = block;
 	struct str account = str_c(m->account), region = str_c(m->region), ns = S("AWS/DynamoDB");
 	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("Operation"), str_c(m->operation)}};
-	metric_add(account, region, ns, m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 1, m->units, "Count", m->at_ms);
+	if (m->units > 0)
+		metric_add(account, region, ns, m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 1, m->units, "Count",
+		           m->at_ms);
 	if (m->operation == NULL)
 		return;
 	metric_add(account, region, ns, S("SuccessfulRequestLatency"), dims, 2, (double)(clock_now_ms() - m->started_ms), "Milliseconds", m->at_ms);
 	if (m->returned >= 0)
 		metric_add(account, region, ns, S("ReturnedItemCount"), dims, 2, m->returned, "Count", m->at_ms);
+}
+
+/* Units of a global index are its own, under both dimensions; those of local ones are the table's. */
+struct index_metric_block { char account[16], region[32], table[256], index[256]; bool read; double units; int64_t at_ms; };
+
+static void add_index_metric(void *block)
+{
+	const struct index_metric_block *m = block;
+	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("GlobalSecondaryIndexName"), str_c(m->index)}};
+	metric_add(str_c(m->account), str_c(m->region), S("AWS/DynamoDB"),
+	           m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 2, m->units, "Count", m->at_ms);
+}
+
+static void count_index(struct call *c, const struct table *t, const struct table_index *x, bool read, double units)
+{
+	ASSERT(!x->local && units > 0);
+	struct index_metric_block *m = call_effect(c, add_index_metric, sizeof *m);
+	copy_text(m->account, sizeof m->account, c->account);
+	copy_text(m->region, sizeof m->region, c->region);
+	copy_text(m->table, sizeof m->table, t->name);
+	copy_text(m->index, sizeof m->index, x->name);
+	m->read = read;
+	m->units = units;
+	m->at_ms = c->now_ms;
 }
 
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned)
@@ -241,8 +288,12 @@ void count_metrics(struct call *c, const struct table *t, const struct consumed 
 	m->operation = operation;
 	m->read = u->read;
 	m->units = u->table;
-	for (uint32_t i = 0; i < t->n_indexes; i++)
-		m->units += u->indexes[i];
+	for (uint32_t i = 0; i < t->n_indexes; i++) {
+		if (t->indexes[i].local)
+			m->units += u->indexes[i];
+		else if (u->indexes[i] > 0)
+			count_index(c, t, &t->indexes[i], u->read, u->indexes[i]);
+	}
 	m->returned = returned;
 	m->at_ms = c->now_ms;
 	m->started_ms = c->started_ms;
