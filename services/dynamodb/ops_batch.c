@@ -33,6 +33,7 @@ struct get_batch {
 
 static bool read_get_batch(struct call *c, struct get_batch *b)
 {
+	ASSERT(b->t == NULL && b->in != NULL);
 	const struct dynamodb_KeysAndAttributes *in = &b->in->value;
 	const struct given expressions[] = {{"ProjectionExpression", str_present(in->ProjectionExpression)}};
 	const struct given legacy[] = {{"AttributesToGet", in->AttributesToGet.set}};
@@ -107,6 +108,7 @@ static void run_get_batch(struct call *c, struct get_batch *b, size_t *bytes, st
 
 void ddb_batch_get_item(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_BatchGetItem);
 	const struct dynamodb_BatchGetItemInput *in = c->in;
 	struct dynamodb_BatchGetItemOutput *out = c->out;
 	const struct dynamodb_BatchGetRequestMap_entry *entries = in->RequestItems.v;
@@ -229,6 +231,7 @@ static void commit_write_batch(struct call *c, struct write_batch *b, struct dyn
 
 void ddb_batch_write_item(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_BatchWriteItem);
 	const struct dynamodb_BatchWriteItemInput *in = c->in;
 	struct dynamodb_BatchWriteItemOutput *out = c->out;
 	const struct dynamodb_BatchWriteItemRequestMap_entry *entries = in->RequestItems.v;

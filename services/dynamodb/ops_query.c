@@ -93,6 +93,7 @@ static bool projects(const struct search *s, struct str name)
 /* May the index answer, or must (and may) the table's item be fetched? */
 static bool check_projected(struct search *s, struct request *r, const struct search_input *in)
 {
+	ASSERT(s->t != NULL);
 	if (s->x == NULL || s->x->projection == PROJECT_ALL)
 		return true;
 	if (str_eq(in->select, S("ALL_ATTRIBUTES"))) {
@@ -118,6 +119,7 @@ static bool check_projected(struct search *s, struct request *r, const struct se
 /* The names that the key of a position has: the table's, and the index's beyond them. */
 static uint32_t start_names(const struct search *s, struct str *names)
 {
+	ASSERT(s->t != NULL);
 	const struct str all[] = {s->t->key.hash, s->t->key.range, s->x != NULL ? s->x->key.hash : STR_NONE, s->x != NULL ? s->x->key.range : STR_NONE};
 	uint32_t n = 0;
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
@@ -139,6 +141,7 @@ static bool fits(const struct av *start, struct str name, enum av_type type)
  * refused in fewer words by Scan. */
 static struct str start_position(struct search *s, struct request *r, const struct av *start, bool query)
 {
+	ASSERT(s->t != NULL && s->schema != NULL);
 	struct str names[4];
 	uint32_t n = start_names(s, names);
 	bool whole = start->n == n;
@@ -382,6 +385,7 @@ static bool check_key_conditions(struct search *s, struct request *r, const stru
 
 static struct str with_element(struct search *s, const struct buf *prefix, const struct av *v, bool begins)
 {
+	ASSERT(v != NULL);
 	struct buf b;
 	buf_init(&b, s->c->arena, 0);
 	buf_str(&b, buf_view(prefix));
@@ -394,6 +398,7 @@ static struct str with_element(struct search *s, const struct buf *prefix, const
 
 void search_key_bounds(struct search *s, const struct key_conditions *k)
 {
+	ASSERT(s->schema != NULL && k->n > 0);
 	struct arena *a = s->c->arena;
 	struct buf prefix;
 	space_key(s->c, &prefix, s->x != NULL ? s->x->space : s->t->space);
@@ -431,6 +436,7 @@ void search_key_bounds(struct search *s, const struct key_conditions *k)
 /* A start key outside the bounds is refused. */
 static bool apply_start(struct search *s, struct request *r, const struct key_conditions *k, const struct av *start)
 {
+	ASSERT(str_present(s->from) && str_present(s->to));
 	struct str position = start_position(s, r, start, true);
 	if (!str_present(position))
 		return false;
@@ -484,6 +490,7 @@ static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, 
 
 void ddb_query(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_Query);
 	const struct dynamodb_QueryInput *in = c->in;
 	const struct search_input common = SEARCH_INPUT(in);
 	struct search s = {.c = c, .reverse = in->ScanIndexForward.set && !in->ScanIndexForward.v};
@@ -550,6 +557,7 @@ static struct str segment_edge(struct search *s, int64_t segment, int64_t total)
 
 void ddb_scan(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_Scan);
 	const struct dynamodb_ScanInput *in = c->in;
 	const struct search_input common = SEARCH_INPUT(in);
 	struct search s = {.c = c};

@@ -66,6 +66,7 @@ enum token_state transact_token(struct call *c, struct str token, const struct s
 
 static bool check_distinct_items(struct call *c, const struct transact_part *parts, uint32_t n)
 {
+	ASSERT(n > 0);
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (parts[i].op.key.n > 0 && str_eq(parts[i].op.key, parts[j].op.key)) {
@@ -90,6 +91,7 @@ static void cancel(struct call *c, struct list reasons)
 /* Prepare every part; the reasons when one of them says no. */
 static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t n)
 {
+	ASSERT(n > 0 && n <= TRANSACT_MAX);
 	struct list reasons = LIST_OF(c->arena, struct dynamodb_CancellationReason, n);
 	bool cancelled = false;
 	for (uint32_t i = 0; i < n; i++) {
@@ -193,6 +195,7 @@ static bool read_part(struct call *c, const struct dynamodb_TransactWriteItem *i
 /* A request that was done already costs what it takes to read its items. */
 static void answer_again(struct call *c, const struct transact_part *parts, uint32_t n, struct str asked, struct list *capacity)
 {
+	ASSERT(n > 0);
 	struct tally y;
 	tally_init(c, &y, n, true);
 	for (uint32_t i = 0; i < n; i++) {
@@ -206,6 +209,7 @@ static void answer_again(struct call *c, const struct transact_part *parts, uint
 
 void ddb_transact_write_items(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_TransactWriteItems);
 	const struct dynamodb_TransactWriteItemsInput *in = c->in;
 	struct dynamodb_TransactWriteItemsOutput *out = c->out;
 	uint32_t n = in->TransactItems.n;
@@ -245,6 +249,7 @@ static bool read_get_part(struct call *c, const struct dynamodb_Get *in, struct 
 /* Keys that do not fit their table cancel the transaction, with a reason for each. */
 static bool check_get_parts(struct call *c, const struct get_part *parts, uint32_t n)
 {
+	ASSERT(n > 0);
 	struct list reasons = LIST_OF(c->arena, struct dynamodb_CancellationReason, n);
 	bool cancelled = false;
 	for (uint32_t i = 0; i < n; i++) {
@@ -273,6 +278,7 @@ static bool check_get_parts(struct call *c, const struct get_part *parts, uint32
 
 void ddb_transact_get_items(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_TransactGetItems);
 	const struct dynamodb_TransactGetItemsInput *in = c->in;
 	struct dynamodb_TransactGetItemsOutput *out = c->out;
 	uint32_t n = in->TransactItems.n;

@@ -28,6 +28,7 @@ static bool read_parameters(struct call *c, struct list in, struct av **out, str
 
 static bool prepare(struct call *c, struct str statement, struct list parameters, struct prepared *p)
 {
+	ASSERT(p != NULL);
 	struct av *values;
 	*p = (struct prepared){.fault = {.arena = c->arena}};
 	if (!read_parameters(c, parameters, &values, &p->fault) ||
@@ -259,6 +260,7 @@ static void execute_select(struct call *c, struct prepared *p)
 
 void ddb_execute_statement(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ExecuteStatement);
 	const struct dynamodb_ExecuteStatementInput *in = c->in;
 	struct prepared p;
 	if (!prepare(c, in->Statement, in->Parameters, &p)) {
@@ -329,6 +331,7 @@ static void batch_write(struct call *c, struct prepared *p, struct str on_failur
 
 void ddb_batch_execute_statement(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_BatchExecuteStatement);
 	const struct dynamodb_BatchExecuteStatementInput *in = c->in;
 	struct dynamodb_BatchExecuteStatementOutput *out = c->out;
 	out->Responses = LIST_OF(c->arena, struct dynamodb_BatchStatementResponse, in->Statements.n);
@@ -390,6 +393,7 @@ static bool as_part(struct call *c, struct prepared *p, struct str on_failure, s
 
 static void transact_select(struct call *c, struct prepared *all, uint32_t n)
 {
+	ASSERT(n > 0);
 	const struct dynamodb_ExecuteTransactionInput *in = c->in;
 	struct dynamodb_ExecuteTransactionOutput *out = c->out;
 	struct tally y;
@@ -419,6 +423,7 @@ static void transact_select(struct call *c, struct prepared *all, uint32_t n)
 
 void ddb_execute_transaction(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ExecuteTransaction);
 	const struct dynamodb_ExecuteTransactionInput *in = c->in;
 	struct dynamodb_ExecuteTransactionOutput *out = c->out;
 	uint32_t n = in->TransactStatements.n, reads = 0;

@@ -95,6 +95,7 @@ double throttle_spent(const struct table *t, const struct table_index *x, bool r
 
 double throttle_left(struct call *c, const struct table *t, const struct table_index *x, bool read)
 {
+	ASSERT(t->space != 0);
 	double left = take(c, t, x, read, 0);
 	for (uint32_t i = 0; !read && i < t->n_indexes; i++) {
 		if (t->indexes[i].local)
@@ -107,6 +108,7 @@ double throttle_left(struct call *c, const struct table *t, const struct table_i
 
 bool throttle_admit(struct call *c, const struct table *t, const struct table_index *x, bool read)
 {
+	ASSERT(x == NULL || x->space != 0);
 	if (throttle_left(c, t, x, read) > 0)
 		return true;
 	bool index = x != NULL && !x->local;

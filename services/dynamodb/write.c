@@ -43,6 +43,7 @@ void consumed_init(struct call *c, const struct table *t, struct consumed *u, bo
 
 static struct dynamodb_Capacity *capacity_of(struct arena *a, double units, bool read, bool detailed, struct dynamodb_Capacity *out)
 {
+	ASSERT(units >= 0);
 	if (out == NULL)
 		out = arena_new_of(a, struct dynamodb_Capacity);
 	out->CapacityUnits = SOME_F64(units);
@@ -98,6 +99,7 @@ struct dynamodb_ConsumedCapacity *consumed_answer(struct call *c, const struct t
 /* The size of a collection is found by its bytes in the store, in the two rounded bounds that DynamoDB gives. */
 struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const struct table *t, const struct av *key, struct str asked)
 {
+	ASSERT(key->type == AV_M);
 	bool local = t->n_indexes > 0 && t->indexes[0].local;
 	if (!local || !str_eq(asked, S("SIZE")))
 		return NULL;
@@ -168,6 +170,7 @@ static struct entry entry_of(struct call *c, const struct table *t, const struct
 static double write_index(struct call *c, const struct table *t, const struct table_index *x, const struct stored *old,
                           const struct av *fresh, struct str fresh_bytes)
 {
+	ASSERT(fresh == NULL || fresh_bytes.n > 0);
 	struct entry before = entry_of(c, t, x, old->found ? &old->item : NULL, old->bytes);
 	struct entry after = entry_of(c, t, x, fresh, fresh_bytes);
 	if (!str_present(before.key) && !str_present(after.key))
@@ -190,6 +193,7 @@ static double write_index(struct call *c, const struct table *t, const struct ta
 void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
                 bool by_ttl, struct consumed *used)
 {
+	ASSERT(t != NULL && key.n > 0);
 	if (in_group(t->record))
 		replica_write(c, t, key, old, fresh, by_ttl, used);
 	else
