@@ -115,6 +115,7 @@ static struct str select_of(struct parameters p, struct str index)
 /* All that one set of parameters touches in its table. */
 static void touch_parameters(struct touch *t, struct parameters p, const struct table *table)
 {
+	ASSERT(p.v != NULL && t->c != NULL);
 	static const char *const items[] = {"Key", "Item"};
 	static const char *const maps[] = {"Expected", "AttributeUpdates", "QueryFilter", "ScanFilter", "KeyConditions"};
 	const struct str conditions[] = {text_of(p, "ConditionExpression"), text_of(p, "FilterExpression"), text_of(p, "KeyConditionExpression")};
@@ -157,6 +158,7 @@ void ddb_access_resource(struct call *c)
 /* Each part of a transaction needs the permission of the operation it is; action NULL: the call's. */
 static bool access_parameters(struct call *c, const char *action, struct parameters p)
 {
+	ASSERT(p.shape != NULL);
 	struct touch t;
 	touch_init(&t, c);
 	struct str name = text_of(p, "TableName");

@@ -31,6 +31,7 @@ static void add_leading(struct touch *t, const struct av *v)
 
 void touch_item(struct touch *t, const struct table *table, const struct json *item)
 {
+	ASSERT(t->c != NULL);
 	struct fault f = {.arena = t->c->arena};
 	struct av map;
 	if (!item_from_json(item, &map, &f))
@@ -104,6 +105,7 @@ void touch_query(struct touch *t, const struct key_schema *schema, const struct 
 
 size_t touch_keys(const struct touch *t, struct condition_key *out)
 {
+	ASSERT(t->c != NULL && out != NULL);
 	const struct { const char *name; const struct str *values; size_t n; } all[] = {
 		{"dynamodb:LeadingKeys", t->leading, t->n_leading}, {"dynamodb:Attributes", t->attributes, t->n_attributes},
 		{"dynamodb:Select", &t->select, str_present(t->select)}, {"dynamodb:ReturnValues", &t->return_values, str_present(t->return_values)},

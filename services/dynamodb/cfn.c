@@ -73,6 +73,7 @@ static bool changed(struct cfn_resource *r, const char *name)
 
 enum cfn_status cfn_ask(struct cfn_resource *r, const char *op, const struct json *in, struct json **out)
 {
+	ASSERT(in->type == JSON_OBJECT && op != NULL);
 	const struct invoke_options where = {.region = json_get_str(r->properties, "Region")};
 	struct invoked i = invoke(r->c, "dynamodb", op, in, &where);
 	if (i.parked)
@@ -151,6 +152,7 @@ static enum cfn_status update_ttl(struct cfn_resource *r)
 
 enum cfn_status cfn_table_recovery(struct cfn_resource *r)
 {
+	ASSERT(str_present(r->physical_id));
 	struct json *now = property(r, "PointInTimeRecoverySpecification");
 	if (now == NULL || !changed(r, "PointInTimeRecoverySpecification"))
 		return CFN_DONE;
@@ -161,6 +163,7 @@ enum cfn_status cfn_table_recovery(struct cfn_resource *r)
 
 enum cfn_status cfn_table_policy(struct cfn_resource *r, struct str arn)
 {
+	ASSERT(str_present(arn));
 	if (!changed(r, "ResourcePolicy"))
 		return CFN_DONE;
 	struct json *in = json_new_object(r->c->arena), *document = json_get(property(r, "ResourcePolicy"), S("PolicyDocument"));
@@ -264,6 +267,7 @@ static enum cfn_status change_index(struct cfn_resource *r, const char *action, 
 
 static enum cfn_status remove_indexes(struct cfn_resource *r)
 {
+	ASSERT(str_present(r->physical_id));
 	struct json *was = old_property(r, "GlobalSecondaryIndexes"), *now = property(r, "GlobalSecondaryIndexes");
 	for (uint32_t i = 0; was != NULL && i < was->n; i++) {
 		struct str name = json_get_str(json_at(was, i), "IndexName");
@@ -282,6 +286,7 @@ static enum cfn_status remove_indexes(struct cfn_resource *r)
 
 static enum cfn_status add_indexes(struct cfn_resource *r)
 {
+	ASSERT(str_present(r->physical_id));
 	struct json *was = old_property(r, "GlobalSecondaryIndexes"), *now = property(r, "GlobalSecondaryIndexes");
 	for (uint32_t i = 0; now != NULL && i < now->n; i++) {
 		struct json *x = json_at(now, i), *old = index_by_name(was, json_get_str(x, "IndexName"));
@@ -307,6 +312,7 @@ static enum cfn_status add_indexes(struct cfn_resource *r)
 /* Throughput of the indexes that stay, for a table that is provisioned from now on. */
 static void put_index_units(struct cfn_resource *r, struct json *in)
 {
+	ASSERT(in->type == JSON_OBJECT);
 	struct arena *a = r->c->arena;
 	struct json *was = old_property(r, "GlobalSecondaryIndexes"), *now = property(r, "GlobalSecondaryIndexes"), *list = json_new_array(a);
 	for (uint32_t i = 0; now != NULL && i < now->n; i++) {
@@ -324,6 +330,7 @@ static void put_index_units(struct cfn_resource *r, struct json *in)
 /* Most changes must come alone. */
 static enum cfn_status update_plain(struct cfn_resource *r)
 {
+	ASSERT(str_present(r->physical_id));
 	static const char *const alone[] = {"TableClass", "DeletionProtectionEnabled", "WarmThroughput"};
 	struct json *in = cfn_table_input(r);
 	if (changed(r, "BillingMode")) {
@@ -353,6 +360,7 @@ static enum cfn_status update_plain(struct cfn_resource *r)
 
 static enum cfn_status update_stream(struct cfn_resource *r)
 {
+	ASSERT(str_present(r->physical_id));
 	if (!changed(r, "StreamSpecification"))
 		return CFN_DONE;
 	struct arena *a = r->c->arena;
@@ -371,6 +379,7 @@ static enum cfn_status update_stream(struct cfn_resource *r)
 
 enum cfn_status cfn_table_tags(struct cfn_resource *r, struct str arn)
 {
+	ASSERT(str_present(arn));
 	struct arena *a = r->c->arena;
 	struct json *now = cfn_tags(r, false), *was = old_property(r, "Tags");
 	struct json *gone = json_new_array(a), *in = json_new_object(a);
@@ -397,6 +406,7 @@ enum cfn_status cfn_table_tags(struct cfn_resource *r, struct str arn)
 
 enum cfn_status cfn_table_update(struct cfn_resource *r)
 {
+	ASSERT(str_present(r->physical_id));
 	if (waiting(r))
 		return finish(r);
 	cfn_make_proper(r->c->arena, r->properties);

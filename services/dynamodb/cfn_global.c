@@ -50,6 +50,7 @@ static bool on_demand(const struct json *properties)
 /* Reads are the replica's, writes the table's; of the table itself and of an index alike. */
 static void put_throughput(struct arena *a, struct json *to, bool demand, const struct json *writes, const struct json *reads)
 {
+	ASSERT(to->type == JSON_OBJECT);
 	if (!demand) {
 		struct json *p = json_set(a, to, S("ProvisionedThroughput"), json_new_object(a));
 		json_set_i64(a, p, "ReadCapacityUnits", start_units(json_get(reads, S("ReadProvisionedThroughputSettings")), "ReadCapacityUnits",
@@ -72,6 +73,7 @@ static void put_throughput(struct arena *a, struct json *to, bool demand, const 
 /* Properties of an AWS::DynamoDB::Table: of the member in a region; "Region" is set for the others than the stack's. */
 static struct json *as_table(struct cfn_resource *r, struct json *all, struct str region)
 {
+	ASSERT(all != NULL && str_present(region));
 	static const char *const shared[] = {"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "LocalSecondaryIndexes",
 		"StreamSpecification", "TimeToLiveSpecification", "WarmThroughput"};
 	static const char *const own[] = {"Tags", "TableClass", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "ResourcePolicy"};
@@ -154,6 +156,7 @@ static struct json *region_only(struct arena *a, struct str region)
 /* What a replica has otherwise than the table in the stack's region. */
 static struct json *overrides(struct cfn_resource *r, struct json *all, struct str region)
 {
+	ASSERT(!str_eq(region, r->c->region));
 	struct arena *a = r->c->arena;
 	struct json *t = as_table(r, all, region), *o = region_only(a, region), *indexes = json_get(t, S("GlobalSecondaryIndexes"));
 	struct json *reads = json_get(json_get(t, S("ProvisionedThroughput")), S("ReadCapacityUnits"));
@@ -176,6 +179,7 @@ static struct json *overrides(struct cfn_resource *r, struct json *all, struct s
 
 static enum cfn_status add_replica(struct cfn_resource *r, struct str region)
 {
+	ASSERT(!str_eq(region, r->c->region));
 	struct json *what = overrides(r, r->properties, region);
 	struct str key = json_get_str(json_get(replica_of(r->properties, region), S("SSESpecification")), "KMSMasterKeyId");
 	if (str_present(key))
@@ -187,6 +191,7 @@ static enum cfn_status add_replica(struct cfn_resource *r, struct str region)
 /* The parts of a replica that are set in its own region. old: what they were, NULL: it is new. */
 static enum cfn_status set_own(struct cfn_resource *r, struct str region, struct json *old)
 {
+	ASSERT(!str_eq(region, r->c->region));
 	struct cfn_resource x = *r;
 	struct json *out = NULL;
 	x.properties = as_table(r, r->properties, region);
@@ -211,6 +216,7 @@ static enum cfn_status set_own(struct cfn_resource *r, struct str region, struct
 
 static enum cfn_status set_replicas(struct cfn_resource *r, struct json *old)
 {
+	ASSERT(str_present(r->physical_id));
 	struct json *replicas = json_get(r->properties, S("Replicas"));
 	for (uint32_t i = 0; i < replicas->n; i++) {
 		struct str region = json_get_str(json_at(replicas, i), "Region");
@@ -244,6 +250,7 @@ static struct json *scaling(struct arena *a, const struct json *settings, const 
 
 static struct json *index_scaling(struct arena *a, struct json *indexes, const char *settings, const char *name, const char *member)
 {
+	ASSERT(settings != NULL && member != NULL);
 	struct json *all = json_new_array(a);
 	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++) {
 		struct json *u = scaling(a, json_get(json_at(indexes, i), str_c(settings)), name);
@@ -259,6 +266,7 @@ static struct json *index_scaling(struct arena *a, struct json *indexes, const c
 /* The input of UpdateTableReplicaAutoScaling, or NULL when nothing scales. */
 static struct json *scaling_input(struct cfn_resource *r, struct json *all)
 {
+	ASSERT(str_present(r->physical_id));
 	struct arena *a = r->c->arena;
 	struct json *in = cfn_table_input(r), *list = json_new_array(a), *replicas = json_get(all, S("Replicas"));
 	struct json *writes = scaling(a, json_get(all, S("WriteProvisionedThroughputSettings")), "WriteCapacityAutoScalingSettings");
@@ -300,6 +308,7 @@ static enum cfn_status set_scaling(struct cfn_resource *r, struct json *old)
 /* Bring the replicas to what the template says: first those that are there and should not be, then new ones, one at a time. */
 static enum cfn_status sync_replicas(struct cfn_resource *r, struct json *old)
 {
+	ASSERT(str_present(r->physical_id));
 	struct json *out = NULL, *have, *want = json_get(r->properties, S("Replicas"));
 	enum cfn_status status = cfn_ask(r, "DescribeTable", cfn_table_input(r), &out);
 	if (status != CFN_DONE)
@@ -326,6 +335,7 @@ static enum cfn_status sync_replicas(struct cfn_resource *r, struct json *old)
 /* The table of the stack's region, once; then its replicas, polled. */
 static enum cfn_status run(struct cfn_resource *r, enum cfn_status (*table)(struct cfn_resource *))
 {
+	ASSERT(table != NULL);
 	struct json *all = r->properties, *old = r->old_properties;
 	cfn_make_proper(r->c->arena, all);
 	if (old != NULL)

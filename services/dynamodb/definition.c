@@ -11,6 +11,7 @@ static struct dynamodb_ProvisionedThroughput *throughput_copy(struct call *c, co
 
 static void source_indexes(struct call *c, const struct dynamodb_TableDescription *d, bool on_demand, struct table_definition *def)
 {
+	ASSERT(!def->local_indexes.set && !def->global_indexes.set);
 	if (d->LocalSecondaryIndexes.n > 0)
 		def->local_indexes = LIST_OF(c->arena, struct dynamodb_LocalSecondaryIndex, d->LocalSecondaryIndexes.n);
 	for (uint32_t i = 0; i < d->LocalSecondaryIndexes.n; i++) {
@@ -33,6 +34,7 @@ static void source_indexes(struct call *c, const struct dynamodb_TableDescriptio
 /* Attributes that no key of the new table names are not defined in it. */
 void definition_drop_unused(struct call *c, struct table_definition *def)
 {
+	ASSERT(def->key_schema.n > 0);
 	struct dynamodb_AttributeDefinition *kept = arena_array(c->arena, struct dynamodb_AttributeDefinition, def->attributes.n);
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < def->attributes.n; i++) {

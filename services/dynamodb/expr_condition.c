@@ -18,6 +18,7 @@ static bool is_operand_only(const struct expr *e)
 
 static bool comparator_of(const struct token *t, enum expr_kind *kind)
 {
+	ASSERT(kind != NULL);
 	static const struct { const char *text; enum expr_kind kind; } table[] = {
 		{"=", EXPR_EQ}, {"<>", EXPR_NE}, {"<", EXPR_LT}, {"<=", EXPR_LE}, {">", EXPR_GT}, {">=", EXPR_GE},
 	};
@@ -47,6 +48,7 @@ static void check_misused(struct parser *p, const struct expr *e)
 /* The first condition with mistakes decides, and in it the order of kinds. */
 static struct expr *condition_done(struct parser *p, struct expr *e)
 {
+	ASSERT(e != NULL);
 	static const enum mistake order[] = {MISTAKE_NAME, MISTAKE_VALUE, MISTAKE_COUNT, MISTAKE_DISTINCT, MISTAKE_TYPE};
 	for (size_t i = 0; i < COUNT_OF(order); i++) {
 		if (!str_present(p->mistakes[order[i]]))
@@ -263,6 +265,7 @@ static struct expr *parse_or(struct parser *p, bool operand_too)
 
 struct expr *expr_parse_condition(struct expr_context *x, const char *what, struct str text)
 {
+	ASSERT(x->arena != NULL && x->fault != NULL);
 	static const enum mistake order[] = {MISTAKE_PARENS, MISTAKE_UNKNOWN_FUNCTION, MISTAKE_MISUSED_FUNCTION,
 	                                     MISTAKE_RESERVED, MISTAKE_CONDITION, MISTAKE_LIMIT, N_MISTAKES};
 	struct parser p;
@@ -276,6 +279,7 @@ struct expr *expr_parse_condition(struct expr_context *x, const char *what, stru
 
 bool value_contains(const struct av *container, const struct av *element)
 {
+	ASSERT(container != NULL && element != NULL);
 	if (container->type == AV_S || container->type == AV_B)
 		return element->type == container->type && str_find_str(container->s, element->s) >= 0;
 	if (av_is_set(container->type))

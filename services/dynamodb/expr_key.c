@@ -8,6 +8,7 @@ static bool take(struct expr_context *x, const struct expr *e, struct key_condit
 /* Operators that no index can answer. */
 static bool check_operator(struct expr_context *x, const struct expr *e)
 {
+	ASSERT(e != NULL && x->fault != NULL);
 	switch (e->kind) {
 	case EXPR_OR:
 		return fault(x->fault, "Invalid operator used in KeyConditionExpression: OR");
@@ -38,6 +39,7 @@ static bool check_operator(struct expr_context *x, const struct expr *e)
 /* The one path among the operands. */
 static bool find_key(struct expr_context *x, const struct expr *e, uint32_t *at)
 {
+	ASSERT(e != NULL && at != NULL);
 	bool found = false;
 	for (uint32_t i = 0; i < e->n; i++) {
 		if (e->args[i]->kind == EXPR_FUNCTION && !take(x, e->args[i], NULL))

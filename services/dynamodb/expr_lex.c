@@ -18,6 +18,7 @@ static size_t run_of(struct str text, size_t at, bool (*is)(char))
 
 struct token token_next(struct str text, size_t at)
 {
+	ASSERT(at <= text.n);
 	at += run_of(text, at, is_space);
 	struct token t = {.at = at, .text = str_of(text.p + at, 0)};
 	if (at == text.n)

@@ -160,6 +160,7 @@ bool path_equal(const struct path *a, const struct path *b)
 
 struct str path_show(struct arena *a, const struct path *p)
 {
+	ASSERT(p->n > 0);
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_putc(&b, '[');
@@ -177,6 +178,7 @@ struct str path_show(struct arena *a, const struct path *p)
 
 static void check_two(struct parser *p, const struct path *one, const struct path *two)
 {
+	ASSERT(one->n > 0 && two->n > 0);
 	const char *verb = "overlap";
 	enum mistake kind = MISTAKE_OVERLAP;
 	for (uint32_t i = 0; i < one->n && i < two->n; i++) {
@@ -295,6 +297,7 @@ static void check_attribute_type(struct parser *p, const struct expr *e)
 
 static void check_operand_types(struct parser *p, const struct expr *e)
 {
+	ASSERT(e != NULL);
 	enum av_type t;
 	switch (e->function) {
 	case FN_ATTRIBUTE_EXISTS: case FN_ATTRIBUTE_NOT_EXISTS: case FN_IF_NOT_EXISTS:
@@ -418,6 +421,7 @@ struct expr *parse_operand(struct parser *p)
 
 bool expr_check_unused(struct expr_context *x)
 {
+	ASSERT(x->fault != NULL);
 	struct buf b;
 	buf_init(&b, x->arena, 0);
 	for (size_t i = 0; i < x->n_names; i++)

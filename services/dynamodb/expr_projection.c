@@ -5,6 +5,7 @@
 
 bool expr_parse_projection(struct expr_context *x, struct str text, struct projection *out)
 {
+	ASSERT(x->arena != NULL && x->fault != NULL);
 	static const enum mistake order[] = {MISTAKE_RESERVED, MISTAKE_NAME, MISTAKE_LIMIT, MISTAKE_OVERLAP, MISTAKE_CONFLICT,
 	                                     N_MISTAKES};
 	struct parser p;
@@ -51,6 +52,7 @@ struct pick {
 
 static struct pick *child_of(struct arena *a, struct pick *parent, const struct path_part *part, const struct av *from)
 {
+	ASSERT(parent != NULL);
 	struct pick **at = &parent->children;
 	for (; *at != NULL; at = &(*at)->next) {
 		struct pick *c = *at;
@@ -67,6 +69,7 @@ static struct pick *child_of(struct arena *a, struct pick *parent, const struct 
 
 static void pick_path(struct arena *a, struct pick *root, const struct path *p, const struct av *item)
 {
+	ASSERT(p->n > 0);
 	if (path_resolve(p, item) == NULL)
 		return;
 	struct pick *node = root;

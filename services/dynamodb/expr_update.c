@@ -86,6 +86,7 @@ static bool parse_section(struct parser *p, enum update_kind kind, struct update
 
 bool expr_parse_update(struct expr_context *x, struct str text, struct update *out)
 {
+	ASSERT(x->arena != NULL && x->fault != NULL);
 	static const enum mistake order[] = {MISTAKE_RESERVED, MISTAKE_UNKNOWN_FUNCTION, MISTAKE_SECTION, MISTAKE_NAME,
 	                                     MISTAKE_VALUE, MISTAKE_LIMIT, MISTAKE_OVERLAP, MISTAKE_CONFLICT, MISTAKE_OPERAND,
 	                                     MISTAKE_COUNT, MISTAKE_TYPE, N_MISTAKES};
@@ -254,6 +255,7 @@ static void close_holes(struct av *v)
 
 static bool add_number(const struct av *old, const struct av *v, struct av *out, struct fault *f)
 {
+	ASSERT(v->type == AV_N);
 	struct number zero = {0}, x = old != NULL ? av_to_number(old) : zero, y = av_to_number(v), sum;
 	enum number_fault nf = number_add(&x, &y, &sum);
 	if (nf != NUMBER_OK)

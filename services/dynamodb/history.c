@@ -124,6 +124,7 @@ void history_trim_later(struct call *c, struct str table)
 
 void ddb_job_trim_history(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	struct dynamodb_Table *r = table_record(c, id);
 	if (r == NULL || !r->Recovery.v)
 		return;

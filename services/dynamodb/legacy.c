@@ -12,6 +12,7 @@ static const struct { const char *name; int values; /* -1: one or more */ const 
 
 static bool operator_of(struct str name, enum legacy_operator *op)
 {
+	ASSERT(op != NULL);
 	for (unsigned i = 0; i < COUNT_OF(operators); i++) {
 		if (!str_eq(name, str_c(operators[i].name)))
 			continue;
@@ -48,6 +49,7 @@ static bool read_list(struct request *r, struct list values, struct legacy_condi
 /* Number of values, one type, and bounds in order. */
 static bool check_values(struct request *r, const struct legacy_condition *k, bool types)
 {
+	ASSERT(k->op <= LEGACY_BETWEEN);
 	const char *name = operators[k->op].name;
 	if (!good_count(k->op, k->n))
 		return fault(&r->fault, "One or more parameter values were invalid: Invalid number of argument(s) for the %s "
@@ -117,6 +119,7 @@ static bool expected_one(struct request *r, const struct dynamodb_ExpectedAttrib
 
 bool request_expected(struct request *r, struct map_of expected, struct str conditional_operator, struct condition *out)
 {
+	ASSERT(expected.set);
 	const struct dynamodb_ExpectedAttributeMap_entry *e = expected.v;
 	out->legacy = (struct legacy_filter){.any = str_eq(conditional_operator, S("OR"))};
 	out->legacy.v = arena_array(r->c->arena, struct legacy_condition, expected.n);
@@ -136,6 +139,7 @@ static bool read_condition(struct request *r, struct str name, const struct dyna
 
 bool request_filter(struct request *r, struct map_of filter, struct str conditional_operator, struct condition *out)
 {
+	ASSERT(filter.set);
 	const struct dynamodb_FilterConditionMap_entry *e = filter.v;
 	out->legacy = (struct legacy_filter){.any = str_eq(conditional_operator, S("OR"))};
 	out->legacy.v = arena_array(r->c->arena, struct legacy_condition, filter.n);
@@ -172,6 +176,7 @@ bool request_key_conditions(struct request *r, struct map_of conditions, struct 
 
 bool request_attributes_to_get(struct request *r, struct list names, struct projection *out)
 {
+	ASSERT(names.set);
 	*out = (struct projection){.paths = arena_array(r->c->arena, struct path, names.n), .n = names.n};
 	for (uint32_t i = 0; i < names.n; i++) {
 		struct str name = *LIST_AT(names, struct str, i);
@@ -196,7 +201,7 @@ static bool legacy_matches(const struct legacy_condition *k, const struct av *v)
 	if (k->op == LEGACY_NE)
 		return v == NULL || !av_equal(v, &k->values[0]);
 	if (v == NULL)
-		return false;
+		return k->op == LEGACY_NOT_CONTAINS;
 	switch (k->op) {
 	case LEGACY_EQ: return av_equal(v, &k->values[0]);
 	case LEGACY_LE: return value_ordered(EXPR_LE, v, &k->values[0]);
@@ -260,6 +265,7 @@ static bool read_update(struct request *r, const struct dynamodb_AttributeUpdate
 
 bool request_attribute_updates(struct request *r, struct map_of updates, struct changes *out)
 {
+	ASSERT(updates.set);
 	const struct dynamodb_AttributeUpdates_entry *e = updates.v;
 	out->legacy = arena_array(r->c->arena, struct legacy_update, updates.n);
 	for (uint32_t i = 0; i < updates.n; i++)

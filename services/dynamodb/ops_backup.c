@@ -103,6 +103,7 @@ static void copy_to_table(struct call *c, const struct table *t, const struct pa
 /* The new table opens when the last batch is in. */
 static void finish_copy(struct call *c, const struct dynamodb_CopyJob *job, struct dynamodb_Backup *b, struct dynamodb_Table *to)
 {
+	ASSERT((b == NULL) != (to == NULL));
 	if (b != NULL)
 		b->Status = S("AVAILABLE");
 	if (to != NULL) {
@@ -120,6 +121,7 @@ static void finish_copy(struct call *c, const struct dynamodb_CopyJob *job, stru
 
 void ddb_job_copy(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	struct dynamodb_CopyJob *job = typed_from_cbor(c->arena, &dynamodb_shape_CopyJob, payload);
 	ASSERT(job != NULL);
 	struct dynamodb_Backup *b = str_present(job->ToBackup) ? call_get(c, backup_key(c, job->ToBackup), &dynamodb_shape_Backup) : NULL;
@@ -154,6 +156,7 @@ static struct dynamodb_BackupDetails *details_of(struct call *c, const struct dy
 
 void ddb_create_backup(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_CreateBackup);
 	const struct dynamodb_CreateBackupInput *in = c->in;
 	struct dynamodb_CreateBackupOutput *out = c->out;
 	struct dynamodb_Table *r = backup_table(c, in->TableName);
@@ -181,6 +184,7 @@ void ddb_create_backup(struct call *c)
 
 static struct dynamodb_SourceTableDetails *source_of(struct call *c, const struct dynamodb_Backup *b)
 {
+	ASSERT(b->Table != NULL && b->Table->Description != NULL);
 	const struct dynamodb_TableDescription *t = b->Table->Description;
 	struct dynamodb_SourceTableDetails *s = arena_new_of(c->arena, struct dynamodb_SourceTableDetails);
 	*s = (struct dynamodb_SourceTableDetails){.TableName = t->TableName, .TableId = t->TableId, .TableArn = t->TableArn,
@@ -195,6 +199,7 @@ static struct dynamodb_SourceTableDetails *source_of(struct call *c, const struc
 
 static struct dynamodb_SourceTableFeatureDetails *features_of(struct call *c, const struct dynamodb_Backup *b)
 {
+	ASSERT(b->Table != NULL && b->Table->Description != NULL);
 	const struct dynamodb_TableDescription *t = b->Table->Description;
 	struct dynamodb_SourceTableFeatureDetails *f = arena_new_of(c->arena, struct dynamodb_SourceTableFeatureDetails);
 	f->StreamDescription = t->StreamSpecification;
@@ -237,6 +242,7 @@ static struct dynamodb_BackupDescription *description_of(struct call *c, const s
 
 void ddb_describe_backup(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeBackup);
 	const struct dynamodb_DescribeBackupInput *in = c->in;
 	struct dynamodb_DescribeBackupOutput *out = c->out;
 	struct dynamodb_Backup *b = required_backup(c, in->BackupArn);
@@ -246,6 +252,7 @@ void ddb_describe_backup(struct call *c)
 
 void ddb_delete_backup(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DeleteBackup);
 	const struct dynamodb_DeleteBackupInput *in = c->in;
 	struct dynamodb_DeleteBackupOutput *out = c->out;
 	struct dynamodb_Backup *b = required_backup(c, in->BackupArn);
@@ -263,6 +270,7 @@ void ddb_delete_backup(struct call *c)
 
 static bool listed(const struct dynamodb_ListBackupsInput *in, const struct dynamodb_Backup *b)
 {
+	ASSERT(b->Table != NULL);
 	if (str_present(in->TableName) && !str_eq(in->TableName, b->Table->Description->TableName) &&
 	    !str_eq(in->TableName, b->Table->Description->TableArn))
 		return false;
@@ -275,6 +283,7 @@ static bool listed(const struct dynamodb_ListBackupsInput *in, const struct dyna
 
 void ddb_list_backups(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ListBackups);
 	const struct dynamodb_ListBackupsInput *in = c->in;
 	struct dynamodb_ListBackupsOutput *out = c->out;
 	if (in->TimeRangeLowerBound.set && in->TimeRangeUpperBound.set && in->TimeRangeLowerBound.ms > in->TimeRangeUpperBound.ms) {
@@ -319,6 +328,7 @@ int64_t recovery_earliest_ms(struct call *c, const struct dynamodb_Table *r)
 
 static struct dynamodb_ContinuousBackupsDescription *continuous(struct call *c, const struct dynamodb_Table *r)
 {
+	ASSERT(r->Description != NULL);
 	struct dynamodb_ContinuousBackupsDescription *d = arena_new_of(c->arena, struct dynamodb_ContinuousBackupsDescription);
 	struct dynamodb_PointInTimeRecoveryDescription *p = arena_new_of(c->arena, struct dynamodb_PointInTimeRecoveryDescription);
 	d->ContinuousBackupsStatus = S("ENABLED"); /* of every table, as on AWS */
@@ -334,6 +344,7 @@ static struct dynamodb_ContinuousBackupsDescription *continuous(struct call *c, 
 
 void ddb_describe_continuous_backups(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeContinuousBackups);
 	const struct dynamodb_DescribeContinuousBackupsInput *in = c->in;
 	struct dynamodb_DescribeContinuousBackupsOutput *out = c->out;
 	struct dynamodb_Table *r = backup_table(c, in->TableName);
@@ -343,6 +354,7 @@ void ddb_describe_continuous_backups(struct call *c)
 
 void ddb_update_continuous_backups(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UpdateContinuousBackups);
 	const struct dynamodb_UpdateContinuousBackupsInput *in = c->in;
 	struct dynamodb_UpdateContinuousBackupsOutput *out = c->out;
 	struct dynamodb_Table *r = backup_table(c, in->TableName);
@@ -379,6 +391,7 @@ struct overrides {
 
 static struct dynamodb_Table *make_target(struct call *c, struct str name, const struct dynamodb_TableDescription *d, const struct overrides *o)
 {
+	ASSERT(d != NULL && o != NULL);
 	struct table_definition def = table_definition_of(c, d, o->billing_mode);
 	def.name = name;
 	def.on_demand = o->on_demand;
@@ -422,6 +435,7 @@ static struct dynamodb_TableDescription *start_restore(struct call *c, struct dy
 
 void ddb_restore_table_from_backup(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_RestoreTableFromBackup);
 	const struct dynamodb_RestoreTableFromBackupInput *in = c->in;
 	struct dynamodb_RestoreTableFromBackupOutput *out = c->out;
 	struct dynamodb_Backup *b = required_backup(c, in->BackupArn);
@@ -443,6 +457,7 @@ void ddb_restore_table_from_backup(struct call *c)
 
 void ddb_restore_table_to_point_in_time(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_RestoreTableToPointInTime);
 	const struct dynamodb_RestoreTableToPointInTimeInput *in = c->in;
 	struct dynamodb_RestoreTableToPointInTimeOutput *out = c->out;
 	if (str_present(in->SourceTableArn) == str_present(in->SourceTableName)) {

@@ -33,6 +33,7 @@ struct get_batch {
 
 static bool read_get_batch(struct call *c, struct get_batch *b)
 {
+	ASSERT(b->t == NULL && b->in != NULL);
 	const struct dynamodb_KeysAndAttributes *in = &b->in->value;
 	const struct given expressions[] = {{"ProjectionExpression", str_present(in->ProjectionExpression)}};
 	const struct given legacy[] = {{"AttributesToGet", in->AttributesToGet.set}};
@@ -107,6 +108,7 @@ static void run_get_batch(struct call *c, struct get_batch *b, size_t *bytes, st
 
 void ddb_batch_get_item(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_BatchGetItem);
 	const struct dynamodb_BatchGetItemInput *in = c->in;
 	struct dynamodb_BatchGetItemOutput *out = c->out;
 	const struct dynamodb_BatchGetRequestMap_entry *entries = in->RequestItems.v;
@@ -212,8 +214,6 @@ static void commit_write_batch(struct call *c, struct write_batch *b, struct dyn
 	const struct dynamodb_BatchWriteItemInput *in = c->in;
 	struct consumed used;
 	consumed_init(c, b->t, &used, false);
-	struct dynamodb_ItemCollectionMetrics *metrics = arena_array(c->arena, struct dynamodb_ItemCollectionMetrics, b->n);
-	uint32_t n = 0;
 	double left = throttle_left(c, b->t, NULL, false);
 	for (uint32_t i = 0; i < b->n; i++) {
 		if (used.table >= left) {
@@ -221,16 +221,7 @@ static void commit_write_batch(struct call *c, struct write_batch *b, struct dyn
 			break;
 		}
 		item_op_commit(c, &b->ops[i], &used);
-		struct dynamodb_ItemCollectionMetrics *m = collection_metrics(c, b->t, &b->ops[i].input, in->ReturnItemCollectionMetrics);
-		if (m != NULL)
-			metrics[n++] = *m;
-	}
-	if (n > 0) {
-		if (!out->ItemCollectionMetrics.set)
-			out->ItemCollectionMetrics = (struct map_of){arena_array(c->arena, struct dynamodb_ItemCollectionMetricsPerTable_entry,
-				in->RequestItems.n), 0, true};
-		struct dynamodb_ItemCollectionMetricsPerTable_entry *e = out->ItemCollectionMetrics.v;
-		e[out->ItemCollectionMetrics.n++] = (struct dynamodb_ItemCollectionMetricsPerTable_entry){b->name, {metrics, n, true}};
+		collection_metrics_add(c, &out->ItemCollectionMetrics, in->RequestItems.n, b->n, b->t, &b->ops[i].input, in->ReturnItemCollectionMetrics);
 	}
 	if (wants_capacity(in->ReturnConsumedCapacity))
 		consumed_fill(c, b->t, &used, in->ReturnConsumedCapacity, false,
@@ -240,6 +231,7 @@ static void commit_write_batch(struct call *c, struct write_batch *b, struct dyn
 
 void ddb_batch_write_item(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_BatchWriteItem);
 	const struct dynamodb_BatchWriteItemInput *in = c->in;
 	struct dynamodb_BatchWriteItemOutput *out = c->out;
 	const struct dynamodb_BatchWriteItemRequestMap_entry *entries = in->RequestItems.v;

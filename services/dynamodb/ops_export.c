@@ -57,6 +57,7 @@ static struct str file_key(struct call *c, const struct dynamodb_Export *x, cons
 
 static bool check_export(struct call *c, const struct dynamodb_ExportTableToPointInTimeInput *in, const struct dynamodb_Table *r, int64_t at)
 {
+	ASSERT(r != NULL && r->Description != NULL);
 	if (str_eq(in->ExportFormat, S("ION")) || str_eq(in->ExportType, S("INCREMENTAL_EXPORT")) || in->FilterSpecification != NULL) {
 		call_unsupported(c, "ExportTableToPointInTime: ION, incremental and filtered exports are not supported");
 		return false;
@@ -75,6 +76,7 @@ static bool check_export(struct call *c, const struct dynamodb_ExportTableToPoin
 
 void ddb_export_table_to_point_in_time(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ExportTableToPointInTime);
 	const struct dynamodb_ExportTableToPointInTimeInput *in = c->in;
 	struct dynamodb_ExportTableToPointInTimeOutput *out = c->out;
 	struct dynamodb_Table *r = backup_table(c, in->TableArn);
@@ -217,6 +219,7 @@ static void end_export(struct call *c, struct dynamodb_Export *x, const struct w
 
 void ddb_job_export(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	(void)payload;
 	struct dynamodb_Export *x = call_get(c, export_key(c, id), &dynamodb_shape_Export);
 	ASSERT(x != NULL);
@@ -243,6 +246,7 @@ void ddb_job_export(struct call *c, struct str id, struct str payload)
 
 void ddb_describe_export(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeExport);
 	const struct dynamodb_DescribeExportInput *in = c->in;
 	struct dynamodb_DescribeExportOutput *out = c->out;
 	struct dynamodb_Export *x = call_get(c, export_key(c, in->ExportArn), &dynamodb_shape_Export);
@@ -255,6 +259,7 @@ void ddb_describe_export(struct call *c)
 
 void ddb_list_exports(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ListExports);
 	const struct dynamodb_ListExportsInput *in = c->in;
 	struct dynamodb_ListExportsOutput *out = c->out;
 	uint32_t limit = in->MaxResults.set && in->MaxResults.v < EXPORTS_MAX ? (uint32_t)in->MaxResults.v : EXPORTS_MAX;

@@ -43,6 +43,7 @@ struct list group_regions(struct call *c, const struct dynamodb_Table *r)
 
 static struct dynamodb_GlobalTableDescription *described(struct call *c, const struct dynamodb_Table *r, struct str status)
 {
+	ASSERT(in_group(r));
 	struct list regions = group_regions(c, r);
 	struct dynamodb_GlobalTableDescription *d = arena_new_of(c->arena, struct dynamodb_GlobalTableDescription);
 	*d = (struct dynamodb_GlobalTableDescription){.GlobalTableName = r->Description->TableName, .GlobalTableStatus = status,
@@ -103,6 +104,7 @@ static bool same_indexes(const struct table *a, const struct table *b)
 /* In the region of the table that is to join; like: a table that is in the group, or will be. NULL: c failed. */
 static struct dynamodb_Table *joinable(struct call *c, struct str name, const struct table *like)
 {
+	ASSERT(like == NULL || str_eq(like->name, name));
 	struct dynamodb_Table *r = table_record(c, name);
 	if (r == NULL) {
 		call_fail(c, &dynamodb_err_TableNotFoundException, "Table not found: Table with name: '%.*s' does not exist in %.*s.", STR_ARG(name),
@@ -151,6 +153,7 @@ static bool check_regions(struct call *c, struct list group)
 /* The new members know one another; there is no one else yet. */
 static void form_group(struct call *c, struct dynamodb_Table **members, struct list group)
 {
+	ASSERT(group.n > 0 && txn_writable(c->txn));
 	for (uint32_t i = 0; i < group.n; i++) {
 		struct str *others = arena_array(c->arena, struct str, group.n);
 		uint32_t n = 0;
@@ -168,6 +171,7 @@ static void form_group(struct call *c, struct dynamodb_Table **members, struct l
 
 void ddb_create_global_table(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_CreateGlobalTable);
 	const struct dynamodb_CreateGlobalTableInput *in = c->in;
 	struct dynamodb_CreateGlobalTableOutput *out = c->out;
 	struct list group = in->ReplicationGroup;
@@ -192,6 +196,7 @@ void ddb_create_global_table(struct call *c)
 
 static bool add_member(struct call *c, struct dynamodb_Table *r, struct str region)
 {
+	ASSERT(r->Legacy.v && txn_writable(c->txn));
 	struct list now = group_regions(c, r);
 	struct str name = r->Description->TableName, *others = arena_array(c->arena, struct str, now.n);
 	for (uint32_t i = 0; i < now.n; i++) {
@@ -223,6 +228,7 @@ static bool add_member(struct call *c, struct dynamodb_Table *r, struct str regi
 
 static bool drop_member(struct call *c, struct dynamodb_Table **r, struct str region)
 {
+	ASSERT((*r)->Legacy.v && txn_writable(c->txn));
 	struct str name = (*r)->Description->TableName;
 	struct place home = place_enter(c, region);
 	struct dynamodb_Table *gone = table_record(c, name);
@@ -243,6 +249,7 @@ static bool drop_member(struct call *c, struct dynamodb_Table **r, struct str re
 
 void ddb_update_global_table(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UpdateGlobalTable);
 	const struct dynamodb_UpdateGlobalTableInput *in = c->in;
 	struct dynamodb_UpdateGlobalTableOutput *out = c->out;
 	struct dynamodb_Table *r = required_member(c, in->GlobalTableName);
@@ -255,6 +262,10 @@ void ddb_update_global_table(struct call *c)
 			fail_validation(c, "One or more parameter values were invalid");
 			return;
 		}
+		if (!r->Legacy.v) { /* an earlier action took this region out */
+			required_member(c, in->GlobalTableName);
+			return;
+		}
 		if (u->Create != NULL ? !add_member(c, r, u->Create->RegionName) : !drop_member(c, &r, u->Delete->RegionName))
 			return;
 		table_save(c, r);
@@ -265,6 +276,7 @@ void ddb_update_global_table(struct call *c)
 
 void ddb_describe_global_table(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeGlobalTable);
 	const struct dynamodb_DescribeGlobalTableInput *in = c->in;
 	struct dynamodb_DescribeGlobalTableOutput *out = c->out;
 	struct dynamodb_Table *r = required_member(c, in->GlobalTableName);
@@ -302,6 +314,7 @@ static void list_here(struct call *c)
 
 void ddb_list_global_tables(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ListGlobalTables);
 	const struct dynamodb_ListGlobalTablesInput *in = c->in;
 	struct place home = place_enter(c, str_present(in->RegionName) ? in->RegionName : c->region);
 	list_here(c);

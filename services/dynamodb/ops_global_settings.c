@@ -17,6 +17,7 @@ static struct dynamodb_Table *required(struct call *c, struct str name)
 
 static struct dynamodb_ReplicaSettingsDescription described_member(struct call *c, const struct dynamodb_Table *r)
 {
+	ASSERT(r->Legacy.v);
 	const struct dynamodb_TableDescription *d = r->Description;
 	struct dynamodb_ReplicaSettingsDescription s = {.RegionName = c->region, .ReplicaStatus = d->TableStatus,
 		.ReplicaBillingModeSummary = d->BillingModeSummary, .ReplicaTableClassSummary = d->TableClassSummary,
@@ -55,6 +56,7 @@ static struct list described(struct call *c, const struct dynamodb_Table *r)
 
 void ddb_describe_global_table_settings(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeGlobalTableSettings);
 	const struct dynamodb_DescribeGlobalTableSettingsInput *in = c->in;
 	struct dynamodb_DescribeGlobalTableSettingsOutput *out = c->out;
 	struct dynamodb_Table *r = required(c, in->GlobalTableName);
@@ -81,6 +83,7 @@ static bool fail_no_index(struct call *c, struct str index)
 /* {"Read": .., "Write": ..}, or NULL when both stay as they are. */
 static struct json *units(struct arena *a, const struct dynamodb_ProvisionedThroughputDescription *now, struct opt_i64 reads, struct opt_i64 writes)
 {
+	ASSERT(now != NULL);
 	int64_t r = reads.set ? reads.v : now->ReadCapacityUnits.v, w = writes.set ? writes.v : now->WriteCapacityUnits.v;
 	if (r == now->ReadCapacityUnits.v && w == now->WriteCapacityUnits.v)
 		return NULL;
@@ -114,6 +117,7 @@ static struct opt_i64 index_reads(const struct asked *q, struct str index)
 
 static struct json *index_changes(struct call *c, const struct asked *q, const struct dynamodb_TableDescription *d)
 {
+	ASSERT(d->ProvisionedThroughput != NULL);
 	struct json *all = json_new_array(c->arena);
 	for (uint32_t i = 0; i < d->GlobalSecondaryIndexes.n; i++) {
 		const struct dynamodb_GlobalSecondaryIndexDescription *x =
@@ -131,6 +135,7 @@ static struct json *index_changes(struct call *c, const struct asked *q, const s
 /* UpdateTable in the member's region, when it would change something. */
 static bool update_member(struct call *c, const struct asked *q, const struct dynamodb_Table *r)
 {
+	ASSERT(r->Legacy.v);
 	const struct dynamodb_TableDescription *d = r->Description;
 	struct arena *a = c->arena;
 	struct json *in = json_new_object(a), *indexes = index_changes(c, q, d);
@@ -163,6 +168,7 @@ static bool scale_index(struct call *c, struct dynamodb_Table *r, struct str ind
 
 static bool scale_member(struct call *c, const struct asked *q, struct dynamodb_Table *r)
 {
+	ASSERT(r->Legacy.v);
 	const struct dynamodb_AutoScalingSettingsUpdate *writes = q->in->GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate;
 	if (writes != NULL && !scaling_set(c, r, STR_NONE, false, writes))
 		return false;
@@ -205,6 +211,7 @@ static bool change_member(struct call *c, struct asked q, struct str name)
 
 void ddb_update_global_table_settings(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UpdateGlobalTableSettings);
 	const struct dynamodb_UpdateGlobalTableSettingsInput *in = c->in;
 	struct dynamodb_UpdateGlobalTableSettingsOutput *out = c->out;
 	struct dynamodb_Table *r = required(c, in->GlobalTableName);

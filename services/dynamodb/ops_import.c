@@ -38,6 +38,7 @@ static struct key *import_key(struct call *c, struct str arn)
 
 void ddb_import_table(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ImportTable);
 	const struct dynamodb_ImportTableInput *in = c->in;
 	struct dynamodb_ImportTableOutput *out = c->out;
 	const struct dynamodb_TableCreationParameters *t = in->TableCreationParameters;
@@ -82,6 +83,7 @@ void ddb_import_table(struct call *c)
 /* One line: {"Item": {...}}. Later lines win over earlier ones with the same key. */
 static void import_line(struct call *c, const struct table *t, struct str line, struct dynamodb_ImportTableDescription *d, struct consumed *used)
 {
+	ASSERT(used->indexes != NULL);
 	struct fault f = {.arena = c->arena};
 	struct json *j = json_parse(c->arena, line, NULL), *item = json_get(j, S("Item"));
 	struct av v;
@@ -99,6 +101,7 @@ static void import_line(struct call *c, const struct table *t, struct str line, 
 
 static bool import_object(struct call *c, const struct table *t, struct str body, struct dynamodb_ImportTableDescription *d)
 {
+	ASSERT(txn_writable(c->txn));
 	d->ProcessedSizeBytes.v += (int64_t)body.n;
 	if (str_eq(d->InputCompressionType, S("GZIP")))
 		body = gunzip_text(c->arena, body, OBJECT_BYTES_MAX);
@@ -147,6 +150,7 @@ static void end_import(struct call *c, struct dynamodb_Import *x, struct dynamod
 
 void ddb_job_import(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	(void)payload;
 	struct dynamodb_Import *x = call_get(c, import_key(c, id), &dynamodb_shape_Import);
 	ASSERT(x != NULL);
@@ -175,6 +179,7 @@ void ddb_job_import(struct call *c, struct str id, struct str payload)
 
 void ddb_describe_import(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeImport);
 	const struct dynamodb_DescribeImportInput *in = c->in;
 	struct dynamodb_DescribeImportOutput *out = c->out;
 	struct dynamodb_Import *x = call_get(c, import_key(c, in->ImportArn), &dynamodb_shape_Import);
@@ -187,6 +192,7 @@ void ddb_describe_import(struct call *c)
 
 void ddb_list_imports(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ListImports);
 	const struct dynamodb_ListImportsInput *in = c->in;
 	struct dynamodb_ListImportsOutput *out = c->out;
 	uint32_t limit = in->PageSize.set && in->PageSize.v < IMPORTS_MAX ? (uint32_t)in->PageSize.v : IMPORTS_MAX;

@@ -44,6 +44,7 @@ struct write_answer {
 /* The attributes that the request touches, as they are in an item. */
 static struct json *touched(struct call *c, const struct changes *u, const struct av *item)
 {
+	ASSERT(item != NULL);
 	struct arena *a = c->arena;
 	struct projection p = {.paths = arena_array(a, struct path, u->update.n + u->n_legacy)};
 	for (uint32_t i = 0; i < u->update.n; i++)
@@ -75,6 +76,7 @@ static struct json *updated_attributes(struct call *c, const struct item_op *op,
 /* PutItem, UpdateItem and DeleteItem, from the parameters to the answer; false when c has failed. */
 static bool write_item(struct call *c, const struct item_input *in, const char *operation, struct write_answer *out)
 {
+	ASSERT(txn_writable(c->txn) && operation != NULL);
 	struct item_op op;
 	struct request r;
 	request_init(&r, c);
@@ -107,6 +109,7 @@ static bool write_item(struct call *c, const struct item_input *in, const char *
 
 void ddb_put_item(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_PutItem);
 	const struct dynamodb_PutItemInput *in = c->in;
 	const struct item_input read = ITEM_INPUT(ITEM_PUT, in->Item, in);
 	struct write_answer answer = {0};
@@ -116,6 +119,7 @@ void ddb_put_item(struct call *c)
 
 void ddb_delete_item(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DeleteItem);
 	const struct dynamodb_DeleteItemInput *in = c->in;
 	const struct item_input read = ITEM_INPUT(ITEM_DELETE, in->Key, in);
 	struct write_answer answer = {0};
@@ -125,6 +129,7 @@ void ddb_delete_item(struct call *c)
 
 void ddb_update_item(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UpdateItem);
 	const struct dynamodb_UpdateItemInput *in = c->in;
 	struct item_input read = ITEM_INPUT(ITEM_UPDATE, in->Key, in);
 	struct write_answer answer = {0};
@@ -169,6 +174,7 @@ static bool read_get(struct request *r, const struct dynamodb_GetItemInput *in, 
 
 void ddb_get_item(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_GetItem);
 	const struct dynamodb_GetItemInput *in = c->in;
 	struct dynamodb_GetItemOutput *out = c->out;
 	struct projection p = {0};

@@ -93,6 +93,7 @@ static bool projects(const struct search *s, struct str name)
 /* May the index answer, or must (and may) the table's item be fetched? */
 static bool check_projected(struct search *s, struct request *r, const struct search_input *in)
 {
+	ASSERT(s->t != NULL);
 	if (s->x == NULL || s->x->projection == PROJECT_ALL)
 		return true;
 	if (str_eq(in->select, S("ALL_ATTRIBUTES"))) {
@@ -115,34 +116,50 @@ static bool check_projected(struct search *s, struct request *r, const struct se
 
 /* ---- where a page starts ---- */
 
-static bool start_part(const struct av *start, struct str name, enum av_type type, uint32_t *n)
+/* The names that the key of a position has: the table's, and the index's beyond them. */
+static uint32_t start_names(const struct search *s, struct str *names)
 {
-	if (!str_present(name))
-		return true;
-	const struct av *v = av_get(start, name);
-	(*n)++;
-	return v != NULL && v->type == type;
-}
-
-static bool is_table_key(const struct search *s, struct str name)
-{
-	return str_eq(name, s->t->key.hash) || (str_present(s->t->key.range) && str_eq(name, s->t->key.range));
-}
-
-/* The store's key of ExclusiveStartKey; absent with a fault when it is none of this search. */
-static struct str start_position(struct search *s, struct request *r, const struct av *start)
-{
+	ASSERT(s->t != NULL);
+	const struct str all[] = {s->t->key.hash, s->t->key.range, s->x != NULL ? s->x->key.hash : STR_NONE, s->x != NULL ? s->x->key.range : STR_NONE};
 	uint32_t n = 0;
-	bool ok = start_part(start, s->t->key.hash, s->t->key.hash_type, &n) && start_part(start, s->t->key.range, s->t->key.range_type, &n);
-	if (s->x != NULL) {
-		uint32_t ignored = 0;
-		ok = ok && start_part(start, s->x->key.hash, s->x->key.hash_type, is_table_key(s, s->x->key.hash) ? &ignored : &n) &&
-		     start_part(start, s->x->key.range, s->x->key.range_type,
-		                str_present(s->x->key.range) && is_table_key(s, s->x->key.range) ? &ignored : &n);
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		bool again = !str_present(all[i]);
+		for (uint32_t j = 0; j < n; j++)
+			again = again || str_eq(names[j], all[i]);
+		if (!again)
+			names[n++] = all[i];
 	}
-	if (!ok || n != start->n) {
-		fault(&r->fault, "The provided starting key is invalid%s", s->x != NULL ? "" : ": The provided key element does not match the "
-		                                                                       "schema");
+	return n;
+}
+
+static bool fits(const struct av *start, struct str name, enum av_type type)
+{
+	return !str_present(name) || av_get(start, name)->type == type;
+}
+
+/* The store's key of ExclusiveStartKey; absent with a fault when it is none of this search. query: a table's key is
+ * refused in fewer words by Scan. */
+static struct str start_position(struct search *s, struct request *r, const struct av *start, bool query)
+{
+	ASSERT(s->t != NULL && s->schema != NULL);
+	struct str names[4];
+	uint32_t n = start_names(s, names);
+	bool whole = start->n == n;
+	for (uint32_t i = 0; whole && i < n; i++)
+		whole = av_get(start, names[i]) != NULL;
+	if (!whole) {
+		fault(&r->fault, "The provided starting key is invalid%s", query || s->x != NULL ? "" : ": The provided key element does not match the "
+		                                                                                        "schema");
+		return STR_NONE;
+	}
+	if ((query || s->x != NULL) && (!fits(start, s->schema->hash, s->schema->hash_type) || !fits(start, s->schema->range, s->schema->range_type))) {
+		fault(&r->fault, "The provided key element does not match the schema");
+		return STR_NONE;
+	}
+	struct fault why = {.arena = s->c->arena};
+	struct av key = key_of_item(s->c->arena, &s->t->key, start);
+	if (!check_key(s->t, &key, &why)) {
+		fault(&r->fault, "The provided starting key is invalid: %.*s", STR_ARG(why.message));
 		return STR_NONE;
 	}
 	return s->x != NULL ? index_key(s->c, s->t, s->x, start) : item_key(s->c, s->t, start);
@@ -368,6 +385,7 @@ static bool check_key_conditions(struct search *s, struct request *r, const stru
 
 static struct str with_element(struct search *s, const struct buf *prefix, const struct av *v, bool begins)
 {
+	ASSERT(v != NULL);
 	struct buf b;
 	buf_init(&b, s->c->arena, 0);
 	buf_str(&b, buf_view(prefix));
@@ -380,6 +398,7 @@ static struct str with_element(struct search *s, const struct buf *prefix, const
 
 void search_key_bounds(struct search *s, const struct key_conditions *k)
 {
+	ASSERT(s->schema != NULL && k->n > 0);
 	struct arena *a = s->c->arena;
 	struct buf prefix;
 	space_key(s->c, &prefix, s->x != NULL ? s->x->space : s->t->space);
@@ -415,13 +434,18 @@ void search_key_bounds(struct search *s, const struct key_conditions *k)
 }
 
 /* A start key outside the bounds is refused. */
-static bool apply_start(struct search *s, struct request *r, const struct av *start)
+static bool apply_start(struct search *s, struct request *r, const struct key_conditions *k, const struct av *start)
 {
-	struct str position = start_position(s, r, start);
+	ASSERT(str_present(s->from) && str_present(s->to));
+	struct str position = start_position(s, r, start, true);
 	if (!str_present(position))
 		return false;
+	bool ranged = str_present(s->schema->range) && condition_on(k, s->schema->range) != NULL;
+	bool same = av_equal(av_get(start, s->schema->hash), condition_on(k, s->schema->hash)->low);
 	if (str_cmp(position, s->from) < 0 || str_cmp(position, s->to) >= 0)
-		return fault(&r->fault, "The provided starting key is outside query boundaries based on provided conditions");
+		return fault(&r->fault, !ranged ? "The provided starting key is outside query boundaries based on provided conditions" :
+		                        same ? "The provided starting key does not match the range key predicate" :
+		                               "The query can return at most one row and cannot be restarted");
 	search_start_after(s, position);
 	return true;
 }
@@ -466,6 +490,7 @@ static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, 
 
 void ddb_query(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_Query);
 	const struct dynamodb_QueryInput *in = c->in;
 	const struct search_input common = SEARCH_INPUT(in);
 	struct search s = {.c = c, .reverse = in->ScanIndexForward.set && !in->ScanIndexForward.v};
@@ -478,7 +503,7 @@ void ddb_query(struct call *c)
 	ok = ok && check_projected(&s, &r, &common) && check_paths(&s, &r);
 	if (ok) {
 		search_key_bounds(&s, &keys);
-		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &start);
+		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &keys, &start);
 	}
 	if (run_search(&s, &r, ok, "Query"))
 		*(struct dynamodb_QueryOutput *)c->out = (struct dynamodb_QueryOutput)SEARCH_OUTPUT(s, in->ReturnConsumedCapacity);
@@ -532,6 +557,7 @@ static struct str segment_edge(struct search *s, int64_t segment, int64_t total)
 
 void ddb_scan(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_Scan);
 	const struct dynamodb_ScanInput *in = c->in;
 	const struct search_input common = SEARCH_INPUT(in);
 	struct search s = {.c = c};
@@ -544,7 +570,7 @@ void ddb_scan(struct call *c)
 		int64_t total = in->TotalSegments.set ? in->TotalSegments.v : 1, segment = in->Segment.set ? in->Segment.v : 0;
 		s.from = segment_edge(&s, segment, total);
 		s.to = segment_edge(&s, segment + 1, total);
-		struct str position = in->ExclusiveStartKey != NULL ? start_position(&s, &r, &start) : STR_NONE;
+		struct str position = in->ExclusiveStartKey != NULL ? start_position(&s, &r, &start, false) : STR_NONE;
 		if (str_present(position) && (str_cmp(position, s.from) < 0 || str_cmp(position, s.to) >= 0))
 			fault(&r.fault, "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct "
 			                "Segment. TotalSegments: %lld Segment: %lld", (long long)total, (long long)segment);

@@ -50,6 +50,7 @@ static bool is_member(const struct dynamodb_Table *r, struct str region)
 
 static bool count_actions(struct replica_call *u)
 {
+	ASSERT(u->creates + u->deletes + u->updates + u->departures == 0);
 	for (uint32_t i = 0; i < u->in->ReplicaUpdates.n; i++) {
 		const struct dynamodb_ReplicationGroupUpdate *a = action(u, i);
 		int kinds = (a->Create != NULL) + (a->Update != NULL) + (a->Delete != NULL) + (a->Disassociate != NULL);
@@ -60,6 +61,12 @@ static bool count_actions(struct replica_call *u)
 		bool again = false; /* the same region twice counts once */
 		for (uint32_t j = 0; j < i && a->Create != NULL; j++)
 			again = again || (action(u, j)->Create != NULL && str_eq(action(u, j)->Create->RegionName, a->Create->RegionName));
+		for (uint32_t j = 0; j < i; j++) {
+			const struct dynamodb_ReplicationGroupUpdate *b = action(u, j);
+			if ((a->Delete != NULL && b->Delete != NULL && str_eq(a->Delete->RegionName, b->Delete->RegionName)) ||
+			    (a->Disassociate != NULL && b->Disassociate != NULL))
+				return refuse(u, "Update table operation with more than one create or delete replica actions not allowed");
+		}
 		u->creates += a->Create != NULL && !again;
 		u->deletes += a->Delete != NULL;
 		u->updates += a->Update != NULL;
@@ -116,6 +123,7 @@ static bool takes_strong(struct str region)
 
 static bool check_strong_regions(struct replica_call *u)
 {
+	ASSERT(u->strong && u->creates > 0);
 	for (uint32_t i = 0; i < u->in->ReplicaUpdates.n; i++) {
 		struct str region = action(u, i)->Create->RegionName;
 		if (!takes_strong(region))
@@ -134,6 +142,7 @@ static bool check_strong_regions(struct replica_call *u)
 
 static bool check_new_strong(struct replica_call *u)
 {
+	ASSERT(u->strong);
 	if (u->creates == 0)
 		return refuse(u, "Only Replica Create actions are supported when MultiRegionConsistency parameter is provided.");
 	if (u->creates + str_present(u->witness) != 2 || is_replicated(u->r))
@@ -151,6 +160,7 @@ static bool check_new_strong(struct replica_call *u)
 /* A group of this kind is made and dissolved as a whole. */
 static bool check_in_strong(struct replica_call *u)
 {
+	ASSERT(u->r->Strong.v && !u->strong);
 	if (u->creates > 0)
 		return refuse(u, "Cannot add replicas to a global table with strong MultiRegionConsistency");
 	if (u->departures > 0)
@@ -187,6 +197,7 @@ static bool check_consistency(struct replica_call *u)
 /* A replica is read from and written to in the name of who adds it. */
 static bool may_add(struct replica_call *u)
 {
+	ASSERT(!str_eq(u->c->region, S("")));
 	static const char *const actions[] = {"dynamodb:CreateTable", "dynamodb:CreateTableReplica", "dynamodb:Query", "dynamodb:Scan",
 		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"};
 	for (size_t i = 0; i < COUNT_OF(actions); i++)
@@ -197,6 +208,7 @@ static bool may_add(struct replica_call *u)
 
 static bool check_create(struct replica_call *u, const struct dynamodb_CreateReplicationGroupMemberAction *a)
 {
+	ASSERT(!u->r->Legacy.v);
 	bool keyed = u->d->SSEDescription != NULL && str_present(u->d->SSEDescription->KMSMasterKeyArn);
 	if (!check_region(u, a->RegionName))
 		return false;
@@ -216,6 +228,7 @@ static void override_indexes(struct call *c, struct dynamodb_Table *r, struct li
 /* In the replica's region: a table like u's, still without items. */
 static struct dynamodb_Table *make_replica(struct replica_call *u, const struct dynamodb_CreateReplicationGroupMemberAction *a, struct str source)
 {
+	ASSERT(str_eq(u->c->region, a->RegionName) && !str_eq(source, a->RegionName));
 	struct call *c = u->c;
 	struct table_definition def = table_definition_of(c, u->d, STR_NONE);
 	def.on_demand = u->d->OnDemandThroughput;
@@ -249,6 +262,7 @@ static struct dynamodb_Table *make_replica(struct replica_call *u, const struct 
 
 static bool create(struct replica_call *u, const struct dynamodb_CreateReplicationGroupMemberAction *a)
 {
+	ASSERT(txn_writable(u->c->txn));
 	struct call *c = u->c;
 	struct str source = c->region;
 	if (is_member(u->r, a->RegionName))
@@ -289,6 +303,7 @@ static void override_most(struct arena *a, struct dynamodb_OnDemandThroughput **
 /* Indexes that the table does not have are passed over, as the service does. */
 static void override_indexes(struct call *c, struct dynamodb_Table *r, struct list wanted)
 {
+	ASSERT(r->Description != NULL);
 	bool on_demand = table_is_on_demand(r->Description);
 	for (uint32_t i = 0; i < wanted.n; i++) {
 		const struct dynamodb_ReplicaGlobalSecondaryIndex *w = LIST_AT(wanted, struct dynamodb_ReplicaGlobalSecondaryIndex, i);
@@ -432,6 +447,7 @@ static void set_strong(struct call *c, struct dynamodb_Table *other, const void 
 
 static bool run_actions(struct replica_call *u)
 {
+	ASSERT(txn_writable(u->c->txn));
 	struct call *c = u->c;
 	for (uint32_t i = 0; i < u->in->ReplicaUpdates.n; i++) {
 		const struct dynamodb_ReplicationGroupUpdate *a = action(u, i);
@@ -456,6 +472,7 @@ static bool run_actions(struct replica_call *u)
 
 bool replica_updates(struct call *c, const struct dynamodb_UpdateTableInput *in, struct dynamodb_Table *r)
 {
+	ASSERT(in->ReplicaUpdates.set && r->Description != NULL);
 	struct replica_call u = {.c = c, .in = in, .r = r, .d = r->Description};
 	if (r->Legacy.v)
 		return refuse(&u, INVALID "The table is a replica of a global table of version 2017.11.29: use UpdateGlobalTable");

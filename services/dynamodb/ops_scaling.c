@@ -53,6 +53,7 @@ static struct dynamodb_TableAutoScalingDescription *described(struct call *c, co
 
 void ddb_describe_table_replica_auto_scaling(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeTableReplicaAutoScaling);
 	const struct dynamodb_DescribeTableReplicaAutoScalingInput *in = c->in;
 	struct dynamodb_DescribeTableReplicaAutoScalingOutput *out = c->out;
 	struct dynamodb_Table *r = required(c, in->TableName);
@@ -71,6 +72,7 @@ static bool sets(const struct dynamodb_AutoScalingSettingsUpdate *u)
 
 static bool check_billing(struct call *c, const struct dynamodb_Table *r, const char *parameter)
 {
+	ASSERT(is_replicated(r));
 	if (!table_is_on_demand(r->Description))
 		return true;
 	struct list regions = group_regions(c, r);
@@ -87,6 +89,7 @@ static bool check_billing(struct call *c, const struct dynamodb_Table *r, const 
 static bool check_replica_update(struct call *c, const struct dynamodb_UpdateTableReplicaAutoScalingInput *in, const struct dynamodb_Table *r,
                                  uint32_t at)
 {
+	ASSERT(at < in->ReplicaUpdates.n);
 	const struct dynamodb_ReplicaAutoScalingUpdate *u = LIST_AT(in->ReplicaUpdates, struct dynamodb_ReplicaAutoScalingUpdate, at);
 	struct str name = r->Description->TableName;
 	struct list regions = group_regions(c, r);
@@ -115,6 +118,7 @@ static bool check_replica_update(struct call *c, const struct dynamodb_UpdateTab
 
 static bool check(struct call *c, const struct dynamodb_UpdateTableReplicaAutoScalingInput *in, const struct dynamodb_Table *r)
 {
+	ASSERT(is_replicated(r));
 	if (in->ProvisionedWriteCapacityAutoScalingUpdate == NULL && in->GlobalSecondaryIndexUpdates.n == 0 && in->ReplicaUpdates.n == 0) {
 		fail_validation(c, FAILED " because at least one update parameter must be specified.", STR_ARG(r->Description->TableName));
 		return false;
@@ -142,6 +146,7 @@ static bool set_index(struct call *c, struct dynamodb_Table *r, struct str index
 /* In a member's region: what is for all, and what is for this one. */
 static bool set_member(struct call *c, struct dynamodb_Table *r, const struct dynamodb_UpdateTableReplicaAutoScalingInput *in)
 {
+	ASSERT(is_replicated(r) && txn_writable(c->txn));
 	bool ok = in->ProvisionedWriteCapacityAutoScalingUpdate == NULL ||
 	          scaling_set(c, r, STR_NONE, false, in->ProvisionedWriteCapacityAutoScalingUpdate);
 	for (uint32_t i = 0; ok && i < in->GlobalSecondaryIndexUpdates.n; i++) {
@@ -168,6 +173,7 @@ static bool set_member(struct call *c, struct dynamodb_Table *r, const struct dy
 
 void ddb_update_table_replica_auto_scaling(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UpdateTableReplicaAutoScaling);
 	const struct dynamodb_UpdateTableReplicaAutoScalingInput *in = c->in;
 	struct dynamodb_UpdateTableReplicaAutoScalingOutput *out = c->out;
 	struct dynamodb_Table *r = required(c, in->TableName);

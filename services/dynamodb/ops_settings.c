@@ -52,6 +52,7 @@ bool tags_check(struct call *c, struct list tags)
 
 void ddb_tag_resource(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_TagResource);
 	const struct dynamodb_TagResourceInput *in = c->in;
 	if (in->Tags.n == 0) {
 		fail_validation(c, "Atleast one Tag needs to be provided as Input.");
@@ -80,6 +81,7 @@ void ddb_tag_resource(struct call *c)
 
 void ddb_untag_resource(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UntagResource);
 	const struct dynamodb_UntagResourceInput *in = c->in;
 	if (in->TagKeys.n == 0) {
 		fail_validation(c, "Atleast one Tag Key needs to be provided as Input.");
@@ -101,6 +103,7 @@ void ddb_untag_resource(struct call *c)
 
 void ddb_list_tags_of_resource(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ListTagsOfResource);
 	const struct dynamodb_ListTagsOfResourceInput *in = c->in;
 	struct dynamodb_ListTagsOfResourceOutput *out = c->out;
 	struct dynamodb_Table *r = tagged_table(c, in->ResourceArn);
@@ -136,6 +139,7 @@ static void mark_policy(struct call *c, struct str name, bool has)
 
 static bool check_revision(struct call *c, const struct dynamodb_ResourcePolicyRecord *old, struct str expected, struct str arn)
 {
+	ASSERT(old == NULL || str_present(old->RevisionId));
 	if (!str_present(expected))
 		return true;
 	struct str have = old != NULL ? old->RevisionId : S("NO_POLICY");
@@ -148,6 +152,7 @@ static bool check_revision(struct call *c, const struct dynamodb_ResourcePolicyR
 
 void ddb_put_resource_policy(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_PutResourcePolicy);
 	const struct dynamodb_PutResourcePolicyInput *in = c->in;
 	struct dynamodb_PutResourcePolicyOutput *out = c->out;
 	struct str name, why;
@@ -182,6 +187,7 @@ static struct dynamodb_ResourcePolicyRecord *required_policy(struct call *c, con
 
 void ddb_get_resource_policy(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_GetResourcePolicy);
 	const struct dynamodb_GetResourcePolicyInput *in = c->in;
 	struct dynamodb_GetResourcePolicyOutput *out = c->out;
 	struct str name;
@@ -195,6 +201,7 @@ void ddb_get_resource_policy(struct call *c)
 
 void ddb_delete_resource_policy(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DeleteResourcePolicy);
 	const struct dynamodb_DeleteResourcePolicyInput *in = c->in;
 	struct dynamodb_DeleteResourcePolicyOutput *out = c->out;
 	struct str name;
@@ -214,6 +221,7 @@ void ddb_delete_resource_policy(struct call *c)
 /* The default quotas of an account ("Quotas in Amazon DynamoDB"). */
 void ddb_describe_limits(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeLimits);
 	struct dynamodb_DescribeLimitsOutput *out = c->out;
 	out->AccountMaxReadCapacityUnits = SOME_I64(80000);
 	out->AccountMaxWriteCapacityUnits = SOME_I64(80000);
@@ -224,6 +232,7 @@ void ddb_describe_limits(struct call *c)
 /* Where the client came in: it is told to stay there. */
 void ddb_describe_endpoints(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeEndpoints);
 	struct dynamodb_DescribeEndpointsResponse *out = c->out;
 	out->Endpoints = LIST_OF(c->arena, struct dynamodb_Endpoint, 1);
 	struct dynamodb_Endpoint *e = LIST_AT(out->Endpoints, struct dynamodb_Endpoint, 0);

@@ -29,6 +29,7 @@ static struct dynamodb_SSEDescription *sse_of(struct call *c, const struct dynam
 
 struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Table *r, struct str index)
 {
+	ASSERT(str_present(index) && txn_writable(c->txn));
 	struct dynamodb_IndexSpace *all = r->IndexSpaces.v;
 	all = arena_grow(c->arena, all, sizeof *all, r->IndexSpaces.n, (size_t)r->IndexSpaces.n + 1);
 	struct dynamodb_IndexSpace *fresh = &all[r->IndexSpaces.n];
@@ -70,6 +71,7 @@ static void make_global(struct call *c, struct dynamodb_Table *r, struct list in
 
 struct dynamodb_Table *table_make(struct call *c, const struct table_definition *in)
 {
+	ASSERT(str_present(in->name));
 	if (!ddb_check_definition(c, in))
 		return NULL;
 	if (table_record(c, in->name) != NULL) {
@@ -108,6 +110,7 @@ struct dynamodb_Table *table_make(struct call *c, const struct table_definition 
 /* The answer says CREATING as AWS's does; the table is there with the commit. */
 static struct dynamodb_TableDescription *shown_as(struct call *c, const struct dynamodb_Table *r, const char *status)
 {
+	ASSERT(r->Description != NULL);
 	struct dynamodb_TableDescription *d = arena_new_of(c->arena, struct dynamodb_TableDescription);
 	*d = *r->Description;
 	d->TableStatus = str_c(status);
@@ -122,6 +125,7 @@ static struct dynamodb_TableDescription *shown_as(struct call *c, const struct d
 
 void ddb_create_table(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_CreateTable);
 	const struct dynamodb_CreateTableInput *in = c->in;
 	struct dynamodb_CreateTableOutput *out = c->out;
 	if (in->VectorIndexes.n > 0) {
@@ -202,6 +206,7 @@ static void count_space(struct call *c, uint64_t space, struct opt_i64 *count, s
 
 struct dynamodb_TableDescription *table_describe(struct call *c, const struct dynamodb_Table *r)
 {
+	ASSERT(r != NULL && r->Description != NULL);
 	struct dynamodb_TableDescription *d = arena_new_of(c->arena, struct dynamodb_TableDescription);
 	*d = *r->Description;
 	replica_describe(c, r, d);
@@ -234,6 +239,7 @@ struct dynamodb_Table *table_required(struct call *c, struct str name_or_arn)
 
 void ddb_describe_table(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeTable);
 	const struct dynamodb_DescribeTableInput *in = c->in;
 	struct dynamodb_DescribeTableOutput *out = c->out;
 	struct dynamodb_Table *r = table_required(c, in->TableName);
@@ -243,6 +249,7 @@ void ddb_describe_table(struct call *c)
 
 void ddb_list_tables(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ListTables);
 	const struct dynamodb_ListTablesInput *in = c->in;
 	struct dynamodb_ListTablesOutput *out = c->out;
 	uint32_t limit = in->Limit.set ? (uint32_t)in->Limit.v : LIST_MAX;
@@ -298,6 +305,7 @@ void table_remove(struct call *c, struct dynamodb_Table *r)
 /* A member of a global table may be deleted in its own region, unless others were made from it within a day. */
 static bool check_removable(struct call *c, const struct dynamodb_Table *r)
 {
+	ASSERT(r->Description != NULL);
 	if (r->Strong.v) {
 		fail_validation(c, "Deletion of only one table replica is not supported for global tables with MultiRegionConsistency set to STRONG.");
 		return false;
@@ -318,6 +326,7 @@ static bool check_removable(struct call *c, const struct dynamodb_Table *r)
 
 void ddb_delete_table(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DeleteTable);
 	const struct dynamodb_DeleteTableInput *in = c->in;
 	struct dynamodb_DeleteTableOutput *out = c->out;
 	struct dynamodb_Table *r = table_required(c, in->TableName);
@@ -333,6 +342,7 @@ void ddb_delete_table(struct call *c)
 
 void ddb_job_purge(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	(void)payload;
 	uint64_t space = 0;
 	struct str rest = id, what = str_cut(&rest, '/');
@@ -396,6 +406,7 @@ static struct str backfill_batch(struct call *c, const struct table *t, const st
 
 void ddb_job_backfill(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	struct str rest = id, name = str_cut(&rest, '/');
 	struct dynamodb_Table *r = table_record(c, name);
 	struct dynamodb_GlobalSecondaryIndexDescription *g = r != NULL ? global_index(r, rest) : NULL;

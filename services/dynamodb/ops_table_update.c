@@ -116,6 +116,7 @@ static bool update_billing(struct update_call *u)
 
 static bool add_definitions(struct update_call *u, struct list more)
 {
+	ASSERT(u->d == u->r->Description);
 	for (uint32_t i = 0; i < more.n; i++) {
 		const struct dynamodb_AttributeDefinition *want = LIST_AT(more, struct dynamodb_AttributeDefinition, i), *have = NULL;
 		for (uint32_t j = 0; j < u->d->AttributeDefinitions.n; j++) {
@@ -140,6 +141,7 @@ static bool add_definitions(struct update_call *u, struct list more)
 /* The index is written to from this commit on; a job fills in what is there already. */
 void index_add(struct call *c, struct dynamodb_Table *r, const struct dynamodb_GlobalSecondaryIndexDescription *like)
 {
+	ASSERT(txn_writable(c->txn) && like->ProvisionedThroughput != NULL);
 	struct list *indexes = &r->Description->GlobalSecondaryIndexes;
 	struct dynamodb_GlobalSecondaryIndexDescription *all = arena_grow(c->arena, indexes->v, sizeof *all, indexes->n, (size_t)indexes->n + 1);
 	all[indexes->n] = *like;
@@ -153,6 +155,7 @@ void index_add(struct call *c, struct dynamodb_Table *r, const struct dynamodb_G
 
 void index_drop(struct call *c, struct dynamodb_Table *r, uint32_t at)
 {
+	ASSERT(txn_writable(c->txn));
 	struct list *indexes = &r->Description->GlobalSecondaryIndexes;
 	struct dynamodb_GlobalSecondaryIndexDescription *x = LIST_AT(*indexes, struct dynamodb_GlobalSecondaryIndexDescription, at);
 	struct str name = x->IndexName;
@@ -236,6 +239,7 @@ static bool delete_index(struct update_call *u, struct str name)
 
 static bool update_index(struct update_call *u, const struct dynamodb_UpdateGlobalSecondaryIndexAction *a)
 {
+	ASSERT(u->d == u->r->Description);
 	struct dynamodb_GlobalSecondaryIndexDescription *x = find_index(u, a->IndexName);
 	if (x == NULL)
 		return fail_no_index(u, a->IndexName);
@@ -280,6 +284,7 @@ static bool check_index_updates(struct call *c, struct list updates)
 
 static bool update_indexes(struct update_call *u)
 {
+	ASSERT(u->d == u->r->Description);
 	uint32_t made_or_gone = 0;
 	for (uint32_t i = 0; i < u->in->GlobalSecondaryIndexUpdates.n; i++) {
 		const struct dynamodb_GlobalSecondaryIndexUpdate *x =
@@ -382,6 +387,7 @@ static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *
 
 static bool update_encryption(struct update_call *u)
 {
+	ASSERT(u->d == u->r->Description);
 	struct dynamodb_SSEDescription *fresh;
 	if (!ddb_check_encryption(u->c, u->in->SSESpecification, &fresh))
 		return false;
@@ -395,6 +401,7 @@ static bool update_encryption(struct update_call *u)
 
 void ddb_update_table(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UpdateTable);
 	struct update_call u = {.c = c, .in = c->in};
 	struct dynamodb_UpdateTableOutput *out = c->out;
 	if (!check_asked(c, u.in))

@@ -4,6 +4,7 @@
  * Tokens lie under (…, "token") token -> i64 time, 32 bytes SHA-256 of the request, and (…, "tokenage") i64 time, token.
  * A token is good for ten minutes; each transaction with a token removes a few that are older. */
 #include "ops_transact.h"
+#include "tally.h"
 #include "throttle.h"
 
 #include "base/enc.h"
@@ -65,6 +66,7 @@ enum token_state transact_token(struct call *c, struct str token, const struct s
 
 static bool check_distinct_items(struct call *c, const struct transact_part *parts, uint32_t n)
 {
+	ASSERT(n > 0);
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (parts[i].op.key.n > 0 && str_eq(parts[i].op.key, parts[j].op.key)) {
@@ -89,6 +91,7 @@ static void cancel(struct call *c, struct list reasons)
 /* Prepare every part; the reasons when one of them says no. */
 static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t n)
 {
+	ASSERT(n > 0 && n <= TRANSACT_MAX);
 	struct list reasons = LIST_OF(c->arena, struct dynamodb_CancellationReason, n);
 	bool cancelled = false;
 	for (uint32_t i = 0; i < n; i++) {
@@ -105,8 +108,8 @@ static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t 
 			why->Code = S("ValidationError");
 			why->Message = f.message;
 		} else if (result == ITEM_CONDITION_FAILED) {
-			why->Code = S("ConditionalCheckFailed");
-			why->Message = S("The conditional request failed");
+			why->Code = parts[i].insert ? S("DuplicateItem") : S("ConditionalCheckFailed");
+			why->Message = parts[i].insert ? S("Duplicate primary key exists in table") : S("The conditional request failed");
 			if (parts[i].op.old.found && str_eq(parts[i].on_failure, S("ALL_OLD")))
 				why->Item = item_document(c, &parts[i].op.old.item);
 		}
@@ -116,17 +119,6 @@ static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t 
 	if (cancelled)
 		cancel(c, reasons);
 	return !cancelled;
-}
-
-/* Where in `tables` a part's table is; parts of one table have structs of their own, told apart by space. */
-static uint32_t table_at(const struct table **tables, uint32_t *n, const struct table *t)
-{
-	ASSERT(t != NULL);
-	for (uint32_t i = 0; i < *n; i++)
-		if (tables[i]->space == t->space)
-			return i;
-	tables[*n] = t;
-	return (*n)++;
 }
 
 /* "Transactions are not supported" is a rule of multi-Region strong consistency. */
@@ -145,28 +137,17 @@ bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, str
 			return false;
 	if (!prepare_parts(c, parts, n))
 		return false;
-	const struct table **tables = arena_array(c->arena, const struct table *, n);
-	struct consumed *used = arena_array(c->arena, struct consumed, n);
-	uint32_t n_tables = 0;
+	struct tally y;
+	tally_init(c, &y, n, false);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t before = n_tables, at = table_at(tables, &n_tables, parts[i].op.t);
-		if (n_tables > before)
-			consumed_init(c, parts[i].op.t, &used[at], false);
 		/* A transaction prepares and commits: twice the units. */
 		struct consumed once;
 		consumed_init(c, parts[i].op.t, &once, false);
 		item_op_commit(c, &parts[i].op, &once);
-		used[at].table += 2 * once.table;
-		for (uint32_t j = 0; j < parts[i].op.t->n_indexes; j++)
-			used[at].indexes[j] += 2 * once.indexes[j];
+		tally_add(c, &y, parts[i].op.t, &once, 2);
 	}
-	for (uint32_t i = 0; i < n_tables; i++)
-		count_metrics(c, tables[i], &used[i], "TransactWriteItems", -1);
-	if (!str_eq(asked, S("TOTAL")) && !str_eq(asked, S("INDEXES")))
-		return true;
-	*capacity = LIST_OF(c->arena, struct dynamodb_ConsumedCapacity, n_tables);
-	for (uint32_t i = 0; i < n_tables; i++)
-		consumed_fill(c, tables[i], &used[i], asked, true, LIST_AT(*capacity, struct dynamodb_ConsumedCapacity, i));
+	tally_count(c, &y, "TransactWriteItems", -1);
+	tally_answer(c, &y, asked, true, capacity);
 	return true;
 }
 
@@ -211,8 +192,24 @@ static bool read_part(struct call *c, const struct dynamodb_TransactWriteItem *i
 	return out->op.t != NULL;
 }
 
+/* A request that was done already costs what it takes to read its items. */
+static void answer_again(struct call *c, const struct transact_part *parts, uint32_t n, struct str asked, struct list *capacity)
+{
+	ASSERT(n > 0);
+	struct tally y;
+	tally_init(c, &y, n, true);
+	for (uint32_t i = 0; i < n; i++) {
+		struct stored now;
+		struct av key = key_of_item(c->arena, &parts[i].op.t->key, &parts[i].op.input);
+		item_load(c, item_key(c, parts[i].op.t, &key), &now);
+		tally_of(c, &y, parts[i].op.t)->table += 2 * read_units(now.found ? item_size(&now.item) : 0, true);
+	}
+	tally_answer(c, &y, asked, true, capacity);
+}
+
 void ddb_transact_write_items(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_TransactWriteItems);
 	const struct dynamodb_TransactWriteItemsInput *in = c->in;
 	struct dynamodb_TransactWriteItemsOutput *out = c->out;
 	uint32_t n = in->TransactItems.n;
@@ -220,9 +217,14 @@ void ddb_transact_write_items(struct call *c)
 	for (uint32_t i = 0; i < n; i++)
 		if (!read_part(c, LIST_AT(in->TransactItems, struct dynamodb_TransactWriteItem, i), &parts[i]))
 			return;
-	if (transact_token(c, in->ClientRequestToken, &dynamodb_shape_TransactWriteItemsInput, in) != TOKEN_FRESH)
+	enum token_state token = transact_token(c, in->ClientRequestToken, &dynamodb_shape_TransactWriteItemsInput, in);
+	if (token == TOKEN_DONE)
+		answer_again(c, parts, n, in->ReturnConsumedCapacity, &out->ConsumedCapacity);
+	if (token != TOKEN_FRESH || !transact_write(c, parts, n, in->ReturnConsumedCapacity, &out->ConsumedCapacity))
 		return;
-	transact_write(c, parts, n, in->ReturnConsumedCapacity, &out->ConsumedCapacity);
+	for (uint32_t i = 0; i < n; i++)
+		if (parts[i].op.kind != ITEM_CHECK)
+			collection_metrics_add(c, &out->ItemCollectionMetrics, n, n, parts[i].op.t, &parts[i].op.input, in->ReturnItemCollectionMetrics);
 }
 
 /* ---- reading ---- */
@@ -247,6 +249,7 @@ static bool read_get_part(struct call *c, const struct dynamodb_Get *in, struct 
 /* Keys that do not fit their table cancel the transaction, with a reason for each. */
 static bool check_get_parts(struct call *c, const struct get_part *parts, uint32_t n)
 {
+	ASSERT(n > 0);
 	struct list reasons = LIST_OF(c->arena, struct dynamodb_CancellationReason, n);
 	bool cancelled = false;
 	for (uint32_t i = 0; i < n; i++) {
@@ -275,33 +278,28 @@ static bool check_get_parts(struct call *c, const struct get_part *parts, uint32
 
 void ddb_transact_get_items(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_TransactGetItems);
 	const struct dynamodb_TransactGetItemsInput *in = c->in;
 	struct dynamodb_TransactGetItemsOutput *out = c->out;
-	uint32_t n = in->TransactItems.n, n_tables = 0;
+	uint32_t n = in->TransactItems.n;
 	struct get_part *parts = arena_array(c->arena, struct get_part, n);
 	for (uint32_t i = 0; i < n; i++)
 		if (!read_get_part(c, LIST_AT(in->TransactItems, struct dynamodb_TransactGetItem, i)->Get, &parts[i]))
 			return;
 	if (!check_get_parts(c, parts, n))
 		return;
-	const struct table **tables = arena_array(c->arena, const struct table *, n);
-	struct consumed *used = arena_array(c->arena, struct consumed, n);
+	struct tally y;
+	tally_init(c, &y, n, true);
 	out->Responses = LIST_OF(c->arena, struct dynamodb_ItemResponse, n);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t before = n_tables, at = table_at(tables, &n_tables, parts[i].t);
-		if (n_tables > before && !throttle_admit(c, parts[i].t, NULL, true))
+		uint32_t before = y.n;
+		struct consumed *used = tally_of(c, &y, parts[i].t);
+		if (y.n > before && !throttle_admit(c, parts[i].t, NULL, true))
 			return;
-		if (n_tables > before)
-			consumed_init(c, parts[i].t, &used[at], true);
 		size_t bytes = 0;
 		LIST_AT(out->Responses, struct dynamodb_ItemResponse, i)->Item = item_read(c, parts[i].t, &parts[i].key, &parts[i].projection, &bytes);
-		used[at].table += 2 * read_units(bytes, true);
+		used->table += 2 * read_units(bytes, true);
 	}
-	for (uint32_t i = 0; i < n_tables; i++)
-		count_metrics(c, tables[i], &used[i], "TransactGetItems", -1);
-	if (!str_eq(in->ReturnConsumedCapacity, S("TOTAL")) && !str_eq(in->ReturnConsumedCapacity, S("INDEXES")))
-		return;
-	out->ConsumedCapacity = LIST_OF(c->arena, struct dynamodb_ConsumedCapacity, n_tables);
-	for (uint32_t i = 0; i < n_tables; i++)
-		consumed_fill(c, tables[i], &used[i], in->ReturnConsumedCapacity, true, LIST_AT(out->ConsumedCapacity, struct dynamodb_ConsumedCapacity, i));
+	tally_count(c, &y, "TransactGetItems", -1);
+	tally_answer(c, &y, in->ReturnConsumedCapacity, true, &out->ConsumedCapacity);
 }

@@ -5,6 +5,7 @@
 #include "ops_query.h"
 #include "ops_transact.h"
 #include "partiql.h"
+#include "tally.h"
 #include "throttle.h"
 
 #include "svc/page.h"
@@ -27,6 +28,7 @@ static bool read_parameters(struct call *c, struct list in, struct av **out, str
 
 static bool prepare(struct call *c, struct str statement, struct list parameters, struct prepared *p)
 {
+	ASSERT(p != NULL);
 	struct av *values;
 	*p = (struct prepared){.fault = {.arena = c->arena}};
 	if (!read_parameters(c, parameters, &values, &p->fault) ||
@@ -258,6 +260,7 @@ static void execute_select(struct call *c, struct prepared *p)
 
 void ddb_execute_statement(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ExecuteStatement);
 	const struct dynamodb_ExecuteStatementInput *in = c->in;
 	struct prepared p;
 	if (!prepare(c, in->Statement, in->Parameters, &p)) {
@@ -288,7 +291,7 @@ static void batch_error(struct call *c, struct dynamodb_BatchStatementResponse *
 	out->Error->Message = message;
 }
 
-static void batch_select(struct call *c, struct prepared *p, bool consistent, struct dynamodb_BatchStatementResponse *out)
+static void batch_select(struct call *c, struct prepared *p, bool consistent, struct tally *y, struct dynamodb_BatchStatementResponse *out)
 {
 	ASSERT(p->t != NULL);
 	struct av key;
@@ -298,11 +301,13 @@ static void batch_select(struct call *c, struct prepared *p, bool consistent, st
 		batch_error(c, out, "ValidationError", S("Select statements within BatchExecuteStatement must specify the primary key in the where clause."));
 	else if (!run_select(c, p, &s, STR_NONE))
 		batch_error(c, out, "ValidationError", p->fault.message);
-	else if (s.n > 0)
-		out->Item = s.items[0];
+	else
+		out->Item = s.n > 0 ? s.items[0] : NULL;
+	if (out->Error == NULL)
+		tally_add(c, y, p->t, &s.used, 1);
 }
 
-static void batch_write(struct call *c, struct prepared *p, struct str on_failure, struct dynamodb_BatchStatementResponse *out)
+static void batch_write(struct call *c, struct prepared *p, struct str on_failure, struct tally *y, struct dynamodb_BatchStatementResponse *out)
 {
 	ASSERT(p->t != NULL && txn_writable(c->txn));
 	struct item_op op;
@@ -319,12 +324,14 @@ static void batch_write(struct call *c, struct prepared *p, struct str on_failur
 		struct consumed used;
 		consumed_init(c, p->t, &used, false);
 		item_op_commit(c, &op, &used);
+		tally_add(c, y, p->t, &used, 1);
 		out->Item = returned(c, &p->q, &op);
 	}
 }
 
 void ddb_batch_execute_statement(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_BatchExecuteStatement);
 	const struct dynamodb_BatchExecuteStatementInput *in = c->in;
 	struct dynamodb_BatchExecuteStatementOutput *out = c->out;
 	out->Responses = LIST_OF(c->arena, struct dynamodb_BatchStatementResponse, in->Statements.n);
@@ -341,6 +348,8 @@ void ddb_batch_execute_statement(struct call *c)
 		fail_validation(c, "BatchExecuteStatement can only contain all read or all write statements");
 		return;
 	}
+	struct tally y;
+	tally_init(c, &y, in->Statements.n, reads > 0);
 	for (uint32_t i = 0; i < in->Statements.n; i++) {
 		const struct dynamodb_BatchStatementRequest *one = LIST_AT(in->Statements, struct dynamodb_BatchStatementRequest, i);
 		struct dynamodb_BatchStatementResponse *r = LIST_AT(out->Responses, struct dynamodb_BatchStatementResponse, i);
@@ -349,11 +358,15 @@ void ddb_batch_execute_statement(struct call *c)
 			batch_error(c, r, "ValidationError", all[i].fault.message);
 		else if (all[i].t == NULL)
 			batch_error(c, r, "ResourceNotFound", S("Requested resource not found"));
+		else if (throttle_left(c, all[i].t, NULL, reads > 0) <= tally_of(c, &y, all[i].t)->table)
+			batch_error(c, r, "ProvisionedThroughputExceeded", str_c(throttle_message));
 		else if (all[i].q.kind == PARTIQL_SELECT)
-			batch_select(c, &all[i], one->ConsistentRead.v, r);
+			batch_select(c, &all[i], one->ConsistentRead.v, &y, r);
 		else
-			batch_write(c, &all[i], one->ReturnValuesOnConditionCheckFailure, r);
+			batch_write(c, &all[i], one->ReturnValuesOnConditionCheckFailure, &y, r);
 	}
+	tally_count(c, &y, "BatchExecuteStatement", reads > 0 ? reads : -1);
+	tally_answer(c, &y, in->ReturnConsumedCapacity, false, &out->ConsumedCapacity);
 }
 
 /* ---- ExecuteTransaction ---- */
@@ -374,12 +387,17 @@ static bool as_part(struct call *c, struct prepared *p, struct str on_failure, s
 	*absent = (struct expr){.kind = EXPR_FUNCTION, .function = FN_ATTRIBUTE_NOT_EXISTS, .args = arena_new_of(c->arena, struct expr *), .n = 1};
 	absent->args[0] = path;
 	part->op.condition.expr = absent;
+	part->insert = true;
 	return true;
 }
 
 static void transact_select(struct call *c, struct prepared *all, uint32_t n)
 {
+	ASSERT(n > 0);
+	const struct dynamodb_ExecuteTransactionInput *in = c->in;
 	struct dynamodb_ExecuteTransactionOutput *out = c->out;
+	struct tally y;
+	tally_init(c, &y, n, true);
 	out->Responses = LIST_OF(c->arena, struct dynamodb_ItemResponse, n);
 	for (uint32_t i = 0; i < n; i++) {
 		struct search s = {.consistent = true};
@@ -394,11 +412,18 @@ static void transact_select(struct call *c, struct prepared *all, uint32_t n)
 		}
 		if (s.n > 0)
 			LIST_AT(out->Responses, struct dynamodb_ItemResponse, i)->Item = s.items[0];
+		struct consumed once;
+		consumed_init(c, all[i].t, &once, true);
+		once.table = read_units(s.bytes, true);
+		tally_add(c, &y, all[i].t, &once, 2);
 	}
+	tally_count(c, &y, "ExecuteTransaction", n);
+	tally_answer(c, &y, in->ReturnConsumedCapacity, true, &out->ConsumedCapacity);
 }
 
 void ddb_execute_transaction(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_ExecuteTransaction);
 	const struct dynamodb_ExecuteTransactionInput *in = c->in;
 	struct dynamodb_ExecuteTransactionOutput *out = c->out;
 	uint32_t n = in->TransactStatements.n, reads = 0;

@@ -66,6 +66,7 @@ void replica_each(struct call *c, const struct dynamodb_Table *r, void (*fn)(str
 
 static void add_region(struct call *c, struct dynamodb_Table *r, struct str region)
 {
+	ASSERT(str_present(region) && !str_eq(region, c->region));
 	struct str *all = arena_grow(c->arena, r->Regions.v, sizeof *all, r->Regions.n, (size_t)r->Regions.n + 1);
 	all[r->Regions.n] = region;
 	r->Regions = (struct list){all, r->Regions.n + 1, true};
@@ -135,6 +136,7 @@ static struct table *other_table(struct call *c, const struct table *t, uint32_t
 /* What version 2017.11.29 writes into each item: when and where it was last changed. */
 static struct av mark(struct call *c, const struct av *item)
 {
+	ASSERT(item->type == AV_M);
 	struct av marked = av_copy(c->arena, item);
 	struct av deleting = {.type = AV_BOOL}, region = av_string(c->region);
 	struct av at = {.type = AV_N, .s = arena_printf(c->arena, "%lld.%03d001", (long long)(c->now_ms / 1000), (int)(c->now_ms % 1000))};
@@ -146,6 +148,7 @@ static struct av mark(struct call *c, const struct av *item)
 
 static void write_there(struct call *c, const struct table *t, const struct av *item, const struct av *fresh)
 {
+	ASSERT(item != NULL && t->space != 0);
 	struct stored old;
 	struct str key = item_key(c, t, item);
 	item_load(c, key, &old);

@@ -27,6 +27,7 @@ static int64_t most_reads(const struct dynamodb_OnDemandThroughput *t)
 static struct dynamodb_OnDemandThroughput *follow_most(struct call *c, const struct dynamodb_OnDemandThroughput *mine,
                                                        const struct dynamodb_OnDemandThroughput *was, const struct dynamodb_OnDemandThroughput *now)
 {
+	ASSERT(now == NULL || c->arena != NULL);
 	if (now == NULL)
 		return (struct dynamodb_OnDemandThroughput *)mine;
 	struct dynamodb_OnDemandThroughput *fresh = arena_new_of(c->arena, struct dynamodb_OnDemandThroughput);
@@ -69,6 +70,7 @@ static void follow_indexes(struct call *c, struct dynamodb_Table *r, const struc
 static void follow(struct call *c, struct dynamodb_Table *r, const void *arg)
 {
 	const struct change *x = arg;
+	ASSERT(x->was != x->now);
 	const struct dynamodb_TableDescription *was = x->was->Description, *now = x->now->Description;
 	struct dynamodb_TableDescription *d = r->Description;
 	d->AttributeDefinitions = now->AttributeDefinitions;
@@ -139,6 +141,7 @@ static struct dynamodb_OnDemandThroughputOverride *shown_most(struct arena *a, c
 
 struct dynamodb_ReplicaDescription replica_shown(struct call *c, const struct dynamodb_Table *from, const struct dynamodb_Table *other)
 {
+	ASSERT(str_eq(from->Description->TableName, other->Description->TableName));
 	const struct dynamodb_TableDescription *mine = from->Description, *theirs = other->Description;
 	struct dynamodb_ReplicaDescription d = {.RegionName = c->region, .ReplicaStatus = theirs->TableStatus,
 		.ProvisionedThroughputOverride = shown_units(c->arena, mine->ProvisionedThroughput, theirs->ProvisionedThroughput),
@@ -174,6 +177,7 @@ static void show_other(struct call *c, struct dynamodb_Table *other, const void 
 
 void replica_describe(struct call *c, const struct dynamodb_Table *r, struct dynamodb_TableDescription *d)
 {
+	ASSERT(d != r->Description);
 	if (!is_replicated(r) || r->Legacy.v)
 		return; /* version 2017.11.29 is shown by operations of its own */
 	d->GlobalTableVersion = S("2019.11.21");
@@ -233,6 +237,7 @@ static void fill(struct call *c, struct dynamodb_Table *r, const struct str *ite
 
 void ddb_job_replicate(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	struct dynamodb_Table *r = table_record(c, id);
 	if (r == NULL || !str_eq(r->Description->TableStatus, S("CREATING")))
 		return;

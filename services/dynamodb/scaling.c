@@ -58,6 +58,7 @@ static struct str own_role(struct call *c)
 
 static bool check(struct call *c, const struct dynamodb_Table *r, bool reads, const struct dynamodb_AutoScalingSettingsUpdate *u)
 {
+	ASSERT(u != NULL && !u->AutoScalingDisabled.v);
 	struct buf missing;
 	buf_init(&missing, c->arena, 0);
 	if (!u->MaximumUnits.set)
@@ -91,6 +92,7 @@ static bool check(struct call *c, const struct dynamodb_Table *r, bool reads, co
 static struct dynamodb_AutoScalingSettingsDescription *settings_from(struct call *c, const struct dynamodb_Table *r, struct str index, bool reads,
                                                                      const struct dynamodb_AutoScalingSettingsUpdate *u)
 {
+	ASSERT(u->MinimumUnits.set && u->MaximumUnits.set && u->ScalingPolicyUpdate != NULL);
 	const struct dynamodb_AutoScalingTargetTrackingScalingPolicyConfigurationUpdate *t =
 		u->ScalingPolicyUpdate->TargetTrackingScalingPolicyConfiguration;
 	struct dynamodb_AutoScalingSettingsDescription *d = arena_new_of(c->arena, struct dynamodb_AutoScalingSettingsDescription);
@@ -121,6 +123,7 @@ static void drop(struct dynamodb_Table *r, const struct dynamodb_Scaling *s)
 
 static void set_units(struct call *c, struct dynamodb_ProvisionedThroughputDescription *p, bool reads, int64_t units)
 {
+	ASSERT(units > 0);
 	struct opt_i64 *now = reads ? &p->ReadCapacityUnits : &p->WriteCapacityUnits;
 	if (units > now->v)
 		p->LastIncreaseDateTime = SOME_TIME(c->now_ms);
@@ -195,6 +198,7 @@ static int64_t wanted_units(const struct call *c, struct dynamodb_Scaling *s, in
 /* An index that is gone takes its setting along. */
 static bool scale_one(struct call *c, const struct table *t, struct dynamodb_Table *r, uint32_t at, int64_t passed_ms)
 {
+	ASSERT(at < r->Scaling.n);
 	struct dynamodb_Scaling *s = LIST_AT(r->Scaling, struct dynamodb_Scaling, at);
 	struct dynamodb_ProvisionedThroughputDescription *p = throughput_of(r, s->IndexName);
 	if (p == NULL) {
@@ -213,6 +217,7 @@ static bool scale_one(struct call *c, const struct table *t, struct dynamodb_Tab
 
 void ddb_job_scale(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	(void)payload;
 	struct dynamodb_Table *r = table_record(c, id);
 	if (r == NULL || r->Scaling.n == 0)

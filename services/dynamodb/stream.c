@@ -105,6 +105,7 @@ void stream_stop(struct call *c, struct dynamodb_Table *r)
 
 static void write_images(struct jw *w, struct str view, const struct av *old, const struct av *fresh)
 {
+	ASSERT(old != NULL || fresh != NULL);
 	bool old_image = str_eq(view, S("OLD_IMAGE")) || str_eq(view, S("NEW_AND_OLD_IMAGES"));
 	bool new_image = str_eq(view, S("NEW_IMAGE")) || str_eq(view, S("NEW_AND_OLD_IMAGES"));
 	if (new_image && fresh != NULL) {
@@ -121,6 +122,7 @@ static void write_images(struct jw *w, struct str view, const struct av *old, co
 
 static size_t record_size(struct str view, const struct av *keys, const struct av *old, const struct av *fresh)
 {
+	ASSERT(old != NULL || fresh != NULL);
 	size_t n = item_size(keys);
 	if (fresh != NULL && (str_eq(view, S("NEW_IMAGE")) || str_eq(view, S("NEW_AND_OLD_IMAGES"))))
 		n += item_size(fresh);
@@ -133,6 +135,7 @@ static size_t record_size(struct str view, const struct av *keys, const struct a
 static void write_record(struct call *c, const struct table *t, uint64_t sequence, const struct av *old, const struct av *fresh,
                          bool by_ttl, struct buf *b)
 {
+	ASSERT(sequence > 0);
 	struct str view = t->description->StreamSpecification->StreamViewType;
 	struct av keys = key_of_item(c->arena, &t->key, fresh != NULL ? fresh : old);
 	struct jw w;
@@ -233,6 +236,7 @@ static bool trim_shards(struct call *c, uint64_t stream)
 /* The stream's record goes with its last shard. */
 static void drop_stream(struct call *c, uint64_t stream, struct str table)
 {
+	ASSERT(stream != 0);
 	call_del(c, stream_key(c, "streamhead", stream));
 	struct scan *s = call_scan(c, key_str(call_key(c, "stream"), table), STR_NONE, false);
 	struct str k, v;
@@ -247,6 +251,7 @@ static void drop_stream(struct call *c, uint64_t stream, struct str table)
 /* id: the stream's number; payload: the table's name. */
 void ddb_job_trim_stream(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	uint64_t stream = 0;
 	bool ok = str_to_u64(id, &stream);
 	ASSERT(ok);

@@ -20,6 +20,7 @@ void fail_validation(struct call *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	struct str message = arena_vprintf(c->arena, fmt, ap);
 	va_end(ap);
+	count_metric(c, STR_NONE, "UserErrors", 1);
 	call_fail_code(c, 400, "ValidationException", "%.*s", STR_ARG(message));
 }
 
@@ -217,6 +218,7 @@ struct table *table_open(struct call *c, struct str name_or_arn)
 	if (t == NULL && !ddb_check_name_form(c, name))
 		return NULL;
 	if (t == NULL || str_eq(t->description->TableStatus, S("CREATING"))) {
+		count_metric(c, STR_NONE, "UserErrors", 1);
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 		return NULL;
 	}
@@ -254,6 +256,7 @@ bool space_is_empty(struct call *c, uint64_t space)
 /* FNV-1a, then mixed: kept for ever, since it is part of what lies on disk. */
 uint32_t partition_hash(const struct av *hash)
 {
+	ASSERT(hash->type == AV_S || hash->type == AV_N || hash->type == AV_B);
 	uint64_t h = 0xcbf29ce484222325u ^ hash->type;
 	for (size_t i = 0; i < hash->s.n; i++)
 		h = (h ^ (unsigned char)hash->s.p[i]) * 0x100000001b3u;
@@ -292,6 +295,7 @@ void put_partition(struct buf *b, const struct av *hash)
 
 struct str item_key(struct call *c, const struct table *t, const struct av *item)
 {
+	ASSERT(item->type == AV_M);
 	struct buf b;
 	space_key(c, &b, t->space);
 	put_partition(&b, av_get(item, t->key.hash));
@@ -309,6 +313,7 @@ static const struct av *index_element(const struct av *item, struct str name, en
 
 struct str index_key(struct call *c, const struct table *t, const struct table_index *x, const struct av *item)
 {
+	ASSERT(x->space != 0);
 	const struct av *hash = index_element(item, x->key.hash, x->key.hash_type), *range = NULL;
 	if (str_present(x->key.range))
 		range = index_element(item, x->key.range, x->key.range_type);

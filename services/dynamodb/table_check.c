@@ -48,6 +48,7 @@ static bool check_units(struct call *c, const struct dynamodb_ProvisionedThrough
 
 static bool check_billing(struct call *c, const struct table_definition *d)
 {
+	ASSERT(d != NULL);
 	if (str_eq(d->billing_mode, S("PAY_PER_REQUEST"))) {
 		if (d->throughput != NULL)
 			return refuse(c, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
@@ -66,6 +67,7 @@ static bool in_range(struct opt_i64 units)
 
 bool ddb_check_most(struct call *c, const struct dynamodb_OnDemandThroughput *t, struct str index, bool on_demand)
 {
+	ASSERT(t != NULL);
 	struct str of = str_present(index) ? arena_join(c->arena, S(" for index : "), index) : S("");
 	if (!on_demand && (t->MaxReadRequestUnits.set || t->MaxWriteRequestUnits.set))
 		return refuse(c, INVALID "%s for OnDemandThroughput%.*s cannot be specified when the table BillingMode is PROVISIONED",
@@ -78,6 +80,7 @@ bool ddb_check_most(struct call *c, const struct dynamodb_OnDemandThroughput *t,
 
 bool ddb_check_encryption(struct call *c, const struct dynamodb_SSESpecification *s, struct dynamodb_SSEDescription **out)
 {
+	ASSERT(out != NULL);
 	*out = NULL;
 	if (s == NULL)
 		return true;

@@ -95,6 +95,7 @@ double throttle_spent(const struct table *t, const struct table_index *x, bool r
 
 double throttle_left(struct call *c, const struct table *t, const struct table_index *x, bool read)
 {
+	ASSERT(t->space != 0);
 	double left = take(c, t, x, read, 0);
 	for (uint32_t i = 0; !read && i < t->n_indexes; i++) {
 		if (t->indexes[i].local)
@@ -107,11 +108,14 @@ double throttle_left(struct call *c, const struct table *t, const struct table_i
 
 bool throttle_admit(struct call *c, const struct table *t, const struct table_index *x, bool read)
 {
+	ASSERT(x == NULL || x->space != 0);
 	if (throttle_left(c, t, x, read) > 0)
 		return true;
-	struct metric_dim dim = {S("TableName"), t->name};
-	metric_add(c->account, c->region, S("AWS/DynamoDB"), read ? S("ReadThrottleEvents") : S("WriteThrottleEvents"), &dim, 1, 1, "Count", c->now_ms);
-	struct metric_dim both[2] = {dim, {S("Operation"), c->op != NULL ? str_c(c->op->model->name) : S("Internal")}};
+	bool index = x != NULL && !x->local;
+	struct metric_dim dims[2] = {{S("TableName"), t->name}, {S("GlobalSecondaryIndexName"), index ? x->name : STR_NONE}};
+	metric_add(c->account, c->region, S("AWS/DynamoDB"), read ? S("ReadThrottleEvents") : S("WriteThrottleEvents"), dims, index ? 2 : 1, 1, "Count",
+	           c->now_ms);
+	struct metric_dim both[2] = {dims[0], {S("Operation"), c->op != NULL ? str_c(c->op->model->name) : S("Internal")}};
 	metric_add(c->account, c->region, S("AWS/DynamoDB"), S("ThrottledRequests"), both, 2, 1, "Count", c->now_ms);
 	call_fail(c, &dynamodb_err_ProvisionedThroughputExceededException, "%s", throttle_message);
 	return false;

@@ -14,6 +14,7 @@ static const int64_t too_old_s = (int64_t)5 * 366 * 24 * 3600;
 /* The second an item expires; false when it has none. */
 static bool expiry_of(const struct table *t, const struct av *item, int64_t *second)
 {
+	ASSERT(second != NULL);
 	const struct av *v = item != NULL ? av_get(item, t->record->TtlAttribute) : NULL;
 	if (v == NULL || v->type != AV_N)
 		return false;
@@ -74,6 +75,7 @@ static void set_other(struct call *c, struct dynamodb_Table *other, const void *
 
 void ddb_update_time_to_live(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_UpdateTimeToLive);
 	const struct dynamodb_UpdateTimeToLiveInput *in = c->in;
 	struct dynamodb_UpdateTimeToLiveOutput *out = c->out;
 	struct dynamodb_Table *r = table_required(c, in->TableName);
@@ -101,6 +103,7 @@ void ddb_update_time_to_live(struct call *c)
 
 void ddb_describe_time_to_live(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodb_op_DescribeTimeToLive);
 	const struct dynamodb_DescribeTimeToLiveInput *in = c->in;
 	struct dynamodb_DescribeTimeToLiveOutput *out = c->out;
 	struct dynamodb_Table *r = table_required(c, in->TableName);
@@ -126,6 +129,7 @@ static void expire(struct call *c, const struct table *t, struct str key)
 
 void ddb_job_ttl_sweep(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	(void)payload;
 	struct dynamodb_Table *r = table_record(c, id);
 	if (r == NULL || !r->TtlEnabled.v)
@@ -151,6 +155,7 @@ void ddb_job_ttl_sweep(struct call *c, struct str id, struct str payload)
 /* Put the items that were there before into the order, a batch a run; payload: where to go on. */
 void ddb_job_ttl_fill(struct call *c, struct str id, struct str payload)
 {
+	ASSERT(txn_writable(c->txn) && id.n > 0);
 	struct dynamodb_Table *r = table_record(c, id);
 	if (r == NULL || !r->TtlEnabled.v)
 		return;

@@ -5,6 +5,7 @@
 
 bool fault(struct fault *f, const char *fmt, ...)
 {
+	ASSERT(f->arena != NULL && fmt != NULL);
 	if (f->code != FAULT_NONE)
 		return false;
 	va_list ap;
@@ -17,6 +18,7 @@ bool fault(struct fault *f, const char *fmt, ...)
 
 bool fault_serialization(struct fault *f, const char *fmt, ...)
 {
+	ASSERT(f->arena != NULL && fmt != NULL);
 	if (f->code != FAULT_NONE)
 		return false;
 	va_list ap;
@@ -177,6 +179,7 @@ int av_cmp(const struct av *x, const struct av *y)
 
 struct av av_copy(struct arena *a, const struct av *v)
 {
+	ASSERT(v != NULL);
 	struct av copy = *v;
 	if (v->type == AV_M) {
 		copy.members = arena_array(a, struct av_member, v->n);

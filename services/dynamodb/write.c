@@ -43,6 +43,7 @@ void consumed_init(struct call *c, const struct table *t, struct consumed *u, bo
 
 static struct dynamodb_Capacity *capacity_of(struct arena *a, double units, bool read, bool detailed, struct dynamodb_Capacity *out)
 {
+	ASSERT(units >= 0);
 	if (out == NULL)
 		out = arena_new_of(a, struct dynamodb_Capacity);
 	out->CapacityUnits = SOME_F64(units);
@@ -98,6 +99,7 @@ struct dynamodb_ConsumedCapacity *consumed_answer(struct call *c, const struct t
 /* The size of a collection is found by its bytes in the store, in the two rounded bounds that DynamoDB gives. */
 struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const struct table *t, const struct av *key, struct str asked)
 {
+	ASSERT(key->type == AV_M);
 	bool local = t->n_indexes > 0 && t->indexes[0].local;
 	if (!local || !str_eq(asked, S("SIZE")))
 		return NULL;
@@ -114,6 +116,27 @@ struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const 
 	*LIST_AT(m->SizeEstimateRangeGB, struct opt_f64, 0) = SOME_F64(floor(gb));
 	*LIST_AT(m->SizeEstimateRangeGB, struct opt_f64, 1) = SOME_F64(floor(gb) + 1);
 	return m;
+}
+
+void collection_metrics_add(struct call *c, struct map_of *m, uint32_t room, uint32_t most, const struct table *t, const struct av *key,
+                            struct str asked)
+{
+	const struct dynamodb_ItemCollectionMetrics *one = collection_metrics(c, t, key, asked);
+	if (one == NULL)
+		return;
+	if (!m->set)
+		*m = (struct map_of){arena_array(c->arena, struct dynamodb_ItemCollectionMetricsPerTable_entry, room), 0, true};
+	struct dynamodb_ItemCollectionMetricsPerTable_entry *e = m->v;
+	uint32_t at = 0;
+	while (at < m->n && !str_eq(e[at].key, t->name))
+		at++;
+	if (at == m->n) {
+		ASSERT(m->n < room);
+		e[m->n++] = (struct dynamodb_ItemCollectionMetricsPerTable_entry){
+			t->name, {arena_array(c->arena, struct dynamodb_ItemCollectionMetrics, most), 0, true}};
+	}
+	ASSERT(e[at].value.n < most);
+	((struct dynamodb_ItemCollectionMetrics *)e[at].value.v)[e[at].value.n++] = *one;
 }
 
 /* ---- indexes ---- */
@@ -147,6 +170,7 @@ static struct entry entry_of(struct call *c, const struct table *t, const struct
 static double write_index(struct call *c, const struct table *t, const struct table_index *x, const struct stored *old,
                           const struct av *fresh, struct str fresh_bytes)
 {
+	ASSERT(fresh == NULL || fresh_bytes.n > 0);
 	struct entry before = entry_of(c, t, x, old->found ? &old->item : NULL, old->bytes);
 	struct entry after = entry_of(c, t, x, fresh, fresh_bytes);
 	if (!str_present(before.key) && !str_present(after.key))
@@ -169,6 +193,7 @@ static double write_index(struct call *c, const struct table *t, const struct ta
 void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
                 bool by_ttl, struct consumed *used)
 {
+	ASSERT(t != NULL && key.n > 0);
 	if (in_group(t->record))
 		replica_write(c, t, key, old, fresh, by_ttl, used);
 	else
@@ -222,12 +247,38 @@ static void add_metrics(void *block)
 	const struct metric_block *m = block;
 	struct str account = str_c(m->account), region = str_c(m->region), ns = S("AWS/DynamoDB");
 	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("Operation"), str_c(m->operation)}};
-	metric_add(account, region, ns, m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 1, m->units, "Count", m->at_ms);
+	if (m->units > 0)
+		metric_add(account, region, ns, m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 1, m->units, "Count",
+		           m->at_ms);
 	if (m->operation == NULL)
 		return;
 	metric_add(account, region, ns, S("SuccessfulRequestLatency"), dims, 2, (double)(clock_now_ms() - m->started_ms), "Milliseconds", m->at_ms);
 	if (m->returned >= 0)
 		metric_add(account, region, ns, S("ReturnedItemCount"), dims, 2, m->returned, "Count", m->at_ms);
+}
+
+/* Units of a global index are its own, under both dimensions; those of local ones are the table's. */
+struct index_metric_block { char account[16], region[32], table[256], index[256]; bool read; double units; int64_t at_ms; };
+
+static void add_index_metric(void *block)
+{
+	const struct index_metric_block *m = block;
+	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("GlobalSecondaryIndexName"), str_c(m->index)}};
+	metric_add(str_c(m->account), str_c(m->region), S("AWS/DynamoDB"),
+	           m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 2, m->units, "Count", m->at_ms);
+}
+
+static void count_index(struct call *c, const struct table *t, const struct table_index *x, bool read, double units)
+{
+	ASSERT(!x->local && units > 0);
+	struct index_metric_block *m = call_effect(c, add_index_metric, sizeof *m);
+	copy_text(m->account, sizeof m->account, c->account);
+	copy_text(m->region, sizeof m->region, c->region);
+	copy_text(m->table, sizeof m->table, t->name);
+	copy_text(m->index, sizeof m->index, x->name);
+	m->read = read;
+	m->units = units;
+	m->at_ms = c->now_ms;
 }
 
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned)
@@ -241,8 +292,12 @@ void count_metrics(struct call *c, const struct table *t, const struct consumed 
 	m->operation = operation;
 	m->read = u->read;
 	m->units = u->table;
-	for (uint32_t i = 0; i < t->n_indexes; i++)
-		m->units += u->indexes[i];
+	for (uint32_t i = 0; i < t->n_indexes; i++) {
+		if (t->indexes[i].local)
+			m->units += u->indexes[i];
+		else if (u->indexes[i] > 0)
+			count_index(c, t, &t->indexes[i], u->read, u->indexes[i]);
+	}
 	m->returned = returned;
 	m->at_ms = c->now_ms;
 	m->started_ms = c->started_ms;

@@ -37,6 +37,10 @@ void consumed_fill(struct call *c, const struct table *t, const struct consumed 
                    struct dynamodb_ConsumedCapacity *out);
 /* ItemCollectionMetrics, for tables with local indexes when asked for; else NULL. */
 struct dynamodb_ItemCollectionMetrics *collection_metrics(struct call *c, const struct table *t, const struct av *key, struct str asked);
+/* As above, into the answer of a request on several tables: the map (of ItemCollectionMetricsPerTable) has room for `room`
+ * tables, a table for `most` items. */
+void collection_metrics_add(struct call *c, struct map_of *m, uint32_t room, uint32_t most, const struct table *t, const struct av *key,
+                            struct str asked);
 /* Take what was used from the table's throughput, and after the commit count it towards AWS/DynamoDB's metrics.
  * operation: static text, NULL for what no request of this region asked for; returned below zero: no list is returned. */
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned);

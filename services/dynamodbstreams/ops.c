@@ -12,6 +12,7 @@ enum { ITERATOR_LIFE_MS = 15 * 60 * 1000, RECORDS_MAX = 1000, RECORDS_BYTES_MAX 
 
 static struct dynamodbstreams_Shard shown_shard(struct call *c, const struct stream *s, uint64_t number, const struct stream_shard *shard)
 {
+	ASSERT(number > 0);
 	struct dynamodbstreams_Shard out = {.ShardId = shard_id(c->arena, number, shard)};
 	out.SequenceNumberRange = arena_new_of(c->arena, struct dynamodbstreams_SequenceNumberRange);
 	out.SequenceNumberRange->StartingSequenceNumber = sequence_text(c->arena, shard->first);
@@ -26,6 +27,7 @@ static struct dynamodbstreams_Shard shown_shard(struct call *c, const struct str
 
 static void describe_shards(struct call *c, const struct stream *s, struct dynamodbstreams_StreamDescription *d)
 {
+	ASSERT(d != NULL);
 	const struct dynamodbstreams_DescribeStreamInput *in = c->in;
 	uint64_t after = 0, only_child_of = 0, number;
 	if (str_present(in->ExclusiveStartShardId) && !shard_number(in->ExclusiveStartShardId, &after)) {
@@ -55,6 +57,7 @@ static void describe_shards(struct call *c, const struct stream *s, struct dynam
 
 void ddbstreams_describe_stream(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodbstreams_op_DescribeStream);
 	const struct dynamodbstreams_DescribeStreamInput *in = c->in;
 	struct dynamodbstreams_DescribeStreamOutput *out = c->out;
 	struct stream *s = stream_open(c, in->StreamArn);
@@ -70,6 +73,7 @@ void ddbstreams_describe_stream(struct call *c)
 
 void ddbstreams_list_streams(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodbstreams_op_ListStreams);
 	const struct dynamodbstreams_ListStreamsInput *in = c->in;
 	struct dynamodbstreams_ListStreamsOutput *out = c->out;
 	uint32_t limit = in->Limit.set && in->Limit.v < STREAMS_MAX ? (uint32_t)in->Limit.v : STREAMS_MAX;
@@ -104,6 +108,7 @@ struct position { uint64_t shard, sequence; int64_t given_ms; };
 
 static struct str iterator_text(struct call *c, struct str arn, uint64_t shard, uint64_t sequence)
 {
+	ASSERT(shard > 0 && str_present(arn));
 	struct position p = {shard, sequence, c->now_ms};
 	return arena_join(c->arena, arn, S("|1|"), page_token(c->arena, str_of((const char *)&p, sizeof p)));
 }
@@ -111,6 +116,7 @@ static struct str iterator_text(struct call *c, struct str arn, uint64_t shard, 
 /* The first change at or after a time. */
 static uint64_t sequence_at(struct call *c, const struct stream *s, uint64_t shard, uint64_t end, int64_t ms)
 {
+	ASSERT(shard > 0);
 	struct key *prefix = key_u64(key_u64(stream_key(c, "change"), s->number), shard);
 	struct scan *scan = call_scan(c, prefix, STR_NONE, false);
 	struct str key, value;
@@ -130,6 +136,7 @@ static uint64_t sequence_at(struct call *c, const struct stream *s, uint64_t sha
 
 static bool position_of_type(struct call *c, const struct stream *s, uint64_t number, const struct stream_shard *shard, uint64_t *at)
 {
+	ASSERT(number > 0 && at != NULL);
 	const struct dynamodbstreams_GetShardIteratorInput *in = c->in;
 	struct stream_head head = {0};
 	bool open = shard->closed_ms == 0 && stream_head_get(c, s, &head);
@@ -165,6 +172,7 @@ static bool position_of_type(struct call *c, const struct stream *s, uint64_t nu
 
 void ddbstreams_get_shard_iterator(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodbstreams_op_GetShardIterator);
 	const struct dynamodbstreams_GetShardIteratorInput *in = c->in;
 	struct dynamodbstreams_GetShardIteratorOutput *out = c->out;
 	struct stream *s = stream_open(c, in->StreamArn);
@@ -207,6 +215,7 @@ static struct json *record_of(struct call *c, struct str text)
 /* Fills out; gives the sequence number to go on at. */
 static uint64_t read_records(struct call *c, const struct stream *s, const struct position *p, struct dynamodbstreams_GetRecordsOutput *out)
 {
+	ASSERT(p->shard > 0);
 	const struct dynamodbstreams_GetRecordsInput *in = c->in;
 	uint32_t limit = in->Limit.set && in->Limit.v < RECORDS_MAX ? (uint32_t)in->Limit.v : RECORDS_MAX, cap = 0;
 	struct key *prefix = key_u64(key_u64(stream_key(c, "change"), s->number), p->shard);
@@ -240,6 +249,7 @@ static uint64_t read_records(struct call *c, const struct stream *s, const struc
 
 void ddbstreams_get_records(struct call *c)
 {
+	ASSERT(c->op->model == &dynamodbstreams_op_GetRecords);
 	const struct dynamodbstreams_GetRecordsInput *in = c->in;
 	struct dynamodbstreams_GetRecordsOutput *out = c->out;
 	struct str arn;

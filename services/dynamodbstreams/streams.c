@@ -47,6 +47,7 @@ struct stream *stream_open(struct call *c, struct str text)
 
 struct scan *stream_shards(struct call *c, const struct stream *s, uint64_t after)
 {
+	ASSERT(s->number != 0);
 	struct key *prefix = key_u64(stream_key(c, "shard"), s->number);
 	struct str from = STR_NONE;
 	if (after > 0)
@@ -56,6 +57,7 @@ struct scan *stream_shards(struct call *c, const struct stream *s, uint64_t afte
 
 bool stream_next_shard(struct call *c, struct scan *scan, const struct stream *s, uint64_t *number, struct stream_shard *out)
 {
+	ASSERT(number != NULL && out != NULL);
 	struct str key, value;
 	if (!scan_next(scan, &key, &value))
 		return false;
@@ -70,6 +72,7 @@ bool stream_next_shard(struct call *c, struct scan *scan, const struct stream *s
 
 bool stream_shard_get(struct call *c, const struct stream *s, uint64_t number, struct stream_shard *out)
 {
+	ASSERT(number != 0 && out != NULL);
 	struct str value;
 	if (!txn_get(c->txn, key_bytes(key_u64(key_u64(stream_key(c, "shard"), s->number), number)), c->arena, &value))
 		return false;
@@ -80,6 +83,7 @@ bool stream_shard_get(struct call *c, const struct stream *s, uint64_t number, s
 
 bool stream_head_get(struct call *c, const struct stream *s, struct stream_head *out)
 {
+	ASSERT(s->number != 0);
 	struct str value;
 	if (!txn_get(c->txn, key_bytes(key_u64(stream_key(c, "streamhead"), s->number)), c->arena, &value))
 		return false;
@@ -95,6 +99,7 @@ struct str shard_id(struct arena *a, uint64_t number, const struct stream_shard 
 
 bool shard_number(struct str id, uint64_t *out)
 {
+	ASSERT(out != NULL);
 	if (!str_starts(id, S("shardId-")) || id.n != 37 || id.p[28] != '-')
 		return false;
 	char hex[9] = {0};
@@ -111,5 +116,6 @@ struct str sequence_text(struct arena *a, uint64_t sequence)
 
 bool sequence_number(struct str text, uint64_t *out)
 {
+	ASSERT(out != NULL);
 	return text.n == 21 && text.p[0] == '1' && str_to_u64(str_slice(text, 1, text.n), out);
 }

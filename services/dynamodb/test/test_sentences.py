@@ -167,3 +167,44 @@ def test_of_tables(d, operation, how, message):
         getattr(d, operation)(**how)
     error = e.value.response["Error"]
     assert (error["Code"], error["Message"]) == ("ValidationException", message)
+
+
+def query(start, condition="pk = :a AND sk > :b", **more):
+    return ("query", dict(TableName="ranged", KeyConditionExpression=condition, ExclusiveStartKey=start, ExpressionAttributeValues={
+        ":a": {"S": "a"}, **({":b": {"S": "b"}} if ":b" in condition else {})}, **more))
+
+
+def at(pk, sk, **more):
+    return {"pk": {"S": pk}, "sk": {"S": sk}, **more}
+
+
+STARTS = [
+    (query(at("a", "b")), "The provided starting key does not match the range key predicate"),
+    (query(at("x", "y"), "pk = :a"), "The provided starting key is outside query boundaries based on provided conditions"),
+    (query(at("x", "b"), "pk = :a AND sk = :b"), "The query can return at most one row and cannot be restarted"),
+    (query({"pk": {"S": "a"}}), "The provided starting key is invalid"),
+    (query({"pk": {"S": "a"}, "sk": {"N": "1"}}), "The provided key element does not match the schema"),
+    (query(at("a", "c", g={"S": "g"})), "The provided starting key is invalid"),
+    (("scan", dict(TableName="ranged", ExclusiveStartKey={"pk": {"S": "a"}})),
+     "The provided starting key is invalid: The provided key element does not match the schema"),
+    (("scan", dict(TableName="ranged", IndexName="byg", ExclusiveStartKey=at("a", "b"))), "The provided starting key is invalid"),
+    (("scan", dict(TableName="ranged", IndexName="byg", ExclusiveStartKey=at("a", "b", g={"N": "1"}))),
+     "The provided key element does not match the schema"),
+    (("scan", dict(TableName="ranged", ExclusiveStartKey=at("", "b"))),
+     "The provided starting key is invalid: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+     "empty string value. Key: pk"),
+]
+
+
+@pytest.fixture(scope="module")
+def ranged(d):
+    d.create_table(TableName="ranged", BillingMode="PAY_PER_REQUEST", KeySchema=K + [{"AttributeName": "sk", "KeyType": "RANGE"}],
+                   AttributeDefinitions=A2 + [{"AttributeName": "sk", "AttributeType": "S"}], GlobalSecondaryIndexes=[G("byg")])
+
+
+@pytest.mark.parametrize("call, message", STARTS)
+def test_of_starting_keys(d, ranged, call, message):
+    with pytest.raises(ClientError) as e:
+        getattr(d, call[0])(**call[1])
+    error = e.value.response["Error"]
+    assert (error["Code"], error["Message"]) == ("ValidationException", message)
