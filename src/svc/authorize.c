@@ -56,7 +56,7 @@ static void gather_keys(struct call *c, const struct access_extra *x, struct pol
 	n = add_key(c, keys, n, "aws:RequestedRegion", c->region);
 	n = add_key(c, keys, n, "aws:CurrentTime", time_iso8601(c->arena, c->now_ms));
 	n = add_key(c, keys, n, "aws:EpochTime", arena_printf(c->arena, "%lld", (long long)(c->now_ms / 1000)));
-	ASSERT(n <= extra + GLOBAL_KEYS);
+	ASSERT(n <= extra + n_tags + GLOBAL_KEYS);
 	r->keys = keys;
 	r->n_keys = n;
 }
