@@ -4,7 +4,10 @@
  * that the HTTP layer has bounded already.
  *
  * Source: "Create a signed AWS API request", step 1 (IAM User Guide); for S3 "Signature Calculations for the
- * Authorization Header" (S3 API Reference). */
+ * Authorization Header" (S3 API Reference).
+ *
+ * What always holds: what is written depends on the bytes of the request and the claim alone, and is the same for
+ * a client that escapes more than it must. */
 #include "auth/sig_internal.h"
 
 #include <stdlib.h>

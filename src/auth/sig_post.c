@@ -1,7 +1,9 @@
 /* S3's POST form: a browser sends a policy document and a signature over it.
  *
  * Source: "Authenticating Requests: Browser-Based Uploads Using POST (AWS Signature Version 4)" and "Browser-based uploads
- * using POST (AWS signature version 2)", S3 API Reference and User Guide. */
+ * using POST (AWS signature version 2)", S3 API Reference and User Guide.
+ *
+ * What always holds: only the policy is signed, so nothing else of the form is believed for the signature's sake. */
 #include "auth/sig_internal.h"
 
 bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential, struct str amz_date, struct str access_key,

@@ -1,6 +1,9 @@
 /* S3's Signature Version 2, by header and by query: boto3 still presigns with it unless told otherwise.
  *
- * Source: "Signing and authenticating REST requests (AWS signature version 2)", S3 User Guide. */
+ * Source: "Signing and authenticating REST requests (AWS signature version 2)", S3 User Guide.
+ *
+ * What always holds: only S3 asks for it; signatures are compared in constant time; parameters that are not sub-
+ * resources are not covered, as version 2 has it. */
 #include "auth/sig_internal.h"
 
 #include "base/time.h"

@@ -2,10 +2,14 @@
  * Everything else of 4A is as in version 4 (sigv4.c).
  *
  * Source: "Create a signed AWS API request" (IAM User Guide) and, for the derivation (NIST SP 800-108 in counter mode, then
- * FIPS 186-4 B.4.2), the published client library aws-c-auth, whose cases the tests run. */
+ * FIPS 186-4 B.4.2), the published client library aws-c-auth, whose cases the tests run.
+ *
+ * What always holds: the same secret and access key give the same key pair everywhere; a private number is wiped
+ * before its memory goes. */
 #include "auth/sig_internal.h"
 
 #include <openssl/bn.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/obj_mac.h>
@@ -32,6 +36,8 @@ static void candidate(struct str access_key, struct str secret, unsigned char co
 	struct hmac_key k;
 	hmac_key_init(&k, key, 5 + secret.n);
 	hmac_finish(&k, text, n, out);
+	OPENSSL_cleanse(key, sizeof key);
+	OPENSSL_cleanse(&k, sizeof k);
 }
 
 /* The private number: the first candidate c with c <= order - 2, plus one. NULL: none (one case in 2^8000). */
@@ -45,6 +51,7 @@ static BIGNUM *private_number(struct str access_key, struct str secret, const EC
 		unsigned char bytes[32];
 		candidate(access_key, secret, (unsigned char)counter, bytes);
 		c = BN_bin2bn(bytes, sizeof bytes, c);
+		OPENSSL_cleanse(bytes, sizeof bytes);
 		if (c == NULL)
 			die("out of memory in a signature");
 		if (BN_cmp(c, limit) > 0)

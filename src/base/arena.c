@@ -77,6 +77,7 @@ static void free_blocks_except(struct arena *a, struct block *keep)
 
 void arena_free(struct arena *a)
 {
+	ASSERT(a == NULL || a->first != NULL);
 	if (a == NULL)
 		return;
 	run_cleanups(a);

@@ -1,4 +1,7 @@
-/* Stopping the program, with a line that says why. */
+/* Stopping the program, with a line that says why.
+ *
+ * What always holds: neither function returns, so that what follows an ASSERT may count on it. abort() leaves a
+ * core where the machine keeps them. */
 #include "base/base.h"
 
 #include <stdarg.h>

@@ -1,4 +1,7 @@
-/* Bounded growing buffers: see buf.h. */
+/* Bounded growing buffers: see buf.h.
+ *
+ * Invariants: n <= cap <= max; bytes beyond n are nobody's; once `overflow` is set nothing grows any more, and a
+ * buffer that has overflowed is only good for being cleared or freed. */
 #include "base/buf.h"
 
 #include <stdio.h>

@@ -23,6 +23,7 @@ uint32_t crc32_ieee(uint32_t crc, struct str s)
 /* ISA-L's takes an int length, does not invert, and forgot const. */
 uint32_t crc32c(uint32_t crc, struct str s)
 {
+	ASSERT(s.n == 0 || s.p != NULL);
 	enum { STEP = 1 << 30 };
 	uint32_t state = ~crc;
 	while (s.n > 0) {

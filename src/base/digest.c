@@ -2,7 +2,10 @@
  *
  * Signatures hash several short strings a request. Through EVP each costs a fetch or a context (0.4 to 1.5 us); the
  * low-level functions run the same assembly without either. OpenSSL 3 marks them deprecated to push callers to EVP's
- * providers, which we have no use for; hence the define, in this file only. */
+ * providers, which we have no use for; hence the define, in this file only.
+ *
+ * What always holds: a digest under way has its magic word and is freed exactly once, by digest_end or
+ * digest_drop; the padded key of an HMAC is wiped before its memory goes. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/enc.h"
 

@@ -101,6 +101,7 @@ static struct str decode64(struct arena *a, struct str text, bool url, bool stri
 /* "=" may stand only at the end, at most twice, and the length with them is a multiple of four: what AWS takes. */
 struct str base64_decode(struct arena *a, struct str text)
 {
+	ASSERT(a != NULL);
 	if (text.p == NULL || text.n % 4 != 0)
 		return STR_NONE;
 	for (int i = 0; i < 2 && text.n > 0 && text.p[text.n - 1] == '='; i++)
@@ -147,6 +148,7 @@ static inline int digit16(char c)
 
 struct str hex_decode(struct arena *a, struct str text)
 {
+	ASSERT(a != NULL);
 	if (text.p == NULL || text.n % 2 != 0)
 		return STR_NONE;
 	char *p = arena_bytes(a, text.n / 2 + 1);

@@ -347,6 +347,7 @@ bool json_unset(struct json *object, struct str key)
 
 static void copy_into(struct arena *a, struct json *to, const struct json *from)
 {
+	ASSERT(from->type <= JSON_OBJECT);
 	*to = *from;
 	switch (from->type) {
 	case JSON_STRING: case JSON_NUMBER:

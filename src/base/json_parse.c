@@ -140,6 +140,7 @@ static char *put_utf8(char *out, unsigned cp)
 /* \uXXXX at p->at (on the 'u'); surrogates must come in pairs, as nothing else is UTF-8. */
 static bool unicode_escape(struct parser *p, char **out)
 {
+	ASSERT(p->at < p->end && *p->at == 'u');
 	int cp = p->end - p->at >= 5 ? hex4(p->at + 1) : -1;
 	if (cp < 0)
 		return fail(p, "bad \\u escape");
@@ -183,6 +184,7 @@ static bool escape(struct parser *p, char **out)
  * shorter than what it stands for, so the text up to the closing quote bounds the output. */
 static bool string_escaped(struct parser *p, const char *start, bool high, struct str *out)
 {
+	ASSERT(p->at < p->end && *p->at == '\\' && start <= p->at);
 	const char *end = p->at;
 	while (end < p->end && *end == '\\')
 		end = p->end - end >= 2 ? scan_plain(end + 2, p->end, &high) : p->end;

@@ -1,6 +1,9 @@
 /* JSON out: escaping, trees (compact, sorted, pretty) and the streaming writer. See json.h.
  *
- * The bytes of strings go out as they are (they are UTF-8 already), but for quotes, backslashes and control bytes. */
+ * The bytes of strings go out as they are (they are UTF-8 already), but for quotes, backslashes and control bytes.
+ *
+ * What always holds: what goes out is one JSON value for each call, valid when strings are UTF-8 and numbers are
+ * numbers' texts; a tree is written as deep as it is, so its depth was bounded where it came from. */
 #include "base/json.h"
 
 #include <math.h>
@@ -184,6 +187,7 @@ static inline void before_value(struct jw *w)
 
 static void begin(struct jw *w, char c)
 {
+	ASSERT(w->b != NULL);
 	before_value(w);
 	buf_putc(w->b, c);
 	w->comma = false;
@@ -203,6 +207,7 @@ void jw_end_array(struct jw *w) { end(w, ']'); }
 
 void jw_key(struct jw *w, struct str key)
 {
+	ASSERT(str_present(key));
 	before_value(w);
 	json_write_str(w->b, key);
 	buf_putc(w->b, ':');

@@ -15,6 +15,7 @@ void map_init(struct map *m, struct arena *arena)
 
 void map_free(struct map *m)
 {
+	ASSERT(m->n <= m->used && m->used <= m->cap);
 	if (m->arena == NULL) {
 		free(m->entries);
 		free(m->index);
@@ -92,6 +93,7 @@ static size_t slot_of(const struct map *m, struct str key)
 
 void *map_get(const struct map *m, struct str key)
 {
+	ASSERT(m->n <= m->used);
 	size_t slot = slot_of(m, key);
 	return slot == SIZE_MAX ? NULL : m->entries[m->index[slot] - 1].value;
 }

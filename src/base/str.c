@@ -1,4 +1,7 @@
-/* Strings as pointer and length: see str.h. Nothing here allocates. */
+/* Strings as pointer and length: see str.h. Nothing here allocates.
+ *
+ * What always holds: nothing is read beyond p + n, and nothing is written; an absent string counts as an empty one
+ * wherever bytes are compared. */
 #include "base/str.h"
 
 #include <errno.h>
@@ -104,6 +107,7 @@ struct str str_trim(struct str s)
 
 struct str str_cut(struct str *rest, char sep)
 {
+	ASSERT(rest != NULL);
 	struct str all = *rest;
 	ptrdiff_t at = str_find(all, sep);
 	if (at < 0) {

@@ -1,7 +1,10 @@
 /* Times as text and back: see time.h. The proleptic Gregorian calendar, without tables and without the C library's
  * locale, time zone or errno.
  *
- * Days are counted in eras of 400 years (146,097 days) that begin on 1 March, so that the leap day comes last. */
+ * Days are counted in eras of 400 years (146,097 days) that begin on 1 March, so that the leap day comes last.
+ *
+ * What always holds: every time in 64 bits of milliseconds has a civil date and comes back from it; a text that
+ * names no date of the calendar is refused, never bent into one. */
 #include "base/time.h"
 
 #include <math.h>
@@ -71,6 +74,7 @@ static char *put_digits(char *to, int v, int width)
 
 static char *put_year(char *to, int year)
 {
+	ASSERT(year > -1000000000 && year < 1000000000);
 	if (year < 0)
 		*to++ = '-';
 	return put_digits(to, year < 0 ? -year : year, 4);
@@ -90,6 +94,7 @@ static char *put_clock(char *p, const struct civil *c)
 
 static struct str iso8601(struct arena *a, int64_t ms, bool fraction)
 {
+	ASSERT(a != NULL);
 	struct civil c = civil_of(ms);
 	char text[48], *p = put_year(text, c.year);
 	*p++ = '-';
@@ -203,6 +208,7 @@ static bool real_date(const struct civil *c)
 /* 'Z', or the minutes to take off. */
 static bool take_zone(struct str *s, int *minutes)
 {
+	ASSERT(minutes != NULL);
 	*minutes = 0;
 	if (take_char(s, 'Z') || take_char(s, 'z'))
 		return true;
@@ -237,6 +243,7 @@ static bool take_fraction(struct str *s, int *ms)
 
 bool time_parse_iso8601(struct str s, int64_t *ms)
 {
+	ASSERT(ms != NULL);
 	struct civil c = {0};
 	int zone = 0;
 	if (!take_digits(&s, 4, &c.year) || !take_char(&s, '-') || !take_digits(&s, 2, &c.month) || !take_char(&s, '-') ||
@@ -261,6 +268,7 @@ bool time_parse_iso8601(struct str s, int64_t *ms)
 /* A weekday's name of any length up to sep, which is taken too. */
 static bool take_weekday(struct str *s, char sep)
 {
+	ASSERT(sep == ' ' || sep == ',');
 	for (int d = 0; d < 7; d++) {
 		if (!str_starts_nocase(*s, str_of(weekday_names[d], 3)))
 			continue;
@@ -330,6 +338,7 @@ bool time_parse_amz_date(struct str s, int64_t *ms)
 /* Numbers first: "20261121" is a number of seconds, not a date, for the services that take both. */
 bool time_parse_any(struct str s, int64_t *ms)
 {
+	ASSERT(ms != NULL);
 	double seconds;
 	int64_t whole;
 	if (str_to_i64(s, &whole))

@@ -39,6 +39,7 @@ static struct str local_name(struct str name)
 
 static struct xml_attr *attrs_of(struct reader *r, const char **pairs)
 {
+	ASSERT(pairs != NULL);
 	struct xml_attr *first = NULL, **last = &first;
 	for (; *pairs != NULL; pairs += 2) {
 		struct xml_attr *at = arena_new_of(r->arena, struct xml_attr);
@@ -132,6 +133,7 @@ static bool feed(struct reader *r, struct str text)
 
 struct xml *xml_parse(struct arena *a, struct str text, const char **why)
 {
+	ASSERT(a != NULL);
 	struct reader r = {.arena = a, .parser = XML_ParserCreate(NULL)};
 	if (r.parser == NULL)
 		die("out of memory");
@@ -245,6 +247,7 @@ void xml_close(struct buf *b, struct str name)
 
 void xml_leaf(struct buf *b, struct str name, struct str text)
 {
+	ASSERT(name.n > 0);
 	xml_open(b, name);
 	xml_write_text(b, text);
 	xml_close(b, name);

@@ -180,6 +180,7 @@ static struct json *with_tag(struct yaml_reader *r, yaml_mark_t at, struct str t
 /* Quoted scalars are text whatever they look like; a tag says otherwise. */
 static struct json *scalar_node(struct yaml_reader *r, const yaml_event_t *e)
 {
+	ASSERT(e->type == YAML_SCALAR_EVENT);
 	struct str text = arena_dup(r->a, str_of((const char *)e->data.scalar.value, e->data.scalar.length));
 	struct str tag = str_c((const char *)e->data.scalar.tag);
 	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -212,6 +213,7 @@ static size_t count_nodes(const struct json *j, size_t budget, unsigned level, u
 /* A copy of what an anchor names. An alias below an alias adds depth that the text does not show, so it is counted. */
 static struct json *alias_node(struct yaml_reader *r, const yaml_event_t *e, unsigned depth)
 {
+	ASSERT(e->type == YAML_ALIAS_EVENT);
 	const struct json *target = map_get(&r->anchors, str_c((const char *)e->data.alias.anchor));
 	if (target == NULL) {
 		yaml_fail(r, e->start_mark, NULL);
@@ -285,6 +287,7 @@ static bool member_set(struct yaml_reader *r, struct mapping *m, struct str key,
 /* "<<": members of the mapping, or of each mapping in the list, that are not there yet. */
 static bool merge(struct yaml_reader *r, struct mapping *into, const struct json *from)
 {
+	ASSERT(into->object != NULL && from != NULL);
 	if (json_is(from, JSON_ARRAY)) {
 		for (uint32_t i = 0; i < from->n; i++)
 			if (!json_is(&from->items[i], JSON_OBJECT) || !merge(r, into, &from->items[i]))
@@ -301,6 +304,7 @@ static bool merge(struct yaml_reader *r, struct mapping *into, const struct json
 
 static struct str key_text(struct yaml_reader *r, const yaml_event_t *e)
 {
+	ASSERT(!r->failed);
 	if (e->type != YAML_SCALAR_EVENT) {
 		yaml_fail(r, e->start_mark, NULL);
 		return STR_NONE;

@@ -1,7 +1,9 @@
 /* The administrative path, /_tsubo/: status, the clock, the CA, reset. Not part of AWS.
  *
  * A web page must not be able to turn the clock of someone's laptop: what changes something is POST and needs the
- * header X-Tsubo, which a browser sends to a foreign origin only after asking. */
+ * header X-Tsubo, which a browser sends to a foreign origin only after asking.
+ *
+ * What always holds: a GET changes nothing; what changes something has the header. */
 #include "gateway/request.h"
 
 #include "os/os.h"
@@ -58,6 +60,7 @@ static enum next status(struct request *r)
 
 static enum next clock_page(struct request *r)
 {
+	ASSERT(r->service == NULL);
 	struct str by = params_get(&r->wire.query, S("turn"));
 	if (str_eq(r->wire.method, S("POST"))) {
 		int64_t ms;
@@ -78,6 +81,7 @@ static bool changes_allowed(struct request *r)
 
 enum next admin_answer(struct request *r)
 {
+	ASSERT(str_starts(r->wire.raw_path, S("/_tsubo/")));
 	struct wire_request *w = &r->wire;
 	if (str_present(w->raw_query) && !params_parse(r->arena, w->raw_query, 16, &w->query))
 		return reply_error(r, 400, "malformed query string");

@@ -1,4 +1,7 @@
-/* First stage: give the request an id, and let the administrative path and the services' data planes take theirs. */
+/* First stage: give the request an id, and let the administrative path and the services' data planes take theirs.
+ *
+ * What always holds: after it the request has an id and a decoded query string; a data plane sees host and path
+ * only. */
 #include "gateway/request.h"
 
 #include "os/os.h"

@@ -1,4 +1,7 @@
-/* The way out: errors of the early stages in the caller's protocol, the answer to the socket, the record to the log. */
+/* The way out: errors of the early stages in the caller's protocol, the answer to the socket, the record to the log.
+ *
+ * What always holds: exactly one answer goes out for a request whose client is still there, and one record for
+ * every request. */
 #include "gateway/request.h"
 #include "gateway/send.h"
 
@@ -19,6 +22,7 @@ enum next stage_encode(struct request *r)
 /* The length that an answer to HEAD names without a body. */
 static bool announced_length(const struct wire_response *w, int64_t *length)
 {
+	ASSERT(w->n_headers <= w->cap_headers && length != NULL);
 	for (size_t i = 0; i < w->n_headers; i++)
 		if (str_eq_nocase(w->headers[i].name, S("Content-Length")))
 			return str_to_i64(w->headers[i].value, length) && *length >= 0;

@@ -186,6 +186,7 @@ bool awschunk_feed(struct awschunk *c, char *p, size_t n)
 
 bool awschunk_end(struct awschunk *c)
 {
+	ASSERT(c->n_line <= sizeof c->line && c->n_trailers <= AWSCHUNK_TRAILERS_MAX + 1);
 	if (c->state == CHUNK_BROKEN)
 		return false;
 	/* Some clients leave out the last empty line: "0\r\n" and the trailers are all there is then. */

@@ -1,4 +1,6 @@
-/* Bytes to typed input, and the model's constraints. */
+/* Bytes to typed input, and the model's constraints.
+ *
+ * What always holds: after it the input fits the model, constraints included. */
 #include "gateway/request.h"
 
 enum next stage_decode(struct request *r)

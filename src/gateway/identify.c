@@ -105,6 +105,7 @@ static enum next unsigned_request(struct request *r)
 
 enum next stage_identify(struct request *r)
 {
+	ASSERT(!r->failed && !r->signature_pending);
 	if (r->claim.kind == SIG_NONE)
 		return unsigned_request(r);
 	enum next known = lookup(r);
@@ -153,6 +154,8 @@ static enum next judge(struct request *r)
 static void hashed(void *arg)
 {
 	struct request *r = arg;
+	CHECK_MAGIC(r, (unsigned)REQUEST_MAGIC);
+	ASSERT(r->hashing);
 	r->hashing = false;
 	judge(r);
 	request_go_on(r);
@@ -160,6 +163,7 @@ static void hashed(void *arg)
 
 enum next stage_verify(struct request *r)
 {
+	ASSERT(!r->hashing && !r->failed);
 	enum { HASH_HERE_MAX = 32 << 10 };
 	if (r->claim.kind == SIG_NONE) {
 		if (!r->raw && !is_s3(r) && !(r->model_op != NULL && r->model_op->no_auth))

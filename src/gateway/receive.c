@@ -1,5 +1,7 @@
 /* The body: bounded, into memory; streaming payloads through the spool, which keeps small ones in memory and writes
- * large ones to a blob. Nothing is read before the stages before have agreed, so a refused upload is not sent. */
+ * large ones to a blob. Nothing is read before the stages before have agreed, so a refused upload is not sent.
+ *
+ * What always holds: the body is at most body_max bytes; once the client is gone nobody touches the socket again. */
 #include "gateway/request.h"
 #include "gateway/spool.h"
 
@@ -36,6 +38,7 @@ enum next stage_receive(struct request *r)
 
 void receive_piece(struct request *r, struct str piece)
 {
+	ASSERT(r->receiving);
 	if (r->spool != NULL) {
 		spool_piece(r, piece);
 		return;
@@ -64,6 +67,7 @@ void receive_end(struct request *r)
 /* The request is freed now, or by the worker that still writes its body. */
 void receive_gone(struct request *r)
 {
+	ASSERT(r->http == NULL);
 	r->receiving = false;
 	if (r->spool != NULL && !spool_gone(r))
 		return; /* it frees the request when its worker comes back */

@@ -2,7 +2,10 @@
  *
  * Each stage goes on (NEXT), waits for something (LATER), or fails, which leads straight to `encode` so that every error
  * leaves in the caller's protocol. `run` hands the call to the executor, which authorizes it, runs the handler in its
- * transaction, encodes the answer, commits, and comes back. */
+ * transaction, encodes the answer, commits, and comes back.
+ *
+ * What always holds: a request is in exactly one stage, and freed exactly once: at the table's end, by the stage
+ * that says LEFT, or by the one who finds its client gone. */
 #include "gateway/request.h"
 
 #include "gateway/send.h"
@@ -154,6 +157,8 @@ static void on_gone(struct http_request *h)
 	struct request *r = h->user;
 	if (r == NULL)
 		return;
+	CHECK_MAGIC(r, (unsigned)REQUEST_MAGIC);
+	ASSERT(r->http == h);
 	r->http = NULL;
 	if (r->running) {
 		task_cancel(&r->task); /* a parked one comes back through stage_run's done at once */

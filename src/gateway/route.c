@@ -2,7 +2,10 @@
  *
  * Order: credential scope; X-Amz-Target; rpcv2Cbor path; Action and Version; host; path; S3 last. A signing name is
  * shared by few services (dynamodb and its streams, API Gateway v1 and v2, SES v1 and v2): the target prefix, the
- * Version or the path decides between them. */
+ * Version or the path decides between them.
+ *
+ * What always holds: nothing is believed but what routing needs; the signature is checked against the service that
+ * was claimed, so a wrong claim leads to a refusal, not to another service's rights. */
 #include "gateway/request.h"
 
 /* ---- candidates ---- */
@@ -65,6 +68,7 @@ static bool rest(const struct service *s) { return speaks(s, PROTO_REST_JSON) ||
 /* Among services of one signing name: by target, else the one whose REST path is the closest fit, else the first. */
 static const struct service *by_signing_name(struct request *r, struct str name, struct str target_prefix)
 {
+	ASSERT(name.n > 0);
 	const struct service *first = NULL, *match = NULL;
 	int closest = -1;
 	size_t n = 0;
@@ -120,6 +124,7 @@ static const struct service *by_path(struct request *r)
 /* "bucket.s3.us-east-1.amazonaws.com", "bucket.s3.localhost", "bucket.localhost": the bucket; absent when none. */
 static struct str bucket_of_host(struct str host)
 {
+	ASSERT(host.p != NULL);
 	ptrdiff_t colon = str_rfind(host, ':');
 	if (colon >= 0)
 		host = str_slice(host, 0, (size_t)colon);
@@ -155,6 +160,7 @@ static bool is_cbor(struct request *r) { return str_eq(header(r, "smithy-protoco
 
 static enum protocol protocol_of(struct request *r, const struct service *s, struct str target)
 {
+	ASSERT(s->model != NULL);
 	const struct model *m = s->model;
 	if (is_cbor(r) && speaks(s, PROTO_CBOR))
 		return PROTO_CBOR;
@@ -230,6 +236,7 @@ static enum next wrong_scope(struct request *r)
 
 static enum next no_operation(struct request *r, struct str name)
 {
+	ASSERT(r->service != NULL && r->model_op == NULL);
 	switch (r->protocol) {
 	case PROTO_REST_XML:
 		return request_fail(r, 405, "MethodNotAllowed", "The specified method is not allowed against this resource.");

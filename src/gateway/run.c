@@ -1,7 +1,10 @@
 /* The one choke point that runs every client's call: authorize, handler, encode, commit; then back to the stages.
  *
  * run_prepare and run_encode are on the executor's thread; they read the request and write only what belongs to the
- * run (the task's arena, r->response). */
+ * run (the task's arena, r->response).
+ *
+ * What always holds: while the task runs the loop touches only what is its own; the task comes back to the loop
+ * exactly once. */
 #include "gateway/request.h"
 
 #include "gateway/send.h"
@@ -9,6 +12,7 @@
 
 static void run_prepare(struct task *t)
 {
+	CHECK_MAGIC((struct request *)t->user, (unsigned)REQUEST_MAGIC);
 	struct request *r = t->user;
 	struct call *c = &t->call;
 	if (r->raw || (r->model_op->no_auth && r->claim.kind == SIG_NONE))

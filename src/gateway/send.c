@@ -84,6 +84,7 @@ static void take_parts(struct sender *s, const struct body *b)
 
 void sender_prepare(struct request *r, struct txn *txn)
 {
+	ASSERT(r->response.status != 0);
 	const struct body *b = r->response.stream;
 	sender_free(r);
 	if (b == NULL || (b->blob[0] == '\0' && b->parts == NULL))

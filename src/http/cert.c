@@ -1,5 +1,8 @@
 /* Certificates made with OpenSSL: see cert.h. The extensions are those strict verifiers ask for (Python 3.13 checks
- * key identifiers and basic constraints). */
+ * key identifiers and basic constraints).
+ *
+ * What always holds: a certificate made here has a random serial, names at least one host and is signed before
+ * anyone sees it. */
 #include "http/cert.h"
 
 #include "os/os.h"

@@ -2,7 +2,10 @@
  *
  * Each limit is a part that is there or not. Below every usable place lies one directory tsubo-<pid>, and one group a
  * process in it. The version-2 freezer is preferred even beside version-1 controllers: it takes 30 µs and lets a
- * frozen process be killed. Only the launcher process calls this. */
+ * frozen process be killed. Only the launcher process calls this.
+ *
+ * What always holds: nothing is written outside the directories this process made; a group is removed only when it
+ * is empty. */
 #include "launcher/proto.h"
 
 #include <dirent.h>
@@ -95,6 +98,7 @@ static bool own_group(const char *controller, char *out, size_t n)
 /* EEXIST is a leftover of a process with our number: ours now. */
 static void probe_v1(enum cgroup_part part, const char *mount)
 {
+	ASSERT(part <= CG_FREEZER && mount[0] == '/');
 	char group[200];
 	if (base[part][0] != '\0' || !own_group(v1_names[part], group, sizeof group))
 		return;
@@ -124,6 +128,7 @@ static void hand_down(const char *dir, bool handed[CG_PARTS])
  * the memory controller anywhere the first place is kept, for its freezer. */
 static void probe_v2(const char *mount)
 {
+	ASSERT(mount[0] == '/');
 	char group[200];
 	if (!own_group("", group, sizeof group))
 		return;
@@ -256,6 +261,7 @@ void cgroup_limit(const struct cgroup *g, const struct spec *s)
 
 bool cgroup_freeze(const struct cgroup *g, bool frozen)
 {
+	ASSERT(g != NULL && g->id > 0);
 	if (g->made[CG_V2] && file_write(base[CG_V2], g->id, "cgroup.freeze", frozen ? "1" : "0"))
 		return true;
 	return g->made[CG_FREEZER] && file_write(base[CG_FREEZER], g->id, "freezer.state", frozen ? "FROZEN" : "THAWED");
@@ -280,6 +286,7 @@ bool cgroup_oom(const struct cgroup *g)
 /* The path, not the number: the program reads it when it wants to know, without asking the launcher. */
 bool cgroup_peak_path(const struct cgroup *g, char *out, size_t n)
 {
+	ASSERT(n >= PATH_ROOM);
 	if (g->made[CG_MEMORY])
 		snprintf(out, n, "%s/p%u/memory.max_usage_in_bytes", base[CG_MEMORY], g->id);
 	else if (g->made[CG_V2] && v2_has[CG_MEMORY])

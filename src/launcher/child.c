@@ -1,7 +1,10 @@
 /* What every started child does, sandboxed or plain: take the spec, listen, set limits, become the program.
  *
  * Runs in a single-threaded child of the launcher between fork and exec. Failures are told on the control socket
- * with the step that failed; the child then exits. */
+ * with the step that failed; the child then exits.
+ *
+ * What always holds: until exec only our own code runs; every failure ends the child, so that no program ever
+ * starts half confined. */
 #include "launcher/proto.h"
 
 #include <arpa/inet.h>
@@ -17,6 +20,7 @@
 
 NORETURN void child_fail(int control, const char *step, int error)
 {
+	ASSERT(control >= 0 && step != NULL);
 	struct child_report r = {.error = error != 0 ? error : EIO};
 	snprintf(r.step, sizeof r.step, "%s", step);
 	(void)message_send(control, &r, sizeof r, NULL, 0, NULL, 0);
@@ -128,6 +132,7 @@ NORETURN void child_exec(int control, const struct spec *s)
 
 NORETURN void plain_child(int control)
 {
+	ASSERT(control >= 0);
 	char go;
 	if (recv(control, &go, 1, 0) != 1)
 		_exit(0);

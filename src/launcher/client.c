@@ -133,6 +133,7 @@ static void maybe_exited(struct process *p)
 /* Somebody still holds a pipe, but the process itself is gone: its exit is told without the rest. */
 static void on_output_wait_over(uv_timer_t *t)
 {
+	CHECK_MAGIC((struct process *)t->data, PROCESS_MAGIC);
 	struct process *p = t->data;
 	p->open_ends = 0;
 	maybe_exited(p);
@@ -207,6 +208,7 @@ static void started(const struct reply *r, const int *fds, size_t n)
 
 static void heard(const struct reply *r, const int *fds, size_t n)
 {
+	ASSERT(r->kind >= REPLY_HELLO && r->kind <= REPLY_EXITED && n <= FDS_MAX);
 	if (r->kind == REPLY_HELLO) {
 		me.greeted = true;
 		me.sandboxed = r->sandboxed != 0;
@@ -321,6 +323,7 @@ static void send_or_queue(struct pending *m)
 
 static struct pending *pending_new(uint32_t kind, uint32_t id)
 {
+	ASSERT(kind >= REQUEST_START && kind <= REQUEST_SIGNAL && id != 0);
 	struct pending *m = calloc(1, sizeof *m);
 	if (m == NULL)
 		die("out of memory");
@@ -501,6 +504,7 @@ void process_drain(struct process *p)
 /* A decimal number after `label` in a small file; label "" for the file's beginning. */
 static uint64_t number_in(const char *path, const char *label)
 {
+	ASSERT(path[0] != '\0' && label != NULL);
 	char text[2048];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -35,6 +35,7 @@ static int control_fd;
 
 static void need(bool ok, const char *step)
 {
+	ASSERT(step != NULL);
 	if (!ok)
 		child_fail(control_fd, step, errno);
 }
@@ -238,6 +239,7 @@ static void mount_spec(const struct spec *s, bool as_root)
 
 static void enter_root(void)
 {
+	ASSERT(control_fd >= 0);
 	need(chdir(ROOT) == 0, "chdir");
 	need(syscall(SYS_pivot_root, ".", ".") == 0, "pivot_root"); /* the old root lies on top of the new one */
 	need(umount2(".", MNT_DETACH) == 0, "umount");
@@ -266,6 +268,7 @@ static void drop_privileges(bool as_root)
 
 NORETURN void sandbox_child(int control, bool as_root, bool own_network)
 {
+	ASSERT(control >= 0);
 	control_fd = control;
 	char go;
 	if (recv(control, &go, 1, 0) != 1)

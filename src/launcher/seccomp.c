@@ -1,7 +1,10 @@
 /* The system calls a sandboxed process may not make: a deny list as classic BPF, answered with EPERM.
  *
  * What could leave the namespaces, change the kernel or reach parts of it that have no namespace. clone3 answers
- * ENOSYS (its flags lie in memory a filter cannot read), so libraries fall back to clone, whose CLONE_NEWUSER is seen. */
+ * ENOSYS (its flags lie in memory a filter cannot read), so libraries fall back to clone, whose CLONE_NEWUSER is seen.
+ *
+ * What always holds: the filter cannot be taken off again, and what is unknown to this list is allowed: the
+ * namespaces are what confines, the filter is for what they do not cover. */
 #include "launcher/proto.h"
 
 #include <errno.h>

@@ -69,6 +69,7 @@ static void map_ids(pid_t pid)
 /* A child in front of its first phase; NULL with errno. */
 static struct child *child_make(enum mode mode, bool as_root)
 {
+	ASSERT(mode <= MODE_HOST_NETWORK);
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return NULL;
@@ -196,6 +197,7 @@ static void child_kill(struct child *ch)
 
 static void child_set_frozen(struct child *ch, bool frozen)
 {
+	ASSERT(ch->pid > 1);
 	if (ch->frozen == frozen)
 		return;
 	ch->frozen = frozen;
@@ -214,6 +216,7 @@ static void reply(const struct reply *r, const int *fds, size_t n_fds)
 
 static void tell_started(struct child *ch, int error)
 {
+	ASSERT(error != 0 || ch->n_fds == ch->report.n_ports);
 	ASSERT(ch->id != 0 && !ch->started);
 	struct reply r = {.kind = REPLY_STARTED, .id = ch->id, .pid = ch->pid, .error = error, .sandboxed = ch->sandboxed,
 	                  .n_ports = error == 0 ? ch->report.n_ports : 0};
@@ -369,6 +372,7 @@ NORETURN static void end_all(void)
 /* Try to prepare a child; keeps it as the spare. 0, or an errno with the step. */
 static int probe(bool as_root, char *step, size_t n)
 {
+	ASSERT(me.spare == NULL && n > 0);
 	struct child *ch = child_make(MODE_SANDBOX, as_root);
 	if (ch == NULL) {
 		snprintf(step, n, "clone3");

@@ -1,7 +1,10 @@
 /* A launch made flat for the socket, read back in the child, and turned into one for the host where there is no
  * sandbox; and the socket messages themselves.
  *
- * The reader trusts the writer (it is the same program): a malformed spec is an ASSERT. */
+ * The reader trusts the writer (it is the same program): a malformed spec is an ASSERT.
+ *
+ * What always holds: what spec_write takes spec_read gives back byte for byte; a message is sent whole or not at
+ * all. */
 #include "launcher/proto.h"
 
 #include <errno.h>
@@ -41,6 +44,7 @@ static size_t count_of(const char *const *list)
 
 bool spec_write(struct buf *b, const struct launch *l)
 {
+	ASSERT(l->n_mounts == 0 || l->mounts != NULL);
 	ASSERT(l->n_listeners <= LISTENERS_MAX);
 	ASSERT(l->argv != NULL && l->argv[0] != NULL && l->argv[0][0] == '/');
 	struct spec_head h = {l->tmp_bytes, l->memory_bytes, l->cpu_millis, l->pids, l->files, l->host_network, l->merge_output,
@@ -139,6 +143,7 @@ static bool path_at(const char *at, const char *to)
 
 static const char *host_path(const struct spec *s, const char *at, size_t *taken)
 {
+	ASSERT(taken != NULL);
 	const char *best = NULL;
 	*taken = 0;
 	for (size_t i = 0; i < s->n_mounts; i++) {
@@ -198,6 +203,7 @@ void spec_to_plain(struct spec *s, const int *ports)
 
 int message_send(int sock, const void *head, size_t head_n, const void *body, size_t body_n, const int *fds, size_t n_fds)
 {
+	ASSERT(head != NULL && head_n > 0 && (body_n == 0 || body != NULL));
 	ASSERT(n_fds <= FDS_MAX);
 	struct iovec iov[2] = {{(void *)head, head_n}, {(void *)body, body_n}};
 	union { struct cmsghdr align; char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)]; } control = {0};

@@ -1,6 +1,9 @@
 /* Large bodies in files of their own: writing, claiming, reading. See blob.h; removing is in blob_sweep.c.
  *
- * Claims are counted under a key of the store itself, in the transaction that writes the record. */
+ * Claims are counted under a key of the store itself, in the transaction that writes the record.
+ *
+ * What always holds: a sealed blob never changes; its name is on disk before any record can name it; an id is 32
+ * lower-case hex digits, so that no path can be made with one. */
 #include "store/inside.h"
 
 #include "os/os.h"

@@ -1,4 +1,7 @@
-/* The data directory: made durable, its format checked, held by one process. */
+/* The data directory: made durable, its format checked, held by one process.
+ *
+ * What always holds: a directory that was made is on disk with all its parents; FORMAT is replaced whole; whoever
+ * holds the lock is the only one to write. */
 #include "store/inside.h"
 
 #include "os/os.h"

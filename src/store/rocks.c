@@ -1,7 +1,10 @@
 /* RocksDB, tuned to be small and to start fast. Only this file, view.c, scan.c and txn.c call it.
  *
  * Its own log is off: wal.c has the groups that are only in its memory. Every group carries its number under
- * APPLIED_KEY, and memory goes to disk in order and whole, so that number on disk tells which groups are safe. */
+ * APPLIED_KEY, and memory goes to disk in order and whole, so that number on disk tells which groups are safe.
+ *
+ * What always holds: an error while reading is the end of the program, for "not there" would be a wrong answer;
+ * one while writing is the caller's to handle. */
 #include "store/inside.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
-/* Opening and closing: directory and lock, RocksDB, then the groups from the log that it had only in memory. */
+/* Opening and closing: directory and lock, RocksDB, then the groups from the log that it had only in memory.
+ *
+ * What always holds: a store that was opened shows every group that was ever acknowledged, and none in part. */
 #include "store/inside.h"
 
 #include <stdlib.h>

@@ -1,4 +1,7 @@
-/* Amazon Resource Names: see arn.h. The resource is all that follows the fifth colon, colons included. */
+/* Amazon Resource Names: see arn.h. The resource is all that follows the fifth colon, colons included.
+ *
+ * What always holds: an ARN that was parsed has a partition, a service and a resource; parts are views into the
+ * text. */
 #include "svc/arn.h"
 
 /* Region and account may be empty (S3, IAM); the other parts may not. */

@@ -2,7 +2,10 @@
  * (iam:PassRole and the like).
  *
  * The policies come from the one service that has the `policies` hook; documents are parsed for the call. Root of the
- * account passes unless a resource policy denies. Source: "Policy evaluation logic" (IAM User Guide). */
+ * account passes unless a resource policy denies. Source: "Policy evaluation logic" (IAM User Guide).
+ *
+ * What always holds: nothing is allowed because something could not be read: a policy that does not parse allows
+ * nothing, and a session's limits that do not parse allow nothing either. */
 #include "svc/task.h"
 
 #include "auth/session.h"
@@ -150,6 +153,7 @@ bool role_lookup(struct call *c, struct str role_arn, struct principal *role, st
 
 const struct principal *service_principal(struct call *c, const char *principal, struct str source_arn)
 {
+	ASSERT(c->service != NULL || principal != NULL);
 	struct principal *p = arena_new_of(c->arena, struct principal);
 	p->type = PRINCIPAL_SERVICE;
 	if (principal == NULL)
@@ -166,6 +170,7 @@ const struct principal *service_principal(struct call *c, const char *principal,
 /* A session's key is good with its token only; a long-term key without one. */
 bool principal_of_key(struct call *c, struct str access_key, struct str token, struct principal *who, struct str *secret)
 {
+	ASSERT(who != NULL && secret != NULL);
 	if (token.n > 0)
 		return session_open(c->arena, token, who, secret) && str_eq(who->access_key, access_key) && who->token_expires_ms > c->now_ms;
 	for (size_t i = 0; i < n_services; i++)
@@ -213,6 +218,7 @@ const struct principal *assume_role(struct call *c, struct str role_arn, const c
 
 bool authorize_pass_role(struct call *c, struct str role_arn, const char *service_principal_name)
 {
+	ASSERT(service_principal_name != NULL);
 	struct str value = str_c(service_principal_name);
 	struct condition_key key = {S("iam:PassedToService"), &value, 1};
 	struct access_extra x = {.keys = &key, .n_keys = 1};

@@ -1,4 +1,7 @@
-/* Bodies in blobs, read through their encryption. See body.h. */
+/* Bodies in blobs, read through their encryption. See body.h.
+ *
+ * What always holds: offsets are the file's, so that decryption can start anywhere; a descriptor opened here is
+ * closed here. */
 #include "svc/body.h"
 
 #include "base/enc.h"
@@ -73,6 +76,7 @@ static bool read_blob(struct store *s, const struct body_part *p, sink put, void
 /* The arena is for the list of one; parts are the caller's. */
 static bool each(struct store *s, const struct body *b, sink put, void *arg)
 {
+	ASSERT(b != NULL && put != NULL);
 	struct arena *a = arena_new(512);
 	size_t n;
 	const struct body_part *parts = body_parts(a, b, &n);
@@ -93,6 +97,7 @@ bool body_load(struct store *s, const struct body *b, struct buf *out) { return 
 
 static bool to_fd(void *arg, struct str bytes)
 {
+	ASSERT(*(const int *)arg >= 0);
 	while (bytes.n > 0) {
 		ssize_t n = write(*(const int *)arg, bytes.p, bytes.n);
 		if (n < 0 && errno == EINTR)
@@ -132,6 +137,7 @@ struct json *body_to_json(struct arena *a, const struct body *b)
 
 static bool part_from(struct arena *a, const struct json *j, struct body_part *p)
 {
+	ASSERT(p->blob[0] == '\0');
 	struct str blob = json_get_str(j, "Blob"), key = json_get_str(j, "Key");
 	p->offset = json_get_i64(j, "Offset", 0);
 	p->length = json_get_i64(j, "Length", 0);

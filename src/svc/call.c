@@ -1,7 +1,10 @@
 /* What a handler does through its call: fail, store, notify, wait, start things after the commit.
  *
  * Runs on the thread that executes the task. Everything made here belongs to the run (t->run) and vanishes with it,
- * but for await slots, which live through reruns. */
+ * but for await slots, which live through reruns.
+ *
+ * What always holds: the first failure stays; a parked call has given nothing to anyone; scans stay below their
+ * prefix. */
 #include "svc/task.h"
 
 #include <stdio.h>
@@ -50,6 +53,7 @@ void *call_fail(struct call *c, const struct shape *error, const char *fmt, ...)
 
 void call_fail_code(struct call *c, int status, const char *code, const char *fmt, ...)
 {
+	ASSERT(code != NULL && status >= 300 && status < 600);
 	if (c->failed)
 		return;
 	va_list ap;
@@ -108,6 +112,7 @@ void *record_decode(struct call *c, const struct shape *shape, struct str value)
 
 void *call_get(struct call *c, const struct key *k, const struct shape *shape)
 {
+	ASSERT(c->txn != NULL && shape != NULL);
 	struct str value;
 	if (!txn_get(c->txn, key_bytes(k), c->arena, &value))
 		return NULL;
@@ -195,6 +200,7 @@ void call_wait(struct call *c, struct str topic, int64_t deadline_ms)
 
 void call_notify(struct call *c, struct str topic)
 {
+	ASSERT(topic.n > 0);
 	struct task *t = task_of(c);
 	for (size_t i = 0; i < t->n_notifies; i++)
 		if (str_eq(t->notifies[i].name, topic))

@@ -33,6 +33,7 @@ struct str cfn_make_name(struct cfn_resource *r, size_t max, bool lower)
 
 enum cfn_status cfn_fail(struct cfn_resource *r, const char *fmt, ...)
 {
+	ASSERT(r->c != NULL && fmt != NULL);
 	va_list ap;
 	va_start(ap, fmt);
 	r->reason = arena_vprintf(r->c->arena, fmt, ap);
@@ -90,6 +91,7 @@ static void add_tag(struct arena *a, struct json *tags, struct str key, struct s
 /* A resource's own tags win over the stack's of the same name. */
 struct json *cfn_tags(struct cfn_resource *r, bool as_map)
 {
+	ASSERT(r->stack_tags == NULL || json_is(r->stack_tags, JSON_OBJECT));
 	struct arena *a = r->c->arena;
 	struct json *map = json_new_object(a), *own = json_get(r->properties, S("Tags")), *list = json_new_array(a);
 	for (uint32_t i = 0; r->stack_tags != NULL && i < r->stack_tags->n; i++)

@@ -1,4 +1,7 @@
-/* The service clock's offset: parsed, turned, kept in the store so that a restart does not turn time back. */
+/* The service clock's offset: parsed, turned, kept in the store so that a restart does not turn time back.
+ *
+ * What always holds: the service clock never runs before the wall clock, and what it was turned by survives a
+ * restart. */
 #include "svc/clock.h"
 
 #include "os/os.h"

@@ -65,6 +65,7 @@ static bool string_passes(const struct test *t, struct str s)
 
 static bool number_passes(const struct test *t, const struct json *v)
 {
+	ASSERT(json_is(v, JSON_NUMBER));
 	double d;
 	if (t->kind == TEST_NUMBER && str_eq(t->text, v->text))
 		return true;
@@ -125,6 +126,7 @@ static bool any_leaf_passes(const struct field *f, const struct json *v)
 
 static bool tests_pass(const struct field *f, const struct json *v)
 {
+	ASSERT(f->n_tests > 0);
 	if (v != NULL && any_leaf_passes(f, v))
 		return true;
 	for (size_t i = 0; i < f->n_tests; i++)
@@ -176,40 +178,52 @@ static bool has_dots(const struct json *v)
 	return false;
 }
 
-static void spread(struct arena *a, struct json *to, struct str key, const struct json *v)
+static const struct json *normal(struct arena *a, const struct json *event, int depth);
+
+/* A client writes one dot a level, so the levels are counted: below JSON_DEPTH_MAX, deeper than any pattern, names stay whole. */
+static void spread(struct arena *a, struct json *to, struct str key, const struct json *v, int depth)
 {
-	struct str rest = key;
-	struct str first = str_cut(&rest, '.');
+	ASSERT(json_is(to, JSON_OBJECT) && str_present(key) && v != NULL && depth <= JSON_DEPTH_MAX);
+	struct str rest = STR_NONE, first = key;
+	if (depth < JSON_DEPTH_MAX) {
+		rest = key;
+		first = str_cut(&rest, '.');
+	}
 	struct json *at = json_get(to, first);
 	if (str_present(rest)) {
 		if (!json_is(at, JSON_OBJECT))
 			at = json_set(a, to, first, json_new_object(a));
-		spread(a, at, rest, v);
+		spread(a, at, rest, v, depth + 1);
 		return;
 	}
-	if (v->type == JSON_OBJECT) {
+	if (v->type == JSON_OBJECT && depth < JSON_DEPTH_MAX) {
 		if (!json_is(at, JSON_OBJECT))
 			at = json_set(a, to, first, json_new_object(a));
 		for (uint32_t i = 0; i < v->n; i++)
-			spread(a, at, v->members[i].key, &v->members[i].value);
+			spread(a, at, v->members[i].key, &v->members[i].value, depth + 1);
 		return;
 	}
-	json_set(a, to, first, event_normal(a, v));
+	json_set(a, to, first, normal(a, v, depth));
 }
 
-const struct json *event_normal(struct arena *a, const struct json *event)
+static const struct json *normal(struct arena *a, const struct json *event, int depth)
 {
-	ASSERT(a != NULL);
-	if (!has_dots(event))
+	if (depth >= JSON_DEPTH_MAX || !has_dots(event))
 		return event;
 	struct json *out = event->type == JSON_OBJECT ? json_new_object(a) : json_new_array(a);
 	for (uint32_t i = 0; i < event->n; i++) {
 		if (event->type == JSON_OBJECT)
-			spread(a, out, event->members[i].key, &event->members[i].value);
+			spread(a, out, event->members[i].key, &event->members[i].value, depth + 1);
 		else
-			json_push(a, out, event_normal(a, &event->items[i]));
+			json_push(a, out, normal(a, &event->items[i], depth + 1));
 	}
 	return out;
+}
+
+const struct json *event_normal(struct arena *a, const struct json *event)
+{
+	ASSERT(a != NULL && event != NULL);
+	return normal(a, event, 0);
 }
 
 /* ---- what an index needs ---- */

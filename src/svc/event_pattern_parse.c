@@ -1,4 +1,7 @@
-/* Event patterns from text to structure, with the reasons that PutRule and TestEventPattern give. */
+/* Event patterns from text to structure, with the reasons that PutRule and TestEventPattern give.
+ *
+ * What always holds: a pattern that was parsed is within the bounds of the language, so that matching checks none
+ * of them again. */
 #include "svc/event_pattern_internal.h"
 
 #include <arpa/inet.h>
@@ -102,6 +105,7 @@ static bool number_after(struct compiler *k, const struct json *v, size_t i, str
 /* [">", 0, "<=", 5], ["=", 3], ["<", 10] */
 static bool parse_numeric(struct compiler *k, const struct json *v, struct test *t)
 {
+	ASSERT(v != NULL && t != NULL);
 	if (!json_is(v, JSON_ARRAY))
 		return bad(k, "Value of numeric must be an array.");
 	t->kind = TEST_NUMERIC;
@@ -172,6 +176,7 @@ static void scalar(const struct json *v, struct test *t)
 /* One value inside anything-but: op is absent for a plain list, else the operator whose operands these are. */
 static bool parse_but_one(struct compiler *k, struct str op, const struct json *v, struct test *t)
 {
+	ASSERT(v != NULL && t != NULL);
 	bool string = json_is(v, JSON_STRING);
 	if (!str_present(op)) {
 		if (!string && !json_is(v, JSON_NUMBER))
@@ -201,6 +206,7 @@ static bool parse_but_one(struct compiler *k, struct str op, const struct json *
 
 static bool parse_anything_but(struct compiler *k, const struct json *v, struct test *t)
 {
+	ASSERT(v != NULL && t != NULL);
 	struct str op = STR_NONE;
 	if (json_is(v, JSON_OBJECT)) {
 		if (v->n != 1)
@@ -327,6 +333,7 @@ static bool parse_object(struct compiler *k, const struct json *o, struct event_
 
 static bool parse_or(struct compiler *k, const struct json *v, struct event_pattern *p, int depth)
 {
+	ASSERT(v != NULL && p != NULL && depth >= 0);
 	p->ors = arena_grow(k->a, p->ors, sizeof *p->ors, p->n_ors, p->n_ors + 1);
 	struct alternatives *alt = &p->ors[p->n_ors++];
 	alt->v = arena_array(k->a, struct event_pattern *, v->n);

@@ -57,6 +57,7 @@ static void queue_init(struct queue *q)
 /* One lock and one wake for all that the turn brought. */
 static void queue_hand_over(struct queue *q)
 {
+	ASSERT(q->in_tail != NULL);
 	if (q->n_in == 0)
 		return;
 	pthread_mutex_lock(&q->lock);
@@ -73,6 +74,7 @@ static void queue_hand_over(struct queue *q)
 
 static void queue_add(struct queue *q, struct task *t)
 {
+	ASSERT(t->place == TASK_QUEUED);
 	t->next = NULL;
 	*q->in_tail = t;
 	q->in_tail = &t->next;
@@ -115,6 +117,7 @@ static bool queue_stopped(struct queue *q)
 
 static void run_reset(struct task *t)
 {
+	ASSERT(t->parked == NULL && t->deadline == NULL);
 	if (t->run == NULL)
 		t->run = arena_new(RUN_BYTES); /* a job's, made by the writer */
 	else
@@ -182,6 +185,7 @@ bool task_wants_commit(const struct task *t)
 
 static void run_in_group(struct task *t, bool *jobs_changed)
 {
+	ASSERT(t->mode == OP_WRITE && t->place == TASK_QUEUED);
 	struct txn *txn = store_group_txn(ex.store);
 	task_execute(t, txn);
 	t->txn = NULL;

@@ -1,7 +1,10 @@
 /* One service calls another's operation: the same door that clients use, in the same transaction.
  *
  * The invoked call has its own save point: when it fails, its writes, effects and notifications are taken back and the
- * invoking call goes on. */
+ * invoking call goes on.
+ *
+ * What always holds: after an invoke that failed the transaction, the effects and the notifications are as they
+ * were before it; the caller's own are untouched. */
 #include "svc/body.h"
 #include "svc/task.h"
 
@@ -37,6 +40,7 @@ static struct invoked refused(struct call *c, int status, const char *code, stru
 /* The same door as a client's call: permission first, then the handler. */
 static void run_checked(struct call *sub)
 {
+	ASSERT(sub->op != NULL && sub->op->run != NULL && !sub->failed && !sub->parked);
 	if (sub->op->access != NULL)
 		sub->op->access(sub);
 	else if (sub->op->mode != OP_PURE)

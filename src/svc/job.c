@@ -113,6 +113,7 @@ struct job_parts { int64_t due_ms; struct str service, account, region, kind, id
 
 static bool parts_of(struct arena *a, struct str key, struct job_parts *p)
 {
+	ASSERT(key.n > 0);
 	struct key_reader r = key_reader_of(key);
 	struct str tag;
 	return key_read_str(&r, a, &tag) && key_read_i64(&r, &p->due_ms) && key_read_str(&r, a, &p->service) &&
@@ -147,6 +148,7 @@ static void job_handler(struct call *c)
 /* A failed job is in the store again with a later time; the log says why. */
 static void job_done(struct task *t)
 {
+	ASSERT(t->user != NULL && t->job_key.n > 0);
 	struct job_run *run = t->user;
 	if (t->call.failed)
 		log_warn("job %.*s/%s %.*s failed: %.*s: %.*s (attempt %u)", STR_ARG(run->parts.service), run->kind->name,
@@ -194,6 +196,7 @@ static struct task *job_task(struct str key, struct str value)
 
 struct task *jobs_take_due(struct txn *txn, int64_t now_ms, size_t max)
 {
+	ASSERT(max > 0);
 	struct arena *a = arena_new(0);
 	struct key from = key_new(a), to = key_new(a);
 	key_str(&from, S("_job"));

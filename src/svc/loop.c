@@ -166,6 +166,7 @@ void loop_init(uv_loop_t *loop, struct store *store)
 
 void loop_stop_timers(void)
 {
+	ASSERT(!here.stopped);
 	here.stopped = true;
 	uv_timer_stop(&here.timer);
 	uv_close((uv_handle_t *)&here.timer, NULL);

@@ -1,4 +1,6 @@
-/* Wrapping and sealing: see master.h. Sources: RFC 3394; NIST SP 800-38D. */
+/* Wrapping and sealing: see master.h. Sources: RFC 3394; NIST SP 800-38D.
+ *
+ * What always holds: the master key is in the store only; what is wrapped or sealed opens with its key or not at all. */
 #include "svc/master.h"
 
 #include "os/os.h"
@@ -33,8 +35,7 @@ static bool run(const unsigned char kek[MASTER_BYTES], bool on, struct str in, u
 
 struct str key_wrap(struct arena *a, const unsigned char kek[MASTER_BYTES], struct str in)
 {
-	ASSERT(in.n >= 16 && in.n % 8 == 0); /* RFC 3394 */
-	ASSERT(in.n >= 16 && in.n % 8 == 0 && in.n < 1 << 20);
+	ASSERT(in.n >= 16 && in.n % 8 == 0 && in.n < 1 << 20); /* RFC 3394 */
 	char *out = arena_bytes(a, in.n + 2 * WRAP_EXTRA); /* OpenSSL may touch a block more than it gives */
 	bool ok = run(kek, true, in, (unsigned char *)out, in.n + WRAP_EXTRA);
 	ASSERT(ok);
@@ -43,6 +44,7 @@ struct str key_wrap(struct arena *a, const unsigned char kek[MASTER_BYTES], stru
 
 struct str key_unwrap(struct arena *a, const unsigned char kek[MASTER_BYTES], struct str wrapped)
 {
+	ASSERT(kek != NULL);
 	if (wrapped.n < 16 + WRAP_EXTRA || wrapped.n % 8 != 0)
 		return STR_NONE;
 	char *out = arena_bytes(a, wrapped.n + WRAP_EXTRA);

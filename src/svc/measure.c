@@ -20,6 +20,7 @@ static void count(void *block)
 /* Copies from to *at, moves it on. */
 static struct str keep(char **at, struct str from)
 {
+	ASSERT(at != NULL && *at != NULL);
 	struct str to = str_of(*at, from.n);
 	if (from.n > 0)
 		memcpy(*at, from.p, from.n);

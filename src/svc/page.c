@@ -24,6 +24,7 @@ struct str page_token(struct arena *a, struct str position)
  * it. */
 bool page_position(struct arena *a, struct str token, struct str *position)
 {
+	ASSERT(position != NULL);
 	*position = STR_NONE;
 	if (!str_present(token))
 		return true;

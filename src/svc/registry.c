@@ -1,8 +1,11 @@
-/* Finding services and operations; arenas of constants only, safe from any thread. */
+/* Finding services and operations; arenas of constants only, safe from any thread.
+ *
+ * What always holds: the list of services is made by the build, sorted by name, and never changes. */
 #include "svc/service.h"
 
 const struct service *service_find(struct str name)
 {
+	ASSERT(n_services > 0);
 	for (size_t i = 0; i < n_services; i++)
 		if (str_eq(str_c(services[i]->name), name))
 			return services[i];

@@ -1,4 +1,7 @@
-/* rate() and cron(): see schedule.h. */
+/* rate() and cron(): see schedule.h.
+ *
+ * What always holds: a schedule that was parsed has a period or at least one value for each field; the next time
+ * is after the given one. */
 #include "svc/schedule.h"
 
 #include "base/time.h"
@@ -20,6 +23,7 @@ static bool parse_rate(struct str s, struct schedule *out)
 	for (size_t i = 0; i < COUNT_OF(units); i++)
 		if (str_eq(unit, n == 1 ? units[i].one : units[i].many)) {
 			out->period_ms = (int64_t)n * units[i].ms;
+			ASSERT(out->period_ms > 0);
 			return true;
 		}
 	return false;
@@ -38,6 +42,7 @@ static const struct field_kind minute_kind = {0, 59, NULL, 0}, hour_kind = {0, 2
 /* By name or number; names in any case. */
 static bool value_of(const struct field_kind *k, struct str s, unsigned *out)
 {
+	ASSERT(k->n_names == 0 || k->names != NULL);
 	for (size_t i = 0; i < k->n_names; i++)
 		if (str_eq_nocase(s, str_c(k->names[i]))) {
 			*out = k->low + (unsigned)i;
@@ -87,6 +92,7 @@ static bool part(const struct field_kind *k, struct str s, uint64_t *bits)
 
 static bool field(const struct field_kind *k, struct str s, uint64_t *bits)
 {
+	ASSERT(bits != NULL);
 	if (s.n == 0)
 		return false;
 	for (struct str rest = s; str_present(rest);)
@@ -152,6 +158,7 @@ static bool years(struct str s, struct schedule *out)
 
 static bool parse_cron(struct str s, struct schedule *out)
 {
+	ASSERT(out->period_ms == 0);
 	struct str f[6];
 	size_t n = 0;
 	for (struct str rest = s; str_present(rest);) {
@@ -248,6 +255,7 @@ static int minute_of_day(const struct schedule *s, int from)
  * most some thousands of steps for the rarest schedule. */
 int64_t schedule_next(const struct schedule *s, int64_t after_ms)
 {
+	ASSERT(s->period_ms >= 0);
 	if (s->period_ms > 0)
 		return after_ms + s->period_ms;
 	struct civil t = civil_of((after_ms / MINUTE_MS + 1) * MINUTE_MS);

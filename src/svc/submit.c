@@ -1,4 +1,6 @@
-/* Calls that the program makes itself, from the loop: no client, no protocol, the service's own principal. */
+/* Calls that the program makes itself, from the loop: no client, no protocol, the service's own principal.
+ *
+ * What always holds: `done` is called exactly once, on the loop, and the memory of the call goes right after it. */
 #include "svc/task.h"
 
 #include "os/os.h"

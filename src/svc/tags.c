@@ -10,6 +10,7 @@ static bool same_key(struct str a, struct str b, bool nocase) { return nocase ? 
 
 static struct tag *find(const struct tags *in, struct str key, bool nocase)
 {
+	ASSERT(in->n == 0 || in->v != NULL);
 	for (uint32_t i = 0; i < in->n; i++)
 		if (same_key(in->v[i].key, key, nocase))
 			return &in->v[i];

@@ -2,7 +2,10 @@
  *
  * A parked task is in `parked` lists of its topics. topic_seq remembers, per hash bucket, the last commit that notified
  * it: a task whose snapshot is older than that when it parks runs again at once, so no notification is lost between
- * its run and its parking; a shared bucket only costs a needless run. */
+ * its run and its parking; a shared bucket only costs a needless run.
+ *
+ * What always holds: a task is in the index from its first parking to its end; whoever frees a task has taken it
+ * off all lists before. */
 #include "svc/task.h"
 
 #include "os/os.h"

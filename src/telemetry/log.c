@@ -137,6 +137,7 @@ static void message_line(struct line *l, bool json, enum log_level level, struct
 
 static void write_all(int fd, struct str s)
 {
+	ASSERT(fd >= 0);
 	while (s.n > 0) {
 		ssize_t n = write(fd, s.p, s.n);
 		if (n < 0 && errno == EINTR)
@@ -251,6 +252,7 @@ static bool wanted(enum log_level level) { return level >= __atomic_load_n(&stat
 
 void log_at(enum log_level level, const char *fmt, ...)
 {
+	ASSERT(level <= LOG_ERROR && fmt != NULL);
 	if (!wanted(level))
 		return;
 	char text[MESSAGE_MAX + 8]; /* more than is shown: message_line cuts between characters, vsnprintf between bytes */

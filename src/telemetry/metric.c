@@ -166,6 +166,7 @@ void metric_add(struct str account, struct str region, struct str ns, struct str
 
 static void sample_of(struct arena *a, const struct series *s, struct metric_sample *out)
 {
+	ASSERT(s->count >= 1 && s->n_values <= VALUES_MAX);
 	struct str key = arena_dup(a, s->key);
 	key = str_slice(key, sizeof s->minute_ms, key.n);
 	*out = (struct metric_sample){.minute_ms = s->minute_ms, .count = s->count, .sum = s->sum, .min = s->min, .max = s->max};

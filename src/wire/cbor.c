@@ -3,7 +3,10 @@
  * Members go by the model's names, in its order; absent ones are left out; unknown ones are passed over. Timestamps
  * are tag 1 (whole seconds as integers, else doubles), blobs byte strings, documents their JSON text as a byte string under
  * tag 262, so that numbers of any length survive. Strings decoded are views into the bytes.
- * Source: Smithy RPC v2 CBOR; RFC 8949; IANA's CBOR tags. */
+ * Source: Smithy RPC v2 CBOR; RFC 8949; IANA's CBOR tags.
+ *
+ * What always holds: what a record holds can be read again, whatever it is (a client's CBOR is held to the model
+ * instead); memory grows with the bytes that came, not with the counts in them. */
 #include "base/cbor.h"
 #include "wire/codec.h"
 

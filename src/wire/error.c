@@ -3,7 +3,10 @@
  * json: {"__type": "namespace#Code", "message": ...}, and x-amzn-query-error where a service came from query.
  * rest-json: x-amzn-ErrorType. query and rest-xml: <ErrorResponse><Error>. ec2: <Response><Errors><Error>.
  * S3: <Error> unwrapped. cbor: as json. Members of the modelled error follow its message.
- * Source: error serialization in each of Smithy's AWS protocol documents; S3's "Error responses". */
+ * Source: error serialization in each of Smithy's AWS protocol documents; S3's "Error responses".
+ *
+ * What always holds: an error has a code and a status between 300 and 599; nothing of a principal's secrets is
+ * ever in a message. */
 #include "base/cbor.h"
 #include "base/xml.h"
 #include "wire/codec.h"

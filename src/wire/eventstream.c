@@ -1,7 +1,10 @@
 /* application/vnd.amazon.eventstream framing.
  *
  * prelude (total length, headers length, CRC of both), headers, payload, CRC of all before. Big-endian.
- * Source: "Amazon event stream specification" (Smithy). */
+ * Source: "Amazon event stream specification" (Smithy).
+ *
+ * What always holds: a message is written whole or the buffer says overflow; sizes were bounded before by whoever
+ * made the headers. */
 #include "wire/wire.h"
 
 enum { PRELUDE = 12, TRAILER = 4, TYPE_STRING = 7, HEADER_NAME_MAX = 255, HEADER_VALUE_MAX = 32767 };

@@ -1,9 +1,12 @@
 /* JSON text straight into typed values, without a tree between: the hot path of most requests.
  *
  * The text is checked to be UTF-8 once; after that strings without an escape are views into it, so the request's
- * body must outlive the input. Unknown members are passed over, nulls are absent, the last of two equal members wins.
+ * body must outlive the input. Unknown members are passed over, nulls are absent, the last of two equal members wins
+ * (two equal structures are one, the later's members before the earlier's).
  * Texts of errors are those of AWS's front ends ("NUMBER_VALUE cannot be converted to String").
- * Depth is bounded by WIRE_DEPTH_MAX for typed values and JSON_DEPTH_MAX for what is passed over. */
+ * Depth is bounded by WIRE_DEPTH_MAX for typed values and JSON_DEPTH_MAX for what is passed over.
+ *
+ * What always holds: p <= end; a value that was decoded fits its type; whatever fails leaves *err filled. */
 #include "base/enc.h"
 #include "base/time.h"
 #include "wire/codec.h"

@@ -1,6 +1,8 @@
 /* Typed values into JSON text: members in the model's order, absent ones left out.
  *
- * Timestamps are epoch seconds unless the model says otherwise, blobs base64, documents as they are. */
+ * Timestamps are epoch seconds unless the model says otherwise, blobs base64, documents as they are.
+ *
+ * What always holds: exactly one JSON value is written for a value; text came in as UTF-8 and goes out so. */
 #include "wire/codec.h"
 
 static void value(struct buf *b, struct arena *a, const struct member *m, const void *v, bool rest);

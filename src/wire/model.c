@@ -1,6 +1,9 @@
 /* Looking things up in the tables, and reaching typed values through them.
  *
- * The tables are constant and agree with the C structures (modelc writes both), so what does not fit is an ASSERT. */
+ * The tables are constant and agree with the C structures (modelc writes both), so what does not fit is an ASSERT.
+ *
+ * What always holds: a value pointer fits the shape it is used with; lists and maps have n elements, all of them
+ * initialised. */
 #include "wire/codec.h"
 
 const struct model_op *model_op_find(const struct model *m, struct str name)

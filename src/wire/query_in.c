@@ -2,7 +2,10 @@
  *
  * The pairs are sorted by name once; what lies below a prefix is then one range, found by halving. Lists take their
  * elements by number, gaps allowed; "List=" is an empty list. Unknown pairs are ignored.
- * Source: awsQuery and ec2Query in the Smithy specification. */
+ * Source: awsQuery and ec2Query in the Smithy specification.
+ *
+ * What always holds: `prefix` is the name of what is being decoded and is the same again when a function returns;
+ * every element of a list is there. */
 #include "wire/codec.h"
 
 #include <stdlib.h>

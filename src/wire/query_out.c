@@ -1,7 +1,10 @@
 /* Answers of the query and EC2 protocols.
  *
  * query: <OpResponse xmlns><OpResult>...</OpResult><ResponseMetadata><RequestId/></ResponseMetadata></OpResponse>.
- * ec2: no result element, and <requestId> first. Source: awsQuery and ec2Query in the Smithy specification. */
+ * ec2: no result element, and <requestId> first. Source: awsQuery and ec2Query in the Smithy specification.
+ *
+ * What always holds: what is opened is closed under the same name; only text that xml_leaf and the encoders have
+ * escaped stands between. */
 #include "base/xml.h"
 #include "wire/codec.h"
 

@@ -1,6 +1,9 @@
 /* REST requests into typed values: labels, query string, headers and body, as the model binds them.
  *
- * Source: Smithy's HTTP bindings; restJson1 and restXml. What does not fit its type is the client's mistake. */
+ * Source: Smithy's HTTP bindings; restJson1 and restXml. What does not fit its type is the client's mistake.
+ *
+ * What always holds: labels, query and headers are decoded before the body, so that a request that cannot be meant
+ * costs no parsing of it. */
 #include "base/xml.h"
 #include "wire/rest.h"
 

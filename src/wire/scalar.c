@@ -1,7 +1,10 @@
 /* Scalars as text: query strings, headers, URIs, forms and XML all write them the same way.
  *
  * Source: Smithy's HTTP binding and XML traits: booleans "true"/"false", "NaN"/"Infinity"/"-Infinity", timestamps by
- * format. Text that does not fit is the client's mistake: false. */
+ * format. Text that does not fit is the client's mistake: false.
+ *
+ * What always holds: what scalar_from_text has taken, scalar_to_text writes so that it is taken again: text is
+ * UTF-8, times are in their range. */
 #include "base/time.h"
 #include "wire/codec.h"
 

@@ -1,7 +1,10 @@
 /* Typed values to and from JSON trees and CBOR bytes, and deep copies: for invoke, records, tests, CloudFormation.
  *
  * Names are the model's own. Timestamps are epoch seconds, blobs base64; a streaming body is a raw string in a tree
- * (bodies held in memory only). Trees come from our own code or from templates, so they are checked like input. */
+ * (bodies held in memory only). Trees come from our own code or from templates, so they are checked like input.
+ *
+ * What always holds: a value made here owns nothing but arena memory; depth is bounded on the way in, so that it
+ * is on the way out. */
 #include "base/cbor.h"
 #include "base/time.h"
 #include "wire/codec.h"

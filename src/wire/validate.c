@@ -4,7 +4,10 @@
  * Paths are lower-camel, elements of lists of structures are ".1.member". Scalars in lists and maps are reported at their
  * container: "Member must satisfy constraint: [...]", "Map keys must satisfy constraint: [...]".
  * Lengths of strings are code points, of blobs bytes. Patterns match the whole value. Documents are not looked into.
- * Source: messages of DynamoDB, CloudWatch Logs, Lambda and IAM as their API references and SDK issues quote them. */
+ * Source: messages of DynamoDB, CloudWatch Logs, Lambda and IAM as their API references and SDK issues quote them.
+ *
+ * What always holds: the input is only read; checking ends after ten errors in lists and maps; the path is the
+ * same again when a function returns. */
 #include "base/enc.h"
 #include "base/pattern.h"
 #include "wire/codec.h"

@@ -1,7 +1,10 @@
 /* The door of the wire room: which codec an operation's request and answer go through.
  *
  * Envelopes of the protocols that have one body and no bindings (JSON 1.0 and 1.1, CBOR) are here; REST is in rest_*.c,
- * query and EC2 in query_*.c, errors in error.c. */
+ * query and EC2 in query_*.c, errors in error.c.
+ *
+ * What always holds: an input that is given back has been decoded whole; nothing here looks at constraints or at
+ * the store. */
 #include "wire/codec.h"
 
 #include <libdeflate.h>

@@ -1,7 +1,10 @@
 /* Typed values to and from XML, for rest-xml bodies, query's and EC2's answers, and errors.
  *
  * Names are wire names. A flattened list or map has its elements beside its siblings. Unknown elements are passed over.
- * Source: Smithy's XML binding traits. */
+ * Source: Smithy's XML binding traits.
+ *
+ * What always holds: every element of a list and every value of a map is there; depth is bounded by the parser and
+ * again here. */
 #include "base/xml.h"
 #include "wire/codec.h"
 

@@ -50,8 +50,9 @@ def test_a_list_holds_what_is_there(tsubo, client):
 def test_names_longer_than_any_key(client):
     """Thirty dimensions of a thousand characters of four bytes each: within CloudWatch's counts, over the store's key."""
     dimensions = [{"Name": f"{i:03}" + "é" * 250, "Value": "\U0001f600" * 1000} for i in range(30)]
-    with pytest.raises(client("cloudwatch").exceptions.ClientError) as e:
-        client("cloudwatch").put_metric_data(Namespace="long", MetricData=[{"MetricName": "m", "Value": 1, "Dimensions": dimensions}])
+    cloudwatch = client("cloudwatch")
+    with pytest.raises(cloudwatch.exceptions.ClientError) as e:
+        cloudwatch.put_metric_data(Namespace="long", MetricData=[{"MetricName": "m", "Value": 1, "Dimensions": dimensions}])
     assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert client("sts").get_caller_identity()["Account"] == "000000000000"
 
@@ -72,11 +73,12 @@ def test_many_small_elements(tsubo):
 
 
 def test_policy_with_a_key_twice(client):
-    client("iam").create_user(UserName="twice")
+    iam = client("iam")  # errors are classes of one client
+    iam.create_user(UserName="twice")
     condition = '"Condition":{"StringEquals":{"aws:a":"1","aws:b":"1"}}'
     document = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*",' + condition + "," + condition + "}]}"
-    with pytest.raises(client("iam").exceptions.MalformedPolicyDocumentException):
-        client("iam").put_user_policy(UserName="twice", PolicyName="p", PolicyDocument=document)
+    with pytest.raises(iam.exceptions.MalformedPolicyDocumentException):
+        iam.put_user_policy(UserName="twice", PolicyName="p", PolicyDocument=document)
 
 
 def test_an_object_tag_is_utf8(tsubo, client):

@@ -53,5 +53,6 @@ def test_tags_of_role_and_session_together(client):
     keys = session["Credentials"]
     who = client("sts", key=keys["AccessKeyId"], secret=keys["SecretAccessKey"], token=keys["SessionToken"]).get_caller_identity()
     assert who["Arn"].endswith("assumed-role/tagged/many")
-    with pytest.raises(client("sts").exceptions.PackedPolicyTooLargeException):
-        client("sts").assume_role(RoleArn=arn, RoleSessionName="more", Tags=[{"Key": f"own{i}", "Value": "é" * 256} for i in range(50)])
+    sts = client("sts")
+    with pytest.raises(sts.exceptions.PackedPolicyTooLargeException):
+        sts.assume_role(RoleArn=arn, RoleSessionName="more", Tags=[{"Key": f"own{i}", "Value": "é" * 256} for i in range(50)])

@@ -154,6 +154,22 @@ static void refused(void **state UNUSED)
 	}
 }
 
+/* A dot is a level, and a name may be all dots: the event once took a level of the C stack for each. */
+static void dots(void **state UNUSED)
+{
+	assert_true(matches("{\"a\":{\"b\":{\"c\":[1]}}}", "{\"a.b\":{\"c\":1}}"));
+	assert_true(matches("{\"a.b.c\":[1]}", "{\"a\":{\"b.c\":1}}"));
+	struct buf b;
+	buf_init(&b, arena, 0);
+	buf_lit(&b, "{\"x\":1,\"");
+	for (int i = 0; i < 200000; i++)
+		buf_lit(&b, "a.");
+	buf_lit(&b, "b\":1}");
+	buf_putc(&b, '\0');
+	assert_true(matches("{\"x\":[1]}", b.p));
+	assert_false(matches("{\"a\":{\"b\":[1]}}", b.p));
+}
+
 static void anchors(void **state UNUSED)
 {
 	struct str why;
@@ -168,6 +184,6 @@ static void anchors(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(values_and_nesting), TEST(arrays), TEST(text_operators), TEST(numbers_and_existence),
-		TEST(anything_but_and_or), TEST(refused), TEST(anchors)};
+		TEST(anything_but_and_or), TEST(refused), TEST(dots), TEST(anchors)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
