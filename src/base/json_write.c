@@ -35,6 +35,34 @@ static inline size_t plain_run(const char *s, size_t n)
 	return i;
 }
 
+/* Eight bytes: does none need an escape? The well-known tests for a byte that is zero, or less than another. */
+static inline bool plain_word(uint64_t w)
+{
+	const uint64_t ones = 0x0101010101010101u, highs = ones << 7;
+	uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
+	return ((((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs) == 0;
+}
+
+/* The same of all bytes: most strings are short and plain. Where the last word is not whole it overlaps the one before. */
+static inline bool all_plain(struct str s)
+{
+	uint64_t w = 0x7878787878787878u; /* "xxxxxxxx" */
+	if (s.n < sizeof w) {
+		if (s.n > 0)
+			memcpy(&w, s.p, s.n);
+		return plain_word(w);
+	}
+	if (s.n >= 32)
+		return plain_run(s.p, s.n) == s.n;
+	for (size_t i = 0; i + sizeof w < s.n; i += sizeof w) {
+		memcpy(&w, s.p + i, sizeof w);
+		if (!plain_word(w))
+			return false;
+	}
+	memcpy(&w, s.p + s.n - sizeof w, sizeof w);
+	return plain_word(w);
+}
+
 static void write_escape(struct buf *b, char c)
 {
 	static const char digit[] = "0123456789abcdef";
@@ -55,8 +83,7 @@ static void write_escape(struct buf *b, char c)
 
 void json_write_str(struct buf *b, struct str s)
 {
-	size_t i = plain_run(s.p, s.n);
-	if (LIKELY(i == s.n && buf_reserve(b, s.n + 2))) { /* nearly always: one check of room for all of it */
+	if (LIKELY(all_plain(s) && buf_reserve(b, s.n + 2))) { /* nearly always: one check of room for all of it */
 		char *at = b->p + b->n;
 		*at++ = '"';
 		if (s.n > 0)
@@ -66,8 +93,7 @@ void json_write_str(struct buf *b, struct str s)
 		return;
 	}
 	buf_putc(b, '"');
-	i = 0;
-	while (i < s.n) {
+	for (size_t i = 0; i < s.n;) {
 		size_t run = plain_run(s.p + i, s.n - i);
 		buf_put(b, s.p + i, run);
 		i += run;

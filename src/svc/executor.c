@@ -14,7 +14,11 @@
 #include <stdlib.h>
 #include <uv.h>
 
-enum { GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192, REFUSED_WAIT_MS = 1000 };
+enum {
+	GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192,
+	LOOK_PAUSE = 16, /* turns */
+	REFUSED_WAIT_MS = 1000,
+};
 
 struct queue {
 	pthread_mutex_t lock;
@@ -38,6 +42,7 @@ static struct {
 	bool jobs_due_known, woken;
 	uv_prepare_t turn;    /* the end of the loop's turn */
 	bool looked;          /* a call ran on the loop in this turn */
+	unsigned look_later;  /* turns until one is tried again: where much lies on disk it is for nothing */
 	struct arena_pool runs;
 } ex = {.runs.block = RUN_BYTES};
 
@@ -400,6 +405,7 @@ static bool look(struct task *t)
 	if (!complete) {
 		drop_effects(t);
 		t->n_slots = n_slots; /* what it would have waited for */
+		ex.look_later = LOOK_PAUSE;
 		return false;
 	}
 	t->committed = task_wants_commit(t);
@@ -414,7 +420,8 @@ static void on_turn(uv_prepare_t *unused)
 	(void)unused;
 	queue_hand_over(&ex.writer);
 	queue_hand_over(&ex.reader);
-	ex.looked = false;
+	ex.looked = ex.look_later > 0;
+	ex.look_later -= ex.look_later > 0;
 }
 
 void task_start(struct task *t)
@@ -478,6 +485,8 @@ void executor_start(struct uv_loop_s *loop, struct store *store, unsigned reader
 	uv_prepare_start(&ex.turn, on_turn);
 	uv_unref((uv_handle_t *)&ex.turn);
 	ex.n_readers = readers;
+	ex.looked = false;
+	ex.look_later = 0;
 	if (pthread_create(&ex.writer_thread, NULL, writer_main, NULL) != 0)
 		die("cannot start the writer thread");
 	for (unsigned i = 0; i < readers; i++)

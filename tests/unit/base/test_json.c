@@ -232,6 +232,26 @@ static void a_copy_shares_nothing(void **state UNUSED)
 	assert_null(json_copy(arena, NULL));
 }
 
+/* Every byte at every place of every short string, against the rule written out. */
+static void one_byte_anywhere_is_escaped_or_not(void **state UNUSED)
+{
+	enum { LONGEST = 40 };
+	for (size_t n = 1; n <= LONGEST; n++)
+		for (size_t at = 0; at < n; at++)
+			for (int c = 0; c < 256; c++) {
+				char text[LONGEST], got[64 + LONGEST];
+				memset(text, 'a', sizeof text);
+				text[at] = (char)c;
+				struct buf b = {.p = got, .cap = sizeof got, .max = sizeof got};
+				json_write_str(&b, str_of(text, n));
+				bool plain = c >= 0x20 && c != '"' && c != '\\';
+				bool letter = c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f';
+				size_t longer = plain ? 0 : letter ? 1 : 5;
+				if (b.n != n + 2 + longer || got[0] != '"' || got[b.n - 1] != '"' || (plain && memcmp(got + 1, text, n) != 0))
+					fail_msg("byte %d at %zu of %zu", c, at, n);
+			}
+}
+
 static void strings_are_escaped(void **state UNUSED)
 {
 	struct str all = S("\0\x01\x1f \"\\/\b\f\n\r\t\x7f and a tail of more than sixteen bytes \xe2\x82\xac");
@@ -298,6 +318,7 @@ int main(void)
 		TEST(unicode), TEST(string_ends_at_every_offset), TEST(depth_is_bounded), TEST(the_last_duplicate_counts),
 		TEST(large_arrays_outgrow_the_stack), TEST(readers_take_what_is_absent), TEST(whole_numbers), TEST(equality),
 		TEST(large_objects_are_equal_in_any_order), TEST(builders), TEST(a_copy_shares_nothing), TEST(strings_are_escaped),
+		TEST(one_byte_anywhere_is_escaped_or_not),
 		TEST(doubles_read_back), TEST(the_writer_puts_commas),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
