@@ -1,42 +1,9 @@
-/* YAML text into a struct json tree, as CloudFormation reads it: YAML 1.1 scalars, short forms of the intrinsic
- * functions, aliases and merge keys.
+/* YAML text into a struct json tree, as CloudFormation reads it: base/yaml.h and the short forms of the intrinsic functions.
  *
- * Always holds: no more than TEMPLATE_NODES_MAX nodes are made, aliases included, and recursion stops at
- * TEMPLATE_DEPTH_MAX. Called by template.c only. Dates and sexagesimal numbers stay text ("2012-10-17" is a version,
- * "22:22" is a pair of ports): CloudFormation has no other use for them. */
+ * Always holds: the tree is no deeper than TEMPLATE_DEPTH_MAX. Called by template.c only. */
 #include "template.h"
 
-#include "base/map.h"
-
-#include <yaml.h>
-
-struct yaml_reader {
-	struct arena *a;
-	yaml_parser_t parser;
-	struct map anchors; /* name -> struct json */
-	size_t nodes;
-	struct str *why;
-	bool failed;
-};
-
-static bool yaml_fail(struct yaml_reader *r, yaml_mark_t at, const char *what)
-{
-	if (r->failed)
-		return false;
-	r->failed = true;
-	if (what == NULL)
-		*r->why = arena_printf(r->a, "Template format error: YAML not well-formed. (line %zu, column %zu)", at.line + 1, at.column + 1);
-	else
-		*r->why = arena_printf(r->a, "Template format error: %s (line %zu, column %zu)", what, at.line + 1, at.column + 1);
-	return false;
-}
-
-static bool next_event(struct yaml_reader *r, yaml_event_t *e)
-{
-	if (!yaml_parser_parse(&r->parser, e))
-		return yaml_fail(r, r->parser.problem_mark, NULL);
-	return true;
-}
+#include "base/yaml.h"
 
 static bool one_of(struct str s, const char *const *words)
 {
@@ -44,117 +11,6 @@ static bool one_of(struct str s, const char *const *words)
 		if (str_eq(s, str_c(*words)))
 			return true;
 	return false;
-}
-
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/* [-+]?[0-9][0-9_]* and its octal, hexadecimal and binary forms; the value as decimal text. */
-static bool integer_text(struct arena *a, struct str s, struct str *out)
-{
-	size_t i = 0;
-	bool minus = false;
-	if (i < s.n && (s.p[i] == '-' || s.p[i] == '+'))
-		minus = s.p[i++] == '-';
-	if (i >= s.n || !is_digit(s.p[i]))
-		return false;
-	int base = 10;
-	if (s.p[i] == '0' && s.n - i > 1) {
-		base = s.p[i + 1] == 'x' ? 16 : s.p[i + 1] == 'b' ? 2 : 8;
-		i += base == 8 ? 1 : 2;
-		if (i >= s.n)
-			return false;
-	}
-	struct buf digits;
-	buf_init(&digits, a, 64);
-	for (; i < s.n; i++) {
-		char c = s.p[i];
-		if (c == '_')
-			continue;
-		int v = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
-		if (v >= base)
-			return false;
-		buf_putc(&digits, c);
-	}
-	struct str d = buf_view(&digits);
-	if (d.n == 0 || digits.overflow)
-		return false;
-	if (base == 10) {
-		*out = minus ? arena_join(a, S("-"), d) : arena_dup(a, d);
-		return true;
-	}
-	uint64_t v = 0;
-	for (i = 0; i < d.n; i++) {
-		char c = d.p[i];
-		unsigned digit = is_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a') + 10;
-		if (v > (UINT64_MAX - digit) / (unsigned)base)
-			return false;
-		v = v * (unsigned)base + digit;
-	}
-	*out = arena_printf(a, "%s%llu", minus ? "-" : "", (unsigned long long)v);
-	return true;
-}
-
-/* [-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+][0-9]+)? and \.[0-9]+ : YAML 1.1 wants the dot. */
-static bool float_text(struct arena *a, struct str s, struct str *out)
-{
-	size_t i = 0, whole = 0, fraction = 0;
-	struct buf b;
-	buf_init(&b, a, 128);
-	if (i < s.n && (s.p[i] == '-' || s.p[i] == '+')) {
-		if (s.p[i] == '-')
-			buf_putc(&b, '-');
-		i++;
-	}
-	for (; i < s.n && (is_digit(s.p[i]) || (whole > 0 && s.p[i] == '_')); i++, whole++)
-		if (s.p[i] != '_')
-			buf_putc(&b, s.p[i]);
-	if (whole == 0)
-		buf_putc(&b, '0');
-	if (i >= s.n || s.p[i] != '.')
-		return false;
-	buf_putc(&b, '.');
-	for (i++; i < s.n && (is_digit(s.p[i]) || s.p[i] == '_'); i++, fraction++)
-		if (s.p[i] != '_')
-			buf_putc(&b, s.p[i]);
-	if (whole == 0 && fraction == 0)
-		return false;
-	if (fraction == 0)
-		buf_putc(&b, '0');
-	if (i < s.n && (s.p[i] == 'e' || s.p[i] == 'E')) {
-		buf_putc(&b, 'e');
-		i++;
-		if (i + 1 >= s.n || (s.p[i] != '-' && s.p[i] != '+'))
-			return false;
-		buf_putc(&b, s.p[i++]);
-		for (; i < s.n && is_digit(s.p[i]); i++)
-			buf_putc(&b, s.p[i]);
-	}
-	if (i != s.n || b.overflow)
-		return false;
-	*out = arena_dup(a, buf_view(&b));
-	/* JSON has no leading zeros: "01.5" stays text, as it was meant to */
-	struct str t = *out;
-	size_t start = t.p[0] == '-' ? 1 : 0;
-	return !(t.n > start + 1 && t.p[start] == '0' && is_digit(t.p[start + 1]));
-}
-
-static struct json *plain_scalar(struct yaml_reader *r, struct str s)
-{
-	static const char *const yes[] = {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", NULL};
-	static const char *const no[] = {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", NULL};
-	static const char *const null[] = {"", "~", "null", "Null", "NULL", NULL};
-	struct str number;
-	if (one_of(s, null))
-		return json_new_null(r->a);
-	if (one_of(s, yes))
-		return json_new_bool(r->a, true);
-	if (one_of(s, no))
-		return json_new_bool(r->a, false);
-	if (s.n < 64 && (is_digit(s.p[0]) || s.p[0] == '-' || s.p[0] == '+' || s.p[0] == '.')) {
-		if (integer_text(r->a, s, &number) || float_text(r->a, s, &number))
-			return json_new_number(r->a, number);
-	}
-	return json_new_str(r->a, s);
 }
 
 /* The long form's name of a short form's tag; absent when the tag is none. */
@@ -174,241 +30,47 @@ static struct str function_of_tag(struct arena *a, struct str tag)
 }
 
 /* Wrap a tagged value: !GetAtt A.B becomes {"Fn::GetAtt": ["A", "B"]}. */
-static struct json *wrap_function(struct yaml_reader *r, struct str function, struct json *value)
+static struct json *wrap_function(struct arena *a, struct str tag, struct json *value)
 {
+	struct str function = function_of_tag(a, tag);
+	if (!str_present(function))
+		return NULL;
 	if (str_eq(function, S("Fn::GetAtt")) && json_is(value, JSON_STRING)) {
 		struct str rest = value->text;
-		struct json *pair = json_new_array(r->a);
+		struct json *pair = json_new_array(a);
 		struct str first = str_cut(&rest, '.');
-		json_push(r->a, pair, json_new_str(r->a, first));
+		json_push(a, pair, json_new_str(a, first));
 		if (str_present(rest))
-			json_push(r->a, pair, json_new_str(r->a, rest));
+			json_push(a, pair, json_new_str(a, rest));
 		value = pair;
 	}
-	struct json *o = json_new_object(r->a);
-	json_set(r->a, o, function, value);
+	struct json *o = json_new_object(a);
+	json_set(a, o, function, value);
 	return o;
 }
 
-static struct json *scalar_node(struct yaml_reader *r, const yaml_event_t *e)
+static bool deeper_than(const struct json *j, unsigned most)
 {
-	struct str text = arena_dup(r->a, str_of((const char *)e->data.scalar.value, e->data.scalar.length));
-	struct str tag = str_c((const char *)e->data.scalar.tag);
-	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	if (!str_present(tag) || str_eq(tag, S("!")))
-		return plain && !str_present(tag) ? plain_scalar(r, text) : json_new_str(r->a, text);
-	struct str function = function_of_tag(r->a, tag);
-	if (str_present(function))
-		return wrap_function(r, function, json_new_str(r->a, text));
-	if (str_eq(tag, S("tag:yaml.org,2002:str")))
-		return json_new_str(r->a, text);
-	if (str_eq(tag, S("tag:yaml.org,2002:int")) || str_eq(tag, S("tag:yaml.org,2002:float"))
-	    || str_eq(tag, S("tag:yaml.org,2002:bool")) || str_eq(tag, S("tag:yaml.org,2002:null")))
-		return plain_scalar(r, text);
-	yaml_fail(r, e->start_mark, "unsupported YAML tag.");
-	return NULL;
-}
-
-static struct json *node_of(struct yaml_reader *r, const yaml_event_t *e, unsigned depth);
-
-static size_t count_nodes(const struct json *j, size_t budget)
-{
-	size_t n = 1;
-	if (j->type == JSON_ARRAY)
-		for (uint32_t i = 0; i < j->n && n <= budget; i++)
-			n += count_nodes(&j->items[i], budget - n);
-	if (j->type == JSON_OBJECT)
-		for (uint32_t i = 0; i < j->n && n <= budget; i++)
-			n += count_nodes(&j->members[i].value, budget - n);
-	return n;
-}
-
-static struct json *alias_node(struct yaml_reader *r, const yaml_event_t *e)
-{
-	const struct json *target = map_get(&r->anchors, str_c((const char *)e->data.alias.anchor));
-	if (target == NULL) {
-		yaml_fail(r, e->start_mark, NULL);
-		return NULL;
-	}
-	size_t n = count_nodes(target, TEMPLATE_NODES_MAX);
-	if (r->nodes + n > TEMPLATE_NODES_MAX) {
-		yaml_fail(r, e->start_mark, "template is too large.");
-		return NULL;
-	}
-	r->nodes += n;
-	return json_copy(r->a, target);
-}
-
-static struct json *sequence_node(struct yaml_reader *r, unsigned depth)
-{
-	struct json *array = json_new_array(r->a);
-	for (;;) {
-		yaml_event_t e;
-		if (!next_event(r, &e))
-			return NULL;
-		if (e.type == YAML_SEQUENCE_END_EVENT) {
-			yaml_event_delete(&e);
-			return array;
-		}
-		struct json *item = node_of(r, &e, depth + 1);
-		yaml_event_delete(&e);
-		if (item == NULL)
-			return NULL;
-		json_push(r->a, array, item);
-	}
-}
-
-/* "<<": members of the mapping, or of each mapping in the list, that are not there yet. */
-static bool merge(struct yaml_reader *r, struct json *into, const struct json *from)
-{
-	if (json_is(from, JSON_ARRAY)) {
-		for (uint32_t i = 0; i < from->n; i++)
-			if (!json_is(&from->items[i], JSON_OBJECT) || !merge(r, into, &from->items[i]))
-				return false;
-		return true;
-	}
-	if (!json_is(from, JSON_OBJECT))
+	if (j->type != JSON_ARRAY && j->type != JSON_OBJECT)
 		return false;
-	for (uint32_t i = 0; i < from->n; i++)
-		if (json_get(into, from->members[i].key) == NULL)
-			json_set(r->a, into, from->members[i].key, &from->members[i].value);
-	return true;
-}
-
-static struct str key_text(struct yaml_reader *r, const yaml_event_t *e)
-{
-	if (e->type != YAML_SCALAR_EVENT) {
-		yaml_fail(r, e->start_mark, NULL);
-		return STR_NONE;
-	}
-	return arena_dup(r->a, str_of((const char *)e->data.scalar.value, e->data.scalar.length));
-}
-
-static struct json *mapping_node(struct yaml_reader *r, unsigned depth)
-{
-	struct json *object = json_new_object(r->a);
-	struct json *merged = NULL;
-	for (;;) {
-		yaml_event_t e;
-		if (!next_event(r, &e))
-			return NULL;
-		yaml_mark_t at = e.start_mark;
-		if (e.type == YAML_MAPPING_END_EVENT) {
-			yaml_event_delete(&e);
-			if (merged != NULL && !merge(r, object, merged)) {
-				yaml_fail(r, at, NULL);
-				return NULL;
-			}
-			return object;
-		}
-		struct str key = key_text(r, &e);
-		bool plain = e.type == YAML_SCALAR_EVENT && e.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-		yaml_event_delete(&e);
-		if (!str_present(key) || !next_event(r, &e))
-			return NULL;
-		struct json *value = node_of(r, &e, depth + 1);
-		yaml_event_delete(&e);
-		if (value == NULL)
-			return NULL;
-		if (object->n >= TEMPLATE_MEMBERS_MAX) {
-			yaml_fail(r, at, "template is too large.");
-			return NULL;
-		}
-		if (plain && str_eq(key, S("<<")))
-			merged = value;
-		else
-			json_set(r->a, object, key, value);
-	}
-}
-
-static void remember(struct yaml_reader *r, const yaml_char_t *anchor, struct json *value)
-{
-	if (anchor != NULL && value != NULL)
-		map_put(&r->anchors, arena_dup(r->a, str_c((const char *)anchor)), value); /* copied where it is used */
-}
-
-static struct json *node_of(struct yaml_reader *r, const yaml_event_t *e, unsigned depth)
-{
-	if (depth > TEMPLATE_DEPTH_MAX || ++r->nodes > TEMPLATE_NODES_MAX) {
-		yaml_fail(r, e->start_mark, "template is too large.");
-		return NULL;
-	}
-	struct json *value = NULL;
-	const yaml_char_t *anchor = NULL;
-	struct str tag = STR_NONE;
-	switch (e->type) {
-	case YAML_ALIAS_EVENT:
-		return alias_node(r, e);
-	case YAML_SCALAR_EVENT:
-		anchor = e->data.scalar.anchor;
-		value = scalar_node(r, e);
-		break;
-	case YAML_SEQUENCE_START_EVENT:
-		anchor = e->data.sequence_start.anchor;
-		tag = arena_dup(r->a, str_c((const char *)e->data.sequence_start.tag));
-		value = sequence_node(r, depth);
-		break;
-	case YAML_MAPPING_START_EVENT:
-		anchor = e->data.mapping_start.anchor;
-		tag = arena_dup(r->a, str_c((const char *)e->data.mapping_start.tag));
-		value = mapping_node(r, depth);
-		break;
-	default:
-		yaml_fail(r, e->start_mark, NULL);
-		return NULL;
-	}
-	if (value == NULL)
-		return NULL;
-	struct str function = str_present(tag) ? function_of_tag(r->a, tag) : STR_NONE;
-	if (str_present(function))
-		value = wrap_function(r, function, value);
-	else if (str_present(tag) && !str_eq(tag, S("tag:yaml.org,2002:map")) && !str_eq(tag, S("tag:yaml.org,2002:seq"))) {
-		yaml_fail(r, e->start_mark, "unsupported YAML tag.");
-		return NULL;
-	}
-	remember(r, anchor, value);
-	return value;
-}
-
-/* Stream start, document start, one node, document end, stream end. */
-static struct json *document(struct yaml_reader *r)
-{
-	struct json *root = NULL;
-	for (;;) {
-		yaml_event_t e;
-		if (!next_event(r, &e))
-			return NULL;
-		yaml_event_type_t type = e.type;
-		yaml_mark_t at = e.start_mark;
-		bool node = type == YAML_ALIAS_EVENT || type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
-		struct json *value = node && root == NULL ? node_of(r, &e, 1) : NULL;
-		yaml_event_delete(&e);
-		if (type == YAML_STREAM_END_EVENT)
-			return root;
-		if (!node)
-			continue;
-		if (root != NULL)
-			yaml_fail(r, at, "a template is one YAML document.");
-		if (value == NULL)
-			return NULL;
-		root = value;
-	}
+	for (uint32_t i = 0; most > 0 && i < j->n; i++)
+		if (deeper_than(j->type == JSON_ARRAY ? &j->items[i] : &j->members[i].value, most - 1))
+			return true;
+	return most == 0;
 }
 
 struct json *template_parse_yaml(struct arena *a, struct str text, struct str *why)
 {
-	struct yaml_reader r = {.a = a, .why = why};
 	ASSERT(a != NULL && why != NULL);
-	if (!yaml_parser_initialize(&r.parser))
-		die("libyaml: out of memory");
-	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.p, text.n);
-	map_init(&r.anchors, a);
-	struct json *root = document(&r);
-	yaml_parser_delete(&r.parser);
-	if (r.failed)
+	struct json *root = yaml_parse(a, text, wrap_function, why);
+	if (root == NULL) {
+		struct str what = str_eq(*why, S(YAML_EMPTY)) ? S("unsupported structure.") : *why;
+		*why = arena_join(a, S("Template format error: "), what);
 		return NULL;
-	if (root == NULL)
-		*why = S("Template format error: unsupported structure.");
+	}
+	if (deeper_than(root, TEMPLATE_DEPTH_MAX)) { /* aliases and short forms make it deeper than its text */
+		*why = S("Template format error: template is too large.");
+		return NULL;
+	}
 	return root;
 }

@@ -16,6 +16,7 @@ enum {
 	PAYLOAD_MAX = 6 << 20,
 	ASYNC_PAYLOAD_MAX = 1 << 20,       /* raised from 256 KB in 2025 */
 	ENV_MAX = 4096,
+	POLICY_MAX = 20480,                /* a resource policy's text */
 	LAYERS_MAX = 5,
 	ACCOUNT_CONCURRENCY = 1000
 };
@@ -64,6 +65,16 @@ struct lambda_FunctionRecord *version_publish(struct call *c, struct str name, s
 void function_forget(struct call *c, struct str name);
 /* Check layers' ARNs and fill *layers (list of lambda_Layer) and *zips; false: c has failed. */
 bool layers_resolve(struct call *c, const struct list *arns, struct list *layers, struct list *zips);
+
+/* ---- resource policies, of functions and of layers (permission.c) ---- */
+
+/* The record, empty when there is none yet. NULL: revision (absent: any) is not its own; c has failed. */
+struct lambda_PolicyRecord *statements_get(struct call *c, const struct key *k, struct str revision);
+/* Add and store. false: the id is taken, the statement is none, or the policy grows too long; c has failed. */
+bool statement_add(struct call *c, const struct key *k, struct lambda_PolicyRecord *p, struct str sid, struct str text);
+/* Remove and store; the last one takes the record along. */
+void statement_remove(struct call *c, const struct key *k, struct lambda_PolicyRecord *p, struct str sid);
+struct str policy_text(struct call *c, const struct lambda_PolicyRecord *p);
 
 /* ---- code on disk (code.c, zip.c) ---- */
 

@@ -283,28 +283,17 @@ void op_add_layer_permission(struct call *c)
 	if (!need_layer(c, in->LayerName, in->VersionNumber.v, &name))
 		return;
 	struct key *k = layer_policy_key(c, name, in->VersionNumber.v);
-	struct lambda_PolicyRecord *p = call_get(c, k, &lambda_shape_PolicyRecord);
+	struct lambda_PolicyRecord *p = statements_get(c, k, in->RevisionId);
 	if (p == NULL)
-		p = arena_new_of(a, struct lambda_PolicyRecord);
-	for (uint32_t i = 0; i < p->Statements.n; i++) {
-		if (str_eq(LIST_AT(p->Statements, struct lambda_StatementRecord, i)->Sid, in->StatementId)) {
-			lambda_fail(c, &lambda_err_ResourceConflictException, "The statement id (%.*s) provided already exists. Please provide a new "
-				"statement id, or remove the existing statement.", STR_ARG(in->StatementId));
-			return;
-		}
-	}
+		return;
 	struct str who = in->Principal.n == 12 ? arena_printf(a, "{\"AWS\":\"arn:aws:iam::%.*s:root\"}", STR_ARG(in->Principal))
 		: str_eq(in->Principal, S("*")) ? S("\"*\"") : arena_printf(a, "{\"AWS\":\"%.*s\"}", STR_ARG(in->Principal));
 	struct str org = str_present(in->OrganizationId)
 		? arena_printf(a, ",\"Condition\":{\"StringEquals\":{\"aws:PrincipalOrgID\":\"%.*s\"}}", STR_ARG(in->OrganizationId)) : S("");
 	struct str text = arena_printf(a, "{\"Sid\":\"%.*s\",\"Effect\":\"Allow\",\"Principal\":%.*s,\"Action\":\"%.*s\",\"Resource\":\"%.*s\"%.*s}",
 		STR_ARG(in->StatementId), STR_ARG(who), STR_ARG(in->Action), STR_ARG(version_arn(c, name, in->VersionNumber.v)), STR_ARG(org));
-	p->Statements.v = arena_grow(a, p->Statements.v, sizeof(struct lambda_StatementRecord), p->Statements.n, p->Statements.n + 1);
-	p->Statements.n++;
-	p->Statements.set = true;
-	*LIST_AT(p->Statements, struct lambda_StatementRecord, p->Statements.n - 1) = (struct lambda_StatementRecord){in->StatementId, text};
-	p->RevisionId = new_uuid(c);
-	call_put(c, k, &lambda_shape_PolicyRecord, p);
+	if (!statement_add(c, k, p, in->StatementId, text))
+		return;
 	out->Statement = text;
 	out->RevisionId = p->RevisionId;
 }
@@ -322,23 +311,9 @@ void op_remove_layer_permission(struct call *c)
 	if (!need_layer(c, in->LayerName, in->VersionNumber.v, &name))
 		return;
 	struct key *k = layer_policy_key(c, name, in->VersionNumber.v);
-	struct lambda_PolicyRecord *p = call_get(c, k, &lambda_shape_PolicyRecord);
-	uint32_t left = 0;
-	struct lambda_StatementRecord *v = p != NULL ? p->Statements.v : NULL;
-	for (uint32_t i = 0; p != NULL && i < p->Statements.n; i++) {
-		if (!str_eq(v[i].Sid, in->StatementId))
-			v[left++] = v[i];
-	}
-	if (p == NULL || left == p->Statements.n) {
-		lambda_fail(c, &lambda_err_ResourceNotFoundException, "Statement %.*s is not found in resource policy.", STR_ARG(in->StatementId));
-		return;
-	}
-	p->Statements.n = left;
-	p->RevisionId = new_uuid(c);
-	if (left == 0)
-		call_del(c, k);
-	else
-		call_put(c, k, &lambda_shape_PolicyRecord, p);
+	struct lambda_PolicyRecord *p = statements_get(c, k, in->RevisionId);
+	if (p != NULL)
+		statement_remove(c, k, p, in->StatementId);
 }
 
 void access_get_layer_policy(struct call *c)
@@ -359,15 +334,6 @@ void op_get_layer_policy(struct call *c)
 		lambda_fail(c, &lambda_err_ResourceNotFoundException, "No policy is associated with the given resource.");
 		return;
 	}
-	struct buf b;
-	buf_init(&b, c->arena, 0);
-	buf_lit(&b, "{\"Version\":\"2012-10-17\",\"Id\":\"default\",\"Statement\":[");
-	for (uint32_t i = 0; i < p->Statements.n; i++) {
-		if (i > 0)
-			buf_putc(&b, ',');
-		buf_str(&b, LIST_AT(p->Statements, struct lambda_StatementRecord, i)->Text);
-	}
-	buf_lit(&b, "]}");
-	out->Policy = buf_view(&b);
+	out->Policy = policy_text(c, p);
 	out->RevisionId = p->RevisionId;
 }

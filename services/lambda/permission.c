@@ -9,7 +9,7 @@ static struct key *policy_key(struct call *c, struct str name, struct str qualif
 	return key_str(key_str(call_key(c, "policy"), name), str_present(qualifier) && !str_eq(qualifier, S("$LATEST")) ? qualifier : S(""));
 }
 
-static struct str document_of(struct call *c, const struct lambda_PolicyRecord *p)
+struct str policy_text(struct call *c, const struct lambda_PolicyRecord *p)
 {
 	struct buf b;
 	buf_init(&b, c->arena, 0);
@@ -26,7 +26,7 @@ static struct str document_of(struct call *c, const struct lambda_PolicyRecord *
 struct str policy_document(struct call *c, struct str name, struct str qualifier)
 {
 	struct lambda_PolicyRecord *p = call_get(c, policy_key(c, name, qualifier), &lambda_shape_PolicyRecord);
-	return p != NULL ? document_of(c, p) : STR_NONE;
+	return p != NULL ? policy_text(c, p) : STR_NONE;
 }
 
 static struct json *principal_json(struct arena *a, struct str principal)
@@ -81,14 +81,67 @@ static bool target(struct call *c, struct str name, struct str qualifier, struct
 	return function_resolve(c, ref, &version) != NULL;
 }
 
-static bool revision_ok(struct call *c, const struct lambda_PolicyRecord *p, struct str revision)
+/* ---- statements: of functions' policies and of layers' ---- */
+
+struct lambda_PolicyRecord *statements_get(struct call *c, const struct key *k, struct str revision)
 {
+	struct lambda_PolicyRecord *p = call_get(c, k, &lambda_shape_PolicyRecord);
 	if (!str_present(revision) || (p != NULL && str_eq(p->RevisionId, revision)))
-		return true;
+		return p != NULL ? p : arena_new_of(c->arena, struct lambda_PolicyRecord);
 	lambda_fail(c, &lambda_err_PreconditionFailedException, "The Revision Id provided does not match the latest Revision Id. "
 		"Call the GetPolicy API to retrieve the latest Revision Id");
-	return false;
+	return NULL;
 }
+
+bool statement_add(struct call *c, const struct key *k, struct lambda_PolicyRecord *p, struct str sid, struct str text)
+{
+	uint32_t n = p->Statements.n;
+	struct lambda_StatementRecord *v = p->Statements.v;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!str_eq(v[i].Sid, sid))
+			continue;
+		lambda_fail(c, &lambda_err_ResourceConflictException,
+			"The statement id (%.*s) provided already exists. Please provide a new statement id, or remove the existing statement.", STR_ARG(sid));
+		return false;
+	}
+	v = arena_grow(c->arena, v, sizeof *v, n, n + 1);
+	v[n] = (struct lambda_StatementRecord){sid, text};
+	p->Statements = (struct list){v, n + 1, true};
+	struct str why = STR_NONE, document = policy_text(c, p);
+	if (policy_parse(c->arena, document, POLICY_RESOURCE, &why) == NULL) {
+		lambda_fail(c, &lambda_err_InvalidParameterValueException, "The provided principal was invalid. Please check the principal and try again.");
+		return false;
+	}
+	if (document.n > POLICY_MAX) {
+		lambda_fail(c, &lambda_err_PolicyLengthExceededException, "The final policy size is bigger than the limit (%d).", POLICY_MAX);
+		return false;
+	}
+	p->RevisionId = new_uuid(c);
+	call_put(c, k, &lambda_shape_PolicyRecord, p);
+	return true;
+}
+
+void statement_remove(struct call *c, const struct key *k, struct lambda_PolicyRecord *p, struct str sid)
+{
+	uint32_t left = 0;
+	struct lambda_StatementRecord *v = p->Statements.v;
+	for (uint32_t i = 0; i < p->Statements.n; i++)
+		if (!str_eq(v[i].Sid, sid))
+			v[left++] = v[i];
+	ASSERT(left <= p->Statements.n);
+	if (left == p->Statements.n) {
+		lambda_fail(c, &lambda_err_ResourceNotFoundException, "Statement %.*s is not found in resource policy.", STR_ARG(sid));
+		return;
+	}
+	p->Statements.n = left;
+	p->RevisionId = new_uuid(c);
+	if (left == 0)
+		call_del(c, k);
+	else
+		call_put(c, k, &lambda_shape_PolicyRecord, p);
+}
+
+/* ---- operations ---- */
 
 void access_add_permission(struct call *c)
 {
@@ -107,36 +160,10 @@ void op_add_permission(struct call *c)
 		return;
 	}
 	struct key *k = policy_key(c, ref.name, ref.qualifier);
-	struct lambda_PolicyRecord *p = call_get(c, k, &lambda_shape_PolicyRecord);
-	if (!revision_ok(c, p, in->RevisionId))
-		return;
-	if (p == NULL)
-		p = arena_new_of(c->arena, struct lambda_PolicyRecord);
-	for (uint32_t i = 0; i < p->Statements.n; i++) {
-		if (!str_eq(LIST_AT(p->Statements, struct lambda_StatementRecord, i)->Sid, in->StatementId))
-			continue;
-		lambda_fail(c, &lambda_err_ResourceConflictException,
-			"The statement id (%.*s) provided already exists. Please provide a new statement id, or remove the existing statement.",
-			STR_ARG(in->StatementId));
-		return;
-	}
+	struct lambda_PolicyRecord *p = statements_get(c, k, in->RevisionId);
 	struct str text = statement_text(c, in, function_arn(c, ref.name, ref.qualifier));
-	p->Statements.v = arena_grow(c->arena, p->Statements.v, sizeof(struct lambda_StatementRecord), p->Statements.n, p->Statements.n + 1);
-	p->Statements.n++;
-	p->Statements.set = true;
-	*LIST_AT(p->Statements, struct lambda_StatementRecord, p->Statements.n - 1) = (struct lambda_StatementRecord){in->StatementId, text};
-	struct str why = STR_NONE;
-	if (policy_parse(c->arena, document_of(c, p), POLICY_RESOURCE, &why) == NULL) {
-		lambda_fail(c, &lambda_err_InvalidParameterValueException, "The provided principal was invalid. Please check the principal and try again.");
-		return;
-	}
-	if (document_of(c, p).n > 20480) {
-		lambda_fail(c, &lambda_err_PolicyLengthExceededException, "The final policy size is bigger than the limit (20480).");
-		return;
-	}
-	p->RevisionId = new_uuid(c);
-	call_put(c, k, &lambda_shape_PolicyRecord, p);
-	((struct lambda_AddPermissionResponse *)c->out)->Statement = text;
+	if (p != NULL && statement_add(c, k, p, in->StatementId, text))
+		((struct lambda_AddPermissionResponse *)c->out)->Statement = text;
 }
 
 void access_remove_permission(struct call *c)
@@ -152,25 +179,9 @@ void op_remove_permission(struct call *c)
 	if (!target(c, in->FunctionName, in->Qualifier, &ref))
 		return;
 	struct key *k = policy_key(c, ref.name, ref.qualifier);
-	struct lambda_PolicyRecord *p = call_get(c, k, &lambda_shape_PolicyRecord);
-	if (!revision_ok(c, p, in->RevisionId))
-		return;
-	uint32_t left = 0;
-	struct lambda_StatementRecord *v = p != NULL ? p->Statements.v : NULL;
-	for (uint32_t i = 0; p != NULL && i < p->Statements.n; i++) {
-		if (!str_eq(v[i].Sid, in->StatementId))
-			v[left++] = v[i];
-	}
-	if (p == NULL || left == p->Statements.n) {
-		lambda_fail(c, &lambda_err_ResourceNotFoundException, "Statement %.*s is not found in resource policy.", STR_ARG(in->StatementId));
-		return;
-	}
-	p->Statements.n = left;
-	p->RevisionId = new_uuid(c);
-	if (left == 0)
-		call_del(c, k);
-	else
-		call_put(c, k, &lambda_shape_PolicyRecord, p);
+	struct lambda_PolicyRecord *p = statements_get(c, k, in->RevisionId);
+	if (p != NULL)
+		statement_remove(c, k, p, in->StatementId);
 }
 
 void access_get_policy(struct call *c)
@@ -191,6 +202,6 @@ void op_get_policy(struct call *c)
 		lambda_fail(c, &lambda_err_ResourceNotFoundException, "The resource you requested does not exist.");
 		return;
 	}
-	out->Policy = document_of(c, p);
+	out->Policy = policy_text(c, p);
 	out->RevisionId = p->RevisionId;
 }

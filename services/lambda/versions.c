@@ -5,6 +5,25 @@
 
 #include <stdio.h>
 
+enum { PAGE_MOST = 50 };
+
+/* How a list of what a function has begins: where, and how many at most. 0: c has failed. */
+static uint32_t page_of(struct call *c, struct str function, struct str marker, struct opt_i64 max_items, struct function_ref *ref, struct str *after)
+{
+	if (!function_ref_of(c, function, STR_NONE, ref))
+		return 0;
+	if (meta_get(c, ref->name) == NULL) {
+		function_missing(c, ref->name, STR_NONE);
+		return 0;
+	}
+	if (!page_position(c->arena, marker, after)) {
+		lambda_fail(c, &lambda_err_InvalidParameterValueException, "Invalid marker");
+		return 0;
+	}
+	ASSERT(!max_items.set || max_items.v > 0); /* the model's constraint */
+	return max_items.set && max_items.v < PAGE_MOST ? (uint32_t)max_items.v : PAGE_MOST;
+}
+
 /* ---- versions ---- */
 
 struct lambda_FunctionRecord *version_publish(struct call *c, struct str name, struct str description)
@@ -75,17 +94,9 @@ void op_list_versions(struct call *c)
 	struct lambda_ListVersionsByFunctionResponse *out = c->out;
 	struct function_ref ref;
 	struct str after = STR_NONE, key, value;
-	if (!function_ref_of(c, in->FunctionName, STR_NONE, &ref))
+	uint32_t max = page_of(c, in->FunctionName, in->Marker, in->MaxItems, &ref, &after);
+	if (max == 0)
 		return;
-	if (meta_get(c, ref.name) == NULL) {
-		function_missing(c, ref.name, STR_NONE);
-		return;
-	}
-	if (!page_position(c->arena, in->Marker, &after)) {
-		lambda_fail(c, &lambda_err_InvalidParameterValueException, "Invalid marker");
-		return;
-	}
-	uint32_t max = in->MaxItems.set && in->MaxItems.v < 50 ? (uint32_t)in->MaxItems.v : 50;
 	out->Versions = LIST_OF(c->arena, struct lambda_FunctionConfiguration, max);
 	out->Versions.n = 0;
 	struct scan *s = call_scan(c, key_str(call_key(c, "fn"), ref.name), after, false);
@@ -96,7 +107,7 @@ void op_list_versions(struct call *c)
 		}
 		struct lambda_FunctionRecord *f = record_decode(c, &lambda_shape_FunctionRecord, value);
 		f->Config->FunctionArn = function_arn(c, ref.name, f->Config->Version);
-			((struct lambda_FunctionConfiguration *)out->Versions.v)[out->Versions.n++] = *f->Config;
+		((struct lambda_FunctionConfiguration *)out->Versions.v)[out->Versions.n++] = *f->Config;
 		after = arena_dup(c->arena, key);
 	}
 }
@@ -271,17 +282,9 @@ void op_list_aliases(struct call *c)
 	struct lambda_ListAliasesResponse *out = c->out;
 	struct function_ref ref;
 	struct str after = STR_NONE, key, value;
-	if (!function_ref_of(c, in->FunctionName, STR_NONE, &ref))
+	uint32_t max = page_of(c, in->FunctionName, in->Marker, in->MaxItems, &ref, &after);
+	if (max == 0)
 		return;
-	if (meta_get(c, ref.name) == NULL) {
-		function_missing(c, ref.name, STR_NONE);
-		return;
-	}
-	if (!page_position(c->arena, in->Marker, &after)) {
-		lambda_fail(c, &lambda_err_InvalidParameterValueException, "Invalid marker");
-		return;
-	}
-	uint32_t max = in->MaxItems.set && in->MaxItems.v < 50 ? (uint32_t)in->MaxItems.v : 50;
 	out->Aliases = LIST_OF(c->arena, struct lambda_AliasConfiguration, max);
 	out->Aliases.n = 0;
 	struct scan *s = call_scan(c, key_str(call_key(c, "alias"), ref.name), after, false);

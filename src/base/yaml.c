@@ -444,6 +444,6 @@ struct json *yaml_parse(struct arena *a, struct str text, struct json *(*tagged)
 	if (r.failed)
 		return NULL;
 	if (root == NULL)
-		*why = S("the document is empty.");
+		*why = S(YAML_EMPTY);
 	return root;
 }

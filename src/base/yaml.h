@@ -8,6 +8,9 @@
 
 enum { YAML_NODES_MAX = 200000, YAML_DEPTH_MAX = 100, YAML_MEMBERS_MAX = 20000 };
 
+/* What *why says of a document without a value. */
+#define YAML_EMPTY "the document is empty."
+
 /* The tree, in the arena, or NULL with a sentence that names line and column in *why. `tagged` is asked what a value with
  * a tag that is not YAML's own ("!Ref") stands for; it answers NULL for one it does not know, which fails the parse.
  * NULL for tagged: no such tags. */
