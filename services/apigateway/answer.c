@@ -104,6 +104,7 @@ static bool header_fits(const struct param *h)
 
 void send_answer(struct exchange *x)
 {
+	ASSERT(x->status >= 100 && x->status <= 599 && x->n_headers <= COUNT_OF(x->headers) && !x->parked);
 	struct param out[COUNT_OF(x->headers) + 4];
 	size_t n = 0;
 	out[n++] = (struct param){S("x-amzn-RequestId"), x->request_id, true};

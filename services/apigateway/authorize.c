@@ -59,6 +59,7 @@ static struct str full_policy(struct exchange *x)
 bool admit_caller(struct exchange *x)
 {
 	struct str type = x->method->authorizationType;
+	ASSERT(str_present(type)); /* PutMethod requires it */
 	struct str arn = execute_api_arn(x->c, x->api, arena_join(x->c->arena, x->stage_name, S("/"), x->c->http->method, x->path));
 	struct str policy = full_policy(x);
 	if (str_eq(type, S("AWS_IAM")))

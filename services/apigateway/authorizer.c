@@ -71,6 +71,7 @@ static void forget(void *block)
 
 static struct kept *leave(struct call *c, void (*fn)(void *), struct str name, struct str bytes)
 {
+	ASSERT(name.n > 0);
 	struct kept *k = call_effect(c, fn, sizeof *k + name.n + bytes.n);
 	k->n_name = name.n;
 	k->n_bytes = bytes.n;

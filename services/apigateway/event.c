@@ -98,6 +98,7 @@ static struct str request_time(struct exchange *x)
 
 struct json *request_context(struct exchange *x)
 {
+	ASSERT(x->resource != NULL && x->method != NULL && x->stage != NULL);
 	struct arena *a = x->c->arena;
 	struct json *o = json_new_object(a);
 	struct str rest = x->domain;

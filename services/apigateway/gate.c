@@ -73,6 +73,7 @@ void usage_set_extra(struct call *c, struct str plan, struct str key, int64_t pe
 static void write_usage(struct call *c)
 {
 	const struct used *u = c->user;
+	ASSERT(u->writing > 0);
 	int64_t n = usage_of_day(c, u->plan, u->key, u->day) + u->writing;
 	txn_put(c->txn, key_bytes(day_key(c, u->plan, u->key, u->day)), str_of((const char *)&n, sizeof n));
 }
@@ -92,6 +93,7 @@ static void written(void *arg, const struct wire_error *error)
 /* u->day stays as it is while a write is on its way. */
 static void flush(struct used *u)
 {
+	ASSERT(u->unwritten >= 0 && u->writing >= 0);
 	if (u->writing > 0 || u->unwritten == 0)
 		return;
 	u->writing = u->unwritten;
@@ -160,6 +162,7 @@ static struct bucket *bucket_of(struct str name, double burst)
 /* Fill by the time that went by, and look whether there is one; taking it is the caller's. */
 static bool bucket_has(struct bucket *b, double rate, double burst)
 {
+	ASSERT(rate >= 0 && burst >= 0);
 	int64_t now = clock_now_ms();
 	if (now > b->at_ms)
 		b->tokens += (double)(now - b->at_ms) / 1000.0 * rate;

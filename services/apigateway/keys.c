@@ -48,6 +48,7 @@ static bool forbidden(struct exchange *x)
 
 static void bucket(struct exchange *x, struct gate *g, size_t i, struct str name, double rate, double burst)
 {
+	ASSERT(i < GATE_BUCKETS);
 	if (rate < 0 || burst < 0)
 		return; /* -1: not limited */
 	g->buckets[i].name = arena_join(x->c->arena, x->api, S("/"), x->stage_name, S("/"), name);
@@ -110,6 +111,7 @@ static void quota(struct exchange *x, struct gate *g, const struct apigateway_Us
 	g->key = x->key_id;
 	g->today = c->started_ms / 86400000;
 	g->period = quota_period(plan->quota, g->today);
+	ASSERT(g->period <= g->today && g->period > g->today - 32); /* a month at most */
 	g->limited = plan->quota != NULL;
 	for (int64_t day = g->period; day <= g->today; day++)
 		g->used += usage_of_day(c, plan->id, x->key_id, day);

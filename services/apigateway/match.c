@@ -52,6 +52,7 @@ static bool closer(const struct str *a, size_t n_a, const struct str *b, size_t 
 
 static void take_parameters(struct exchange *x, const struct str *want, size_t n_want, const struct str *got, size_t n_got)
 {
+	ASSERT(n_want <= SEGMENTS_MAX && n_got <= SEGMENTS_MAX && n_want <= n_got); /* it fits */
 	struct arena *a = x->c->arena;
 	x->path_params = arena_array(a, struct param, n_want);
 	for (size_t i = 0; i < n_want; i++) {

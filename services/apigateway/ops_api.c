@@ -55,6 +55,7 @@ static void defaults(struct call *c, struct apigateway_RestApi *r)
 
 void api_put(struct call *c, const struct apigateway_RestApi *r)
 {
+	ASSERT(str_present(r->id) && str_present(r->rootResourceId) && r->endpointConfiguration != NULL);
 	call_put(c, part_key(c, "api", r->id, STR_NONE), &apigateway_shape_RestApi, r);
 }
 

@@ -91,6 +91,7 @@ static bool stage_supported(struct call *c, bool cache, bool canary, struct str 
 
 static void stage_save(struct call *c, struct str api, const struct apigateway_Stage *s)
 {
+	ASSERT(str_present(s->stageName) && str_present(s->deploymentId));
 	call_put(c, part_key(c, "stage", api, s->stageName), &apigateway_shape_Stage, s);
 }
 

@@ -17,6 +17,7 @@ struct apigateway_Method *method_find(struct call *c, struct str api, struct str
 
 void resource_save(struct call *c, struct str api, const struct apigateway_Resource *r)
 {
+	ASSERT(str_present(r->id) && str_starts(r->path, S("/")));
 	call_put(c, part_key(c, "resource", api, r->id), &apigateway_shape_Resource, r);
 }
 

@@ -71,6 +71,7 @@ static ptrdiff_t item_index(const struct json *list, struct str value)
 
 static void list_remove(struct json *list, ptrdiff_t at)
 {
+	ASSERT(json_is(list, JSON_ARRAY) && at < (ptrdiff_t)list->n);
 	if (at < 0)
 		return;
 	for (uint32_t i = (uint32_t)at; i + 1 < list->n; i++)

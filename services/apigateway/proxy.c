@@ -31,6 +31,7 @@ bool invoke_function(struct exchange *x, struct str uri, struct str credentials,
 {
 	struct call *c = x->c;
 	struct arn arn;
+	ASSERT(!x->parked && x->stage != NULL);
 	struct str function = function_of(x, uri);
 	const struct principal *who = invoker(x, credentials, source_arn);
 	if (who == NULL || !arn_parse(function, &arn)) {

@@ -121,6 +121,7 @@ void execute(struct call *c)
 	x->c = c;
 	locate(x);
 	identify(x);
+	ASSERT(str_present(x->api) && str_present(x->stage_name) && str_starts(x->path, S("/")));
 	serve(x);
 	if (x->parked)
 		return;

@@ -67,6 +67,7 @@ static bool put_line(struct call *c, const struct line *l, const struct invoke_o
 static void write_line(struct call *c)
 {
 	const struct line *l = c->user;
+	ASSERT(str_present(l->role) && str_present(l->group) && str_present(l->stream));
 	const struct principal *who = assume_role(c, l->role, "apigateway.amazonaws.com", S("AccessLogs"), true);
 	if (who == NULL) {
 		log_warn("apigateway: the access log %.*s is not written: %.*s cannot be assumed", STR_ARG(l->group), STR_ARG(l->role));
@@ -135,6 +136,7 @@ static void log_access(struct exchange *x)
 
 void record_served(struct exchange *x)
 {
+	ASSERT(x->stage != NULL && x->deployment != NULL && x->status > 0);
 	log_access(x);
 	struct call *c = x->c;
 	struct str api = x->deployment->Api->name;

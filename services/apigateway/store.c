@@ -83,6 +83,7 @@ struct apigateway_Method *method_of(const struct apigateway_Resource *r, struct 
 
 static void push(struct call *c, struct list *items, uint32_t *cap, const struct shape *shape, const void *record)
 {
+	ASSERT(items->n <= *cap && shape->size > 0);
 	if (items->n == *cap) {
 		uint32_t more = *cap > 0 ? *cap * 2 : 16;
 		items->v = arena_grow(c->arena, items->v, shape->size, *cap, more);

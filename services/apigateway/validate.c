@@ -73,6 +73,7 @@ static bool body_valid(struct exchange *x)
 
 bool admit_request(struct exchange *x)
 {
+	ASSERT(x->method != NULL && x->deployment != NULL);
 	const struct apigateway_RequestValidator *v = validator_of(x);
 	if (v == NULL)
 		return true;

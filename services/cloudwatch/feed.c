@@ -28,6 +28,7 @@ extern const struct service service_cloudwatch;
 
 static void write_sample(struct call *c, const struct metric_sample *m)
 {
+	ASSERT(m->count > 0 && m->n_dims <= DIMENSIONS_MAX && m->n_values <= DISTINCT_MAX);
 	struct list dims = LIST_OF(c->arena, struct cloudwatch_Dimension, m->n_dims);
 	for (uint32_t i = 0; i < m->n_dims; i++)
 		*LIST_AT(dims, struct cloudwatch_Dimension, i) = (struct cloudwatch_Dimension){m->dims[i].name, m->dims[i].value};
@@ -45,6 +46,7 @@ static void write_sample(struct call *c, const struct metric_sample *m)
 static void write_samples(struct call *c)
 {
 	const struct flush *f = c->user;
+	ASSERT(f != NULL && f->n > 0);
 	for (size_t i = 0; i < f->n; i++)
 		write_sample(c, &f->samples[i]);
 }
@@ -66,6 +68,7 @@ static void flushed(void *arg, const struct wire_error *error)
 {
 	(void)error; /* submit has logged it; what was measured meanwhile comes with the next flush */
 	struct flush *f = arg;
+	ASSERT(feed.busy);
 	arena_free(f->arena);
 	struct waiter *done = feed.waiting;
 	feed.waiting = feed.next_round;
@@ -78,6 +81,7 @@ static void flushed(void *arg, const struct wire_error *error)
 
 static void begin(void)
 {
+	ASSERT(!feed.busy); /* one at a time */
 	struct arena *a = arena_new(16384);
 	struct flush *f = arena_new_of(a, struct flush);
 	f->arena = a;

@@ -13,12 +13,14 @@ struct periods { struct period *v; size_t n; };
 
 static struct periods collect(struct call *c, const struct cloudwatch_SeriesRecord *s, int64_t from_ms, int64_t to_ms, int64_t period_ms)
 {
+	ASSERT(period_ms >= 1000 && s->Id.set);
 	struct periods out = {0};
 	size_t cap = 0;
 	struct str key, value;
 	struct scan *scan = series_samples(c, s, from_ms, to_ms);
 	while (scan_next(scan, &key, &value)) {
 		int64_t at = sample_time(key);
+		ASSERT(at >= from_ms && at < to_ms); /* the scan's bounds */
 		at -= ((at % period_ms) + period_ms) % period_ms;
 		if (out.n == 0 || out.v[out.n - 1].at_ms != at) {
 			if (out.n == cap) {
@@ -75,6 +77,7 @@ static bool statistics_ok(struct call *c, const struct cloudwatch_GetMetricStati
 
 static void set_statistic(struct cloudwatch_Datapoint *d, const struct stats *s, struct str stat)
 {
+	ASSERT(stat_known(stat)); /* the model's enum */
 	struct opt_f64 v = stat_of(s, stat);
 	if (str_eq(stat, S("SampleCount")))
 		d->SampleCount = v;
@@ -120,6 +123,7 @@ void op_get_metric_statistics(struct call *c)
 	uint32_t used = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct periods p = collect(c, series[i], in->StartTime.ms, in->EndTime.ms, in->Period.v * 1000);
+		ASSERT(p.n <= POINTS_MAX + 2); /* statistics_ok; the first and the last period may be cut */
 		v = arena_grow(c->arena, v, sizeof *v, used, used + p.n);
 		for (size_t k = 0; k < p.n; k++)
 			v[used++] = datapoint(c, in, &p.v[k], series[i]->Unit);
@@ -176,6 +180,7 @@ static bool page_results(struct list *results, uint64_t skip, uint64_t max)
 {
 	uint64_t room = max;
 	bool more = false;
+	ASSERT(max > 0);
 	for (uint32_t i = 0; i < results->n; i++) {
 		struct cloudwatch_MetricDataResult *r = LIST_AT(*results, struct cloudwatch_MetricDataResult, i);
 		ASSERT(r->Timestamps.n == r->Values.n);
@@ -196,6 +201,7 @@ static void answer_query(struct call *c, const struct cloudwatch_GetMetricDataIn
                          struct cloudwatch_MetricDataResult *out)
 {
 	const struct cloudwatch_MetricStat *m = q->MetricStat;
+	ASSERT(m != NULL && str_present(q->Id)); /* query_ok */
 	struct cloudwatch_SeriesRecord **series;
 	size_t n = series_find(c, m->Metric->Namespace, m->Metric->MetricName, &m->Metric->Dimensions, m->Unit, &series);
 	struct periods p = {0};
@@ -259,6 +265,7 @@ void op_get_metric_data(struct call *c)
 		if (!q->ReturnData.set || q->ReturnData.v)
 			answer_query(c, in, q, LIST_AT(out->MetricDataResults, struct cloudwatch_MetricDataResult, n++));
 	}
+	ASSERT(n <= in->MetricDataQueries.n);
 	out->MetricDataResults.n = n;
 	uint64_t most = in->MaxDatapoints.set && in->MaxDatapoints.v > 0 && in->MaxDatapoints.v < DATA_POINTS_MAX ? (uint64_t)in->MaxDatapoints.v
 		: DATA_POINTS_MAX;

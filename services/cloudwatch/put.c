@@ -42,6 +42,7 @@ static bool sample_of_values(struct call *c, const struct cloudwatch_MetricDatum
 
 static bool sample_of_set(struct call *c, const struct cloudwatch_StatisticSet *s, uint32_t at, struct cloudwatch_SampleRecord *r)
 {
+	ASSERT(s->SampleCount.set && s->Sum.set && s->Minimum.set && s->Maximum.set); /* the model requires them */
 	*r = (struct cloudwatch_SampleRecord){.Count = s->SampleCount, .Sum = s->Sum, .Min = s->Minimum, .Max = s->Maximum};
 	if (number_ok(s->SampleCount.v) && s->SampleCount.v > 0 && number_ok(s->Sum.v) && number_ok(s->Minimum.v) &&
 	    number_ok(s->Maximum.v) && s->Minimum.v <= s->Maximum.v)
@@ -131,6 +132,7 @@ void op_put_metric_data(struct call *c)
 		struct cloudwatch_SampleRecord r = {0};
 		if (!datum_ok(c, d, i) || !dimensions_ok(c, &d->Dimensions, i) || !sample_of(c, d, i, &r))
 			return;
+		ASSERT(r.Count.v > 0 && r.Min.v <= r.Max.v && r.Values.n == r.Counts.n);
 		series_add(c, in->Namespace, d->MetricName, &d->Dimensions, str_present(d->Unit) ? d->Unit : S("None"),
 			d->Timestamp.set ? d->Timestamp.ms : c->now_ms, d->StorageResolution.v == 1, &r);
 	}

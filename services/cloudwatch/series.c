@@ -40,6 +40,7 @@ static struct key *sample_key(struct call *c, int64_t id, int64_t ms) { return k
 static void merge_values(struct call *c, struct cloudwatch_SampleRecord *into, const struct cloudwatch_SampleRecord *from)
 {
 	uint32_t n = into->Values.n;
+	ASSERT(n == into->Counts.n && from->Values.n == from->Counts.n);
 	struct opt_f64 *values = arena_array(c->arena, struct opt_f64, n + from->Values.n);
 	struct opt_f64 *counts = arena_array(c->arena, struct opt_f64, n + from->Values.n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -63,6 +64,7 @@ static void merge_values(struct call *c, struct cloudwatch_SampleRecord *into, c
 
 static void merge(struct call *c, struct cloudwatch_SampleRecord *into, const struct cloudwatch_SampleRecord *from)
 {
+	ASSERT(into->Count.v > 0 && from->Count.v > 0);
 	if (into->Values.n > 0 && from->Values.n > 0)
 		merge_values(c, into, from);
 	else
@@ -77,6 +79,8 @@ void series_add(struct call *c, struct str ns, struct str name, const struct lis
                 bool high_resolution, const struct cloudwatch_SampleRecord *sample)
 {
 	int64_t step = high_resolution ? 1000 : MINUTE_MS;
+	ASSERT(str_present(ns) && str_present(name) && str_present(unit) && dimensions->n <= DIMENSIONS_MAX);
+	ASSERT(sample->Count.v > 0 && sample->Values.n == sample->Counts.n && sample->Values.n <= DISTINCT_MAX);
 	at_ms -= ((at_ms % step) + step) % step;
 	struct key *k = key_str(series_key(c, ns, name, dimensions), unit);
 	struct cloudwatch_SeriesRecord *s = call_get(c, k, &cloudwatch_shape_SeriesRecord);
@@ -116,11 +120,13 @@ size_t series_find(struct call *c, struct str ns, struct str name, const struct 
 
 struct scan *series_samples(struct call *c, const struct cloudwatch_SeriesRecord *s, int64_t from_ms, int64_t to_ms)
 {
+	ASSERT(s->Id.set && from_ms <= to_ms);
 	return scan_open(c->txn, key_bytes(sample_key(c, s->Id.v, from_ms)), key_bytes(sample_key(c, s->Id.v, to_ms)), false);
 }
 
 int64_t sample_time(struct str key)
 {
+	ASSERT(key.n > 9); /* a sample's key ends in its time */
 	struct key_reader r = key_reader_of(str_slice(key, key.n - 9, key.n));
 	int64_t ms;
 	bool ok = key_read_i64(&r, &ms);

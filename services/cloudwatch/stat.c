@@ -32,6 +32,7 @@ static int by_value(const void *x, const void *y)
 /* The smallest value that at least p percent of the observations do not exceed, between neighbours by their distance. */
 static struct opt_f64 percentile_of(const struct stats *s, double p)
 {
+	ASSERT(p >= 0 && p <= 100 && s->n <= s->cap);
 	if (!s->distribution || s->n == 0)
 		return s->count == 1 || s->min == s->max ? SOME_F64(s->max) : (struct opt_f64){0};
 	struct weighted *v = malloc(s->n * sizeof *v);
@@ -78,6 +79,7 @@ struct opt_f64 stat_of(const struct stats *s, struct str stat)
 void stats_add(struct arena *a, struct stats *s, const struct cloudwatch_SampleRecord *r)
 {
 	bool first = s->count == 0;
+	ASSERT(r->Values.n == r->Counts.n && r->Count.v > 0);
 	s->min = first || r->Min.v < s->min ? r->Min.v : s->min;
 	s->max = first || r->Max.v > s->max ? r->Max.v : s->max;
 	s->count += r->Count.v;

@@ -191,7 +191,8 @@ void op_update_archive(struct call *c)
 	if (in->RetentionDays.set)
 		set_retention(c, a, in->RetentionDays.v);
 	archive_put(c, a);
-	*out = (struct events_UpdateArchiveResponse){.ArchiveArn = archive_arn(c, a->Name), .State = S("ENABLED"), .CreationTime = SOME_TIME(a->CreatedMs.v)};
+	*out = (struct events_UpdateArchiveResponse){.ArchiveArn = archive_arn(c, a->Name), .State = S("ENABLED"),
+		.CreationTime = SOME_TIME(a->CreatedMs.v)};
 }
 
 void op_describe_archive(struct call *c)
@@ -242,7 +243,8 @@ void op_list_archives(struct call *c)
 	struct scan *s = call_scan(c, call_key(c, "archive"), after, false);
 	while (scan_next(s, &key, &value)) {
 		const struct events_ArchiveRecord *a = record_decode(c, &events_shape_ArchiveRecord, value);
-		if ((str_present(in->NamePrefix) && !str_starts(a->Name, in->NamePrefix)) || (str_present(in->State) && !str_eq(in->State, S("ENABLED"))) ||
+		if ((str_present(in->NamePrefix) && !str_starts(a->Name, in->NamePrefix)) ||
+		    (str_present(in->State) && !str_eq(in->State, S("ENABLED"))) ||
 		    (str_present(in->EventSourceArn) && !str_eq(in->EventSourceArn, bus_arn(c, a->Bus))))
 			continue;
 		if (n == limit) {
@@ -254,5 +256,6 @@ void op_list_archives(struct call *c)
 			.RetentionDays = a->RetentionDays, .SizeBytes = a->Bytes, .EventCount = a->Events, .CreationTime = SOME_TIME(a->CreatedMs.v)};
 	}
 	scan_close(s);
+	ASSERT(n <= limit);
 	out->Archives = (struct list){v, n, true};
 }

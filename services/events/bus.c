@@ -33,6 +33,7 @@ struct events_BusRecord *bus_need(struct call *c, struct str name)
 
 void bus_put(struct call *c, struct events_BusRecord *b)
 {
+	ASSERT(str_present(b->Name) && b->Tags.n <= TAGS_OF_RESOURCE);
 	b->ModifiedMs = SOME_I64(c->now_ms);
 	call_put(c, bus_key(c, b->Name), &events_shape_BusRecord, b);
 }
@@ -215,6 +216,7 @@ void op_list_event_buses(struct call *c)
 		}
 	}
 	scan_close(s);
+	ASSERT(n <= limit && (!more || n > 0));
 	out->EventBuses = (struct list){v, n, true};
 	if (more)
 		out->NextToken = page_token(c->arena, v[n - 1].Name);

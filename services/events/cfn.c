@@ -279,7 +279,8 @@ static enum cfn_status archive_remove(struct cfn_resource *r)
 	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : done(r, &i);
 }
 
-static const char *const archive_properties[] = {"ArchiveName", "SourceArn", "Description", "EventPattern", "RetentionDays", "KmsKeyIdentifier", NULL};
+static const char *const archive_properties[] = {"ArchiveName", "SourceArn", "Description", "EventPattern", "RetentionDays", "KmsKeyIdentifier",
+	NULL};
 static const char *const archive_replaces[] = {"ArchiveName", "SourceArn", NULL};
 static const char *const rule_properties[] = {"Description", "EventBusName", "EventPattern", "Name", "RoleArn", "ScheduleExpression", "State",
 	"Tags", "Targets", NULL};

@@ -9,6 +9,7 @@ enum { RETRY_FIRST_MS = 1000, RETRY_MOST_MS = 480 * 1000, ATTEMPTS_MAX = 185, AG
 
 static void put_job(struct call *c, const struct events_DeliveryRecord *d, int64_t due_ms)
 {
+	ASSERT(d->Target != NULL && str_present(d->EventId) && d->Hops.v >= 0 && d->Hops.v <= HOPS_MAX);
 	struct str id = arena_printf(c->arena, "%.*s/%lld/%.*s/%.*s/%.*s", STR_ARG(d->EventId), (long long)d->Hops.v, STR_ARG(d->Bus),
 		STR_ARG(d->Rule), STR_ARG(d->Target->Id));
 	job_put(c, "deliver", id, due_ms, typed_to_cbor(c->arena, &events_shape_DeliveryRecord, d));
@@ -93,6 +94,7 @@ static bool give_up(struct call *c, const struct events_DeliveryRecord *d, const
 {
 	struct arena *a = c->arena;
 	const struct events_DeadLetterConfig *dlq = d->Target->DeadLetterConfig;
+	ASSERT(str_present(s->code) && d->Attempts.v > 0);
 	count(c, d, "FailedInvocations");
 	if (dlq == NULL || dlq->Arn.n == 0)
 		return true;
@@ -113,6 +115,7 @@ static bool give_up(struct call *c, const struct events_DeliveryRecord *d, const
 
 static int64_t delay_ms(int64_t attempts)
 {
+	ASSERT(attempts > 0);
 	int64_t ms = RETRY_FIRST_MS;
 	for (int64_t i = 1; i < attempts && ms < RETRY_MOST_MS; i++)
 		ms *= 2;

@@ -71,6 +71,7 @@ static const struct json *variable(const struct filling *f, struct str name)
 /* The text of a variable inside quotation marks. */
 static void put_as_text(struct buf *b, struct arena *a, const struct json *v)
 {
+	ASSERT(v != NULL);
 	struct buf quoted;
 	buf_init(&quoted, a, 0);
 	if (v->type == JSON_STRING) {

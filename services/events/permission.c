@@ -25,6 +25,7 @@ static bool drop(struct json *statements, struct str sid)
 
 static void save(struct call *c, struct events_BusRecord *b, struct str policy)
 {
+	ASSERT(b != NULL && !c->failed);
 	struct str why;
 	if (str_present(policy) && policy_parse(c->arena, policy, POLICY_RESOURCE, &why) == NULL)
 		call_fail_code(c, 400, "ValidationException", "Parameter Policy is not valid. Reason: %.*s", STR_ARG(why));

@@ -229,6 +229,7 @@ void op_put_events(struct call *c)
 			return;
 		failed += str_present(e->ErrorCode);
 	}
+	ASSERT(failed >= 0 && failed <= (int64_t)in->Entries.n);
 	out->FailedEntryCount = SOME_I64(failed);
 	count_metric(c, S("default"), STR_NONE, "PutEventsApproximateCallCount", 1);
 	count_metric(c, S("default"), STR_NONE, "PutEventsEntriesCount", in->Entries.n);

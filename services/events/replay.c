@@ -149,8 +149,8 @@ void op_start_replay(struct call *c)
 	const struct events_ArchiveRecord *a = source_of(c, in->EventSourceArn);
 	if (a == NULL || !request_ok(c, in, a))
 		return;
-	const struct events_ReplayRecord r = {.Name = in->ReplayName, .Archive = a->Name, .Bus = a->Bus, .Description = in->Description, .State = S("STARTING"),
-		.Destination = in->Destination, .FromMs = SOME_I64(in->EventStartTime.ms), .ToMs = SOME_I64(in->EventEndTime.ms),
+	const struct events_ReplayRecord r = {.Name = in->ReplayName, .Archive = a->Name, .Bus = a->Bus, .Description = in->Description,
+		.State = S("STARTING"), .Destination = in->Destination, .FromMs = SOME_I64(in->EventStartTime.ms), .ToMs = SOME_I64(in->EventEndTime.ms),
 		.StartedMs = SOME_I64(c->now_ms), .Data = a->Data};
 	replay_put(c, &r);
 	job_put(c, "replay", r.Name, c->now_ms, S(""));
@@ -219,5 +219,6 @@ void op_list_replays(struct call *c)
 			.EventLastReplayedTime = time_of(r->LastMs), .ReplayStartTime = time_of(r->StartedMs), .ReplayEndTime = time_of(r->EndedMs)};
 	}
 	scan_close(s);
+	ASSERT(n <= limit);
 	out->Replays = (struct list){v, n, true};
 }

@@ -182,6 +182,7 @@ void op_put_rule(struct call *c)
 		tags_add(c, &r.Tags, &in->Tags);
 	if (c->failed)
 		return;
+	ASSERT(str_present(r.EventPattern) || str_present(r.ScheduleExpression)); /* rule_ok */
 	call_put(c, rule_key(c, bus, r.Name), &events_shape_RuleRecord, &r);
 	rules_changed(c, bus);
 	bool same = old != NULL && str_eq(old->ScheduleExpression, r.ScheduleExpression) && rule_enabled(old) == rule_enabled(&r);
@@ -273,6 +274,7 @@ void op_list_rules(struct call *c)
 			.Description = r->Description, .ScheduleExpression = r->ScheduleExpression, .RoleArn = r->RoleArn, .EventBusName = r->Bus};
 	}
 	scan_close(s);
+	ASSERT(n <= limit);
 	out->Rules = (struct list){v, n, true};
 }
 

@@ -75,6 +75,7 @@ static struct path *path_of(struct ruleset *s, struct str text)
 
 static void index_rule(struct ruleset *s, uint32_t rule)
 {
+	ASSERT(rule < RULES_PER_BUS && s->rules[rule].pattern != NULL);
 	struct pattern_anchor anchor;
 	if (!event_pattern_anchor(s->arena, s->rules[rule].pattern, &anchor)) {
 		list_add(s->arena, &s->always, rule);
@@ -169,6 +170,7 @@ size_t rules_matching(struct call *c, struct str bus, const struct json *event, 
 	for (size_t i = 0; set != NULL && i < set->n_rules; i++)
 		if (found[i] && event_pattern_matches(set->rules[i].pattern, event))
 			out[n++] = arena_dup(c->arena, set->rules[i].name);
+	ASSERT(set == NULL || n <= set->n_rules);
 	pthread_mutex_unlock(&lock);
 	*names = out;
 	return n;

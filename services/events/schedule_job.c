@@ -13,6 +13,7 @@ enum { CATCH_UP_MAX = 1500, FIRINGS_PER_STEP = 50, LATE_MS = 5000 };
 
 static void put_job(struct call *c, struct str rule, int64_t due_ms, int64_t late)
 {
+	ASSERT(due_ms > 0 && late >= 0);
 	if (due_ms != INT64_MAX)
 		job_put(c, "fire", rule, due_ms, arena_printf(c->arena, "%lld %lld", (long long)due_ms, (long long)late));
 }
@@ -32,6 +33,7 @@ void schedule_rule(struct call *c, const struct events_RuleRecord *r)
 
 static void fire(struct call *c, const struct events_RuleRecord *r, int64_t at_ms)
 {
+	ASSERT(at_ms <= c->now_ms && str_present(r->ScheduleExpression));
 	struct buf b;
 	struct jw w;
 	char uuid[37];

@@ -97,6 +97,7 @@ void op_put_targets(struct call *c)
 		}
 		call_put(c, k, &events_shape_Target, t);
 	}
+	ASSERT(n <= in->Targets.n && there <= TARGETS_PER_RULE);
 	out->FailedEntryCount = SOME_I64(n);
 	out->FailedEntries = (struct list){failed, n, true};
 }
@@ -140,6 +141,7 @@ void op_list_targets_by_rule(struct call *c)
 		v[n++] = *(const struct events_Target *)record_decode(c, &events_shape_Target, value);
 	}
 	scan_close(s);
+	ASSERT(n <= limit);
 	out->Targets = (struct list){v, n, true};
 }
 
@@ -175,5 +177,6 @@ void op_list_rule_names_by_target(struct call *c)
 		v[n++] = last = arena_dup(c->arena, rule);
 	}
 	scan_close(s);
+	ASSERT(n <= limit);
 	out->RuleNames = (struct list){v, n, true};
 }

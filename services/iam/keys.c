@@ -45,6 +45,7 @@ static void forget(struct str account, enum kind kind, struct str name)
 
 static void fill_principal(struct owner *o, struct str account)
 {
+	ASSERT(account.n == 12 && o->entity != NULL && (o->kind == KIND_USER || o->kind == KIND_ROOT));
 	const struct iam_Entity *e = o->entity;
 	struct param_tag *tags = arena_array(o->arena, struct param_tag, e->Labels.n);
 	for (uint32_t i = 0; i < e->Labels.n; i++) {
@@ -174,6 +175,7 @@ static void root_of(struct str account, struct arena *a, struct principal *who)
 static void copy_out(const struct entry *e, struct arena *a, struct principal *who, struct str *secret)
 {
 	const struct principal *p = &e->owner->who;
+	ASSERT(str_present(e->secret) && p->account.n == 12);
 	struct param_tag *tags = arena_array(a, struct param_tag, p->n_tags);
 	*who = *p;
 	who->account = arena_dup(a, p->account);

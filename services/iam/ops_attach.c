@@ -42,6 +42,7 @@ static void attach(struct call *c, enum kind kind, struct str name, struct str a
 		call_fail(c, &iam_err_LimitExceededException, "Cannot exceed quota for %s: %d", limits[kind].attached_quota, ATTACHED_MAX);
 		return;
 	}
+	ASSERT(e->Attached.n < ATTACHED_MAX);
 	texts_add(c->arena, &e->Attached, arn);
 	entity_put(c, kind, e);
 }
@@ -104,6 +105,7 @@ ATTACH_OPERATIONS(Group, KIND_GROUP, GroupName)
 
 static struct iam_Documents_entry *inline_find(const struct iam_Entity *e, struct str name)
 {
+	ASSERT(e->Inline.n == 0 || e->Inline.v != NULL);
 	struct iam_Documents_entry *v = e->Inline.v;
 	for (uint32_t i = 0; i < e->Inline.n; i++)
 		if (str_eq(v[i].key, name))

@@ -101,6 +101,7 @@ struct map usages(struct call *c)
 
 static void policy_out(struct call *c, const struct iam_Managed *m, struct map *used, struct iam_Policy *out, bool in_full)
 {
+	ASSERT(m->Versions.n >= 1 && m->Versions.n <= VERSIONS_MAX && str_present(m->Default));
 	struct str arn = managed_arn(c, m);
 	const struct usage *u = usage_in(c, used, arn);
 	*out = (struct iam_Policy){

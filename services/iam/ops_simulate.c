@@ -119,6 +119,7 @@ static struct list missing_keys(struct simulation *s, const struct policy_reques
 
 static void evaluate(struct simulation *s, struct str action, struct str resource, struct iam_EvaluationResult *out)
 {
+	ASSERT(str_present(action) && str_present(resource) && s->identity != NULL);
 	struct arena *a = s->c->arena;
 	const struct policy_request r = {.who = &s->who, .action = action, .resource = resource, .keys = s->keys, .n_keys = s->entries.n};
 	const struct policy_input in = {.identity = {s->identity, s->d.n}, .boundary = s->boundary, .resource = s->resource};

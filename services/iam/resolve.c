@@ -28,6 +28,7 @@ static void add(struct gather *g, struct str name, struct str document, struct p
 
 static void add_entity(struct gather *g, const struct iam_Entity *e)
 {
+	ASSERT(e != NULL && str_present(e->Id));
 	for (uint32_t i = 0; i < e->Inline.n; i++) {
 		const struct iam_Documents_entry *d = (const struct iam_Documents_entry *)e->Inline.v + i;
 		add(g, d->key, d->value, NULL);

@@ -143,7 +143,8 @@ static enum cfn_status metric_filter_remove(struct cfn_resource *r) { return fil
 static const char *const group_properties[] = {"LogGroupName", "RetentionInDays", "KmsKeyId", "LogGroupClass", "Tags", NULL};
 static const char *const group_replaces[] = {"LogGroupName", "LogGroupClass", "KmsKeyId", NULL};
 static const char *const filter_replaces[] = {"FilterName", "LogGroupName", NULL};
-static const char *const metric_properties[] = {"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations", "ApplyOnTransformedLogs", NULL};
+static const char *const metric_properties[] = {"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations", "ApplyOnTransformedLogs",
+	NULL};
 static const char *const subscription_properties[] = {"FilterName", "FilterPattern", "LogGroupName", "DestinationArn", "RoleArn", "Distribution",
 	"ApplyOnTransformedLogs", NULL};
 static const char *const stream_properties[] = {"LogGroupName", "LogStreamName", NULL};

@@ -15,6 +15,7 @@ static bool text_ok(struct str s) { return s.n > 0 && s.n <= TEXT_MAX; }
 /* The dimensions of one set, from the members that it names; false: one of them is no text. */
 static bool dimensions_of(const struct json *root, const struct json *set, struct metric_dim *dims)
 {
+	ASSERT(set->n <= MEASURE_DIMS_MAX); /* sets_ok */
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct str name = json_str(&set->items[i]);
 		const struct json *value = json_get(root, name);
@@ -55,6 +56,7 @@ static bool directive_ok(const struct json *d)
 /* A number, or each of a list of numbers. A member that is neither (or not there) gives no metric. */
 static void tell(struct call *c, struct measure *m, const struct json *value)
 {
+	ASSERT(m->ns.n > 0 && m->name.n > 0);
 	if (json_is(value, JSON_NUMBER) && json_to_f64(value, &m->value))
 		measure(c, m);
 	for (uint32_t i = 0; json_is(value, JSON_ARRAY) && i < value->n && i < VALUES_MAX; i++)

@@ -72,6 +72,7 @@ struct window { int64_t expired_ms, old_ms, new_ms; };
 /* 0: keep; else which end of rejectedLogEventsInfo it belongs to. */
 static int rejected(struct window w, int64_t ms, struct logs_RejectedLogEventsInfo *info, uint32_t i)
 {
+	ASSERT(w.old_ms < w.new_ms);
 	if (ms < w.expired_ms)
 		info->expiredLogEventEndIndex = SOME_I64(i + 1);
 	else if (ms < w.old_ms)
@@ -118,6 +119,7 @@ void op_put_log_events(struct call *c)
 	if (s == NULL)
 		return;
 	struct logs_GroupRecord *g = group_need(c, in->logGroupName);
+	ASSERT(g != NULL); /* stream_need has looked */
 	struct window w = {.old_ms = c->now_ms - 14 * (int64_t)DAY_MS, .new_ms = c->now_ms + 2 * HOUR_MS, .expired_ms = INT64_MIN};
 	if (g->RetentionDays.v > 0)
 		w.expired_ms = c->now_ms - g->RetentionDays.v * DAY_MS;
@@ -216,6 +218,7 @@ struct place { int64_t ms; uint64_t serial; };
 
 static struct place place_of(struct str key)
 {
+	ASSERT(key.n > 18);
 	struct str tail = str_slice(key, key.n - 18, key.n); /* a signed and an unsigned integer, nine bytes each */
 	struct key_reader r = key_reader_of(tail);
 	struct place p;
@@ -269,6 +272,7 @@ void op_get_log_events(struct call *c)
 	}
 	if (n == 0) /* at an end: the same position comes back */
 		first = last = at.given ? (struct place){at.ms, at.serial} : (struct place){in->startTime.set ? in->startTime.v - 1 : 0, 0};
+	ASSERT(n <= limit && n <= cap);
 	out->events = (struct list){v, n, true};
 	out->nextForwardToken = cursor_token(c, true, last.ms, last.serial);
 	out->nextBackwardToken = cursor_token(c, false, first.ms, first.serial);
@@ -362,6 +366,7 @@ void op_filter_log_events(struct call *c)
 	}
 	if (c->failed)
 		return;
+	ASSERT(n <= limit && n <= cap && (!more || str_present(last)));
 	out->events = (struct list){v, n, true};
 	out->searchedLogStreams = LIST_OF(c->arena, struct logs_SearchedLogStream, 0);
 	if (more)

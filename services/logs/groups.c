@@ -115,6 +115,7 @@ static struct key *bytes_key(struct call *c, struct str group) { return key_str(
 
 static int64_t stored_bytes(struct call *c, struct str group)
 {
+	ASSERT(str_present(group));
 	struct str value;
 	int64_t n = 0;
 	if (txn_get(c->txn, key_bytes(bytes_key(c, group)), c->arena, &value) && value.n == sizeof n)
@@ -333,6 +334,7 @@ void op_describe_log_streams(struct call *c)
 	}
 	skip = (size_t)at < n ? (size_t)at : n;
 	size_t take = n - skip < limit ? n - skip : limit;
+	ASSERT(skip + take <= n && take <= limit);
 	out->logStreams = LIST_OF(c->arena, struct logs_LogStream, take);
 	for (size_t i = 0; i < take; i++) {
 		size_t from = in->descending.v ? n - 1 - skip - i : skip + i;

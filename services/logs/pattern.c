@@ -213,6 +213,7 @@ static struct node *parse_one(struct reader *r)
 
 static struct node *join(struct reader *r, char how, struct node *left, struct node *right)
 {
+	ASSERT(how == '&' || how == '|');
 	struct node *n = arena_new_of(r->a, struct node);
 	*n = (struct node){.join = how, .left = left, .right = right};
 	return n;
@@ -236,6 +237,7 @@ static struct node *parse_or(struct reader *r)
 
 static bool compare_number(enum test test, double a, double b)
 {
+	ASSERT(test < TEST_IS_TRUE);
 	switch (test) {
 	case TEST_EQ: return a == b;
 	case TEST_NE: return a != b;
@@ -300,6 +302,7 @@ static bool test_json(const struct node *n, const struct json *root)
 
 static bool match_json(const struct node *n, const struct json *root)
 {
+	ASSERT(n != NULL && (n->join == 0 || (n->left != NULL && n->right != NULL)));
 	if (n->join == '&')
 		return match_json(n->left, root) && match_json(n->right, root);
 	if (n->join == '|')
@@ -365,6 +368,7 @@ static bool match_word(const struct node *n, struct str text)
 {
 	if (n == NULL)
 		return true;
+	ASSERT(n->join == 0 || (n->left != NULL && n->right != NULL));
 	if (n->join == '&')
 		return match_word(n->left, text) && match_word(n->right, text);
 	if (n->join == '|')
@@ -383,6 +387,7 @@ static bool align(const struct log_filter *f, size_t n, size_t *from)
 		return false;
 	for (size_t i = 0; i < f->n_words; i++)
 		from[i] = i <= rest ? i : n - (f->n_words - i);
+	ASSERT(f->n_words == 0 || from[f->n_words - 1] <= n);
 	return true;
 }
 

@@ -81,6 +81,7 @@ bool events_delete(struct call *c, struct str group, struct str only_stream, int
 		}
 		struct key *k = event_key(c, group, stream, ms, serial);
 		struct logs_EventRecord *e = call_get(c, k, &logs_shape_EventRecord);
+		ASSERT(e != NULL); /* event and index lie in one transaction */
 		if (e != NULL)
 			freed += (int64_t)e->Message.n + EVENT_OVERHEAD;
 		call_del(c, k);

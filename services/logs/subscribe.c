@@ -39,6 +39,7 @@ static struct invoked call_function(struct call *c, struct str group, const stru
 
 static void count(struct call *c, const struct logs_SubscriptionFilter *f, const char *name, double value, const char *unit)
 {
+	ASSERT(str_present(f->filterName) && str_present(f->logGroupName));
 	const struct metric_dim dims[] = {{S("DestinationType"), S("Lambda")}, {S("FilterName"), f->filterName}, {S("LogGroupName"), f->logGroupName}};
 	measure(c, &(struct measure){.ns = S("AWS/Logs"), .name = str_c(name), .dims = dims, .n_dims = COUNT_OF(dims), .value = value, .unit = unit});
 }
@@ -111,6 +112,7 @@ static void apply(struct call *c, const struct logs_SubscriptionFilter *f, const
 void subscriptions_apply(struct call *c, const struct put *p)
 {
 	struct str key, value;
+	ASSERT(p->n == 0 || (p->events != NULL && p->serials != NULL));
 	struct scan *s = call_scan(c, key_str(call_key(c, "sub"), p->group), STR_NONE, false);
 	while (p->n > 0 && scan_next(s, &key, &value))
 		apply(c, record_decode(c, &logs_shape_SubscriptionFilter, value), p);

@@ -32,6 +32,7 @@ struct invocation {
 /* "arn:aws:scheduler:::aws-sdk:sqs:sendMessage", or a resource of a kind that has a template. false: neither. */
 static bool how(struct call *c, struct str text, struct invocation *v)
 {
+	ASSERT(v->service == NULL && v->op == NULL);
 	if (!arn_parse(text, &v->arn))
 		return false;
 	v->universal = str_eq(v->arn.service, S("scheduler")) && str_starts(v->arn.resource, S("aws-sdk:"));
@@ -67,6 +68,7 @@ const char *target_unsupported(struct call *c, const struct scheduler_Target *t)
 
 static void put_job(struct call *c, struct str id, const struct scheduler_DeliveryRecord *d, int64_t due_ms)
 {
+	ASSERT(str_present(id) && d->Target != NULL && d->Attempts.v >= 0);
 	job_put(c, "deliver", id, due_ms, typed_to_cbor(c->arena, &scheduler_shape_DeliveryRecord, d));
 }
 
@@ -149,6 +151,7 @@ static struct json *queue_input(struct call *c, const struct arn *arn, struct st
 
 static struct json *event_input(struct arena *a, const struct invocation *v)
 {
+	ASSERT(v->d->Target->EventBridgeParameters != NULL); /* target_ok */
 	struct json *in = json_new_object(a), *entries = json_new_array(a), *e = json_new_object(a), *resources = json_new_array(a);
 	json_set_str(a, e, "Source", v->d->Target->EventBridgeParameters->Source);
 	json_set_str(a, e, "DetailType", v->d->Target->EventBridgeParameters->DetailType);
@@ -215,6 +218,7 @@ static enum sent outcome(struct invocation *v, const struct invoked *i)
 
 static enum sent send(struct call *c, struct invocation *v)
 {
+	ASSERT(v->service != NULL && v->op != NULL && str_present(v->d->Target->RoleArn));
 	v->who = assume_role(c, v->d->Target->RoleArn, "scheduler.amazonaws.com", v->id, true);
 	if (v->who == NULL) {
 		v->code = S("AWS.Scheduler.InternalServerError.RoleCannotBeAssumed");
@@ -246,6 +250,7 @@ static void attribute(struct arena *a, struct json *all, const char *name, struc
 /* false: parked. */
 static bool give_up(struct call *c, struct invocation *v, const char *condition)
 {
+	ASSERT(str_present(v->code) && v->d->Attempts.v > 0);
 	struct arena *a = c->arena;
 	const struct scheduler_DeadLetterConfig *dlq = v->d->Target->DeadLetterConfig;
 	struct arn queue;
@@ -274,6 +279,7 @@ static bool give_up(struct call *c, struct invocation *v, const char *condition)
 
 static int64_t delay_ms(int64_t attempts)
 {
+	ASSERT(attempts > 0);
 	int64_t ms = RETRY_FIRST_MS;
 	for (int64_t i = 1; i < attempts && ms < RETRY_MOST_MS; i++)
 		ms *= 2;

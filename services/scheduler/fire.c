@@ -54,6 +54,7 @@ static bool over(const struct scheduler_ScheduleRecord *r, int64_t due_ms)
 
 static void put_job(struct call *c, const struct scheduler_ScheduleRecord *r, int64_t due_ms, int64_t late)
 {
+	ASSERT(due_ms > 0 && due_ms != INT64_MAX && late >= 0);
 	struct str payload = arena_printf(c->arena, "%lld %lld", (long long)due_ms, (long long)late);
 	job_put(c, "fire", arena_join(c->arena, r->Group, S("/"), r->Name), due_ms, payload);
 }
@@ -69,6 +70,7 @@ void schedule_arm(struct call *c, const struct scheduler_ScheduleRecord *r)
 /* Somewhere within the window after the time; AWS does not say where. */
 static int64_t within_window(const struct scheduler_ScheduleRecord *r, int64_t due_ms)
 {
+	ASSERT(r->Window != NULL && due_ms > 0);
 	int64_t window_ms = str_eq(r->Window->Mode, S("FLEXIBLE")) ? r->Window->MaximumWindowInMinutes.v * MINUTE_MS : 0;
 	return window_ms > 0 ? due_ms + (int64_t)(random_u64() % (uint64_t)window_ms) : due_ms;
 }
@@ -82,6 +84,7 @@ void job_fire(struct call *c, struct str id, struct str payload)
 	ASSERT(ok);
 	if (r == NULL || !str_eq(r->State, S("ENABLED")))
 		return;
+	ASSERT(str_eq(r->Group, group) && str_eq(r->Name, name));
 	for (int i = 0; i < FIRINGS_PER_STEP && due_ms <= c->now_ms && !over(r, due_ms); i++) {
 		delivery_put(c, r, due_ms, within_window(r, due_ms));
 		late = due_ms < c->now_ms - LATE_MS ? late + 1 : 0;

@@ -86,6 +86,7 @@ static struct scheduler_GroupRecord *of_arn(struct call *c, struct str text)
 
 static void save(struct call *c, struct scheduler_GroupRecord *g)
 {
+	ASSERT(str_present(g->Name) && g->Tags.n <= TAGS_OF_RESOURCE);
 	g->ModifiedMs = SOME_I64(c->now_ms);
 	if (!c->failed)
 		call_put(c, group_key(c, g->Name), &scheduler_shape_GroupRecord, g);

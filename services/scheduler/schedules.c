@@ -129,6 +129,8 @@ static struct scheduler_ScheduleRecord record_of(struct call *c, const struct sc
 
 static void save(struct call *c, struct scheduler_ScheduleRecord *r)
 {
+	ASSERT(str_present(r->Name) && str_present(r->Group) && r->Target != NULL && r->Window != NULL);
+	ASSERT(!r->StartMs.set || !r->EndMs.set || r->StartMs.v < r->EndMs.v);
 	call_put(c, schedule_key(c, r->Group, r->Name), &scheduler_shape_ScheduleRecord, r);
 	schedule_arm(c, r);
 }

@@ -92,6 +92,7 @@ static struct param_tag *tag_find(struct param_tag *v, size_t n, struct str key)
 /* The role's tags, over them the session's, and those that go on from the calling session and cannot be replaced. */
 static bool merge_tags(struct call *c, struct principal *role)
 {
+	ASSERT(role->n_tags == 0 || role->tags != NULL);
 	const struct sts_AssumeRoleRequest *in = c->in;
 	const struct principal *from = c->who;
 	struct param_tag *own;
@@ -148,6 +149,7 @@ void op_AssumeRole(struct call *c)
 		call_fail_code(c, 403, "AccessDenied", "The source identity of a session cannot be changed.");
 		return;
 	}
+	ASSERT(str_present(role.user_id) && role.account.n == 12);
 	role.source_identity = str_present(source) ? source : in->SourceIdentity;
 	role.session_name = in->RoleSessionName;
 	role.user_id = arena_join(c->arena, role.user_id, S(":"), in->RoleSessionName);

@@ -7,6 +7,7 @@ enum { TAGS_MAX = 50, TOKEN_TEXT_MAX = 6144, ARNS_MAX = 10 };
 
 struct sts_Credentials *credentials_out(struct call *c, struct session s)
 {
+	ASSERT(str_present(s.access_key) && str_present(s.secret) && str_present(s.token) && s.expires_ms > c->now_ms);
 	struct sts_Credentials *out = arena_new_of(c->arena, struct sts_Credentials);
 	*out = (struct sts_Credentials){s.access_key, s.secret, s.token, SOME_TIME(s.expires_ms)};
 	return out;

@@ -235,5 +235,5 @@ def test_test_event_pattern(place):
 
 def test_what_is_not_there_says_so(place):
     with pytest.raises(ClientError) as e:
-        place.events.list_archives()
-    assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501 and "ListArchives" in message(e)
+        place.events.list_connections()
+    assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501 and "ListConnections" in message(e)
