@@ -59,7 +59,7 @@ TAG = "aws:PrincipalTag/"
     ("DateLessThan", TAG + "since", "2021-01-01T00:00:00Z", True), ("DateLessThanEquals", TAG + "since", "2020-02-03T04:05:06Z", True),
     ("DateGreaterThan", "aws:CurrentTime", "2020-01-01T00:00:00Z", True), ("DateGreaterThanEquals", "aws:CurrentTime", "2099-01-01T00:00:00Z", False),
     ("DateGreaterThan", "aws:EpochTime", "1577836800", True), ("NumericGreaterThan", "aws:EpochTime", "1577836800", True),
-    ("Bool", "aws:SecureTransport", "false", True), ("Bool", "aws:SecureTransport", "true", False), ("Bool", TAG + "flag", "true", True), ("Bool", TAG + "none", "false", False),
+    ("Bool", "aws:SecureTransport", "true", True), ("Bool", "aws:SecureTransport", "false", False), ("Bool", TAG + "flag", "true", True), ("Bool", TAG + "none", "false", False),
     ("BinaryEquals", TAG + "blob", "aGVsbG8=", True), ("BinaryEquals", TAG + "blob", "aGVsbG9v", False),
     ("IpAddress", "aws:SourceIp", "127.0.0.0/8", True), ("IpAddress", "aws:SourceIp", ["10.0.0.0/8", "127.0.0.1"], True), ("IpAddress", "aws:SourceIp", "10.0.0.0/8", False),
     ("NotIpAddress", "aws:SourceIp", "10.0.0.0/8", True), ("IpAddress", TAG + "ip", "203.0.113.0/28", True), ("IpAddress", TAG + "ip", "2001:db8::/32", False),
@@ -79,7 +79,7 @@ def test_operators(actor, operator, key, value, expected):
 
 
 def test_conditions_are_anded_and_values_ored(actor):
-    both = {"StringEquals": {TAG + "team": ["a", "Blue Team"], TAG + "level": ["7", "8"]}, "Bool": {"aws:SecureTransport": "false"}}
+    both = {"StringEquals": {TAG + "team": ["a", "Blue Team"], TAG + "level": ["7", "8"]}, "Bool": {"aws:SecureTransport": "true"}}
     assert allowed(actor(allow("sqs:ListQueues", condition=both))("sqs").list_queues)
     both["StringEquals"][TAG + "level"] = "8"
     assert not allowed(actor(allow("sqs:ListQueues", condition=both))("sqs").list_queues)
