@@ -182,17 +182,30 @@ static void abort_old(struct call *c, const struct s3_StoredBucket *b)
 
 /* ---- the job ---- */
 
-/* One step: payload is "<table>\n<key>", where to go on. */
+/* Go on with a pass: when it began, in which table it is, behind which key. */
+static void go_on(struct call *c, struct str bucket, int64_t began_ms, struct str name, struct str last)
+{
+	job_put(c, "lifecycle", bucket, c->now_ms, arena_printf(c->arena, "%lld\n%.*s\n%.*s", (long long)began_ms, STR_ARG(name), STR_ARG(last)));
+}
+
+/* One step of a pass; no payload: its first. The next pass is due at the midnight after this one began, for the clock may
+ * have gone over several since, and what this one looked at before is not judged by the later time. */
 void job_lifecycle(struct call *c, struct str id, struct str payload)
 {
 	const struct s3_StoredBucket *b = call_get(c, bucket_key(c, id), &s3_shape_StoredBucket);
 	if (b == NULL || b->Lifecycle == NULL)
 		return;
-	struct str after = payload, name = payload.n > 0 ? str_cut(&after, '\n') : S("object");
+	int64_t began_ms = c->now_ms;
+	struct str after = payload, name = S("object");
+	if (payload.n > 0) {
+		bool told = str_to_i64(str_cut(&after, '\n'), &began_ms);
+		ASSERT(told);
+		name = str_cut(&after, '\n');
+	}
 	bool objects = str_eq(name, S("object"));
 	struct key *prefix = key_str(table(c, objects ? "object" : "version"), b->Name);
-	struct str start = str_present(after) && payload.n > 0 ? key_after(c->arena, key_bytes(key_str(key_str(table(c, objects ? "object" : "version"),
-		b->Name), after))) : STR_NONE;
+	struct str start = after.n > 0 ? key_after(c->arena, key_bytes(key_str(key_str(table(c, objects ? "object" : "version"), b->Name), after)))
+		: STR_NONE;
 	struct scan *s = scan_open(c->txn, str_present(start) ? start : key_bytes(prefix), key_after(c->arena, key_bytes(prefix)), false);
 	struct str key, value, last = STR_NONE;
 	int n = 0;
@@ -208,13 +221,13 @@ void job_lifecycle(struct call *c, struct str id, struct str payload)
 			walk_key(c, b, o->Key);
 	}
 	scan_close(s);
-	if (n == STEP)
-		job_put(c, "lifecycle", id, c->now_ms, arena_join(c->arena, name, S("\n"), last));
-	else if (objects)
-		job_put(c, "lifecycle", id, c->now_ms, S("version"));
-	else {
+	if (n == STEP) {
+		go_on(c, id, began_ms, name, last);
+	} else if (objects) {
+		go_on(c, id, began_ms, S("version"), S(""));
+	} else {
 		abort_old(c, b);
-		job_put(c, "lifecycle", id, next_midnight(c->now_ms), S(""));
+		job_put(c, "lifecycle", id, next_midnight(began_ms), S(""));
 	}
 }
 

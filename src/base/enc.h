@@ -64,9 +64,8 @@ size_t digest_end(struct digest *d, unsigned char out[64]);
 void digest_drop(struct digest *d);
 
 /* AES-256 in counter mode, the counter beginning at zero: the same for both directions. `at` is the offset of in.p[0] in what
- * is encrypted as one; out has room for in.n bytes and may be in.p. The second is OpenSSL's, everywhere. */
+ * is encrypted as one; out has room for in.n bytes and may be in.p. */
 void aes256_ctr(const unsigned char key[32], uint64_t at, struct str in, char *out);
-void aes256_ctr_plain(const unsigned char key[32], uint64_t at, struct str in, char *out);
 
 /* n bytes of cryptographic randomness through os/random's table are in os/os.h; here only text forms. */
 /* Equal without revealing where they differ. */
