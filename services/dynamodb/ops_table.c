@@ -5,6 +5,7 @@
 #include "ops_table.h"
 
 #include "os/os.h"
+#include "svc/datakey.h"
 
 enum { PURGE_AT_ONCE = 5000, BACKFILL_AT_ONCE = 1000, COUNT_EXACTLY = 10000, LIST_MAX = 100 };
 
@@ -25,6 +26,27 @@ static struct dynamodb_SSEDescription *sse_of(struct call *c, const struct dynam
 	bool ok = ddb_check_encryption(c, s, &d);
 	ASSERT(ok); /* the definition is checked */
 	return d;
+}
+
+/* A key is asked for once as the caller, as the table will use it: it must be there, be usable, and be his to use. */
+bool ddb_encryption_key(struct call *c, struct str table, struct dynamodb_SSEDescription *d)
+{
+	struct datakey key;
+	struct wire_error error;
+	if (d == NULL || !str_present(d->KMSMasterKeyArn))
+		return true;
+	struct json *context = json_new_object(c->arena);
+	json_set_str(c->arena, context, "aws:dynamodb:tableName", table);
+	json_set_str(c->arena, context, "aws:dynamodb:subscriberId", c->account);
+	if (datakey_new(c, d->KMSMasterKeyArn, context, STR_NONE, &key, &error)) {
+		d->KMSMasterKeyArn = key.key_arn;
+		return true;
+	}
+	if (str_eq(error.code, S("AccessDeniedException")))
+		call_fail_code(c, 400, "AccessDeniedException", "KMS key access denied error: %.*s", STR_ARG(error.message));
+	else
+		fail_validation(c, "KMS validation error: %.*s", STR_ARG(error.message));
+	return false;
 }
 
 struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Table *r, struct str index)
@@ -86,6 +108,8 @@ struct dynamodb_Table *table_make(struct call *c, const struct table_definition 
 		.TableStatus = S("ACTIVE"), .CreationDateTime = SOME_TIME(c->now_ms), .TableArn = table_arn(c, in->name),
 		.TableId = arena_dup(c->arena, str_c(uuid)), .ProvisionedThroughput = throughput_of(c->arena, in->throughput),
 		.DeletionProtectionEnabled = SOME_BOOL(in->deletion_protection), .SSEDescription = sse_of(c, in->sse)};
+	if (!ddb_encryption_key(c, in->name, d->SSEDescription))
+		return NULL;
 	r->Space = SOME_I64((int64_t)call_serial(c, "space"));
 	if (str_eq(in->billing_mode, S("PAY_PER_REQUEST"))) {
 		d->BillingModeSummary = arena_new_of(c->arena, struct dynamodb_BillingModeSummary);

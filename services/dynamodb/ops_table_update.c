@@ -395,6 +395,8 @@ static bool update_encryption(struct update_call *u)
 		fail_validation(u->c, INVALID "Table is already encrypted by default");
 		return false;
 	}
+	if (!ddb_encryption_key(u->c, u->d->TableName, fresh))
+		return false;
 	u->d->SSEDescription = fresh;
 	return true;
 }

@@ -70,22 +70,6 @@ static const void *input_member(struct call *c, const char *name, const struct m
 	return *m != NULL ? (const char *)c->in + (*m)->offset : NULL;
 }
 
-static void add_request_tags(struct conditions *k)
-{
-	const struct member *m;
-	const struct list *tags = input_member(k->c, "Tags", &m), *names = input_member(k->c, "TagKeys", &m);
-	struct str *all = arena_array(k->c->arena, struct str, tags != NULL ? tags->n : 0);
-	for (uint32_t i = 0; tags != NULL && i < tags->n; i++) {
-		const struct kms_Tag *t = LIST_AT(*tags, struct kms_Tag, i);
-		all[i] = t->TagKey;
-		add(k, arena_join(k->c->arena, S("aws:RequestTag/"), t->TagKey), t->TagValue);
-	}
-	if (tags != NULL && tags->n > 0)
-		add_values(k, S("aws:TagKeys"), all, tags->n);
-	if (names != NULL && names->n > 0)
-		add_values(k, S("aws:TagKeys"), names->v, names->n);
-}
-
 static void add_request(struct conditions *k)
 {
 	const struct member *m;
@@ -97,7 +81,6 @@ static void add_request(struct conditions *k)
 		if (at != NULL)
 			add_member(k, m, at, from_input[i][1]);
 	}
-	add_request_tags(k);
 	add(k, S("kms:CallerAccount"), k->c->who->account);
 	add(k, S("kms:ViaService"), via_service(k->c));
 	if (k->c->op != NULL && (strstr(k->c->op->model->name, "Grant") != NULL))

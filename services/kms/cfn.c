@@ -161,6 +161,8 @@ static struct json *alias_input(struct cfn_resource *r)
 static enum cfn_status alias_create(struct cfn_resource *r)
 {
 	r->physical_id = json_get_str(r->properties, "AliasName");
+	if (!str_present(r->physical_id))
+		return cfn_fail(r, "Model validation failed (#: required key [AliasName] not found)");
 	struct invoked i = invoke(r->c, "kms", "CreateAlias", alias_input(r), NULL);
 	return i.ok ? CFN_DONE : failed(r, &i);
 }
@@ -186,6 +188,8 @@ static enum cfn_status replica_create(struct cfn_resource *r)
 	static const char *const pairs[] = {"Description", "Description", NULL};
 	struct json *in = cfn_input(r, pairs);
 	struct str primary = json_get_str(r->properties, "PrimaryKeyArn"), rest = primary;
+	if (!str_present(primary))
+		return cfn_fail(r, "Model validation failed (#: required key [PrimaryKeyArn] not found)");
 	for (int i = 0; i < 3 && str_present(rest); i++)
 		str_cut(&rest, ':');
 	struct invoke_options o = {.region = str_present(rest) ? str_cut(&rest, ':') : r->c->region};

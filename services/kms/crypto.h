@@ -12,10 +12,10 @@ struct str pair_public(struct arena *a, const struct spec *s, struct str private
 
 /* The digest of a message under an algorithm. */
 struct str message_digest(struct arena *a, const struct algorithm *alg, struct str message);
-/* Sign a digest (Ed25519: the message). About 1 to 7 ms with RSA. */
+/* Sign a digest (Ed25519: the message). About 1 to 7 ms with RSA. Absent: the key, which came from outside, makes no sense. */
 struct str pair_sign(struct arena *a, struct str private_key, const struct algorithm *alg, struct str digest);
 bool pair_verify(struct str public_key, const struct algorithm *alg, struct str digest, struct str signature);
-/* RSAES-OAEP. Absent: too long; not decryptable. */
+/* RSAES-OAEP. Absent: too long; not decryptable; a key that makes no sense. */
 struct str pair_encrypt(struct arena *a, struct str public_key, const struct algorithm *alg, struct str plain);
 struct str pair_decrypt(struct arena *a, struct str private_key, const struct algorithm *alg, struct str sealed);
 size_t pair_encrypt_max(const struct spec *s, const struct algorithm *alg); /* bytes */

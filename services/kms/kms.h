@@ -16,7 +16,7 @@
 #include "crypto.h"
 #include "svc/service.h"
 
-enum { KEYS_PER_PAGE = 100, GRANTS_PER_PAGE = 50, TAGS_MAX = 50, POLICY_MAX_BYTES = 32 << 10, ON_DEMAND_MAX = 25, ALIASES_MAX = 50 };
+enum { KEYS_PER_PAGE = 100, GRANTS_PER_PAGE = 50, POLICY_MAX_BYTES = 32 << 10, ON_DEMAND_MAX = 25, ALIASES_MAX = 50 };
 #define DAY_MS ((int64_t)86400000)
 
 enum { KEY_MAGIC = 0x6b6d73 };

@@ -68,7 +68,8 @@ static struct str encrypt_with(struct kms_key *k, struct str algorithm, const st
 	if (k->c->failed)
 		return STR_NONE;
 	struct str out = pair_encrypt(k->c->arena, m->public_key, alg, plain);
-	ASSERT(str_present(out));
+	if (!str_present(out))
+		call_fail(k->c, &kms_err_KMSInternalException, "The imported key material of %.*s cannot encrypt.", STR_ARG(k->arn));
 	return out;
 }
 

@@ -3,6 +3,7 @@
 #include "kms.h"
 
 #include "svc/page.h"
+#include "svc/tags.h"
 
 static bool name_ok(struct call *c, struct str name)
 {
@@ -43,49 +44,32 @@ void op_ListKeyPolicies(struct call *c)
 
 /* ---- tags ---- */
 
+/* Puts tags over those of a list. */
+static bool tags_add(struct call *c, struct list *have, const struct list *more)
+{
+	const struct tags_rules rules = {.max = TAGS_OF_RESOURCE, .reserved = c->parent != NULL};
+	struct tags all = TAGS_OF(*have, struct kms_Tag);
+	switch (tags_put(c->arena, &all, TAGS_OF(*more, struct kms_Tag), &rules)) {
+	case TAGS_OK: *have = (struct list){all.v, all.n, true}; return true;
+	case TAGS_RESERVED: call_fail(c, &kms_err_TagException, "Tags beginning with aws: are reserved"); return false;
+	case TAGS_TWICE: call_fail(c, &kms_err_TagException, "Duplicate tag keys"); return false;
+	case TAGS_TOO_MANY: break;
+	}
+	call_fail(c, &kms_err_TagException, "Too many tags");
+	return false;
+}
+
 bool tags_ok(struct call *c, const struct list *tags)
 {
-	if (tags->n > TAGS_MAX) {
-		call_fail(c, &kms_err_TagException, "Too many tags");
-		return false;
-	}
-	for (uint32_t i = 0; i < tags->n; i++) {
-		const struct kms_Tag *t = LIST_AT(*tags, struct kms_Tag, i);
-		if (str_starts_nocase(t->TagKey, S("aws:")) && c->parent == NULL) {
-			call_fail(c, &kms_err_TagException, "Tags beginning with aws: are reserved");
-			return false;
-		}
-		for (uint32_t j = 0; j < i; j++)
-			if (str_eq(t->TagKey, LIST_AT(*tags, struct kms_Tag, j)->TagKey)) {
-				call_fail(c, &kms_err_TagException, "Duplicate tag keys");
-				return false;
-			}
-	}
-	return true;
+	struct list none = {0};
+	return tags_add(c, &none, tags);
 }
 
 void op_TagResource(struct call *c)
 {
 	const struct kms_TagResourceRequest *in = c->in;
 	struct kms_key *k = run_key(c);
-	if (!key_customer(k) || !key_alive(k) || !tags_ok(c, &in->Tags))
-		return;
-	struct kms_Tag *v = arena_array(c->arena, struct kms_Tag, k->rec->Labels.n + in->Tags.n);
-	uint32_t n = k->rec->Labels.n;
-	if (n > 0)
-		memcpy(v, k->rec->Labels.v, n * sizeof *v);
-	for (uint32_t i = 0; i < in->Tags.n; i++) {
-		const struct kms_Tag *t = LIST_AT(in->Tags, struct kms_Tag, i);
-		uint32_t at = 0;
-		while (at < n && !str_eq(v[at].TagKey, t->TagKey))
-			at++;
-		v[at] = *t;
-		n += at == n;
-	}
-	k->rec->Labels = (struct list){v, n, true};
-	if (n > TAGS_MAX)
-		call_fail(c, &kms_err_TagException, "Too many tags");
-	else
+	if (key_customer(k) && key_alive(k) && tags_add(c, &k->rec->Labels, &in->Tags))
 		key_save(k);
 }
 
@@ -95,16 +79,9 @@ void op_UntagResource(struct call *c)
 	struct kms_key *k = run_key(c);
 	if (!key_customer(k) || !key_alive(k))
 		return;
-	struct kms_Tag *v = k->rec->Labels.v;
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < k->rec->Labels.n; i++) {
-		bool drop = false;
-		for (uint32_t t = 0; t < in->TagKeys.n; t++)
-			drop |= str_eq(v[i].TagKey, *LIST_AT(in->TagKeys, struct str, t));
-		if (!drop)
-			v[n++] = v[i];
-	}
-	k->rec->Labels.n = n;
+	struct tags have = TAGS_OF(k->rec->Labels, struct kms_Tag);
+	tags_drop(&have, &in->TagKeys, false);
+	k->rec->Labels.n = have.n;
 	key_save(k);
 }
 
@@ -115,7 +92,7 @@ void op_ListResourceTags(struct call *c)
 	const struct list *all = &run_key(c)->rec->Labels;
 	struct page page;
 	uint64_t from = 0;
-	if (!page_start(c, in->Limit, in->Marker, TAGS_MAX, NULL, &page))
+	if (!page_start(c, in->Limit, in->Marker, TAGS_OF_RESOURCE, NULL, &page))
 		return;
 	if (str_present(page.after) && !str_to_u64(page.after, &from)) {
 		call_fail(c, &kms_err_InvalidMarkerException, "The marker is not valid.");

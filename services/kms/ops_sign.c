@@ -52,7 +52,11 @@ void op_Sign(struct call *c)
 	struct str digest = alg != NULL ? digest_of(c, alg, in->Message, in->MessageType) : STR_NONE;
 	if (!str_present(digest))
 		return;
-	*out = (struct kms_SignResponse){k->arn, pair_sign(c->arena, m.secret, alg, digest), in->SigningAlgorithm};
+	struct str signature = pair_sign(c->arena, m.secret, alg, digest);
+	if (str_present(signature))
+		*out = (struct kms_SignResponse){k->arn, signature, in->SigningAlgorithm};
+	else
+		call_fail(c, &kms_err_KMSInternalException, "The imported key material of %.*s cannot sign.", STR_ARG(k->arn));
 }
 
 void op_Verify(struct call *c)

@@ -113,7 +113,8 @@ bool body_seal(struct queue *q, struct message *m)
 	buf_putc(&b, SEALED);
 	put_part(&b, q->arn);
 	put_part(&b, d.sealed);
-	buf_str(&b, gcm_seal(c->arena, str_of((const char *)d.key, sizeof d.key), m->id, m->body));
+	/* Bound to its queue, not to its id: a redriven message has a new one. */
+	buf_str(&b, gcm_seal(c->arena, str_of((const char *)d.key, sizeof d.key), q->arn, m->body));
 	m->body = buf_view(&b);
 	return true;
 }
@@ -131,7 +132,7 @@ bool body_open(struct queue *q, struct message *m)
 		fail_kms(c, &error);
 		return false;
 	}
-	m->body = gcm_open(c->arena, str_of((const char *)d.key, sizeof d.key), m->id, rest);
+	m->body = gcm_open(c->arena, str_of((const char *)d.key, sizeof d.key), arn, rest);
 	ASSERT(str_present(m->body));
 	return true;
 }

@@ -137,7 +137,7 @@ bool receipt_open(struct arena *a, struct str text, struct receipt *out);
 
 /* ---- seal.c: bodies under a KMS key ---- */
 
-/* Seal the body of a message that has its id, where the queue has a KMS key. false: KMS refused (c failed). */
+/* Seal the body of a new message, where the queue has a KMS key. false: KMS refused (c failed). */
 bool body_seal(struct queue *q, struct message *m);
 /* Open a sealed body as c->who; others are left as they are. */
 bool body_open(struct queue *q, struct message *m);

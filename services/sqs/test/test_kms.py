@@ -105,8 +105,22 @@ def test_dead_letters_and_changed_settings(client, name, key):
     sqs.send_message(QueueUrl=url, MessageBody="doomed")
     assert receive(sqs, url) == ["doomed"]
     assert receive(sqs, url) == []
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": ""})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "", "VisibilityTimeout": "30"})
     assert receive(sqs, dead) == ["doomed"]
+    sqs.purge_queue(QueueUrl=dead)
+
+
+def test_redriven_messages(client, name, key, eventually):
+    """A move task gives a message a new id, and its sealed body to the queue it came from."""
+    sqs = client("sqs")
+    dead = sqs.create_queue(QueueName=name + "-dead")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}-dead"
+    url = make(client, name, key, VisibilityTimeout="0", RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "1"}))
+    sqs.send_message(QueueUrl=url, MessageBody="comes back")
+    assert receive(sqs, url) == ["comes back"]
+    assert receive(sqs, url) == []
+    sqs.start_message_move_task(SourceArn=arn)
+    assert eventually(lambda: receive(sqs, url)) == ["comes back"]
 
 
 def test_bodies_are_not_in_the_store(fresh_tsubo):
