@@ -73,7 +73,8 @@ struct task {
 	unsigned job_attempts;
 };
 
-/* Start the threads (readers: count). The store must be open. Called on the loop thread at start. */
+/* Start the threads (readers: count). The store must be open. Called on the loop thread at start, before the first HTTP
+ * server is made on that loop: what they start at the end of a turn must still be handed over. */
 void executor_start(struct uv_loop_s *loop, struct store *store, unsigned readers);
 /* Stop taking tasks, finish what is queued, join. */
 void executor_stop(void);

@@ -23,7 +23,7 @@ def changes(tsubo):
     return seen
 
 
-def test_transactions_survive_kills_whole(fresh_tsubo):
+def test_transactions_survive_kills_whole(fresh_tsubo, eventually):
     fresh_tsubo.client("dynamodb").create_table(
         TableName="tab", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "g", "AttributeType": "S"}],
@@ -46,9 +46,11 @@ def test_transactions_survive_kills_whole(fresh_tsubo):
                     acknowledged.add(name)
 
         threads = [threading.Thread(target=write, args=(w,)) for w in range(4)]
+        had = len(acknowledged)
         for t in threads:
             t.start()
-        time.sleep(r.uniform(0.2, 0.8))
+        eventually(lambda: len(acknowledged) > had + 3, timeout=60)
+        time.sleep(r.uniform(0, 0.6))
         fresh_tsubo.kill()
         for t in threads:
             t.join()
