@@ -315,8 +315,7 @@ size_t number_text_size(struct str canonical)
 	bool negative = canonical.n > 0 && canonical.p[0] == '-', point = false;
 	int count = 0, zeros = 0;     /* digits that count; zeros after them so far */
 	int whole = 0, leading = 0;   /* of those, before the point; zeros between the point and the first */
-	size_t at = negative;
-	ASSERT(canonical.n > at);
+	size_t at = negative;         /* there may be nothing behind: stored bytes are not trusted to be numbers */
 	for (; at < canonical.n && canonical.p[at] != 'E'; at++) {
 		char c = canonical.p[at];
 		if (c == '.') {

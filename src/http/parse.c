@@ -344,7 +344,7 @@ int parse_head(struct str in, const struct http_limits *limits, struct http_head
 
 int parse_fields(struct str in, struct http_header *room, size_t max, const char **why)
 {
-	ASSERT(in.n > 0 && room != NULL);
+	ASSERT(in.p != NULL && room != NULL && max > 0);
 	const char *p = in.p, *end = in.p + in.n;
 	size_t n = 0;
 	for (;;) {
