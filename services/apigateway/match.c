@@ -70,7 +70,7 @@ static void take_parameters(struct exchange *x, const struct str *want, size_t n
 bool match_resource(struct exchange *x)
 {
 	struct arena *a = x->c->arena;
-	struct str got[SEGMENTS_MAX], want[SEGMENTS_MAX], best[SEGMENTS_MAX];
+	struct str got[SEGMENTS_MAX] = {0}, want[SEGMENTS_MAX], best[SEGMENTS_MAX];
 	size_t n_got = split(x->path, got), n_best = 0;
 	const struct apigateway_PathRecord *found = NULL;
 	for (uint32_t i = 0; i < x->deployment->Paths.n; i++) {
@@ -86,6 +86,7 @@ bool match_resource(struct exchange *x)
 		return false;
 	x->resource = call_get(x->c, key_str(part_key(x->c, "route", x->api, x->stage->deploymentId), found->Id), &apigateway_shape_Resource);
 	ASSERT(x->resource != NULL); /* written with the deployment */
+	ASSERT(n_got > 0 || n_best == 0);
 	take_parameters(x, best, n_best, got, n_got);
 	return true;
 }

@@ -184,6 +184,20 @@ static void rewrite_depends(struct sam *s, struct json *d)
 			d->items[i].text = renamed(s, d->items[i].text);
 }
 
+/* An object of one member may be an intrinsic function that names resources. */
+static void rewrite_function(struct sam *s, const struct json *j, struct json *arg)
+{
+	ASSERT(j->n == 1 && arg != NULL);
+	if (sam_is_function(j, "Ref") && arg->type == JSON_STRING)
+		arg->text = rewrite(s, arg->text);
+	else if (sam_is_function(j, "Fn::GetAtt"))
+		rewrite_get_att(s, arg);
+	else if (sam_is_function(j, "Fn::Sub") && arg->type == JSON_STRING)
+		arg->text = rewrite_sub(s, arg->text);
+	else if (sam_is_function(j, "Fn::Sub") && arg->type == JSON_ARRAY && arg->n > 0 && arg->items[0].type == JSON_STRING)
+		arg->items[0].text = rewrite_sub(s, arg->items[0].text);
+}
+
 static void rewrite_tree(struct sam *s, struct json *j)
 {
 	if (j->type == JSON_ARRAY)
@@ -191,15 +205,8 @@ static void rewrite_tree(struct sam *s, struct json *j)
 			rewrite_tree(s, &j->items[i]);
 	if (j->type != JSON_OBJECT)
 		return;
-	struct json *first = j->n == 1 ? &j->members[0].value : NULL;
-	if (sam_is_function(j, "Ref") && first->type == JSON_STRING)
-		first->text = rewrite(s, first->text);
-	else if (sam_is_function(j, "Fn::GetAtt"))
-		rewrite_get_att(s, first);
-	else if (sam_is_function(j, "Fn::Sub") && first->type == JSON_STRING)
-		first->text = rewrite_sub(s, first->text);
-	else if (sam_is_function(j, "Fn::Sub") && first->type == JSON_ARRAY && first->n > 0 && first->items[0].type == JSON_STRING)
-		first->items[0].text = rewrite_sub(s, first->items[0].text);
+	if (j->n == 1)
+		rewrite_function(s, j, &j->members[0].value);
 	for (uint32_t i = 0; i < j->n; i++) {
 		if (str_eq(j->members[i].key, S("DependsOn")))
 			rewrite_depends(s, &j->members[i].value);

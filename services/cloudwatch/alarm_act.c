@@ -108,6 +108,7 @@ void alarm_change(struct call *c, struct cloudwatch_AlarmRecord *r, struct str s
 {
 	struct arena *a = c->arena;
 	struct cloudwatch_MetricAlarm *m = r->Alarm;
+	ASSERT(str_present(state) && str_present(reason) && at_ms <= c->now_ms);
 	bool changed = !str_eq(m->StateValue, state);
 	struct json *before = state_json(a, m->StateValue, m->StateReason, m->StateReasonData, m->StateUpdatedTimestamp.ms);
 	m->StateValue = state;
@@ -165,6 +166,35 @@ static struct invoked to_function(struct call *c, struct str arn, const struct j
 	return invoke(c, "lambda", "Invoke", in, &o);
 }
 
+/* "Trigger" of a notification: the alarm's settings under the names that PutMetricAlarm gives them. */
+static struct json *trigger_json(struct call *c, struct str alarm)
+{
+	struct arena *a = c->arena;
+	struct json *t = json_new_object(a), *dims = json_new_array(a);
+	const struct cloudwatch_AlarmRecord *r = alarm_get(c, alarm);
+	if (r == NULL)
+		return t; /* deleted since */
+	const struct cloudwatch_MetricAlarm *m = r->Alarm;
+	for (uint32_t i = 0; i < m->Dimensions.n; i++) {
+		const struct cloudwatch_Dimension *d = LIST_AT(m->Dimensions, struct cloudwatch_Dimension, i);
+		struct json *one = json_new_object(a);
+		json_set_str(a, one, "value", d->Value);
+		json_set_str(a, one, "name", d->Name);
+		json_push(a, dims, one);
+	}
+	json_set_str(a, t, "MetricName", m->MetricName);
+	json_set_str(a, t, "Namespace", m->Namespace);
+	json_set_str(a, t, "StatisticType", str_present(m->Statistic) ? S("Statistic") : S("ExtendedStatistic"));
+	json_set_str(a, t, "Statistic", str_present(m->Statistic) ? m->Statistic : m->ExtendedStatistic);
+	json_set(a, t, S("Dimensions"), dims);
+	json_set_i64(a, t, "Period", m->Period.v);
+	json_set_i64(a, t, "EvaluationPeriods", m->EvaluationPeriods.v);
+	json_set_str(a, t, "ComparisonOperator", m->ComparisonOperator);
+	json_set(a, t, S("Threshold"), json_new_f64(a, m->Threshold.v));
+	json_set_str(a, t, "TreatMissingData", str_present(m->TreatMissingData) ? m->TreatMissingData : S("missing"));
+	return t;
+}
+
 static struct invoked to_topic(struct call *c, struct str arn, const struct json *event)
 {
 	struct arena *a = c->arena;
@@ -179,7 +209,7 @@ static struct invoked to_topic(struct call *c, struct str arn, const struct json
 	json_set_str(a, m, "Region", c->region);
 	json_set_str(a, m, "AlarmArn", json_get_str(event, "alarmArn"));
 	json_set_str(a, m, "OldStateValue", json_get_str(json_get(data, S("previousState")), "value"));
-	json_set(a, m, S("Trigger"), json_get(data, S("configuration")));
+	json_set(a, m, S("Trigger"), trigger_json(c, name));
 	json_set_str(a, in, "TopicArn", arn);
 	json_set_str(a, in, "Subject", arena_printf(a, "%.*s: \"%.*s\" in %.*s", STR_ARG(value), STR_ARG(name), STR_ARG(c->region)));
 	json_set_str(a, in, "Message", json_text(a, m));
@@ -191,7 +221,7 @@ void job_act(struct call *c, struct str id, struct str payload)
 {
 	(void)id;
 	struct json *what = json_parse(c->arena, payload, NULL);
-	ASSERT(what != NULL); /* ours */
+	ASSERT(what != NULL && json_get(what, S("event")) != NULL); /* ours */
 	const struct json *event = json_get(what, S("event"));
 	struct str action = json_get_str(what, "action");
 	struct arn arn;

@@ -37,6 +37,7 @@ static struct str statistic_of(const struct cloudwatch_MetricAlarm *m) { return 
 /* Statistics of n periods that end at end_ms, the newest first. */
 static void read_points(struct call *c, const struct cloudwatch_MetricAlarm *m, int64_t end_ms, struct point *out, size_t n)
 {
+	ASSERT(n > 0 && n <= WINDOWS_MOST && m->Period.v > 0);
 	int64_t period_ms = m->Period.v * 1000, from_ms = end_ms - (int64_t)n * period_ms;
 	struct stats *stats = arena_array(c->arena, struct stats, n);
 	struct cloudwatch_SeriesRecord **series;
@@ -47,8 +48,7 @@ static void read_points(struct call *c, const struct cloudwatch_MetricAlarm *m, 
 		struct scan *s = series_samples(c, series[i], from_ms, end_ms);
 		while (scan_next(s, &key, &value)) {
 			size_t back = (size_t)((end_ms - 1 - sample_time(key)) / period_ms);
-			if (back >= n)
-				continue;
+			ASSERT(sample_time(key) < end_ms && back < n); /* the scan's bounds */
 			stats_add(c->arena, &stats[back], record_decode(c, &cloudwatch_shape_SampleRecord, value));
 			found = true;
 		}

@@ -12,14 +12,17 @@ static struct mapping *mappings;
 void mapping_hold(struct mapping *m)
 {
 	CHECK_MAGIC(m, MAPPING_MAGIC);
+	ASSERT(m->holds > 0); /* who holds it may hold it again; nobody finds a free one */
 	m->holds++;
 }
 
 void mapping_release(struct mapping *m)
 {
 	CHECK_MAGIC(m, MAPPING_MAGIC);
+	ASSERT(m->holds > 0);
 	if (--m->holds > 0)
 		return;
+	ASSERT(m->stopped); /* the list lets go last when it is stopped */
 	if (m->streams)
 		streams_poller_free(m);
 	else
@@ -31,6 +34,8 @@ void mapping_release(struct mapping *m)
 static void mapping_stop(struct mapping **at)
 {
 	struct mapping *m = *at;
+	CHECK_MAGIC(m, MAPPING_MAGIC);
+	ASSERT(!m->stopped);
 	*at = m->next;
 	m->stopped = true;
 	mapping_release(m);

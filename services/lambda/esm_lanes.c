@@ -16,6 +16,7 @@ static void lane_go(struct lane *l);
 /* Which lane: all changes of one item share one. */
 static size_t lane_of(struct arena *a, const struct json *record, size_t n)
 {
+	ASSERT(n <= LANES_MAX);
 	if (n < 2)
 		return 0;
 	struct str keys = json_text_sorted(a, json_get(json_get(record, S("dynamodb")), S("Keys")));
@@ -34,6 +35,7 @@ static void age_metric(const struct shard *s)
 
 void shard_work(struct shard *s)
 {
+	ASSERT(s->arena != NULL && s->records != NULL && s->lanes_left == 0); /* one batch at a time */
 	s->n_lanes = s->target.factor < 1 ? 1 : s->target.factor > LANES_MAX ? LANES_MAX : (size_t)s->target.factor;
 	s->result = s->records->n > 0 ? "OK" : NULL;
 	age_metric(s);
@@ -77,6 +79,7 @@ static void lane_done(struct lane *l)
 static void on_backoff(void *arg)
 {
 	struct lane *l = arg;
+	ASSERT(!l->busy && l->timer != NULL);
 	l->timer = NULL;
 	lane_go(l);
 }
@@ -144,7 +147,9 @@ static struct json *failure_record(struct arena *a, const struct lane *l, size_t
 
 static void give_up(struct lane *l, const char *condition, struct str error)
 {
+	ASSERT(l->depth > 0 && !l->busy);
 	size_t from = l->stack[l->depth - 1].from, to = l->stack[l->depth - 1].to;
+	ASSERT(from < to && to <= l->records->n);
 	int64_t attempts = l->stack[l->depth - 1].attempts;
 	l->depth--;
 	if (l->shard->target.on_failure.n == 0) {
@@ -163,6 +168,7 @@ static void give_up(struct lane *l, const char *condition, struct str error)
 
 static void backoff(struct lane *l, int64_t attempts)
 {
+	ASSERT(l->timer == NULL && !l->busy && l->depth > 0);
 	int64_t ms = BACKOFF_FIRST_MS;
 	for (int64_t i = 1; i < attempts && ms < BACKOFF_MOST_MS; i++)
 		ms *= 2;
@@ -174,6 +180,7 @@ static void failed(struct lane *l, struct str error)
 {
 	const struct target *t = &l->shard->target;
 	size_t top = l->depth - 1, from = l->stack[top].from, to = l->stack[top].to;
+	ASSERT(l->depth > 0 && from < to && to <= l->records->n);
 	l->shard->result = "PROBLEM: Function call failed";
 	int64_t attempts = ++l->stack[top].attempts;
 	bool split = t->bisect && to - from > 1 && l->depth < COUNT_OF(l->stack);
@@ -184,6 +191,7 @@ static void failed(struct lane *l, struct str error)
 	if (split) {
 		/* The first half on top; splitting is no retry. */
 		size_t middle = from + (to - from) / 2;
+		ASSERT(from < middle && middle < to);
 		l->stack[top].from = middle;
 		l->stack[top].attempts = 0;
 		l->stack[l->depth].from = from;
@@ -206,6 +214,7 @@ static void failed_from(struct lane *l, const struct json *ids)
 	}
 	if (at == l->stack[top].to)
 		at = l->stack[top].from; /* none of ours: all of it failed */
+	ASSERT(at >= l->stack[top].from && at < l->stack[top].to);
 	if (at > l->stack[top].from) {
 		l->stack[top].from = at;
 		l->stack[top].attempts = 0;
@@ -216,6 +225,7 @@ static void failed_from(struct lane *l, const struct json *ids)
 static void on_answer(void *arg, const struct engine_result *r)
 {
 	struct lane *l = arg;
+	ASSERT(l->busy && l->depth > 0 && l->timer == NULL);
 	l->busy = false;
 	if (r->throttled != NULL) {
 		backoff(l, 4); /* not the records' fault: no attempt */
@@ -256,6 +266,7 @@ static void lane_go(struct lane *l)
 		return;
 	}
 	size_t from = l->stack[l->depth - 1].from, to = l->stack[l->depth - 1].to;
+	ASSERT(from < to && to <= l->records->n && l->depth <= COUNT_OF(l->stack));
 	if (too_old(l, json_at(l->records, from)) && too_old(l, json_at(l->records, to - 1))) {
 		give_up(l, "RecordAgeExceeded", S(""));
 		return;

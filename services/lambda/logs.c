@@ -111,6 +111,7 @@ static void put_done(void *arg, const struct wire_error *error)
 	(void)error;
 	struct batch *b = arg;
 	struct log_stream *s = b->stream;
+	ASSERT(s->sending);
 	buf_free(&b->events);
 	free(b);
 	s->sending = false;
@@ -127,6 +128,7 @@ static void flush(struct log_stream *s)
 	struct batch *b = calloc(1, sizeof *b);
 	if (b == NULL)
 		die("out of memory");
+	ASSERT(s->events.n >= s->count * sizeof(struct event));
 	b->stream = s;
 	b->events = s->events;
 	b->count = s->count;
@@ -182,6 +184,7 @@ static void add_event(struct log_stream *s, struct str text)
 		s->dropped = 0;
 		add_event(s, str_of(note, (size_t)n));
 	}
+	ASSERT(text.n <= LINE_MAX_BYTES + 1 && !s->ended);
 	struct event e = {clock_now_ms(), (uint32_t)text.n};
 	if (s->events.n + sizeof e + text.n > PENDING_MAX || s->count >= BATCH_EVENTS) {
 		s->dropped++;

@@ -81,6 +81,7 @@ static struct pool *pool_of(struct function *f, const struct engine_call *k)
 	struct pool *p = calloc(1, sizeof *p);
 	if (p == NULL)
 		die("out of memory");
+	ASSERT(k->version.n + k->revision.n < sizeof p->text);
 	*p = (struct pool){.magic = POOL_MAGIC, .function = f, .next = f->pools};
 	p->last = &p->first;
 	snprintf(p->text, sizeof p->text, "%.*s%.*s", STR_ARG(k->version), STR_ARG(k->revision));
@@ -95,6 +96,7 @@ void pool_maybe_free(struct pool *p)
 	CHECK_MAGIC(p, POOL_MAGIC);
 	if (p->instances != NULL || p->first != NULL)
 		return;
+	ASSERT(p->queued == 0 && p->starting == 0);
 	struct function *f = p->function;
 	for (struct pool **at = &f->pools; *at != NULL; at = &(*at)->next) {
 		if (*at == p) {
@@ -113,6 +115,7 @@ void pool_maybe_free(struct pool *p)
 /* No new invocations: idle instances end, busy ones when they have answered. */
 static void pool_retire(struct pool *p)
 {
+	CHECK_MAGIC(p, POOL_MAGIC);
 	p->retired = true;
 	for (struct instance *i = p->instances, *next; i != NULL; i = next) {
 		next = i->next;
@@ -227,6 +230,7 @@ static struct invocation *queue_take(struct pool *p)
 	p->first = v->next;
 	if (p->first == NULL)
 		p->last = &p->first;
+	ASSERT(p->queued > 0);
 	p->queued--;
 	v->next = NULL;
 	return v;
@@ -327,6 +331,7 @@ static void started_no_more(struct instance *i)
 {
 	if (!i->starting_counted)
 		return;
+	ASSERT(i->pool->starting > 0 && engine.starting > 0);
 	i->starting_counted = false;
 	i->pool->starting--;
 	engine.starting--;
@@ -349,8 +354,10 @@ static void on_idle(uv_timer_t *t)
 
 void instance_ready(struct instance *i)
 {
+	CHECK_MAGIC(i, INSTANCE_MAGIC);
 	if (i->state == INSTANCE_DYING)
 		return;
+	ASSERT(i->waiting != NULL);
 	if (i->state == INSTANCE_INIT) {
 		started_no_more(i);
 		i->init_ms = (double)(os.monotonic_us() - i->started_us) / 1000.0;
@@ -396,6 +403,8 @@ void instance_responded(struct instance *i, struct str body, struct str error_ty
 
 void instance_init_failed(struct instance *i, struct str body)
 {
+	CHECK_MAGIC(i, INSTANCE_MAGIC);
+	ASSERT(i->plan != NULL);
 	i->init_error = arena_dup(i->plan->arena, body);
 }
 

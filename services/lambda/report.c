@@ -12,6 +12,7 @@
 
 static void metric(const struct engine_call *k, const char *name, double value, const char *unit)
 {
+	ASSERT(k->function.n > 0 && k->account.n > 0 && k->region.n > 0);
 	struct str ns = S("AWS/Lambda"), text = str_c(name);
 	int64_t now = clock_now_ms();
 	const struct metric_dim dims[] = {{S("FunctionName"), k->function}, {S("Resource"), k->resource}};

@@ -247,6 +247,7 @@ static void on_started(struct process *pr, int error, const int *fds, const int 
 		instance_failed_to_start(i, why);
 		return;
 	}
+	ASSERT(i->state == INSTANCE_STARTING && n <= COUNT_OF(i->listeners));
 	i->state = INSTANCE_INIT;
 	for (size_t k = 0; k < n; k++) {
 		struct http_server *server = k == 0 ? engine.runtime : service_http();
@@ -360,6 +361,7 @@ static void launch(struct plan *p)
 		.tmp_bytes = (uint64_t)p->config->EphemeralStorage->Size.v << 20, .memory_bytes = (uint64_t)mb << 20,
 		/* A share of a core below 1,769 MB would only slow development down; above it, as on AWS. */
 		.cpu_millis = mb > 1769 ? (uint32_t)(mb * 1000 / 1769) : 1000, .files = 1024, .pids = 1024, .merge_output = true};
+	ASSERT(i->process == NULL && i->log != NULL);
 	report_init_start(i);
 	i->process = process_start(&l, &events, i);
 	if (i->process == NULL) {

@@ -241,6 +241,26 @@ def test_a_function_that_does_not_let_it_in(client, cw, alarm, name, eventually)
     assert item["HistorySummary"].startswith(f"Failed to execute action {arn}. Received error:")
 
 
+def test_a_topic_is_told(client, cw, alarm, name):
+    """"Notifying users on alarm changes": the message that subscribers of the topic get."""
+    sqs, sns = client("sqs"), client("sns")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue}]})})
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:Publish", "Resource": topic}]}))
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    alarm(TreatMissingData="ignore", AlarmActions=[topic])
+    cw.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
+    note = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]["Body"])
+    message = json.loads(note["Message"])
+    assert note["Subject"].startswith(f'ALARM: "{name}" in ') and message["AlarmName"] == name and message["NewStateReason"] == "by hand"
+    assert message["OldStateValue"] == "INSUFFICIENT_DATA" and message["AWSAccountId"] == "000000000000"
+    assert message["Trigger"]["MetricName"] == "m" and message["Trigger"]["Threshold"] == 5.0 and message["Trigger"]["Period"] == 60
+
+
 def test_eventbridge_hears_of_it(client, cw, alarm, name):
     sqs, events = client("sqs"), client("events")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
