@@ -1,4 +1,7 @@
-/* The answer to a client of an API: its headers, gateway responses, and the way out. */
+/* The answer to a client of an API: its headers, gateway responses, and the way out.
+ *
+ * What always holds: an exchange has at most one answer, set before send_answer; headers that would end the line they stand in are left
+ * out. Source: "Gateway responses for REST APIs in API Gateway" (developer guide). */
 #include "responses.h"
 #include "serve.h"
 

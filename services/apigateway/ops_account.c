@@ -1,4 +1,5 @@
-/* The account's settings, and tags of APIs, stages, keys and plans. */
+/* The account's settings, and tags of APIs, stages, keys and plans: five kinds of records, found by an ARN without an account
+ * ("arn:aws:apigateway:<region>::/restapis/<id>"), so tags are of the caller's account always. */
 #include "method.h"
 
 #include "svc/arn.h"

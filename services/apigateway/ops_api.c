@@ -1,4 +1,7 @@
-/* REST APIs themselves: made, imported, shown, changed, deleted. Source: "API Gateway V1 API Reference". */
+/* REST APIs themselves: made, imported, shown, changed, deleted. Source: "API Gateway V1 API Reference".
+ *
+ * What always holds: an API and its "place" record, by which the data plane finds it without an account, come and go together; its root
+ * resource is there as long as it is. */
 #include "method.h"
 
 #include "svc/arn.h"

@@ -1,4 +1,7 @@
-/* Integrations of methods and their responses. What does not run here is refused when it is put. */
+/* Integrations of methods and their responses.
+ *
+ * What always holds: a stored integration is of a type that serve.c runs, its templates say nothing that substitute() does not know, and
+ * its mappings are well made: what does not run here is refused when it is put, not when a client of the API waits. */
 #include "method.h"
 
 #include "base/pattern.h"

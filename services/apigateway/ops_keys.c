@@ -1,4 +1,5 @@
-/* API keys. A key's value is unique in an account and region. */
+/* API keys. A key's value is unique in an account and region, for the data plane finds a key by it: "keyvalue" names the key, and comes
+ * and goes with it. Source: "API Gateway V1 API Reference". */
 #include "apigw.h"
 
 #include "os/os.h"

@@ -1,4 +1,7 @@
-/* Methods of resources and what they may answer. */
+/* Methods of resources and what they may answer.
+ *
+ * What always holds: an authorizer, a validator and models that a method names were there when it was put; a method lies in its
+ * resource's record, so that both change in one write. */
 #include "method.h"
 
 static struct apigateway_Method *method_need(struct call *c, const struct apigateway_Resource *r, struct str http_method)

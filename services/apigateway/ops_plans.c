@@ -1,4 +1,7 @@
-/* Usage plans: which stages they open, for which keys, how often. */
+/* Usage plans: which stages they open, for which keys, how often.
+ *
+ * What always holds: "plankey" and "keyplan", the two ways between a plan and its keys, are written together; a stage that a plan names
+ * is there. Source: "Usage plans and API keys for REST APIs" (developer guide). */
 #include "apigw.h"
 
 static struct key *plan_key(struct call *c, struct str id) { return key_str(call_key(c, "plan"), id); }

@@ -1,4 +1,7 @@
-/* Resources and their methods. A resource is one record with all its methods inside. */
+/* Resources and their methods. A resource is one record with all its methods inside.
+ *
+ * What always holds: a resource's path is its parent's and its own part; below a parent no part is there twice. Made one
+ * by one, at most one of them is a variable; imported ones are told apart by match.c's order. */
 #include "apigw.h"
 
 static void put_resource(struct call *c, struct str api, const struct apigateway_Resource *r)

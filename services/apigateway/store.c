@@ -1,4 +1,4 @@
-/* Keys and records of the service: where they lie, the words for what is not there, pages of lists. */
+/* Keys and records of the service: where they lie, the words for what is not there, pages of lists. apigw.h lists the records. */
 #include "apigw.h"
 
 #include "os/os.h"

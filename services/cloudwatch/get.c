@@ -270,7 +270,7 @@ void op_get_metric_data(struct call *c)
 	uint64_t most = in->MaxDatapoints.set && in->MaxDatapoints.v > 0 && in->MaxDatapoints.v < DATA_POINTS_MAX ? (uint64_t)in->MaxDatapoints.v
 		: DATA_POINTS_MAX;
 	if (page_results(&out->MetricDataResults, told, most))
-		out->NextToken = page_token(c->arena, arena_printf(c->arena, "%llu", (unsigned long long)(told + most)));
+		out->NextToken = page_token(c->arena, arena_printf(c->arena, "%llu", (unsigned long long)told + most));
 }
 
 /* ---- ListMetrics ---- */

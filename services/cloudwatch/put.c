@@ -1,4 +1,6 @@
-/* PutMetricData: the rules of its page in the API Reference, then into the series. All or nothing. */
+/* PutMetricData: the rules of its page in the API Reference, then into the series. All or nothing.
+ *
+ * What always holds: a sample that goes on has a count above zero, a minimum not above its maximum, and as many counts as values. */
 #include "cloudwatch.h"
 
 #include <math.h>

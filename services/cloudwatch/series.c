@@ -1,4 +1,7 @@
-/* Series and their samples in the store: found by their names, fed by merging. */
+/* Series and their samples in the store: found by their names, fed by merging.
+ *
+ * What always holds: dimensions are sorted by name before they name a series, so their order in a request does not matter; there is one
+ * sample for a period of a series, and it either tells all its distinct values or none. */
 #include "cloudwatch.h"
 
 #include <stdlib.h>

@@ -1,4 +1,7 @@
-/* Statistics of a period. Percentiles: "CloudWatch statistics definitions" (CloudWatch User Guide). */
+/* Statistics of a period. Percentiles: "CloudWatch statistics definitions" (CloudWatch User Guide).
+ *
+ * What always holds: a percentile is told only when every sample of the period told all its values; one number that is made up from
+ * sums would look as true as the others. */
 #include "cloudwatch.h"
 
 #include <math.h>

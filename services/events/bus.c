@@ -1,5 +1,7 @@
-/* Event buses: made, described, listed, deleted. The default bus is always there; its record is written when it is first
- * changed. */
+/* Event buses: made, described, listed, deleted.
+ *
+ * What always holds: the default bus is there without a record, which is written when it is first changed; a bus with rules cannot be
+ * deleted, so no rule is without its bus. Source: CreateEventBus, DeleteEventBus (API Reference). */
 #include "events.h"
 
 #include "svc/arn.h"

@@ -1,5 +1,7 @@
 /* The policy of a bus: statement by statement, or as a whole document.
  *
+ * What always holds: what is stored parses as a resource policy, so authorize() never meets one that does not.
+ *
  * Source: PutPermission and RemovePermission (API reference). */
 #include "events.h"
 

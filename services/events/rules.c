@@ -1,4 +1,7 @@
-/* Rules: put, described, listed, switched on and off, deleted; TestEventPattern. Messages as the API gives them. */
+/* Rules: put, described, listed, switched on and off, deleted; TestEventPattern. Messages as the API gives them.
+ *
+ * What always holds: a stored rule has a pattern that parses or a schedule that does, or both; every change of a bus's rules renames its
+ * compiled set (ruleset.c) in the same transaction; a rule with targets cannot be deleted. */
 #include "events.h"
 
 #include "os/os.h"

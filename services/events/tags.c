@@ -1,4 +1,5 @@
-/* Tags of rules and buses: two kinds of records, found by their ARN. */
+/* Tags of rules and buses: two kinds of records, found by their ARN. Their rules are svc/tags.h's; only the words of the refusals
+ * are EventBridge's. */
 #include "events.h"
 
 #include "svc/arn.h"

@@ -1,4 +1,7 @@
-/* Targets of rules: put, removed, listed. What EventBridge could send to but tsubo cannot is refused here, by name. */
+/* Targets of rules: put, removed, listed. What EventBridge could send to but tsubo cannot is refused here, by name.
+ *
+ * What always holds: a stored target's ARN parses and is of a kind that send.c knows, its input is well made, and its role was one that the
+ * caller may pass: a delivery, which may come a day later, asks none of that again. */
 #include "events.h"
 
 #include "svc/arn.h"

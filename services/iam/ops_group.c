@@ -1,4 +1,7 @@
-/* Groups and who is in them. Membership is kept in the user's record.
+/* Groups and who is in them.
+ *
+ * What always holds: membership is kept in the user's record by the group's name, so a renamed group is renamed in every member, and a
+ * group with members cannot be deleted: no user is in a group that is not there.
  *
  * Source: IAM API Reference. */
 #include "iam.h"

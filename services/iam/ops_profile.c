@@ -1,4 +1,4 @@
-/* Instance profiles: a container for one role.
+/* Instance profiles: a container for one role, by name; a role that is in one cannot be deleted.
  *
  * Source: IAM API Reference, "Using instance profiles" (IAM User Guide). */
 #include "iam.h"

@@ -1,5 +1,7 @@
 /* Roles: create, read, change, delete. Those linked to a service are made in ops_linked.c.
  *
+ * What always holds: a role has a trust policy that trust.c has let in, and a longest session of an hour or more.
+ *
  * Source: IAM API Reference; messages as the API gives them. */
 #include "iam.h"
 

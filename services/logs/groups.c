@@ -1,4 +1,7 @@
-/* Log groups and streams: made, listed, deleted. Messages as the API gives them ("The specified log group does not exist."). */
+/* Log groups and streams: made, listed, deleted. Messages as the API gives them ("The specified log group does not exist.").
+ *
+ * What always holds: a stream's group is there; what hangs on a group (streams, events, filters, its count of bytes, its job) goes with it
+ * in one transaction. Groups are named by ARN with ":*" everywhere but where tags are concerned. */
 #include "logs.h"
 
 #include "svc/arn.h"

@@ -1,4 +1,7 @@
-/* How long events live: retention policies, a daily job that deletes what is too old, deletion of whole groups; tags. */
+/* How long events live: retention policies, a daily job that deletes what is too old, deletion of whole groups; tags.
+ *
+ * What always holds: an event and its place in the group's index are written and deleted together, and the group's count of bytes
+ * follows; a group has an "expire" job exactly when it has a retention. Source: PutRetentionPolicy, TagResource (API Reference). */
 #include "logs.h"
 
 #include "svc/arn.h"

@@ -1,4 +1,7 @@
-/* Schedule groups and their tags. The default group is always there. */
+/* Schedule groups and their tags.
+ *
+ * What always holds: the default group is there without a record and cannot be deleted; a schedule's group exists, for a group takes its
+ * schedules and their jobs with it in one transaction. Source: EventBridge Scheduler API Reference. */
 #include "scheduler.h"
 
 #include "svc/arn.h"

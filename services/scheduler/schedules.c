@@ -1,4 +1,7 @@
-/* Schedules: created, updated, shown, listed, deleted. Source: EventBridge Scheduler API Reference. */
+/* Schedules: created, updated, shown, listed, deleted. Source: EventBridge Scheduler API Reference.
+ *
+ * What always holds: a stored expression parses and a stored target can be invoked; a schedule that will fire has exactly one job, put
+ * with it in one transaction, whose payload says the time it stands for. */
 #include "scheduler.h"
 
 #include "svc/arn.h"

@@ -1,5 +1,8 @@
 /* What goes into a session beside the principal: its policy and its tags.
  *
+ * What always holds: a policy that goes into a token parses, and managed ones that it names were there; all of it is bounded, because
+ * a token travels in a header with every request.
+ *
  * Source: STS API Reference, "Session policies", "Pass session tags in AWS STS" (IAM User Guide). */
 #include "sts.h"
 
