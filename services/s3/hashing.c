@@ -90,7 +90,8 @@ static void begin(struct ticket t, void *arg)
 	const struct start *from = arg;
 	struct arena *a = arena_new(8192);
 	struct hashing *h = arena_new_of(a, struct hashing);
-	*h = (struct hashing){.magic = HASHING_MAGIC, .a = a, .ticket = t, .serial = from->serial, .snapshot = store_read(service_store()), .md5 = digest_new(DIGEST_MD5)};
+	*h = (struct hashing){.magic = HASHING_MAGIC, .a = a, .ticket = t, .serial = from->serial, .snapshot = store_read(service_store()),
+		.md5 = digest_new(DIGEST_MD5)};
 	h->sum = str_present(from->kind) ? sum_run_new(a, from->kind) : NULL;
 	buf_init(&h->buf, NULL, STEP_BYTES);
 	const struct body_part *parts = body_parts(a, from->body, &h->n_parts);
