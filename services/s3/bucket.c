@@ -59,10 +59,25 @@ static bool region_ok(struct call *c, const struct s3_StoredBucket *b)
 	return false;
 }
 
+/* Who is not the owner says that he pays. Source: "Using Requester Pays buckets" (S3 User Guide). */
+static bool payer_ok(struct call *c, const struct s3_StoredBucket *b)
+{
+	bool known = c->who->type != PRINCIPAL_ANONYMOUS;
+	if (!str_eq(b->Payer, S("Requester")) || c->http == NULL || (known && str_eq(c->who->account, b->Account)))
+		return true;
+	struct str said = wire_header(c->http, S("x-amz-request-payer"));
+	if (known && (str_eq(said, S("requester")) || str_eq(params_get(&c->http->query, S("x-amz-request-payer")), S("requester")))) {
+		call_header(c, "x-amz-request-charged", S("requester"));
+		return true;
+	}
+	fail_denied(c);
+	return false;
+}
+
 struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner)
 {
 	struct s3_StoredBucket *b = bucket_anywhere(c, name, expected_owner);
-	if (b == NULL || !region_ok(c, b))
+	if (b == NULL || !region_ok(c, b) || !payer_ok(c, b))
 		return NULL;
 	cors_answer(c, b);
 	return b;

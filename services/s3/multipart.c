@@ -168,33 +168,35 @@ static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *i
 	       copy_range(c, in->CopySourceRange, s->o->Size.v, &s->start, &s->length);
 }
 
-/* The bytes are shared, not read. What a piece of a part does not have is a digest of just these bytes, so one is made up of
- * what they are: the source's tag and the range. */
+/* The bytes are shared, not copied. */
 static struct s3_StoredPart *share_range(struct call *c, const struct part_source *s, const struct sse_key *k)
 {
 	struct list parts = object_parts(c, s->o);
-	struct s3_StoredPart *copy = NULL;
 	int64_t at = 0;
-	bool whole = false;
-	for (uint32_t i = 0; i < parts.n && copy == NULL; i++) {
+	for (uint32_t i = 0; i < parts.n; i++) {
 		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
-		if (s->start >= at && s->start + s->length <= at + p->Size.v) {
-			whole = s->length == p->Size.v;
-			copy = data_share(c, p, &s->key, k, s->start - at, s->length);
-			if (copy == NULL)
-				return NULL;
-			if (whole && !str_present(copy->Sum) && parts.n == 1)
-				copy->Sum = s->o->Sum;
+		if (s->start >= at && s->start + s->length <= at + p->Size.v)
+			return data_share(c, p, &s->key, k, s->start - at, s->length);
+		at += p->Size.v;
+	}
+	return data_share_parts(c, &parts, &s->key, k, s->start, s->length);
+}
+
+/* The digest and checksum of the range, when it is exactly one part of the source and that has them. */
+static bool told_by_source(struct call *c, const struct part_source *s, struct str kind, struct hashes *h)
+{
+	struct list parts = object_parts(c, s->o);
+	int64_t at = 0;
+	for (uint32_t i = 0; i < parts.n; i++) {
+		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
+		if (s->start == at && s->length == p->Size.v) {
+			h->sum = str_present(p->Sum) ? p->Sum : parts.n == 1 ? s->o->Sum : STR_NONE;
+			h->md5 = str_present(p->Digest) ? hex_decode(c->arena, p->Digest) : STR_NONE;
+			return str_present(h->sum) && str_present(h->md5) && str_eq(s->o->SumKind, kind) && base64_decode(c->arena, h->sum).n == sum_bytes(kind);
 		}
 		at += p->Size.v;
 	}
-	if (copy == NULL)
-		copy = data_share_parts(c, &parts, &s->key, k, s->start, s->length);
-	if (copy == NULL || whole)
-		return copy;
-	copy->Digest = md5_hex(c->arena, arena_printf(c->arena, "%.*s:%lld:%lld", STR_ARG(s->o->Tag), (long long)s->start, (long long)s->length));
-	copy->Sum = STR_NONE;
-	return copy;
+	return false;
 }
 
 void op_UploadPartCopy(struct call *c)
@@ -210,16 +212,15 @@ void op_UploadPartCopy(struct call *c)
 	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
 	if (u == NULL || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k) || !part_source(c, in, &from))
 		return;
+	struct hashes h = {0};
+	struct str kind = u->Object->SumKind, computed = str_present(kind) ? kind : S("CRC64NVME"); /* S3's default */
+	if (!told_by_source(c, &from, computed, &h) && !object_hash(c, from.o, &from.key, from.start, from.length, computed, &h))
+		return;
 	struct s3_StoredPart *p = share_range(c, &from, &k);
 	if (p == NULL)
 		return;
-	struct str kind = u->Object->SumKind;
-	if (str_present(kind) && (!str_present(p->Sum) || !str_eq(kind, from.o->SumKind))) {
-		call_unsupported(c, "tsubo does not compute a checksum (%.*s) while copying a part", STR_ARG(kind));
-		return;
-	}
-	if (!str_present(kind) && !str_eq(from.o->SumKind, S("CRC64NVME")))
-		p->Sum = STR_NONE;
+	p->Digest = hex_encode(c->arena, h.md5);
+	p->Sum = h.sum;
 	keep_piece(c, u->Id, in->PartNumber.v, p);
 	out->CopySourceVersionId = version_shown(from.b, from.o);
 	out->CopyPartResult = arena_new_of(c->arena, struct s3_CopyPartResult);

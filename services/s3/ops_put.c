@@ -375,14 +375,20 @@ void op_CopyObject(struct call *c)
 	const struct s3_StoredObject *from = copy_source(c, in, &sb, &from_key);
 	if (from == NULL || !copy_changes_something(c, in, sb, b, from) || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
 		return;
-	if (str_present(in->ChecksumAlgorithm) && !str_eq(in->ChecksumAlgorithm, from->SumKind)) {
-		call_unsupported(c, "tsubo does not compute another checksum (%.*s) while copying an object with %.*s", STR_ARG(in->ChecksumAlgorithm),
-			STR_ARG(str_present(from->SumKind) ? from->SumKind : S("none")));
+	struct hashes h;
+	bool other = str_present(in->ChecksumAlgorithm) && (!str_eq(in->ChecksumAlgorithm, from->SumKind) || !str_eq(from->SumType, S("FULL_OBJECT")));
+	if (other && !object_hash(c, from, &from_key, 0, from->Size.v, in->ChecksumAlgorithm, &h))
 		return;
-	}
 	struct s3_StoredObject *o = copy_headers(c, b, in, from, &k);
 	if (o == NULL || !share_parts(c, from, &from_key, &k, o))
 		return;
+	if (other) {
+		o->SumKind = in->ChecksumAlgorithm;
+		o->SumType = S("FULL_OBJECT");
+		o->Sum = h.sum;
+		o->Tag = hex_encode(c->arena, h.md5);
+		o->PartsCount = (struct opt_i64){0};
+	}
 	object_add(c, b, o);
 	notify(c, b, o, "s3:ObjectCreated:Copy");
 	struct s3_CopyObjectResult *r = out->CopyObjectResult = arena_new_of(c->arena, struct s3_CopyObjectResult);

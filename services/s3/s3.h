@@ -146,6 +146,16 @@ struct str sum_pick(const struct sums *s, struct str kind);
 bool sum_kind_ok(struct call *c, struct str kind);
 struct str sum_composite(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n);
 struct str sum_full(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n);
+/* One checksum in pieces; kind is one that sum_bytes knows. */
+struct sum_run;
+struct sum_run *sum_run_new(struct arena *a, struct str kind);
+void sum_run_add(struct sum_run *r, struct str bytes);
+size_t sum_run_end(struct sum_run *r, unsigned char out[64]); /* raw bytes; once, also when nobody wants it */
+/* The MD5 (raw) of a stretch of an object and its checksum of a kind (base64; kind absent: none), read on the pool
+ * (hashing.c). false: c is parked or has failed: return. */
+struct hashes { struct str md5, sum; };
+bool object_hash(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k, int64_t start, int64_t length, struct str kind,
+                 struct hashes *out);
 /* Of operations whose body does not stream: Content-MD5 and checksum headers against the body. */
 bool body_digests_ok(struct call *c, bool required);
 

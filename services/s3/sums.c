@@ -79,6 +79,39 @@ void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct 
 	*value = base64_encode(c->arena, str_of(be, 8));
 }
 
+/* ---- in pieces ---- */
+
+struct sum_run { size_t kind; uint64_t crc; struct digest *digest; };
+
+struct sum_run *sum_run_new(struct arena *a, struct str kind)
+{
+	struct sum_run *r = arena_new_of(a, struct sum_run);
+	while (r->kind < COUNT_OF(kinds) && !str_eq(kind, str_c(kinds[r->kind].kind)))
+		r->kind++;
+	ASSERT(r->kind < COUNT_OF(kinds));
+	if (r->kind >= 3)
+		r->digest = digest_new(r->kind == 3 ? DIGEST_SHA1 : DIGEST_SHA256);
+	return r;
+}
+
+void sum_run_add(struct sum_run *r, struct str bytes)
+{
+	if (r->digest != NULL)
+		digest_add(r->digest, bytes);
+	else
+		r->crc = r->kind == 0 ? crc32_ieee((uint32_t)r->crc, bytes) : r->kind == 1 ? crc32c((uint32_t)r->crc, bytes) : crc64nvme(r->crc, bytes);
+}
+
+size_t sum_run_end(struct sum_run *r, unsigned char out[64])
+{
+	size_t n = kinds[r->kind].bytes;
+	if (r->digest != NULL)
+		return digest_end(r->digest, out);
+	for (size_t i = 0; i < n; i++)
+		out[i] = (unsigned char)(r->crc >> (8 * (n - 1 - i)));
+	return n;
+}
+
 /* ---- several parts ---- */
 
 struct str sum_composite(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n)

@@ -153,3 +153,13 @@ def test_what_is_kept_and_what_is_refused(s3, bucket):
         **tiering, "Status": "Enabled"}) == "NotImplemented"
     s3.delete_bucket_intelligent_tiering_configuration(Bucket=bucket, Id="t")
     assert s3.list_bucket_intelligent_tiering_configurations(Bucket=bucket).get("IntelligentTieringConfigurationList", []) == []
+
+
+def test_what_makes_no_sense_here_is_refused_by_name(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    for call, arguments in ((s3.get_object_torrent, {"Bucket": bucket, "Key": "k"}), (s3.get_bucket_metadata_table_configuration, {"Bucket": bucket}),
+                            (s3.get_bucket_metadata_configuration, {"Bucket": bucket}), (s3.get_bucket_abac, {"Bucket": bucket})):
+        with pytest.raises(botocore.exceptions.ClientError) as e:
+            call(**arguments)
+        assert e.value.response["Error"]["Code"] == "NotImplemented"
+        assert call.__name__.replace("_", "") in e.value.response["Error"]["Message"].lower()

@@ -288,3 +288,41 @@ def test_errors_name_what_is_missing(s3, bucket):
     fails("NoSuchBucket", s3.put_object, Bucket=bucket + "-none", Key="k", Body=b"x" * 300_000)
     fails("KeyTooLongError", s3.put_object, Bucket=bucket, Key="k" * 1025, Body=b"x")
     fails("MetadataTooLarge", s3.put_object, Bucket=bucket, Key="k", Body=b"x", Metadata={"a": "b" * 2049})
+
+
+def test_copies_have_the_checksum_that_is_asked_for(s3, bucket):
+    """CopyObject: x-amz-checksum-algorithm (S3 API Reference)."""
+    body = os.urandom(300_000)
+    s3.put_object(Bucket=bucket, Key="k", Body=body, ChecksumAlgorithm="CRC32")
+    source = {"Bucket": bucket, "Key": "k"}
+    copied = s3.copy_object(Bucket=bucket, Key="sha", CopySource=source, ChecksumAlgorithm="SHA256")["CopyObjectResult"]
+    assert copied["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode() and copied["ChecksumType"] == "FULL_OBJECT"
+    head = s3.head_object(Bucket=bucket, Key="sha", ChecksumMode="ENABLED")
+    assert head["ChecksumSHA256"] == copied["ChecksumSHA256"] and "ChecksumCRC32" not in head and head["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="m", ChecksumAlgorithm="SHA1")["UploadId"]
+    part = s3.upload_part_copy(Bucket=bucket, Key="m", UploadId=upload, PartNumber=1, CopySource=source)["CopyPartResult"]
+    assert part["ChecksumSHA1"] == base64.b64encode(hashlib.sha1(body).digest()).decode()
+    s3.complete_multipart_upload(Bucket=bucket, Key="m", UploadId=upload, MultipartUpload={"Parts": [
+        {"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA1": part["ChecksumSHA1"]}]})
+    whole = s3.copy_object(Bucket=bucket, Key="whole", CopySource={"Bucket": bucket, "Key": "m"}, ChecksumAlgorithm="CRC32C")["CopyObjectResult"]
+    assert whole["ETag"] == f'"{hashlib.md5(body).hexdigest()}"' and "ChecksumCRC32C" in whole
+
+
+def test_a_copied_range_has_the_digest_of_its_bytes(s3, bucket):
+    """UploadPartCopy: the ETag of a part is the MD5 of its bytes ("Checking object integrity in Amazon S3")."""
+    first, second = os.urandom(5 << 20), os.urandom(6 << 20)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="src")["UploadId"]
+    parts = [{"PartNumber": n, "ETag": s3.upload_part(Bucket=bucket, Key="src", UploadId=upload, PartNumber=n, Body=b)["ETag"]} for n, b in
+             ((1, first), (2, second))]
+    s3.complete_multipart_upload(Bucket=bucket, Key="src", UploadId=upload, MultipartUpload={"Parts": parts})
+    whole, source = first + second, {"Bucket": bucket, "Key": "src"}
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="dst")["UploadId"]
+    ranges = [(100, (6 << 20) + 99), (0, (5 << 20) - 1), (len(whole) - 10, len(whole) - 1)]
+    done = []
+    for n, (start, end) in enumerate(ranges, 1):
+        tag = s3.upload_part_copy(Bucket=bucket, Key="dst", UploadId=upload, PartNumber=n, CopySource=source, CopySourceRange=f"bytes={start}-{end}")["CopyPartResult"]["ETag"]
+        assert tag == f'"{hashlib.md5(whole[start:end + 1]).hexdigest()}"'
+        done.append({"PartNumber": n, "ETag": tag})
+    made = s3.complete_multipart_upload(Bucket=bucket, Key="dst", UploadId=upload, MultipartUpload={"Parts": done})
+    assert made["ETag"] == '"%s-3"' % hashlib.md5(b"".join(hashlib.md5(whole[s:e + 1]).digest() for s, e in ranges)).hexdigest()
+    assert s3.get_object(Bucket=bucket, Key="dst")["Body"].read() == b"".join(whole[s:e + 1] for s, e in ranges)
