@@ -7,6 +7,8 @@
  * condition. parse_or with `operand_too` allows both. */
 #include "expr_parse.h"
 
+#include "base/enc.h"
+
 enum { CONDITION_DEPTH_MAX = 400 };
 
 static struct expr *parse_or(struct parser *p, bool operand_too);
@@ -319,8 +321,8 @@ static const struct av *size_of(const struct av *v, struct arena *a)
 	if (v == NULL || v->type == AV_N || v->type == AV_BOOL || v->type == AV_NULL)
 		return NULL;
 	struct av *n = arena_new_of(a, struct av);
-	/* Strings count in UTF-8 bytes (the Developer Guide says characters; for ASCII it is the same). */
-	*n = av_integer(a, v->type == AV_S || v->type == AV_B ? (int64_t)v->s.n : (int64_t)v->n);
+	size_t count = v->type == AV_S ? utf16_length(v->s) : v->type == AV_B ? v->s.n : v->n;
+	*n = av_integer(a, (int64_t)count);
 	return n;
 }
 

@@ -173,6 +173,8 @@ static bool read_map(const struct json *j, int depth, struct av *out, struct fau
 	*out = (struct av){.type = AV_M, .n = j->n, .members = arena_array(f->arena, struct av_member, j->n)};
 	bool ordered = in_order(j);
 	for (uint32_t i = 0; i < j->n; i++) {
+		if (j->members[i].key.n > NAME_SIZE_MAX)
+			return fault_long_name(f);
 		out->members[i].name = j->members[i].key;
 		out->members[i].value.n = i;
 		if (ordered && !read_value(&j->members[i].value, depth, &out->members[i].value, f))

@@ -9,8 +9,9 @@ bool item_op_read(struct request *r, const struct item_input *in, struct item_op
 	                               {"ConditionalOperator", str_present(in->conditional_operator)}};
 	/* Only an update has the first of each. */
 	size_t skip = in->kind == ITEM_UPDATE ? 0 : 1;
+	bool bare = in->in_transaction && !str_present(in->update) && !str_present(in->condition);
 	*op = (struct item_op){.kind = in->kind};
-	if (!request_check_given(r, expressions + skip, 2 - skip, legacy + skip, 3 - skip, in->names, in->values) ||
+	if ((!bare && !request_check_given(r, expressions + skip, 2 - skip, legacy + skip, 3 - skip, in->names, in->values)) ||
 	    !item_from_json(in->item, &op->input, &r->fault))
 		return false;
 	if (skip == 1 && str_present(in->return_values) && !str_eq(in->return_values, S("NONE")) && !str_eq(in->return_values, S("ALL_OLD")))
@@ -19,7 +20,7 @@ bool item_op_read(struct request *r, const struct item_input *in, struct item_op
 		return fault(&r->fault, "Item size has exceeded the maximum allowed size");
 	return (!in->updates.set || request_attribute_updates(r, in->updates, &op->changes)) &&
 	       (!in->expected.set || request_expected(r, in->expected, in->conditional_operator, &op->condition)) &&
-	       request_placeholders(r, in->names, in->values) && request_update(r, in->update, &op->changes) &&
+	       (bare || request_placeholders(r, in->names, in->values)) && request_update(r, in->update, &op->changes) &&
 	       request_condition(r, "ConditionExpression", in->condition, &op->condition) && expr_check_unused(&r->x);
 }
 

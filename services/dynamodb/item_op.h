@@ -32,6 +32,7 @@ struct item_input {
 	struct map_of names, expected, updates; /* updates: AttributeUpdates */
 	struct json *values;
 	struct str return_values, on_failure, capacity, collection;
+	bool in_transaction;         /* there, placeholders without an expression are passed over */
 };
 
 /* Read the parameters into a new op, all but its table, in DynamoDB's order of checks. false: r has a fault. */

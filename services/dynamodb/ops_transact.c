@@ -155,7 +155,7 @@ bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, str
 #define PART_INPUT(kind_, item_, in) \
 	(struct item_input){.kind = (kind_), .item = (item_), .table = (in)->TableName, .condition = (in)->ConditionExpression, \
 		.names = (in)->ExpressionAttributeNames, .values = (in)->ExpressionAttributeValues, \
-		.on_failure = (in)->ReturnValuesOnConditionCheckFailure}
+		.on_failure = (in)->ReturnValuesOnConditionCheckFailure, .in_transaction = true}
 
 static bool part_of(const struct dynamodb_TransactWriteItem *in, struct item_input *out)
 {
@@ -233,11 +233,11 @@ struct get_part { struct table *t; struct av key; struct projection projection; 
 
 static bool read_get_part(struct call *c, const struct dynamodb_Get *in, struct get_part *out)
 {
-	const struct given expressions[] = {{"ProjectionExpression", str_present(in->ProjectionExpression)}};
+	struct map_of none = {0}; /* names without an expression are passed over, as in TransactWriteItems */
 	struct request r;
 	request_init(&r, c);
-	if (!request_check_given(&r, expressions, 1, NULL, 0, in->ExpressionAttributeNames, NULL) ||
-	    !item_from_json(in->Key, &out->key, &r.fault) || !request_placeholders(&r, in->ExpressionAttributeNames, NULL) ||
+	if (!item_from_json(in->Key, &out->key, &r.fault) ||
+	    !request_placeholders(&r, str_present(in->ProjectionExpression) ? in->ExpressionAttributeNames : none, NULL) ||
 	    !request_projection(&r, in->ProjectionExpression, &out->projection) || !expr_check_unused(&r.x)) {
 		request_failed(&r);
 		return false;

@@ -77,6 +77,8 @@ static bool read_names(struct request *r, struct map_of names)
 		if (e[i].value.n == 0)
 			return fault(&r->fault, "ExpressionAttributeNames contains invalid value: Empty attribute name; key: %.*s",
 			             STR_ARG(e[i].key));
+		if (e[i].value.n > NAME_SIZE_MAX)
+			return fault_long_name(&r->fault);
 		r->x.names[i] = (struct expr_name){.key = e[i].key, .name = e[i].value};
 	}
 	return true;
@@ -99,6 +101,10 @@ static bool read_values(struct request *r, const struct json *values)
 		r->x.values[i].key = values->members[i].key;
 		if (av_from_json(&values->members[i].value, &r->x.values[i].value, &f))
 			continue;
+		if (f.code == FAULT_LONE) {
+			r->fault = f;
+			return false;
+		}
 		if (f.code == FAULT_SERIALIZATION)
 			return fault_serialization(&r->fault, "%.*s", STR_ARG(f.message));
 		return fault(&r->fault, "ExpressionAttributeValues contains invalid value: %.*s for key %.*s", STR_ARG(f.message),

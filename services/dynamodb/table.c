@@ -10,7 +10,7 @@ void fail_fault(struct call *c, const struct fault *f)
 {
 	ASSERT(f->code != FAULT_NONE);
 	count_metric(c, STR_NONE, "UserErrors", 1);
-	call_fail_code(c, 400, f->code == FAULT_VALIDATION ? "ValidationException" : "SerializationException", "%.*s",
+	call_fail_code(c, 400, f->code == FAULT_SERIALIZATION ? "SerializationException" : "ValidationException", "%.*s",
 	               STR_ARG(f->message));
 }
 

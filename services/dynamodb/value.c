@@ -16,6 +16,16 @@ bool fault(struct fault *f, const char *fmt, ...)
 	return false;
 }
 
+bool fault_long_name(struct fault *f)
+{
+	ASSERT(f->arena != NULL);
+	if (f->code == FAULT_NONE) {
+		fault(f, "1 validation error detected: Attribute name is too large, must be less than %d bytes", NAME_SIZE_MAX + 1);
+		f->code = FAULT_LONE;
+	}
+	return false;
+}
+
 bool fault_serialization(struct fault *f, const char *fmt, ...)
 {
 	ASSERT(f->arena != NULL && fmt != NULL);

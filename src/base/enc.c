@@ -307,3 +307,12 @@ size_t utf8_length(struct str s)
 		n += (s.p[i] & 0xc0) != 0x80;
 	return n;
 }
+
+size_t utf16_length(struct str s)
+{
+	size_t n = utf8_length(s);
+	for (size_t i = 0; i < s.n; i++)
+		n += (unsigned char)s.p[i] >= 0xf0; /* four bytes: a pair of surrogates */
+	ASSERT(n <= s.n);
+	return n;
+}

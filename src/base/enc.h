@@ -73,5 +73,7 @@ bool secret_eq(struct str a, struct str b);
 bool utf8_valid(struct str s);
 /* Number of Unicode code points of valid UTF-8. */
 size_t utf8_length(struct str s);
+/* Number of UTF-16 code units that valid UTF-8 takes: a string's length in Java and JavaScript. */
+size_t utf16_length(struct str s);
 
 #endif

@@ -208,3 +208,41 @@ def test_of_starting_keys(d, ranged, call, message):
         getattr(d, call[0])(**call[1])
     error = e.value.response["Error"]
     assert (error["Code"], error["Message"]) == ("ValidationException", message)
+
+
+def test_of_long_names(d):
+    """Names end at 65,535 bytes, however deep (answers measured in September 2026, github.com/ExtendDB/extenddb/issues/365)."""
+    longest, longer = "n" * 65535, "n" * 65536
+    sentence = "1 validation error detected: Attribute name is too large, must be less than 65536 bytes"
+    value = {"M": {longer: {"S": "x"}}}
+    for op, more in (("put_item", {"Item": {"pk": {"S": "a"}, longer: {"S": "x"}}}),
+                     ("put_item", {"Item": {"pk": {"S": "a"}, "m": value}}),
+                     ("update_item", {"Key": {"pk": {"S": "a"}}, "UpdateExpression": "SET m = :v", "ExpressionAttributeValues": {":v": value}})):
+        with pytest.raises(ClientError) as e:
+            getattr(d, op)(TableName="ppr", **more)
+        assert (e.value.response["Error"]["Code"], e.value.response["Error"]["Message"]) == ("ValidationException", sentence)
+    d.put_item(TableName="ppr", Item={"pk": {"S": "a"}, longest: {"S": "x"}, "m": {"M": {longest: {"S": "x"}}}})
+
+
+def test_of_placeholders_in_transactions(d):
+    """A part without an expression may bring names and values, which other requests may not (github.com/ExtendDB/extenddb/pull/169);
+    with an expression, each has to be used."""
+    names, values = {"#a": "b"}, {":a": {"S": "b"}}
+    part = {"TableName": "ppr", "ExpressionAttributeNames": names}
+    d.transact_write_items(TransactItems=[{"Put": {**part, "Item": {"pk": {"S": "t"}}, "ExpressionAttributeValues": values}},
+                                          {"Delete": {**part, "Key": {"pk": {"S": "u"}}}}])
+    read = d.transact_get_items(TransactItems=[{"Get": {**part, "Key": {"pk": {"S": "t"}}}}])
+    assert read["Responses"] == [{"Item": {"pk": {"S": "t"}}}]
+    with pytest.raises(ClientError, match="unused in expressions: keys: {#a}"):
+        d.transact_write_items(TransactItems=[{"Delete": {**part, "Key": {"pk": {"S": "t"}}, "ConditionExpression": "attribute_exists(pk)"}}])
+    with pytest.raises(ClientError, match="can only be specified when using expressions"):
+        d.get_item(TableName="ppr", Key={"pk": {"S": "t"}}, ExpressionAttributeNames=names)
+
+
+def test_of_the_size_of_strings(d):
+    """size() counts UTF-16 code units (github.com/ExtendDB/extenddb/issues/60, verified there against DynamoDB)."""
+    d.put_item(TableName="ppr", Item={"pk": {"S": "size"}, "s": {"S": "é𝄞"}, "b": {"B": "é".encode()}})
+    for path, size in (("s", "3"), ("b", "2")):
+        found = d.query(TableName="ppr", KeyConditionExpression="pk = :p", FilterExpression="size(%s) = :n" % path,
+                        ExpressionAttributeValues={":p": {"S": "size"}, ":n": {"N": size}})
+        assert found["Count"] == 1

@@ -108,6 +108,7 @@ static void utf8(void **state UNUSED)
 		if (utf8_valid(str_c(bad[i])))
 			fail_msg("accepted bad %zu", i);
 	assert_int_equal(utf8_length(S("a\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e")), 4);
+	assert_int_equal(utf16_length(S("a\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e")), 5);
 }
 
 static void secrets(void **state UNUSED)
