@@ -107,6 +107,13 @@ void buffer_touch(struct buffer_user *u)
 	}
 }
 
+void buffer_keep(struct buffer_user *u)
+{
+	ASSERT(u->place == BUFFER_WAITING);
+	buffer_leave(u);
+	fills(u);
+}
+
 void buffer_give(char *p)
 {
 	ASSERT(p != NULL && pool.n_out > 0);

@@ -25,6 +25,8 @@ struct buffer_user {
 char *buffer_take(struct buffer_user *u);
 /* Bytes were put into the buffer that u fills. */
 void buffer_touch(struct buffer_user *u);
+/* u, who waits in line, fills again a buffer that it has had all the time. */
+void buffer_keep(struct buffer_user *u);
 /* u neither fills nor waits any more; a buffer it has stays its own until buffer_give. */
 void buffer_leave(struct buffer_user *u);
 /* Back it goes: to the first in line. */

@@ -70,7 +70,10 @@ static void fill_next(struct spool *s, char *p)
 
 static void given(struct buffer_user *u, char *p)
 {
-	fill_next((struct spool *)(void *)((char *)u - offsetof(struct spool, user)), p);
+	struct spool *s = (struct spool *)(void *)((char *)u - offsetof(struct spool, user));
+	CHECK_MAGIC(s, (unsigned)SPOOL_MAGIC);
+	s->turns = 0;
+	fill_next(s, p);
 }
 
 /* Have a buffer to fill, now or later; until then the client waits. */
@@ -147,8 +150,18 @@ static void release(struct spool *s)
 	for (size_t k = 0; k < N_LANES; k++)
 		if (s->lane[k].used && s->lane[k].at < last)
 			last = s->lane[k].at;
-	for (; s->freed < last; s->freed++)
-		drop_buffer(&s->ring[s->freed % RING]);
+	for (; s->freed < last; s->freed++) {
+		struct spool_buffer *b = &s->ring[s->freed % RING];
+		if (s->user.place == BUFFER_WAITING && b->pooled && s->turns < TURNS) {
+			char *p = b->p;
+			b->p = NULL;
+			s->turns++;
+			buffer_keep(&s->user);
+			fill_next(s, p);
+		} else {
+			drop_buffer(b);
+		}
+	}
 	if (s->wants_fill && s->freed + RING > s->filled && !s->ended)
 		get_fill(s);
 }
@@ -302,6 +315,7 @@ static void asked(struct buffer_user *u)
 	struct spool *s = (struct spool *)(void *)((char *)u - offsetof(struct spool, user));
 	CHECK_MAGIC(s, (unsigned)SPOOL_MAGIC);
 	ASSERT(s->fill.pooled && !s->ended);
+	s->turns = TURNS; /* it is the others' turn */
 	if (s->fill.n > 0) {
 		push(s);
 		get_fill(s); /* behind those who wait */

@@ -23,7 +23,8 @@
 
 #include <stdatomic.h>
 
-enum { SPOOL_MAGIC = 0x5b001001, RING = 3 };
+/* TURNS: buffers that a request which moves fills again before others get theirs. */
+enum { SPOOL_MAGIC = 0x5b001001, RING = 3, TURNS = 32 };
 #define SPOOL_LARGEST (INT64_C(5) << 30)
 
 enum sum { SUM_CRC32, SUM_CRC32C, SUM_CRC64, SUM_SHA1, SUM_SHA256, N_SUMS };
@@ -59,6 +60,7 @@ struct spool {
 	struct lane lane[N_LANES];
 	bool ended, gone, paused, started, final_working, done;
 	bool wants_fill;          /* but has as many buffers as it may */
+	unsigned turns;
 	/* of all, set before the start */
 	size_t inline_max;
 	int64_t expected;         /* decoded bytes; -1: not told */

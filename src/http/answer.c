@@ -261,7 +261,7 @@ bool http_write(struct http_request *r, struct str piece)
 		}
 	}
 	conn_kick(c);
-	if (c->queued < LOW_WATER)
+	if (c->queued < c->drain_below)
 		return true;
 	c->want_drain = true;
 	return false;

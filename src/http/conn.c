@@ -79,6 +79,7 @@ static void request_start(struct http_conn *c, const struct head *h)
 	c->body_wanted = c->body_paused = c->end_told = c->body_seen = false;
 	c->begun = c->ended = c->released = c->want_drain = false;
 	c->drain_fn = NULL;
+	c->drain_below = LOW_WATER;
 	c->state = CONN_REQUEST;
 	c->since_ms = now_ms(c);
 }
@@ -240,7 +241,7 @@ static bool step_request(struct http_conn *c)
 		finish_request(c);
 		return true;
 	}
-	if (c->want_drain && c->queued < LOW_WATER) {
+	if (c->want_drain && c->queued < c->drain_below) {
 		c->want_drain = false;
 		if (c->drain_fn != NULL)
 			c->drain_fn(r);

@@ -17,7 +17,7 @@ enum {
 	SCRATCH_BYTES = 64 * 1024,    /* the server's, for bodies */
 	POOL_MAX = 256,               /* spare blocks kept */
 	ARENA_BYTES = 16 * 1024,      /* a request's first block */
-	LOW_WATER = 256 * 1024,       /* output waiting: below this the handler may write on */
+	LOW_WATER = 256 * 1024,       /* output waiting: below this the handler may write on, if it says nothing else */
 	DRAIN_MAX = 256 * 1024,       /* of an unwanted body read to keep the connection */
 	LINGER_MAX_MS = 30 * 1000,    /* reading on after the last answer, so that the client gets to see it */
 	LINGER_STALL_MS = 5 * 1000,
@@ -113,6 +113,7 @@ struct http_conn {
 	char *cork; /* a block, or NULL */
 	size_t cork_n;
 	size_t queued;   /* bytes given to uv_write and not written yet */
+	size_t drain_below; /* below so much of it the handler may write on */
 	size_t stall_at; /* queued in the kernel's eyes at the last sweep */
 	int64_t stall_ms;
 	int64_t out_left; /* of an announced length; -1: chunked or until close */

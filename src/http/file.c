@@ -13,8 +13,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The more answers are under way, the smaller the blocks of the next: what they hold together is bounded (two blocks each:
- * 8 MB for the first eight, 14 MB for the next 56, 128 MB for 4,096). Large ones mean fewer ways to a worker and back. */
+/* The more answers are under way, the smaller the blocks of the next, and what is left with the kernel to send: what they hold
+ * together is bounded (four blocks each: 14 MB for the first eight, 28 MB for the next 56, 64 KB for each one more). Large ones
+ * mean fewer ways to a worker and back. */
 static const struct { unsigned senders; size_t bytes; } block_sizes[] = {{8, 512 << 10}, {64, 128 << 10}, {UINT32_MAX, 16 << 10}};
 enum { STEP = 64 << 10 }; /* read and changed at once: what the processor's cache keeps */
 
@@ -239,6 +240,8 @@ static struct file_send *file_new(struct http_conn *c, int64_t length)
 	if (f->block[0].own == NULL)
 		die("out of memory");
 	f->work.data = f;
+	if (f->block_bytes < c->drain_below && length > most)
+		c->drain_below = f->block_bytes;
 	c->file = f;
 	c->released = true;
 	return f;

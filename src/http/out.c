@@ -28,7 +28,7 @@ static void on_written(uv_write_t *w, int status)
 		return;
 	if (status < 0)
 		c->broken = true;
-	if (c->broken || c->queued == 0 || (c->want_drain && c->queued < LOW_WATER))
+	if (c->broken || c->queued == 0 || (c->want_drain && c->queued < c->drain_below))
 		conn_kick(c);
 }
 
