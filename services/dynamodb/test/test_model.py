@@ -85,7 +85,7 @@ def operand(item, o):
         return resolve(item, o[1])
     if o[0] == "size":
         v = resolve(item, o[1])
-        return D(len(v.encode() if isinstance(v, str) else v)) if isinstance(v, (str, list, dict, set)) else MISSING
+        return D(len(v.encode("utf-16-le")) // 2 if isinstance(v, str) else len(v)) if isinstance(v, (str, list, dict, set)) else MISSING
     return o[1]
 
 
