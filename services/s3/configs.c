@@ -42,6 +42,7 @@ static bool put(struct call *c, const struct s3_StoredBucket *b, const char *kin
 			"1,000-configuration limit.");
 		return false;
 	}
+	ASSERT(n < CONFIGS_MAX && config != NULL);
 	call_put(c, k, shape, config);
 	return true;
 }

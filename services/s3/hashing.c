@@ -32,6 +32,7 @@ static void work(void *arg)
 {
 	struct hashing *h = arg;
 	for (int64_t left = STEP_BYTES; left > 0 && h->at < h->n_parts && !h->failed;) {
+		ASSERT(h->in_part <= h->parts[h->at].length);
 		struct body_part now = h->parts[h->at];
 		int64_t rest = now.length - h->in_part;
 		now.length = rest < left ? rest : left;

@@ -192,6 +192,7 @@ static const char *send(struct call *c, const struct s3_StoredBucket *b, const s
 		return change_replica(c, d, from, r);
 	if (object_version(c, d->Name, from->Key, from->Version) != NULL)
 		return NULL;
+	ASSERT(!str_eq(from->ReplicationStatus, S("REPLICA"))); /* replicas send changes only */
 	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
 	*o = *from;
 	o->ReplicationStatus = S("REPLICA");

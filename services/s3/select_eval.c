@@ -252,6 +252,7 @@ static bool like_of(struct evaluation *e, const struct expr *x, struct value *ou
 static bool case_of(struct evaluation *e, const struct expr *x, struct value *out)
 {
 	struct value when;
+	ASSERT(x->n_args >= 2 && (x->n_args - x->has_else) % 2 == 0);
 	size_t pairs = (x->n_args - x->has_else) / 2;
 	for (size_t i = 0; i < pairs; i++) {
 		if (!sql_eval(e, x->args[2 * i], &when))
@@ -433,6 +434,7 @@ static bool gather(struct evaluation *e, const struct expr *x, struct total *t)
 {
 	struct value v, n;
 	int order;
+	ASSERT(x->kind == X_AGGREGATE && !e->finishing);
 	if (x->n_args == 0) { /* COUNT(*) */
 		t->count++;
 		return true;

@@ -204,6 +204,7 @@ static struct expr *with(struct parser *p, struct expr *x, struct expr *arg)
 {
 	if (x == NULL || arg == NULL || p->failed)
 		return NULL;
+	ASSERT(arg != x && arg->depth <= SQL_DEPTH_MAX);
 	(void)GROW(p, x->args, x->n_args);
 	x->args[x->n_args++] = arg;
 	if (arg->depth + 1 > x->depth)
@@ -378,6 +379,7 @@ static struct expr *aggregate(struct parser *p, enum aggregate kind)
 	p->in_aggregate = false;
 	if (x == NULL || !expect(p, ")"))
 		return NULL;
+	ASSERT(!p->failed && x->n_args <= 1);
 	x->slot = p->q->n_aggregates++;
 	return x;
 }
@@ -823,5 +825,8 @@ struct query *sql_parse(struct arena *a, struct str text, struct sql_error *e)
 		fail(&p, "UnsupportedSyntax", "Encountered invalid syntax: %.*s is not supported.", STR_ARG(p.s));
 	else if (p.token != T_END)
 		unexpected(&p);
-	return !p.failed && names_of_items(&p) ? q : NULL;
+	if (p.failed || !names_of_items(&p))
+		return NULL;
+	ASSERT((q->all || q->n_items > 0) && str_present(q->alias) && e->code == NULL);
+	return q;
 }

@@ -241,6 +241,7 @@ static bool plain_read(struct reader *r, char *to, size_t n, size_t *out, struct
 static bool fill(struct reader *r, size_t longest, struct sql_error *e)
 {
 	size_t got;
+	ASSERT(r->at <= r->text.n && !r->end);
 	if (r->at > 0) {
 		r->text_at += (int64_t)r->at;
 		buf_consume(&r->text, r->at);

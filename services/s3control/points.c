@@ -24,15 +24,16 @@ static struct key *alias_key(struct call *c, struct str alias)
 
 void point_put(struct call *c, const struct s3control_StoredPoint *p)
 {
-	ASSERT(str_present(p->Name) && str_present(p->Bucket) && str_present(p->Alias));
+	ASSERT(str_present(p->Name) && str_present(p->Bucket) && str_present(p->Alias) && p->Block != NULL);
+	ASSERT(str_eq(p->Account, c->account) && str_eq(p->Region, c->region));
 	call_put(c, point_key(c, p->Name), &s3control_shape_StoredPoint, p);
 }
 
-/* By name, or by alias. */
+/* By name; S3 itself also by alias, which may be of any account and Region. */
 static struct s3control_StoredPoint *point_get(struct call *c, struct str name)
 {
 	struct str key;
-	if (!str_ends(name, S("-s3alias")))
+	if (!str_ends(name, S("-s3alias")) || !asked_by_s3(c))
 		return call_get(c, point_key(c, name), &s3control_shape_StoredPoint);
 	if (!txn_get(c->txn, key_bytes(alias_key(c, name)), c->arena, &key))
 		return NULL;
@@ -61,6 +62,7 @@ struct str point_arn(struct call *c, const struct s3control_StoredPoint *p) { re
 static struct str alias_of(struct call *c, struct str name)
 {
 	struct str hash = sha256_hex(c->arena, arena_join(c->arena, c->account, S(":"), c->region, S(":"), name));
+	ASSERT(hash.n >= ALIAS_HASH);
 	size_t left = ALIAS_MAX - ALIAS_HASH - (sizeof "--s3alias" - 1);
 	return arena_join(c->arena, str_slice(name, 0, left), S("-"), str_slice(hash, 0, ALIAS_HASH), S("-s3alias"));
 }

@@ -66,6 +66,8 @@ def test_a_point_is_made_listed_and_removed(s3, control, bucket, name):
     control.tag_resource(AccountId=ACCOUNT, ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
     control.untag_resource(AccountId=ACCOUNT, ResourceArn=arn, TagKeys=["a"])
     assert control.list_tags_for_resource(AccountId=ACCOUNT, ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
+    assert code(control.get_access_point, AccountId=ACCOUNT, Name=made["Alias"]) == "NoSuchAccessPoint", "an alias is for S3's requests, not for this service's"
+    assert code(control.delete_access_point, AccountId=ACCOUNT, Name=made["Alias"]) == "NoSuchAccessPoint"
     assert code(s3.delete_bucket, Bucket=bucket) == "BucketHasAccessPointsAttached"
     for n in (name, name + "-2"):
         control.delete_access_point(AccountId=ACCOUNT, Name=n)
