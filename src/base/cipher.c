@@ -77,7 +77,8 @@ static inline VAES void stream(const struct schedule *s, uint64_t block, __m256i
 	const __m256i swap = _mm256_setr_epi8(7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8,
 		7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8);
 	const __m256i two = _mm256_setr_epi64x(0, 2, 0, 2);
-	__m256i counter = _mm256_setr_epi64x(0, (long long)block, 0, (long long)(block + 1));
+	uint64_t next = block + 1;
+	__m256i counter = _mm256_setr_epi64x(0, (long long)block, 0, (long long)next);
 	__m256i k = _mm256_broadcastsi128_si256(s->k[0]);
 #pragma GCC unroll 8
 	for (int i = 0; i < WIDE; i++) {
