@@ -6,7 +6,7 @@
 #include "base/base.h"
 
 /* A buffer is full at BUFFER_FULL; the room behind takes what one read of the connection brings. */
-enum { BUFFER_FULL = 128 << 10, BUFFER_BYTES = BUFFER_FULL + (64 << 10), BUFFERS_MAX = 128 };
+enum { BUFFER_FULL = 128 << 10, BUFFER_BYTES = BUFFER_FULL + (64 << 10), BUFFERS_MAX = 96 };
 
 enum buffer_place { BUFFER_NOWHERE, BUFFER_WAITING, BUFFER_FILLING };
 

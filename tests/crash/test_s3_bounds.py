@@ -103,7 +103,7 @@ def test_slow_clients_hold_little_memory(fresh_tsubo):
         s.send(b"x" * 100_000)
     s3.put_object(Bucket="box", Key="quick", Body=data)
     assert s3.get_object(Bucket="box", Key="quick")["Body"].read() == data
-    assert memory(fresh_tsubo) - before < 48, "128 buffers of 192 KiB, and what 400 connections cost"
+    assert memory(fresh_tsubo) - before < 48, "96 buffers of 192 KiB, and what 400 connections cost"
     get = target(s3, "get_object", Bucket="box", Key="there")
     readers = [begin(fresh_tsubo, "GET", get) for _ in range(400)]
     for s in readers:
