@@ -195,6 +195,8 @@ static struct http_conn *conn_of(struct http_request *r)
 	return r->conn;
 }
 
+#define CONTINUE S("HTTP/1.1 100 Continue\r\n\r\n")
+
 static bool status_bodyless(int status) { return status == 204 || status == 304 || status < 200; }
 
 static void begin(struct http_conn *c, int status)
@@ -202,6 +204,10 @@ static void begin(struct http_conn *c, int status)
 	struct http_request *r = c->r;
 	ASSERT(!c->begun && !c->released);
 	ASSERT(status >= 200 && status <= 999);
+	/* A body of no bytes is asked for too, as S3 does: botocore keeps the status that it is told instead of the 100, and gives it to
+	 * the next request on the connection as well. */
+	if (r->expects_continue && r->complete && !c->body_seen)
+		out_write(c, &CONTINUE, 1);
 	c->begun = r->answered = true;
 	c->bodyless = status_bodyless(status) || str_eq(r->method, S("HEAD"));
 	c->keep = may_keep(c);
@@ -296,7 +302,7 @@ void http_read_body(struct http_request *r)
 		return;
 	c->body_wanted = true;
 	if (r->expects_continue && !r->complete && !c->begun && c->in.at == c->in.end) {
-		out_write(c, &S("HTTP/1.1 100 Continue\r\n\r\n"), 1);
+		out_write(c, &CONTINUE, 1);
 		c->body_seen = true; /* the client will send it: it was asked to */
 	}
 	conn_kick(c);

@@ -291,7 +291,7 @@ static int conclude(struct head *out, const struct seen *seen, const char **why)
 	ASSERT(out->content_length >= -1);
 	out->has_body = out->content_length != 0;
 	out->keep_alive = !seen->close && (!out->http10 || seen->keep_alive);
-	if (out->http10 || !out->has_body)
+	if (out->http10)
 		out->expects_continue = false;
 	return 0;
 }
