@@ -5,24 +5,23 @@
  * Source: PutPermission and RemovePermission (API reference). */
 #include "events.h"
 
+#include "svc/statements.h"
+
 enum { POLICY_MAX_BYTES = 10240 };
 
 static struct json *statements_of(struct call *c, const struct events_BusRecord *b)
 {
-	struct json *s = str_present(b->Policy) ? json_get(json_parse(c->arena, b->Policy, NULL), S("Statement")) : NULL;
-	return json_is(s, JSON_ARRAY) ? s : json_new_array(c->arena);
+	struct json *policy = str_present(b->Policy) ? json_parse(c->arena, b->Policy, NULL) : NULL;
+	return policy != NULL ? statements_in(c->arena, policy) : json_new_array(c->arena);
 }
 
 /* Take out the statement of an id; true when it was there. */
 static bool drop(struct json *statements, struct str sid)
 {
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < statements->n; i++)
-		if (!str_eq(json_get_str(&statements->items[i], "Sid"), sid))
-			statements->items[n++] = statements->items[i];
-	bool was_there = n < statements->n;
-	statements->n = n;
-	return was_there;
+	ptrdiff_t at = statement_find(statements, sid);
+	if (at >= 0)
+		statement_drop(statements, (size_t)at);
+	return at >= 0;
 }
 
 static void save(struct call *c, struct events_BusRecord *b, struct str policy)

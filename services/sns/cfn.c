@@ -112,28 +112,8 @@ static enum cfn_status topic_create(struct cfn_resource *r)
 
 static enum cfn_status topic_tags(struct cfn_resource *r)
 {
-	struct arena *a = r->c->arena;
-	struct json *in = json_new_object(a), *out, *gone = json_new_array(a), *want = cfn_tags(r, false);
-	json_set_str(a, in, "ResourceArn", r->physical_id);
-	enum cfn_status s = ask(r, "ListTagsForResource", in, &out);
-	const struct json *have = s == CFN_DONE ? json_get(out, S("Tags")) : NULL;
-	for (size_t i = 0; have != NULL && i < have->n; i++) {
-		bool kept = false;
-		for (size_t k = 0; k < want->n && !kept; k++)
-			kept = str_eq(json_get_str(json_at(want, k), "Key"), json_get_str(json_at(have, i), "Key"));
-		if (!kept)
-			json_push(a, gone, json_get(json_at(have, i), S("Key")));
-	}
-	if (s == CFN_DONE && gone->n > 0) {
-		json_set(a, in, S("TagKeys"), gone);
-		s = ask(r, "UntagResource", in, NULL);
-		json_unset(in, S("TagKeys"));
-	}
-	if (s == CFN_DONE && want->n > 0) {
-		json_set(a, in, S("Tags"), want);
-		s = ask(r, "TagResource", in, NULL);
-	}
-	return s;
+	static const struct cfn_tagging tagging = {"sns", "TagResource", "UntagResource", "ResourceArn", "Tags", "TagKeys", false};
+	return cfn_tags_update(r, &tagging, r->physical_id);
 }
 
 static enum cfn_status topic_update(struct cfn_resource *r)

@@ -76,8 +76,8 @@ void op_remove_permission(struct call *c);
 void op_tag_resource(struct call *c);
 void op_untag_resource(struct call *c);
 void op_list_tags_for_resource(struct call *c);
-/* At most 50, no key twice, none reserved. Fails c and returns false. */
-bool tags_ok(struct call *c, const struct list *tags);
+/* Put tags over what is there: at most 50, no key twice, none reserved. Fails c and returns false. */
+bool tags_add(struct call *c, struct list *tags, const struct list *add);
 
 /* ---- subscriptions.c ---- */
 
@@ -151,7 +151,7 @@ struct str signing_cert(struct call *c);
 bool web_claims(const struct wire_request *r);
 void web_serve(struct call *c);
 
-/* ---- metrics.c ---- */
+/* AWS/SNS's, by topic name; counted when the call commits. */
 void count_metric(struct call *c, const struct topic *t, const char *name, double value, const char *unit);
 
 extern const struct cfn_type sns_cfn_types[];

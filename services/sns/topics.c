@@ -5,7 +5,9 @@
 #include "sns.h"
 
 #include "auth/policy.h"
+#include "svc/measure.h"
 #include "svc/page.h"
+#include "svc/tags.h"
 
 enum { PAGE = 100, SWEEP = 500 };
 
@@ -135,6 +137,13 @@ void topic_save(struct call *c, const struct topic *t)
 	call_put(c, key_str(sns_key(c, t->account, "topic"), t->name), &sns_shape_TopicRecord, t->rec);
 }
 
+void count_metric(struct call *c, const struct topic *t, const char *name, double value, const char *unit)
+{
+	const struct metric_dim dim = {S("TopicName"), t->name};
+	measure(c, &(struct measure){.ns = S("AWS/SNS"), .name = str_c(name), .dims = &dim, .n_dims = 1, .value = value, .unit = unit,
+		.account = t->account, .region = c->region});
+}
+
 /* ---- permission ---- */
 
 struct str topic_policy(struct call *c, const struct topic *t)
@@ -159,6 +168,7 @@ static bool allow(struct call *c, struct topic *t, const struct condition_key *k
 	struct access_extra x = {.keys = keys, .n_keys = n, .resource_policy = attribute_get(&t->rec->Attributes, "Policy")};
 	if (!str_eq(t->account, c->account))
 		x.resource_account = t->account;
+	tags_conditions(c, &x, TAGS_OF(t->rec->Tags, struct sns_Tag));
 	if (!authorize(c, NULL, t->arn, &x))
 		return false;
 	c->user = t;
@@ -327,7 +337,7 @@ static bool create_ok(struct call *c, const struct sns_CreateTopicInput *in, boo
 	for (uint32_t i = 0; i < in->Attributes.n; i++)
 		if (!attribute_ok(c, v[i].key, v[i].value, fifo))
 			return false;
-	return tags_ok(c, &in->Tags);
+	return true;
 }
 
 /* A topic that is there already is what was asked for, unless something was asked for that it is not. */
@@ -364,8 +374,10 @@ void op_create_topic(struct call *c)
 		return;
 	}
 	struct sns_TopicRecord rec = {.Name = in->Name, .Number = SOME_I64((int64_t)call_serial(c, "topic")), .CreatedMs = SOME_I64(c->now_ms),
-		.Tags = in->Tags, .Confirmed = SOME_I64(0), .Pending = SOME_I64(0), .Deleted = SOME_I64(0)};
+		.Confirmed = SOME_I64(0), .Pending = SOME_I64(0), .Deleted = SOME_I64(0)};
 	const struct sns_TopicAttributesMap_entry *v = in->Attributes.v;
+	if (!tags_add(c, &rec.Tags, &in->Tags))
+		return;
 	for (uint32_t i = 0; i < in->Attributes.n; i++)
 		attribute_set(c->arena, &rec.Attributes, v[i].key, v[i].value);
 	topic_save(c, &(struct topic){c->account, in->Name, out->TopicArn, &rec, fifo});

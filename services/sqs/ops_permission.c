@@ -3,6 +3,8 @@
  * Source: AddPermission (SQS API Reference). The policy is kept as the text that GetQueueAttributes shows. */
 #include "sqs.h"
 
+#include "svc/statements.h"
+
 enum { ACTIONS_MAX = 7, STATEMENTS_MAX = 20, LABEL_MAX = 80 };
 
 static const char *const actions_known[] = {"*", "ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl",
@@ -93,34 +95,14 @@ static struct json *policy_of(struct queue *q)
 	return p;
 }
 
-/* A policy may have one statement without an array around it. */
-static struct json *statements_of(struct arena *a, struct json *policy)
-{
-	struct json *s = json_get(policy, S("Statement"));
-	if (json_is(s, JSON_ARRAY))
-		return s;
-	struct json *list = json_new_array(a);
-	if (s != NULL)
-		json_push(a, list, s);
-	return json_set(a, policy, S("Statement"), list);
-}
-
-static ptrdiff_t labelled(const struct json *statements, struct str label)
-{
-	for (size_t i = 0; i < statements->n; i++)
-		if (str_eq(json_get_str(json_at(statements, i), "Sid"), label))
-			return (ptrdiff_t)i;
-	return -1;
-}
-
 void op_add_permission(struct call *c)
 {
 	const struct sqs_AddPermissionRequest *in = c->in;
 	struct queue *q = run_queue(c);
 	if (!check_add(c, in))
 		return;
-	struct json *policy = policy_of(q), *statements = statements_of(c->arena, policy);
-	if (labelled(statements, in->Label) >= 0) {
+	struct json *policy = policy_of(q), *statements = statements_in(c->arena, policy);
+	if (statement_find(statements, in->Label) >= 0) {
 		fail_invalid(c, "Value %.*s for parameter Label is invalid. Reason: Already exists.", STR_ARG(in->Label));
 		return;
 	}
@@ -142,14 +124,13 @@ void op_remove_permission(struct call *c)
 		fail_missing(c, "Label");
 		return;
 	}
-	struct json *policy = policy_of(q), *statements = statements_of(c->arena, policy);
-	ptrdiff_t at = labelled(statements, in->Label);
+	struct json *policy = policy_of(q), *statements = statements_in(c->arena, policy);
+	ptrdiff_t at = statement_find(statements, in->Label);
 	if (at < 0) {
 		fail_invalid(c, "Value %.*s for parameter Label is invalid. Reason: can't find label on existing policy.", STR_ARG(in->Label));
 		return;
 	}
-	memmove(&statements->items[at], &statements->items[at + 1], (statements->n - (size_t)at - 1) * sizeof statements->items[0]);
-	statements->n--;
+	statement_drop(statements, (size_t)at);
 	queue_more(q)->Policy = statements->n > 0 ? json_text(c->arena, policy) : STR_NONE;
 	q->rec->ModifiedMs = SOME_I64(c->now_ms);
 	queue_store(q);
