@@ -179,8 +179,11 @@ static bool may_keep(const struct http_conn *c)
 	const struct http_request *r = c->r;
 	if (!r->keep_alive || c->server->stopping || c->eof)
 		return false;
-	if (r->complete || c->body_wanted)
+	if (r->complete)
 		return true;
+	/* Answered in the middle of a body (the disk is full): a client that sends it all must be told that its connection ends. */
+	if (c->body_wanted)
+		return !c->chunked_in && c->body_left <= DRAIN_MAX;
 	/* An unwanted body: a client that waits for 100 may or may not send it now, which nobody can tell apart. */
 	if (r->expects_continue && !c->body_seen && c->in.at == c->in.end)
 		return false;

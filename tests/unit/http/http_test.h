@@ -155,6 +155,8 @@ static void on_body(struct http_request *r, struct str piece)
 		http_write(r, piece);
 	else if (path_is(r, "/echo"))
 		buf_str(&j->body, piece);
+	if (path_is(r, "/early"))
+		answer_text(r, 503, S("full"));
 	if (path_is(r, "/paused") && fx.held == NULL) {
 		http_pause_body(r);
 		fx.held = r;

@@ -241,6 +241,22 @@ static void a_small_unwanted_body_is_skipped(void **state)
 	stop();
 }
 
+static void an_answer_amid_the_body_says_what_becomes_of_the_connection(void **state)
+{
+	plain(state);
+	int c = dial();
+	say(c, "PUT /early HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na");
+	hear_text(c, 503, "full");
+	say(c, "bcGET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	hear_text(c, 200, "hello");
+	say(c, "PUT /early HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\na");
+	struct heard h = hear(c);
+	assert_int_equal(h.status, 503);
+	assert_true(has(&h, "\r\nConnection: close\r\n"));
+	close(c);
+	stop();
+}
+
 static void a_large_unwanted_body_ends_the_connection_but_the_answer_arrives(void **state)
 {
 	plain(state);
@@ -672,6 +688,7 @@ int main(void)
 		cmocka_unit_test(absolute_form),
 		cmocka_unit_test(the_100_comes_when_the_body_is_wanted),
 		cmocka_unit_test(a_small_unwanted_body_is_skipped),
+		cmocka_unit_test(an_answer_amid_the_body_says_what_becomes_of_the_connection),
 		cmocka_unit_test(a_large_unwanted_body_ends_the_connection_but_the_answer_arrives),
 		cmocka_unit_test(trailers_are_reachable),
 		cmocka_unit_test(a_stream_both_ways),
