@@ -125,6 +125,7 @@ def test_a_stack(aws, name, tmp_path):
     deploy = ["cloudformation", "deploy", "--template-file", "template.yaml", "--stack-name", name, "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     aws.run(*deploy, "--parameter-overrides", f"N={name}")
     assert aws.run("cloudformation", "describe-stacks", "--stack-name", name, "--query", "Stacks[0].Outputs[0].OutputValue", "--output", "text").endswith("/" + name)
+    time.sleep(1.1)  # the CLI names change sets by the second
     aws.run(*deploy, "--no-fail-on-empty-changeset")
     aws.run("cloudformation", "delete-stack", "--stack-name", name)
     aws.run("cloudformation", "wait", "stack-delete-complete", "--stack-name", name)
