@@ -22,17 +22,6 @@ static enum cfn_status ask_gone(struct cfn_resource *r, const char *op, const st
 	return i.ok || i.error.status == 404 ? CFN_DONE : cfn_fail_as(r, &i.error);
 }
 
-/* An attribute's text: objects as JSON, everything else as it is written. */
-static struct json *text_of(struct arena *a, const struct json *v)
-{
-	switch (v->type) {
-	case JSON_TRUE: return json_new_str(a, S("true"));
-	case JSON_FALSE: return json_new_str(a, S("false"));
-	case JSON_STRING: case JSON_NUMBER: return json_new_str(a, v->text);
-	default: return json_new_str(a, json_text(a, v));
-	}
-}
-
 static struct json *topic_input(struct cfn_resource *r, struct str arn)
 {
 	struct json *in = json_new_object(r->c->arena);
@@ -51,7 +40,7 @@ static enum cfn_status set_attributes(struct cfn_resource *r, const char *const 
 			continue;
 		struct json *in = input(r, r->physical_id);
 		json_set_str(a, in, "AttributeName", str_c(*names));
-		json_set(a, in, S("AttributeValue"), v != NULL ? text_of(a, v) : json_new_str(a, S("")));
+		json_set(a, in, S("AttributeValue"), v != NULL ? cfn_attribute(a, v) : json_new_str(a, S("")));
 		enum cfn_status s = ask(r, op, in, NULL);
 		if (s != CFN_DONE)
 			return s;
@@ -66,8 +55,6 @@ static const char *const topic_settable[] = {"ContentBasedDeduplication", "Deliv
 static const char *const topic_properties[] = {"ContentBasedDeduplication", "DeliveryPolicy", "DisplayName", "FifoThroughputScope", "FifoTopic",
 	"SignatureVersion", "Subscription", "Tags", "TopicName", "TracingConfig", NULL};
 static const char *const topic_replaces[] = {"FifoTopic", "TopicName", NULL};
-
-static bool says_true(const struct json *v) { return json_is(v, JSON_TRUE) || str_eq_nocase(json_str(v), S("true")); }
 
 static enum cfn_status subscribe_listed(struct cfn_resource *r)
 {
@@ -87,7 +74,7 @@ static enum cfn_status topic_create(struct cfn_resource *r)
 {
 	struct arena *a = r->c->arena;
 	struct json *in = json_new_object(a), *attributes = json_new_object(a), *out;
-	bool fifo = says_true(json_get(r->properties, S("FifoTopic")));
+	bool fifo = cfn_true(json_get(r->properties, S("FifoTopic")));
 	struct str name = json_get_str(r->properties, "TopicName");
 	if (!str_present(name)) {
 		name = cfn_make_name(r, fifo ? TOPIC_NAME_MAX - 5 : TOPIC_NAME_MAX, false);
@@ -96,7 +83,7 @@ static enum cfn_status topic_create(struct cfn_resource *r)
 	json_set_str(a, in, "Name", name);
 	for (const char *const *p = topic_settable; *p != NULL; p++)
 		if (json_get(r->properties, str_c(*p)) != NULL)
-			json_set(a, attributes, str_c(*p), text_of(a, json_get(r->properties, str_c(*p))));
+			json_set(a, attributes, str_c(*p), cfn_attribute(a, json_get(r->properties, str_c(*p))));
 	if (fifo)
 		json_set_str(a, attributes, "FifoTopic", S("true"));
 	json_set(a, in, S("Attributes"), attributes);
@@ -144,7 +131,7 @@ static enum cfn_status sub_create(struct cfn_resource *r)
 	json_set_bool(a, in, "ReturnSubscriptionArn", true);
 	for (const char *const *p = sub_settable; *p != NULL; p++)
 		if (json_get(r->properties, str_c(*p)) != NULL)
-			json_set(a, attributes, str_c(*p), text_of(a, json_get(r->properties, str_c(*p))));
+			json_set(a, attributes, str_c(*p), cfn_attribute(a, json_get(r->properties, str_c(*p))));
 	json_set(a, in, S("Attributes"), attributes);
 	enum cfn_status s = ask(r, "Subscribe", in, &out);
 	if (s == CFN_DONE) {
@@ -188,7 +175,7 @@ static enum cfn_status policy_create(struct cfn_resource *r)
 	if (!str_present(r->physical_id))
 		r->physical_id = cfn_make_name(r, TOPIC_NAME_MAX, false);
 	json_set_str(a, r->attributes, "Id", r->physical_id);
-	return policy_set(r, json_get(r->properties, S("Topics")), text_of(a, json_get(r->properties, S("PolicyDocument"))));
+	return policy_set(r, json_get(r->properties, S("Topics")), cfn_attribute(a, json_get(r->properties, S("PolicyDocument"))));
 }
 
 static enum cfn_status policy_update(struct cfn_resource *r)

@@ -23,22 +23,6 @@ static const struct property queue_properties[] = {
 	{"VisibilityTimeout", "30"},
 };
 
-/* An attribute's text: objects as JSON, everything else as it is written. */
-static struct json *attribute_text(struct arena *a, const struct json *v)
-{
-	switch (v->type) {
-	case JSON_TRUE: return json_new_str(a, S("true"));
-	case JSON_FALSE: return json_new_str(a, S("false"));
-	case JSON_STRING: case JSON_NUMBER: return json_new_str(a, v->text);
-	default: return json_new_str(a, json_text(a, v));
-	}
-}
-
-static bool says_true(const struct json *v)
-{
-	return json_is(v, JSON_TRUE) || str_eq_nocase(json_str(v), S("true"));
-}
-
 static struct json *queue_attributes(struct cfn_resource *r)
 {
 	struct arena *a = r->c->arena;
@@ -47,10 +31,10 @@ static struct json *queue_attributes(struct cfn_resource *r)
 		const struct property *p = &queue_properties[i];
 		const struct json *v = json_get(r->properties, str_c(p->name)), *old = json_get(r->old_properties, str_c(p->name));
 		bool fifo = strcmp(p->name, "FifoQueue") == 0;
-		if (fifo && (!says_true(v) || r->old_properties != NULL))
+		if (fifo && (!cfn_true(v) || r->old_properties != NULL))
 			continue; /* "false" is said by saying nothing; it never changes */
 		if (v != NULL && v->type != JSON_NULL)
-			json_set(a, out, str_c(p->name), attribute_text(a, v));
+			json_set(a, out, str_c(p->name), cfn_attribute(a, v));
 		else if (old != NULL && p->otherwise != NULL)
 			json_set(a, out, str_c(p->name), json_new_str(a, str_c(p->otherwise)));
 	}
@@ -59,7 +43,7 @@ static struct json *queue_attributes(struct cfn_resource *r)
 
 static struct str queue_name(struct cfn_resource *r)
 {
-	bool fifo = says_true(json_get(r->properties, S("FifoQueue")));
+	bool fifo = cfn_true(json_get(r->properties, S("FifoQueue")));
 	struct str name = json_get_str(r->properties, "QueueName");
 	if (str_present(name))
 		return name;

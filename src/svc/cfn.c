@@ -134,3 +134,18 @@ enum cfn_status cfn_tags_update(struct cfn_resource *r, const struct cfn_tagging
 	}
 	return done.ok ? CFN_DONE : done.parked ? CFN_PARKED : cfn_fail_as(r, &done.error);
 }
+
+struct json *cfn_attribute(struct arena *a, const struct json *v)
+{
+	switch (v->type) {
+	case JSON_TRUE: return json_new_str(a, S("true"));
+	case JSON_FALSE: return json_new_str(a, S("false"));
+	case JSON_STRING: case JSON_NUMBER: return json_new_str(a, v->text);
+	default: return json_new_str(a, json_text(a, v));
+	}
+}
+
+bool cfn_true(const struct json *v)
+{
+	return json_is(v, JSON_TRUE) || str_eq_nocase(json_str(v), S("true"));
+}

@@ -51,5 +51,9 @@ struct json *cfn_tags(struct cfn_resource *r, bool as_map);
 struct cfn_tagging { const char *service, *tag, *untag, *resource, *tags, *keys; bool as_map; };
 /* Bring the tags of a resource (by its ARN or name, as the service wants it) from old to new: gone ones go, the others are put. */
 enum cfn_status cfn_tags_update(struct cfn_resource *r, const struct cfn_tagging *t, struct str resource);
+/* A property as the text of an attribute: objects as JSON, everything else as it is written. */
+struct json *cfn_attribute(struct arena *a, const struct json *v);
+/* true, or "true" in any case: templates write both. */
+bool cfn_true(const struct json *v);
 
 #endif
