@@ -35,6 +35,10 @@ VERSION := $(shell cat VERSION)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wno-missing-field-initializers -Wpointer-arith -Wvla -Wformat=2 -Wundef
+# What gcc sees of a value's flow behind ThreadSanitizer's calls is not what the program does.
+ifeq ($(VARIANT),tsan)
+WARN += -Wno-maybe-uninitialized
+endif
 # clang counts more as a conversion or an unknown format than gcc does; gcc's word is the one that holds.
 ifeq ($(VARIANT),fuzz)
 WARN += -Wno-format-nonliteral -Wno-string-conversion
@@ -70,7 +74,7 @@ SUITEJSON := $(wildcard $(SUITES)/protocols/input/*.json $(SUITES)/protocols/out
 SUITEGEN := $(GEN)/$(if $(SUITEJSON),suites,nosuites)/index.c
 SUITEOBJ := $(SUITEGEN:$(GEN)/%.c=$(OBJ)/gen/%.o)
 
-.PHONY: all deps test-deps bench-deps demo test unit asan tsan fuzz tidy bench coverage clean help lib gen runtimes
+.PHONY: all deps test-deps bench-deps demo test unit asan asan-service tsan fuzz tidy bench coverage clean help lib gen runtimes
 .SECONDARY:
 
 all: $(BIN)
@@ -82,6 +86,7 @@ help:
 #? make demo       install what is missing, build, deploy examples/serverless, drive it
 #? make test       install what tests need, run them all
 #? make asan       build and run the unit tests under the sanitizers
+#? make asan-service, make tsan   the service tests against a binary under ASan and UBSan, under ThreadSanitizer
 #? make fuzz       a short run of every fuzzer
 #? make tidy       style, layering, clang-tidy, cppcheck
 #? make bench      side by side with what a user would pick instead
@@ -157,6 +162,15 @@ benches: $(BENCHBIN)
 asan:
 	+$(MAKE) VARIANT=asan units
 	tests/run unit
+
+# Minutes each, so not part of `make test`; FOLDERS="services/sqs" takes a part.
+asan-service:
+	+$(MAKE) VARIANT=asan all
+	tests/run asan-service $(FOLDERS)
+
+tsan:
+	+$(MAKE) VARIANT=tsan units all
+	tests/run tsan $(FOLDERS)
 
 fuzz:
 	+$(MAKE) VARIANT=fuzz fuzzers

@@ -37,7 +37,7 @@ static struct {
 	unsigned n_readers;
 	uv_async_t wake;
 	struct store *store;
-	uint64_t next_id;
+	_Atomic uint64_t next_id; /* the loop and the writer both make tasks */
 	int64_t jobs_due_ms;  /* told by the writer with its completions; under done.lock */
 	bool jobs_due_known, woken;
 	uv_prepare_t turn;    /* the end of the loop's turn */

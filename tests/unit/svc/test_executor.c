@@ -250,6 +250,39 @@ static void a_record_is_decoded_once_until_it_changes(void **state)
 		end(&tasks[i]);
 }
 
+enum { TASKS_EACH = 100000 };
+
+static void *make_tasks(void *out)
+{
+	uint64_t *ids = out;
+	for (int i = 0; i < TASKS_EACH; i++) {
+		struct task t;
+		task_init(&t, NULL);
+		ids[i] = t.id;
+	}
+	return NULL;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* Tickets find their call by its id; the loop makes tasks of requests while the writer makes those of jobs. */
+static void ids_are_never_given_twice(void **state)
+{
+	(void)state;
+	static uint64_t ids[2 * TASKS_EACH];
+	pthread_t other;
+	assert_int_equal(pthread_create(&other, NULL, make_tasks, ids), 0);
+	make_tasks(ids + TASKS_EACH);
+	pthread_join(other, NULL);
+	qsort(ids, COUNT_OF(ids), sizeof ids[0], by_id);
+	for (size_t i = 1; i < COUNT_OF(ids); i++)
+		assert_true(ids[i - 1] < ids[i]);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -258,6 +291,7 @@ int main(void)
 		TEST(the_first_small_read_of_a_turn_stays_on_the_loop),
 		TEST(what_lies_on_disk_is_read_by_a_reader),
 		TEST(a_record_is_decoded_once_until_it_changes),
+		TEST(ids_are_never_given_twice),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
