@@ -210,6 +210,7 @@ static int serve(void)
 	banner(started_us);
 	worker_run(after_start, NULL, NULL);
 	uv_run(app.loop, UV_RUN_DEFAULT);
+	loop_finish_work();
 	services_stop();
 	executor_stop();
 	loop_stop_timers();

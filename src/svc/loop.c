@@ -25,6 +25,7 @@ static struct {
 	uv_timer_t timer;
 	struct loop_timer **heap;
 	size_t n, cap;
+	size_t works; /* begun by worker_run and not yet done */
 	uint64_t order;
 	bool firing, stopped;
 } here;
@@ -201,6 +202,8 @@ static void work_done(uv_work_t *uv, int status)
 {
 	struct work *w = (struct work *)uv;
 	(void)status;
+	ASSERT(here.works > 0);
+	here.works--;
 	if (w->done != NULL)
 		w->done(w->arg);
 	free(w);
@@ -217,4 +220,11 @@ void worker_run(void (*work)(void *arg), void (*done)(void *arg), void *arg)
 	w->arg = arg;
 	int rc = uv_queue_work(here.loop, &w->uv, work_run, work_done);
 	ASSERT(rc == 0);
+	here.works++;
+}
+
+void loop_finish_work(void)
+{
+	while (here.works > 0)
+		uv_run(here.loop, UV_RUN_ONCE);
 }

@@ -103,6 +103,8 @@ void task_index_add(struct task *t);
 void task_index_del(struct task *t);
 
 void loop_init(struct uv_loop_s *loop, struct store *store);
+/* Before the end: let what worker_run began come to its own, on the loop; it may stand on the store. */
+void loop_finish_work(void);
 void loop_stop_timers(void);
 void loop_clock_turned(void); /* re-arm everything that follows the service clock */
 void service_config_set(const struct service_config *c);
