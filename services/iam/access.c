@@ -50,14 +50,23 @@ static struct str resource_of(struct call *c, const struct iam_Entity **found)
 	const struct shape *input = c->op->model->input;
 	if (input != NULL && shape_member(input, S("UserName")) != NULL) /* absent: the caller's own */
 		return c->who->arn;
+	struct str serial = input_text(c, "SerialNumber"), device = input_text(c, "VirtualMFADeviceName");
+	if (str_present(serial))
+		return serial;
+	if (str_present(device))
+		return arena_printf(c->arena, "arn:aws:iam::%.*s:mfa%.*s%.*s", STR_ARG(c->account), STR_ARG(str_present(path) ? path : S("/")),
+			STR_ARG(device));
 	return S("*");
 }
 
 /* The tags of what the operation is about. */
-static struct tags tags_there(struct call *c, const struct iam_Entity *found, struct str policy_arn)
+static struct tags tags_there(struct call *c, const struct iam_Entity *found, struct str policy_arn, struct str resource)
 {
 	if (found != NULL)
 		return TAGS_OF(found->Labels, struct iam_Tag);
+	const struct iam_Device *d = device_find(c, resource);
+	if (d != NULL)
+		return TAGS_OF(d->Labels, struct iam_Tag);
 	const struct iam_Managed *m = str_present(policy_arn) ? managed_find(c, policy_arn) : NULL;
 	return m != NULL ? TAGS_OF(m->Labels, struct iam_Tag) : (struct tags){0};
 }
@@ -99,7 +108,7 @@ void access_iam(struct call *c)
 	add_key(keys, &x, S("iam:PermissionsBoundary"), &given[1]);
 	add_key(keys, &x, S("iam:AWSServiceName"), &given[2]);
 	ASSERT(resource.n > 0 && x.n_keys <= OWN_KEYS);
-	struct tags there = tags_there(c, found, str_eq(resource, given[0]) ? given[0] : STR_NONE);
+	struct tags there = tags_there(c, found, str_eq(resource, given[0]) ? given[0] : STR_NONE, resource);
 	tags_conditions(c, &x, there);
 	add_own_tag_keys(c, &x, there);
 	(void)authorize(c, NULL, resource, &x);

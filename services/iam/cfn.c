@@ -273,6 +273,8 @@ const struct cfn_type iam_cfn_types[IAM_CFN_TYPES] = {
 	 NAMES("PolicyName", "GroupName"), inline_policy_create, inline_policy_update, inline_policy_remove, NULL},
 	{"AWS::IAM::UserToGroupAddition", NAMES("GroupName", "Users"),
 	 NAMES("GroupName"), membership_create, membership_update, membership_remove, NULL},
+	{"AWS::IAM::VirtualMFADevice", NAMES("Path", "Tags", "Users", "VirtualMfaDeviceName"),
+	 NAMES("Path", "VirtualMfaDeviceName"), mfa_device_create, mfa_device_update, mfa_device_remove, "VirtualMfaDeviceName"},
 	{"AWS::IAM::ServiceLinkedRole", NAMES("AWSServiceName", "CustomSuffix", "Description"),
 	 NAMES("AWSServiceName", "CustomSuffix"), linked_role_create, linked_role_update, linked_role_remove, NULL},
 };

@@ -27,5 +27,6 @@ CFN_TYPE_FUNCTIONS(access_key)
 CFN_TYPE_FUNCTIONS(inline_policy)
 CFN_TYPE_FUNCTIONS(membership)
 CFN_TYPE_FUNCTIONS(linked_role)
+CFN_TYPE_FUNCTIONS(mfa_device)
 
 #endif

@@ -1,5 +1,5 @@
 /* CloudFormation: policies as resources of their own (AWS::IAM::Policy, ManagedPolicy, RolePolicy, UserPolicy,
- * GroupPolicy), InstanceProfile, AccessKey, UserToGroupAddition, ServiceLinkedRole. */
+ * GroupPolicy), InstanceProfile, AccessKey, UserToGroupAddition, ServiceLinkedRole, VirtualMFADevice. */
 #include "cfn.h"
 
 /* The three lists a policy names its holders by, and what the operations on each are called. */
@@ -338,4 +338,46 @@ enum cfn_status linked_role_remove(struct cfn_resource *r)
 {
 	enum cfn_status s = CFN_DONE;
 	return cfn_undo(r, &s, "DeleteServiceLinkedRole", cfn_args(r, "RoleName", r->physical_id, NULL)) ? CFN_DONE : s;
+}
+
+/* ---- AWS::IAM::VirtualMFADevice ---- */
+
+/* The users it is meant for must be there; assigning it takes two codes, which only its holder has. */
+static bool users_there(struct cfn_resource *r, enum cfn_status *s)
+{
+	const struct json *users = json_get(r->properties, S("Users"));
+	for (uint32_t i = 0; json_is(users, JSON_ARRAY) && i < users->n; i++)
+		if (!cfn_do(r, s, "GetUser", cfn_args(r, "UserName", json_str(&users->items[i]), NULL), NULL))
+			return false;
+	return true;
+}
+
+enum cfn_status mfa_device_create(struct cfn_resource *r)
+{
+	enum cfn_status s = CFN_DONE;
+	struct json *out = NULL;
+	struct str name = cfn_text(r->properties, "VirtualMfaDeviceName");
+	if (!str_present(name))
+		name = cfn_make_name(r, 128, false);
+	struct json *in = cfn_args(r, "VirtualMFADeviceName", name, "Path", cfn_text(r->properties, "Path"), NULL);
+	json_set(r->c->arena, in, S("Tags"), cfn_tags(r, false));
+	if (!users_there(r, &s) || !cfn_do(r, &s, "CreateVirtualMFADevice", in, &out))
+		return s;
+	r->physical_id = json_str(json_path(out, "VirtualMFADevice.SerialNumber"));
+	ASSERT(str_present(r->physical_id));
+	r->attributes = cfn_args(r, "SerialNumber", r->physical_id, NULL);
+	return CFN_DONE;
+}
+
+enum cfn_status mfa_device_update(struct cfn_resource *r)
+{
+	static const struct cfn_tagging tagging = {"iam", "TagMFADevice", "UntagMFADevice", "SerialNumber", "Tags", "TagKeys", false};
+	enum cfn_status s = CFN_DONE;
+	return users_there(r, &s) ? cfn_tags_update(r, &tagging, r->physical_id) : s;
+}
+
+enum cfn_status mfa_device_remove(struct cfn_resource *r)
+{
+	enum cfn_status s = CFN_DONE;
+	return cfn_undo(r, &s, "DeleteVirtualMFADevice", cfn_args(r, "SerialNumber", r->physical_id, NULL)) ? CFN_DONE : s;
 }

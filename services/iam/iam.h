@@ -125,6 +125,33 @@ bool resolve_role(struct call *c, struct str role_arn, struct principal *role, s
 struct documents { struct str *v, *names; struct policy **parsed /* where it is kept parsed, else NULL */; size_t n; struct str boundary; };
 bool resolve_documents(struct call *c, struct str arn, struct documents *d);
 
+/* ---- multi-factor devices (device.c, qr.c) ---- */
+
+enum { SEED_BYTES = 40, MFA_PER_USER = 8 };
+
+/* NULL without failing: no device of this account has the serial number. */
+struct iam_Device *device_find(struct call *c, struct str serial);
+/* Is there one at this path and name, in any case? */
+bool device_taken(struct call *c, struct str path, struct str name);
+void device_put(struct call *c, const struct iam_Device *d);
+void device_del(struct call *c, const struct iam_Device *d);
+struct str device_arn(struct call *c, const struct iam_Device *d);
+/* Seal a seed (SEED_BYTES) for the record; it is opened nowhere but in device.c. */
+struct str seed_seal(struct call *c, struct str seed);
+/* Are these two codes that follow one another, near enough to now and not spent? Then the device is in step with them, and they are spent. */
+bool device_sync(struct call *c, struct iam_Device *d, struct str first, struct str second);
+/* The hook: see mfa_spend (svc/call.h). */
+enum mfa_check device_spend(struct call *c, const struct principal *who, struct str serial, struct str code);
+/* The user has another name: its devices are told. */
+void devices_renamed(struct call *c, const struct iam_Entity *user);
+/* Visit every device of the account, in order of path and name. */
+void device_each(struct call *c, void (*visit)(struct call *c, const struct iam_Device *d, void *arg), void *arg);
+/* A QR code of the text as a PNG picture, in the arena; text is at most QR_TEXT_MAX bytes. */
+enum { QR_TEXT_MAX = 2000 };
+struct str qr_png(struct arena *a, struct str text);
+
+void user_out(struct call *c, enum kind kind, const struct iam_Entity *e, struct iam_User *out, bool in_full);
+
 /* The entity or policy an operation is about, and its condition keys (access.c). */
 void access_iam(struct call *c);
 
@@ -134,7 +161,7 @@ void access_iam(struct call *c);
 #include "operations.h"
 #undef IAM_OPERATION
 
-enum { IAM_CFN_TYPES = 12 };
+enum { IAM_CFN_TYPES = 13 };
 extern const struct cfn_type iam_cfn_types[IAM_CFN_TYPES];
 
 #endif

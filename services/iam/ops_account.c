@@ -66,11 +66,24 @@ static void count_policies(struct call *c, int64_t *policies, int64_t *versions)
 	scan_close(s);
 }
 
+struct device_counts { int64_t all, in_use; bool of_root; };
+
+static void count_device(struct call *c, const struct iam_Device *d, void *arg)
+{
+	struct device_counts *n = arg;
+	(void)c;
+	n->all++;
+	n->in_use += d->Enabled.set;
+	n->of_root |= d->OfRoot.v;
+}
+
 void op_GetAccountSummary(struct call *c)
 {
 	struct iam_GetAccountSummaryResponse *out = c->out;
 	int64_t policies = 0, versions = 0;
 	count_policies(c, &policies, &versions);
+	struct device_counts devices = {0, 0, false};
+	device_each(c, count_device, &devices);
 	const struct iam_Entity *root = entity_find(c, KIND_ROOT, S("root"));
 	const struct { const char *name; int64_t value; } rows[] = {
 		{"Users", count_kind(c, KIND_USER).entities}, {"UsersQuota", 5000}, {"Groups", count_kind(c, KIND_GROUP).entities}, {"GroupsQuota", 300},
@@ -79,7 +92,8 @@ void op_GetAccountSummary(struct call *c)
 		{"PolicyVersionsInUseQuota", 10000}, {"VersionsPerPolicyQuota", 5}, {"PolicySizeQuota", 6144}, {"UserPolicySizeQuota", 2048},
 		{"GroupPolicySizeQuota", 5120}, {"RolePolicySizeQuota", 10240}, {"AssumeRolePolicySizeQuota", 2048}, {"AttachedPoliciesPerUserQuota", 10},
 		{"AttachedPoliciesPerGroupQuota", 10}, {"AttachedPoliciesPerRoleQuota", 10}, {"GroupsPerUserQuota", 10}, {"AccessKeysPerUserQuota", 2},
-		{"MFADevices", 0}, {"MFADevicesInUse", 0}, {"AccountMFAEnabled", 0}, {"AccountPasswordPresent", 0}, {"AccountSigningCertificatesPresent", 0},
+		{"MFADevices", devices.all}, {"MFADevicesInUse", devices.in_use}, {"AccountMFAEnabled", devices.of_root},
+		{"AccountPasswordPresent", 0}, {"AccountSigningCertificatesPresent", 0},
 		{"AccountAccessKeysPresent", root != NULL && root->Keys.n > 0}, {"ServerCertificates", 0}, {"ServerCertificatesQuota", 20}, {"Providers", 0},
 		{"SigningCertificatesPerUserQuota", 2}, {"GlobalEndpointTokenVersion", 2},
 	};

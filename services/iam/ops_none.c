@@ -20,7 +20,6 @@ static bool user_there(struct call *c, struct str name)
 		out->Member = LIST_OF(c->arena, Item, 0); \
 		out->IsTruncated = SOME_BOOL(false); \
 	}
-EMPTY_OF_USER(ListMFADevices, MFADevices, struct iam_MFADevice)
 EMPTY_OF_USER(ListSigningCertificates, Certificates, struct iam_SigningCertificate)
 EMPTY_OF_USER(ListSSHPublicKeys, SSHPublicKeys, struct iam_SSHPublicKeyMetadata)
 
@@ -31,13 +30,6 @@ void op_ListServiceSpecificCredentials(struct call *c)
 	if (!user_there(c, in->UserName))
 		return;
 	out->ServiceSpecificCredentials = LIST_OF(c->arena, struct iam_ServiceSpecificCredentialMetadata, 0);
-}
-
-void op_ListVirtualMFADevices(struct call *c)
-{
-	struct iam_ListVirtualMFADevicesResponse *out = c->out;
-	out->VirtualMFADevices = LIST_OF(c->arena, struct iam_VirtualMFADevice, 0);
-	out->IsTruncated = SOME_BOOL(false);
 }
 
 static void no_login_profile(struct call *c, struct str name)

@@ -9,7 +9,7 @@
 
 enum { KEYS_PER_USER = 2, SECRET_LENGTH = 40 };
 
-static void user_out(struct call *c, enum kind kind, const struct iam_Entity *e, struct iam_User *out, bool in_full)
+void user_out(struct call *c, enum kind kind, const struct iam_Entity *e, struct iam_User *out, bool in_full)
 {
 	*out = (struct iam_User){.Path = e->Path, .UserName = e->Name, .UserId = e->Id, .Arn = entity_arn(c, kind, e), .CreateDate = e->Created};
 	if (kind == KIND_ROOT)
@@ -80,7 +80,8 @@ void op_DeleteUser(struct call *c)
 	const struct iam_Entity *e = entity_get(c, KIND_USER, in->UserName);
 	if (e == NULL)
 		return;
-	const char *what = e->Keys.n > 0 ? "must delete access keys first" : e->Attached.n > 0 ? "must detach all policies first"
+	const char *what = e->Keys.n > 0 ? "must delete access keys first" : e->Devices.n > 0 ? "must delete MFA device first"
+		: e->Attached.n > 0 ? "must detach all policies first"
 		: e->Inline.n > 0 ? "must delete policies first" : e->Groups.n > 0 ? "must remove users from group first" : NULL;
 	if (what != NULL)
 		call_fail(c, &iam_err_DeleteConflictException, "Cannot delete entity, %s.", what);
@@ -114,6 +115,7 @@ void op_UpdateUser(struct call *c)
 	if (str_present(in->NewUserName) && !str_eq(in->NewUserName, e->Name)) {
 		if (!entity_rename(c, KIND_USER, e, in->NewUserName))
 			return;
+		devices_renamed(c, e);
 	}
 	entity_put(c, KIND_USER, e);
 	keys_changed(c, KIND_USER, in->UserName);

@@ -1,5 +1,5 @@
 /* AWS Identity and Access Management: the rows of the service. What it answers for other services (policies of a
- * principal, roles, secrets of access keys) is in resolve.c and keys.c. */
+ * principal, roles, secrets of access keys, multi-factor codes) is in resolve.c, keys.c and device.c. */
 #include "iam.h"
 
 static const struct op ops[] = {
@@ -23,4 +23,5 @@ const struct service service_iam = {
 	.policies = resolve_policies,
 	.secret_of = keys_secret_of,
 	.role_of = resolve_role,
+	.mfa_spend = device_spend,
 };

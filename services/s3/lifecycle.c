@@ -301,6 +301,10 @@ void op_PutBucketLifecycleConfiguration(struct call *c)
 		if (!str_present(r->ID) || r->ID.n == 0)
 			r->ID = arena_printf(c->arena, "rule-%llu", (unsigned long long)call_serial(c, "rule"));
 	}
+	if (mfa_on(b)) {
+		call_fail_code(c, 409, "InvalidBucketState", "Lifecycle configuration is not supported on a bucket with Mfa Authentication enabled.");
+		return;
+	}
 	b->Lifecycle = l;
 	bucket_put(c, b);
 	job_put(c, "lifecycle", b->Name, next_midnight(c->now_ms), S(""));

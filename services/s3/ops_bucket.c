@@ -49,10 +49,6 @@ void op_PutBucketVersioning(struct call *c)
 	if (b == NULL)
 		return;
 	const struct s3_VersioningConfiguration *v = in->VersioningConfiguration;
-	if (str_eq(v->MFADelete, S("Enabled"))) {
-		call_unsupported(c, "tsubo does not implement MFA delete: it has no MFA devices");
-		return;
-	}
 	if (!str_present(v->Status)) {
 		call_fail_code(c, 400, "IllegalVersioningConfigurationException", "The Versioning element must be specified");
 		return;
@@ -67,7 +63,17 @@ void op_PutBucketVersioning(struct call *c)
 			"state. To change the versioning state, first delete the replication configuration.");
 		return;
 	}
+	bool turns_on = str_eq(v->MFADelete, S("Enabled")) && !mfa_on(b);
+	if (turns_on && b->Lifecycle != NULL) {
+		call_fail_code(c, 409, "InvalidBucketState", "Mfa Authentication is not supported on a bucket with lifecycle configuration. Delete lifecycle "
+			"configuration before enabling Mfa Authentication.");
+		return;
+	}
+	if (!mfa_given(c, b, in->MFA, turns_on || mfa_on(b)))
+		return;
 	b->Versioning = v->Status;
+	if (str_present(v->MFADelete) && (turns_on || str_present(b->MfaDelete)))
+		b->MfaDelete = v->MFADelete;
 	bucket_put(c, b);
 }
 

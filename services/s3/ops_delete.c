@@ -13,14 +13,6 @@ static bool bypass_of(struct call *c, const struct s3_StoredBucket *b, struct st
 	return asked.v && may(c, b, key, "s3:BypassGovernanceRetention", NULL, ACL_NONE);
 }
 
-static bool mfa_ok(struct call *c, const struct s3_StoredBucket *b, struct str version)
-{
-	if (!str_eq(b->MfaDelete, S("Enabled")) || !str_present(version))
-		return true;
-	call_fail_code(c, 403, "AccessDenied", "Mfa Authentication must be used for this request");
-	return false;
-}
-
 void op_DeleteObject(struct call *c)
 {
 	const struct s3_DeleteObjectRequest *in = c->in;
@@ -37,7 +29,7 @@ void op_DeleteObject(struct call *c)
 		(void)allow(c, b, in->Key, str_present(in->VersionId) ? "s3:DeleteObjectVersion" : "s3:DeleteObject", NULL, ACL_NONE);
 		return;
 	}
-	if (!mfa_ok(c, b, in->VersionId))
+	if (!mfa_given(c, b, in->MFA, mfa_on(b) && str_present(in->VersionId)))
 		return;
 	if (str_present(in->IfMatch)) {
 		const struct s3_StoredObject *o = object_current(c, b->Name, in->Key);
@@ -74,7 +66,7 @@ static void delete_one(struct call *c, const struct s3_StoredBucket *b, const st
 			return;
 		}
 	}
-	if (key_ok(c, id->Key) && mfa_ok(c, b, version) &&
+	if (key_ok(c, id->Key) &&
 	    object_delete(c, b, id->Key, version, bypass_of(c, b, id->Key, in->BypassGovernanceRetention), &d)) {
 		if (d.marker)
 			done->DeleteMarker = SOME_BOOL(true);
@@ -102,6 +94,11 @@ void op_DeleteObjects(struct call *c)
 		fail_xml(c);
 		return;
 	}
+	bool versions = false;
+	for (uint32_t i = 0; i < n; i++)
+		versions |= LIST_AT(in->Delete->Objects, struct s3_ObjectIdentifier, i)->VersionId.n > 0;
+	if (!mfa_given(c, b, in->MFA, mfa_on(b) && versions)) /* the whole request fails, whatever else it would delete */
+		return;
 	out->Deleted = LIST_OF(c->arena, struct s3_DeletedObject, n);
 	out->Errors = LIST_OF(c->arena, struct s3_Error, n);
 	for (uint32_t i = 0; i < n; i++) {

@@ -13,7 +13,6 @@
 #include "os/os.h"
 #include "svc/body.h"
 
-#include <openssl/hmac.h>
 #include <stdlib.h>
 
 enum { DELIMITER_MAX = 256, WAIT_MS = 600000 };
@@ -165,10 +164,8 @@ static struct str signature_v4(struct arena *a, struct str secret, struct str cr
 
 static struct str signature_v2(struct arena *a, struct str secret, struct str policy)
 {
-	unsigned char out[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)policy.p, policy.n, out, &n);
-	return base64_encode(a, str_of((const char *)out, n));
+	struct sha1 mac = hmac_sha1(secret, policy);
+	return base64_encode(a, str_of((const char *)mac.b, sizeof mac.b));
 }
 
 static void check_signature(struct form_out *o)

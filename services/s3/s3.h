@@ -62,6 +62,11 @@ bool acls_off(const struct s3_StoredBucket *b);
 bool grants_public(const struct list *grants);
 struct list owner_grants(struct call *c, struct str account);
 
+/* ---- MFA delete (mfa.c) ---- */
+bool mfa_on(const struct s3_StoredBucket *b);
+/* Spend the code of an x-amz-mfa header; without one it is good when none is needed. false: c failed. */
+bool mfa_given(struct call *c, const struct s3_StoredBucket *b, struct str header, bool needed);
+
 /* ---- access points (point.c) ---- */
 /* The bucket behind an access point, with Via; NULL: there is none (c may have failed: not to be done through a point). */
 struct s3_StoredBucket *bucket_by_point(struct call *c, struct str text);

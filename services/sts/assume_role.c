@@ -7,7 +7,7 @@
 #include "svc/arn.h"
 #include "svc/tags.h"
 
-enum { HOUR_S = 3600, OWN_KEYS = 4 };
+enum { HOUR_S = 3600, OWN_KEYS = 6 };
 
 static struct str role_name_in(struct str arn)
 {
@@ -49,10 +49,16 @@ void access_AssumeRole(struct call *c)
 			STR_ARG(in->RoleArn));
 		return;
 	}
+	bool mfa;
+	if (!mfa_ok(c, in->SerialNumber, in->TokenCode, &mfa))
+		return;
+	static const struct str yes = STR_INIT("true"), just_now = STR_INIT("0");
 	struct condition_key *keys = arena_array(c->arena, struct condition_key, OWN_KEYS);
 	size_t n = add_key(keys, 0, S("sts:ExternalId"), &in->ExternalId);
 	n = add_key(keys, n, S("sts:RoleSessionName"), &in->RoleSessionName);
 	n = add_key(keys, n, S("sts:SourceIdentity"), &in->SourceIdentity);
+	n = add_key(keys, n, S("aws:MultiFactorAuthPresent"), mfa ? &yes : &STR_NONE);
+	n = add_key(keys, n, S("aws:MultiFactorAuthAge"), mfa ? &just_now : &STR_NONE);
 	if (in->TransitiveTagKeys.n > 0)
 		keys[n++] = (struct condition_key){S("sts:TransitiveTagKeys"), in->TransitiveTagKeys.v, in->TransitiveTagKeys.n};
 	ASSERT(n <= OWN_KEYS);
@@ -141,7 +147,7 @@ void op_AssumeRole(struct call *c)
 		call_unsupported(c, "AssumeRole with ProvidedContexts");
 		return;
 	}
-	if (!only_supported(c, in->SerialNumber, in->TokenCode, in->MinimumSessionTokenSize) || !duration_ok(c, seconds, &role) || !merge_tags(c, &role))
+	if (!only_supported(c, in->MinimumSessionTokenSize) || !duration_ok(c, seconds, &role) || !merge_tags(c, &role))
 		return;
 	if (!session_policy(c, role.account, in->Policy, in->PolicyArns, &role.session_policy, &packed))
 		return;
@@ -155,7 +161,7 @@ void op_AssumeRole(struct call *c)
 	role.user_id = arena_join(c->arena, role.user_id, S(":"), in->RoleSessionName);
 	role.arn = arena_printf(c->arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(role.account), STR_ARG(role_name_in(in->RoleArn)),
 		STR_ARG(in->RoleSessionName));
-	role.mfa = c->who->mfa;
+	ASSERT(!role.mfa); /* for the trust policy alone: a role's session carries nothing of it ("Secure API access with MFA", IAM User Guide) */
 	if (!session_small_enough(c, &role))
 		return;
 	out->Credentials = credentials_out(c, session_issue(c->arena, &role, c->now_ms, c->now_ms + seconds * 1000));

@@ -44,15 +44,19 @@ static int64_t duration_ms(const struct call *c, struct opt_i64 asked)
 	return s * 1000;
 }
 
+/* "No permissions are required for users to perform this operation." */
+void access_GetSessionToken(struct call *c) { ASSERT(c->who != NULL); }
+
 void op_GetSessionToken(struct call *c)
 {
 	const struct sts_GetSessionTokenRequest *in = c->in;
 	struct sts_GetSessionTokenResponse *out = c->out;
-	if (!long_term(c, "GetSessionToken") || !only_supported(c, in->SerialNumber, in->TokenCode, in->MinimumSessionTokenSize))
+	struct principal who = *c->who;
+	if (!long_term(c, "GetSessionToken") || !only_supported(c, in->MinimumSessionTokenSize) || !session_small_enough(c, &who))
 		return;
-	if (!session_small_enough(c, c->who))
+	if (!mfa_ok(c, in->SerialNumber, in->TokenCode, &who.mfa))
 		return;
-	out->Credentials = credentials_out(c, session_issue(c->arena, c->who, c->now_ms, c->now_ms + duration_ms(c, in->DurationSeconds)));
+	out->Credentials = credentials_out(c, session_issue(c->arena, &who, c->now_ms, c->now_ms + duration_ms(c, in->DurationSeconds)));
 }
 
 static struct str federated_arn(struct call *c, struct str name)
@@ -74,7 +78,7 @@ void op_GetFederationToken(struct call *c)
 	const struct principal *user = c->who;
 	struct param_tag *tags;
 	struct principal who = {.type = PRINCIPAL_FEDERATED, .account = user->account, .name = in->Name, .session_name = user->name};
-	if (!long_term(c, "GetFederationToken") || !only_supported(c, STR_NONE, STR_NONE, in->MinimumSessionTokenSize))
+	if (!long_term(c, "GetFederationToken") || !only_supported(c, in->MinimumSessionTokenSize))
 		return;
 	int64_t packed;
 	if (!session_policy(c, user->account, in->Policy, in->PolicyArns, &who.session_policy, &packed) || !session_tags(c, in->Tags, &tags, &who.n_tags))

@@ -1,4 +1,4 @@
-/* What goes into a session beside the principal: its policy and its tags.
+/* What goes into a session beside the principal: its policy, its tags, and whether a second factor was shown.
  *
  * What always holds: a policy that goes into a token parses, and managed ones that it names were there; all of it is bounded, because
  * a token travels in a header with every request.
@@ -16,14 +16,35 @@ struct sts_Credentials *credentials_out(struct call *c, struct session s)
 	return out;
 }
 
-bool only_supported(struct call *c, struct str serial, struct str token_code, struct opt_i64 minimum_size)
+bool only_supported(struct call *c, struct opt_i64 minimum_size)
 {
-	if (str_present(serial) || str_present(token_code))
-		call_fail_code(c, 403, "AccessDenied", "MultiFactorAuthentication failed, unable to validate MFA code. Please verify your MFA "
-			"serial number is valid and associated with this user.");
-	else if (minimum_size.set)
+	if (minimum_size.set)
 		call_unsupported(c, "MinimumSessionTokenSize");
 	return !c->failed;
+}
+
+bool mfa_ok(struct call *c, struct str serial, struct str token_code, bool *used)
+{
+	*used = false;
+	if (!str_present(serial) && !str_present(token_code))
+		return true;
+	if (!str_present(serial) || !str_present(token_code)) {
+		call_fail_code(c, 403, "AccessDenied", "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.");
+		return false;
+	}
+	switch (mfa_spend(c, c->who, serial, token_code)) {
+	case MFA_GOOD:
+		*used = true;
+		break;
+	case MFA_NO_DEVICE:
+		call_fail_code(c, 403, "AccessDenied", "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA "
+			"serial number is valid and associated with this user.");
+		break;
+	case MFA_BAD_CODE:
+		call_fail_code(c, 403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. ");
+		break;
+	}
+	return *used;
 }
 
 /* Is there such a managed policy? Asked as root of the account: the caller needs no permission to name one. */

@@ -9,6 +9,7 @@
 void op_GetCallerIdentity(struct call *c);
 void op_GetAccessKeyInfo(struct call *c);
 void op_GetSessionToken(struct call *c);
+void access_GetSessionToken(struct call *c);
 void op_GetFederationToken(struct call *c);
 void access_GetFederationToken(struct call *c);
 void op_AssumeRole(struct call *c);
@@ -24,7 +25,9 @@ bool session_policy(struct call *c, struct str account, struct str document, str
 bool session_small_enough(struct call *c, const struct principal *who);
 /* Session tags from the request, checked: no reserved or repeated keys. false: failed. */
 bool session_tags(struct call *c, struct list tags, struct param_tag **out, size_t *n);
-/* MFA and other members nobody here can honour: fails when one is present. */
-bool only_supported(struct call *c, struct str serial, struct str token_code, struct opt_i64 minimum_size);
+/* Members nobody here can honour: fails when one is present. */
+bool only_supported(struct call *c, struct opt_i64 minimum_size);
+/* Spend the code of the caller's own device, when the request has one (*used). false: failed. */
+bool mfa_ok(struct call *c, struct str serial, struct str token_code, bool *used);
 
 #endif

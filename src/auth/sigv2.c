@@ -8,8 +8,6 @@
 
 #include "base/time.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 
 #define SKEW_MS (15 * 60 * 1000)
@@ -140,12 +138,8 @@ static void write_resource(struct arena *a, struct buf *b, const struct sig_requ
 
 struct str sigv2_mac(struct arena *a, struct str secret, struct str text)
 {
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	if (HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n, mac, &n) == NULL)
-		die("HMAC-SHA1 failed");
-	ASSERT(n == 20);
-	return base64_encode(a, str_of((const char *)mac, n));
+	struct sha1 mac = hmac_sha1(secret, text);
+	return base64_encode(a, str_of((const char *)mac.b, sizeof mac.b));
 }
 
 /* The string to sign of version 2, line by line, with the resource in one of the ways a client may have named it. */

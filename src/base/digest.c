@@ -10,6 +10,8 @@
 #include "base/enc.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/md5.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -94,6 +96,17 @@ struct sha1 sha1(struct str s)
 	SHA1_Init(&ctx);
 	SHA1_Update(&ctx, s.p, s.n);
 	SHA1_Final(out.b, &ctx);
+	return out;
+}
+
+/* Only old signatures and one-time passwords are made of it, so OpenSSL's own will do. */
+struct sha1 hmac_sha1(struct str key, struct str s)
+{
+	struct sha1 out;
+	unsigned n = 0;
+	if (HMAC(EVP_sha1(), key.p, (int)key.n, (const unsigned char *)s.p, s.n, out.b, &n) == NULL)
+		die("HMAC-SHA1 failed");
+	ASSERT(n == sizeof out.b);
 	return out;
 }
 

@@ -21,7 +21,7 @@ static const struct service *identity_service(void)
 	return NULL;
 }
 
-enum { GLOBAL_KEYS = 8 };
+enum { GLOBAL_KEYS = 9 };
 
 static size_t add_key(struct call *c, struct condition_key *keys, size_t n, const char *name, struct str value)
 {
@@ -59,6 +59,8 @@ static void gather_keys(struct call *c, const struct access_extra *x, struct pol
 	n = add_key(c, keys, n, "aws:RequestedRegion", c->region);
 	n = add_key(c, keys, n, "aws:CurrentTime", time_iso8601(c->arena, c->now_ms));
 	n = add_key(c, keys, n, "aws:EpochTime", arena_printf(c->arena, "%lld", (long long)(c->now_ms / 1000)));
+	if (r->who->mfa && r->who->token_issued_ms > 0) /* the session was made with a code, so it is as old as the code's use */
+		n = add_key(c, keys, n, "aws:MultiFactorAuthAge", arena_printf(c->arena, "%lld", (long long)((c->now_ms - r->who->token_issued_ms) / 1000)));
 	ASSERT(n <= extra + n_tags + GLOBAL_KEYS);
 	r->keys = keys;
 	r->n_keys = n;
@@ -149,6 +151,15 @@ bool role_lookup(struct call *c, struct str role_arn, struct principal *role, st
 		if (services[i]->role_of != NULL)
 			return services[i]->role_of(c, role_arn, role, trust);
 	return false;
+}
+
+enum mfa_check mfa_spend(struct call *c, const struct principal *who, struct str serial, struct str code)
+{
+	ASSERT(txn_writable(c->txn) && str_present(serial) && str_present(code));
+	for (size_t i = 0; i < n_services; i++)
+		if (services[i]->mfa_spend != NULL)
+			return services[i]->mfa_spend(c, who, serial, code);
+	return MFA_NO_DEVICE;
 }
 
 const struct principal *service_principal(struct call *c, const char *principal, struct str source_arn)

@@ -99,6 +99,10 @@ struct verdict authorize_as(struct call *c, const struct principal *who, struct 
 /* Who owns an access key (with its session token, or absent) and its secret: for signatures that only a service can read
  * (S3's POST form). Strings in the call's arena. false: no such key, a token of another one, or expired. */
 bool principal_of_key(struct call *c, struct str access_key, struct str token, struct principal *who, struct str *secret);
+/* Spend a code that the multi-factor device `serial` of a user or root shows, through iam's hook: a code is good once, so the call must be able to
+ * write. Does not fail c; what a call that fails has spent may be used again. */
+enum mfa_check { MFA_GOOD, MFA_NO_DEVICE /* no such device, or another's */, MFA_BAD_CODE /* wrong, too old, or used already */ };
+enum mfa_check mfa_spend(struct call *c, const struct principal *who, struct str serial, struct str code);
 /* iam:PassRole on the role for a service principal, and the role's trust in it. Fails c when not. */
 bool authorize_pass_role(struct call *c, struct str role_arn, const char *service_principal);
 

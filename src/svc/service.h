@@ -81,6 +81,8 @@ struct service {
 	/* A role by ARN; only iam has it. Fills what a session of it carries (role_arn, name, user_id without session, account,
 	 * tags; token_expires_ms is the longest session, a span) and its trust policy. false: no such role. */
 	bool (*role_of)(struct call *c, struct str role_arn, struct principal *role, struct str *trust);
+	/* A code of a principal's multi-factor device; only iam has it. See mfa_spend (svc/call.h). */
+	enum mfa_check (*mfa_spend)(struct call *c, const struct principal *who, struct str serial, struct str code);
 	/* On the loop thread after each of the service's requests; must be quick. For logs and measures of its own. */
 	void (*answered)(const struct answered *a);
 	size_t body_max;    /* largest request body that does not stream; 0: 16 MiB */

@@ -378,18 +378,17 @@ def test_simulate_principal_policy(iam, name):
 
 
 def test_what_is_not_there_says_so(iam):
-    refused(lambda: iam.create_virtual_mfa_device(VirtualMFADeviceName="x"), "NotImplemented", "CreateVirtualMFADevice")
+    refused(lambda: iam.upload_signing_certificate(CertificateBody="x"), "NotImplemented", "UploadSigningCertificate")
 
 
 def test_credentials_that_cannot_be_made_are_not_there(iam, name):
     """What Terraform's force_destroy asks before it deletes a user."""
     iam.create_user(UserName=name)
-    assert iam.list_mfa_devices(UserName=name)["MFADevices"] == []
     assert iam.list_ssh_public_keys(UserName=name)["SSHPublicKeys"] == []
     assert iam.list_signing_certificates(UserName=name)["Certificates"] == []
     assert iam.list_service_specific_credentials(UserName=name)["ServiceSpecificCredentials"] == []
     refused(lambda: iam.delete_login_profile(UserName=name), "NoSuchEntity", f"Login Profile for User {name} cannot be found.")
-    refused(lambda: iam.list_mfa_devices(UserName=name + "x"), "NoSuchEntity")
+    refused(lambda: iam.list_signing_certificates(UserName=name + "x"), "NoSuchEntity")
     refused(lambda: iam.create_login_profile(UserName=name, Password="x" * 12), "NotImplemented")
 
 

@@ -113,3 +113,17 @@ def test_users_groups_keys_and_profiles(client, iam, stack, name):
     gone(lambda: iam.get_user(UserName=name))
     gone(lambda: iam.get_group(GroupName=name))
     gone(lambda: iam.get_instance_profile(InstanceProfileName=name))
+
+
+def test_a_virtual_mfa_device(iam, stack, name):
+    """AWS::IAM::VirtualMFADevice: Ref and SerialNumber give its serial number; assigning it takes its codes."""
+    iam.create_user(UserName=name)
+    def device(*tags, users=(name,)):
+        return {"D": {"Type": "AWS::IAM::VirtualMFADevice", "Properties": {
+            "VirtualMfaDeviceName": name, "Path": "/cfn/", "Users": list(users), "Tags": [{"Key": k, "Value": "1"} for k in tags]}}}
+    out = stack(device("a"), {"Ref": {"Ref": "D"}, "Serial": {"Fn::GetAtt": ["D", "SerialNumber"]}})
+    assert out["Ref"] == out["Serial"] and out["Ref"].endswith(f":mfa/cfn/{name}")
+    stack(device("b"))
+    assert [t["Key"] for t in iam.list_mfa_device_tags(SerialNumber=out["Ref"])["Tags"] if not t["Key"].startswith("aws:")] == ["b"]
+    stack(None)
+    gone(lambda: iam.list_mfa_device_tags(SerialNumber=out["Ref"]))
