@@ -1,7 +1,7 @@
 /* From the program's own measurements (telemetry/metric.h) into the store: every few seconds, and before anyone reads.
  *
  * Loop thread, but for write_samples. One flush is under way at a time; who asks meanwhile waits for the next one. */
-#include "cloudwatch.h"
+#include "insight.h"
 
 #include "os/os.h"
 #include "telemetry/metric.h"
@@ -47,8 +47,15 @@ static void write_samples(struct call *c)
 {
 	const struct flush *f = c->user;
 	ASSERT(f != NULL && f->n > 0);
-	for (size_t i = 0; i < f->n; i++)
-		write_sample(c, &f->samples[i]);
+	struct metric_sample **contributions = arena_array(c->arena, struct metric_sample *, f->n);
+	size_t n = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		if (str_empty(f->samples[i].ns))
+			contributions[n++] = &f->samples[i];
+		else
+			write_sample(c, &f->samples[i]);
+	}
+	insight_feed(c, contributions, n);
 }
 
 static void begin(void);

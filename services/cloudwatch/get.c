@@ -1,5 +1,6 @@
 /* Reading metrics: statistics of periods, GetMetricData, ListMetrics; and the daily job that forgets old samples. */
 #include "alarm.h"
+#include "insight.h"
 
 #include "svc/page.h"
 
@@ -358,6 +359,7 @@ void job_trim(struct call *c, struct str id, struct str payload)
 			txn_del(c->txn, key);
 	}
 	scan_close(s);
+	insight_trim(c, c->now_ms - INSIGHT_DAYS * DAY_MS);
 	history_trim(c, c->now_ms - HISTORY_DAYS * DAY_MS);
 	job_put(c, "trim", id, c->now_ms + DAY_MS, S(""));
 }

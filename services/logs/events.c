@@ -149,6 +149,7 @@ void op_put_log_events(struct call *c)
 	group_count_bytes(c, in->logGroupName, bytes);
 	struct list put = {kept, n, true};
 	metric_filters_apply(c, in->logGroupName, &put);
+	insights_apply(c, in->logGroupName, kept, n);
 	subscriptions_apply(c, &(struct put){in->logGroupName, in->logStreamName, kept, serials, n});
 	count_incoming(c, in->logGroupName, n, bytes - (int64_t)n * EVENT_OVERHEAD);
 	out->nextSequenceToken = S("49039859592487412735420000000000000000000000000000000000");

@@ -82,6 +82,10 @@ struct log_filter *log_filter_parse(struct arena *a, struct str pattern, const c
 bool log_filter_matches(const struct log_filter *f, struct arena *a, struct str message);
 /* The value of "$.a.b" in a JSON message, or of a named word of a space-delimited one, as text; absent when there is none. */
 struct str log_filter_value(const struct log_filter *f, struct arena *a, struct str message, struct str selector);
+/* "$.a.b[0]" in a JSON message; NULL: not there. */
+const struct json *log_json_at(const struct json *j, struct str selector);
+/* The words of a message, apart by spaces; what is [in brackets] or "in quotes" is one. */
+size_t log_words(struct arena *a, struct str message, struct str **out);
 /* The words that a space-delimited pattern names and what they are in this message; n pairs in the arena. */
 size_t log_filter_extract(const struct log_filter *f, struct arena *a, struct str message, struct param **pairs);
 
@@ -106,6 +110,10 @@ void access_subscription(struct call *c);
 void op_put_subscription_filter(struct call *c);
 void op_describe_subscription_filters(struct call *c);
 void op_delete_subscription_filter(struct call *c);
+
+/* ---- insights.c ---- */
+/* Tell the account's Contributor Insights rules of events that were put. */
+void insights_apply(struct call *c, struct str group, const struct logs_InputLogEvent *events, uint32_t n);
 
 /* ---- emf.c: the embedded metric format ---- */
 /* Tell the metrics that an event carries, if it does; counted when the call commits. */

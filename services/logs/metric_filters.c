@@ -49,7 +49,8 @@ size_t metric_filters_count(struct call *c, struct str group)
 static bool transformation_ok(struct call *c, const struct logs_MetricTransformation *t)
 {
 	double number;
-	const char *why = t->dimensions.n > FILTER_DIMS_MAX ? "there can be at most 3 dimensions."
+	const char *why = t->metricNamespace.n == 0 || t->metricName.n == 0 ? "the metric's name and namespace must not be empty."
+		: t->dimensions.n > FILTER_DIMS_MAX ? "there can be at most 3 dimensions."
 		: t->dimensions.n > 0 && t->defaultValue.set ? "dimensions and default value are mutually exclusive properties."
 		: !str_starts(t->metricValue, S("$")) && !str_to_f64(t->metricValue, &number) ? "metricValue must be a number or a field of the event."
 		: NULL;

@@ -258,8 +258,7 @@ static bool compare_text(const struct node *n, struct str text)
 	return n->test == TEST_EQ ? same : n->test == TEST_NE && !same;
 }
 
-/* "$.a.b[0].c" in a tree. */
-static const struct json *selected(const struct json *j, struct str selector)
+const struct json *log_json_at(const struct json *j, struct str selector)
 {
 	size_t at = selector.n > 0 && selector.p[0] == '$' ? 1 : 0;
 	while (j != NULL && at < selector.n) {
@@ -284,7 +283,7 @@ static const struct json *selected(const struct json *j, struct str selector)
 
 static bool test_json(const struct node *n, const struct json *root)
 {
-	const struct json *j = selected(root, n->selector);
+	const struct json *j = log_json_at(root, n->selector);
 	if (n->test == TEST_NOT_EXISTS || j == NULL)
 		return n->test == TEST_NOT_EXISTS && j == NULL;
 	switch (n->test) {
@@ -343,8 +342,7 @@ static void parse_words(struct reader *r, struct log_filter *f)
 	}
 }
 
-/* Words apart by spaces; [in brackets] and "in quotes" are one word. */
-static size_t split_words(struct arena *a, struct str message, struct str **out)
+size_t log_words(struct arena *a, struct str message, struct str **out)
 {
 	struct str *v = arena_array(a, struct str, message.n / 2 + 1);
 	size_t n = 0, at = 0;
@@ -394,7 +392,7 @@ static bool align(const struct log_filter *f, size_t n, size_t *from)
 static bool match_words(const struct log_filter *f, struct arena *a, struct str message)
 {
 	struct str *words;
-	size_t n = split_words(a, message, &words), *from = arena_array(a, size_t, f->n_words);
+	size_t n = log_words(a, message, &words), *from = arena_array(a, size_t, f->n_words);
 	if (!align(f, n, from))
 		return false;
 	for (size_t i = 0; i < f->n_words; i++)
@@ -446,13 +444,13 @@ struct str log_filter_value(const struct log_filter *f, struct arena *a, struct 
 {
 	if (f->kind == WORDS) {
 		struct str *words;
-		size_t n = split_words(a, message, &words), *from = arena_array(a, size_t, f->n_words);
+		size_t n = log_words(a, message, &words), *from = arena_array(a, size_t, f->n_words);
 		for (size_t i = 0; align(f, n, from) && i < f->n_words; i++)
 			if (!f->words[i].rest && str_eq(f->words[i].name, str_slice(selector, 1, selector.n)))
 				return words[from[i]];
 		return STR_NONE;
 	}
-	const struct json *j = selected(json_parse(a, message, NULL), selector);
+	const struct json *j = log_json_at(json_parse(a, message, NULL), selector);
 	return j != NULL && (j->type == JSON_STRING || j->type == JSON_NUMBER) ? j->text : STR_NONE;
 }
 
@@ -462,7 +460,7 @@ size_t log_filter_extract(const struct log_filter *f, struct arena *a, struct st
 	if (f->kind != WORDS)
 		return 0;
 	struct str *words;
-	size_t n = split_words(a, message, &words), *from = arena_array(a, size_t, f->n_words), k = 0;
+	size_t n = log_words(a, message, &words), *from = arena_array(a, size_t, f->n_words), k = 0;
 	if (!align(f, n, from))
 		return 0;
 	*pairs = arena_array(a, struct param, f->n_words);

@@ -19,4 +19,19 @@ struct measure {
 };
 void measure(struct call *c, const struct measure *m);
 
+/* What somebody contributed to what a rule of Contributor Insights counts. It goes the way of measurements, as the series of no
+ * namespace by the rule's name, its dimensions the contributor's keys in their order; the cloudwatch service tells them apart. */
+enum { CONTRIBUTION_KEYS_MAX = 4 };
+struct contribution {
+	struct str rule;
+	const struct str *keys;          /* 1 to 4 */
+	uint32_t n_keys;
+	double value;
+	int64_t at_ms;                   /* 0: now */
+};
+/* Counted when the call commits. */
+void contribute(struct call *c, const struct contribution *x);
+/* Counted at once, also of a call that fails. */
+void contribute_now(struct call *c, const struct contribution *x);
+
 #endif

@@ -1,6 +1,6 @@
 /* Observations aggregated per series and minute until they are drained: see metric.h.
  *
- * Invariants: `lock` guards `series` and `dropped`. A series' key holds all its names, each with its length before it, the
+ * Invariants: `lock` guards `series`, `contributors` and `dropped`. A series' key holds all its names, each with its length before it, the
  * dimensions sorted by name (their order has no meaning in CloudWatch), so equal keys are equal series; names are read
  * back from the key when it is drained. `values` is sorted, and given up for good past 150 distinct ones. */
 #include "telemetry/metric.h"
@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { SERIES_MAX = 50000, VALUES_MAX = 150, DIMS_MAX = 30, KEY_MAX = 16384 };
+enum { SERIES_MAX = 50000, CONTRIBUTORS_MAX = 20000, VALUES_MAX = 150, DIMS_MAX = 30, KEY_MAX = 16384 };
 
 struct value_count { double value, count; };
 
@@ -27,6 +27,7 @@ struct series {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct map series;
+static size_t contributors; /* of the series: those without a namespace */
 static uint64_t dropped;
 
 static void put_part(struct buf *b, struct str s)
@@ -144,11 +145,14 @@ void metric_add(struct str account, struct str region, struct str ns, struct str
 	put_part(&key, ns);
 	put_part(&key, name);
 	put_part(&key, str_c(unit != NULL ? unit : "None"));
+	size_t head = key.n;
 	for (size_t i = 0; i < n_dims; i++) {
 		put_part(&key, sorted[i].name);
 		put_part(&key, sorted[i].value);
 	}
 	pthread_mutex_lock(&lock);
+	if (str_empty(ns) && !key.overflow && map_get(&series, buf_view(&key)) == NULL && contributors++ >= CONTRIBUTORS_MAX)
+		key.n = head; /* who it was is lost, what it was is not */
 	struct series *s = !fits || key.overflow ? NULL : series_of(buf_view(&key), minute_ms);
 	if (s == NULL) {
 		dropped++;
@@ -202,6 +206,7 @@ size_t metric_drain(struct arena *a, struct metric_sample **out)
 	uint64_t lost = dropped;
 	map_init(&series, NULL);
 	dropped = 0;
+	contributors = 0;
 	pthread_mutex_unlock(&lock);
 	if (lost > 0)
 		log_warn("%llu metric observations were dropped", (unsigned long long)lost);

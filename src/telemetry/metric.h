@@ -1,6 +1,8 @@
 /* Metrics on their way to CloudWatch: aggregated here per minute, drained by the cloudwatch service.
  *
- * Safe from any thread. At most 50,000 series are held between two drains; more are dropped and counted. */
+ * Safe from any thread. At most 50,000 series are held between two drains; more are dropped and counted. Series of no namespace
+ * are contributions (svc/measure.h): of these at most 20,000, so that they cannot drive out the metrics; what comes after them is
+ * added up without its dimensions. */
 #ifndef TSUBO_METRIC_H
 #define TSUBO_METRIC_H
 
