@@ -15,9 +15,9 @@ struct consumed {
 };
 
 /* An item as it lies in the store. */
-struct stored { bool found; struct str bytes; struct av item; };
+struct stored { bool found; struct str bytes, raw; struct av item; }; /* raw: as it lies there, perhaps sealed */
 
-void item_load(struct call *c, struct str key, struct stored *out);
+void item_load(struct call *c, const struct table *t, struct str key, struct stored *out);
 /* Replace (or remove, when fresh is NULL) what lies under key, in this region and in those of the table's replicas. by_ttl:
  * the service itself removes it. */
 void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,

@@ -2,6 +2,8 @@
 #include "streams.h"
 
 #include "svc/arn.h"
+#include "svc/datakey.h"
+#include "svc/master.h"
 
 #include <stdlib.h>
 
@@ -43,6 +45,40 @@ struct stream *stream_open(struct call *c, struct str text)
 	s->arn = text;
 	s->number = (uint64_t)s->record->Number.v;
 	return s;
+}
+
+/* ---- changes of encrypted tables: services/dynamodb/seal.h says how they lie ---- */
+
+enum { SEALED = 2 };
+
+bool stream_unseal(struct call *c, struct stream *s)
+{
+	const struct dynamodbstreams_Seal *seal = s->record->Seal;
+	struct wire_error error = {0};
+	struct key master = key_new(c->arena);
+	struct json *context = json_new_object(c->arena);
+	if (seal == NULL)
+		return true;
+	json_set_str(c->arena, context, "aws:dynamodb:tableName", seal->Table);
+	json_set_str(c->arena, context, "aws:dynamodb:subscriberId", c->account);
+	key_str(key_str(&master, S("dynamodb")), S("master"));
+	if (datakey_kept(c, seal->KeyArn, seal->Sealed, context, &master, s->key, &error))
+		return true;
+	bool denied = str_eq(error.code, S("AccessDeniedException"));
+	call_fail_code(c, 400, denied ? "AccessDeniedException" : "ValidationException", "KMS key %s error: %.*s",
+	               denied ? "access denied" : str_eq(error.code, S("DisabledException")) ? "disabled" : "validation", STR_ARG(error.message));
+	return false;
+}
+
+struct str stream_change(struct call *c, const struct stream *s, struct str value)
+{
+	ASSERT(value.n > 0);
+	if (value.p[0] != SEALED)
+		return arena_dup(c->arena, value);
+	ASSERT(s->record->Seal != NULL);
+	struct str plain = gcm_open(c->arena, str_of((const char *)s->key, sizeof s->key), S(""), str_slice(value, 1, value.n));
+	ASSERT(str_present(plain)); /* nobody else writes there */
+	return plain;
 }
 
 struct scan *stream_shards(struct call *c, const struct stream *s, uint64_t after)
