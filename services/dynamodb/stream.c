@@ -53,6 +53,11 @@ static struct key *stream_record_key(struct call *c, struct str table, struct st
 	return key_str(key_str(call_key(c, "stream"), table), label);
 }
 
+bool stream_is_there(struct call *c, struct str table, struct str label)
+{
+	return call_get(c, stream_record_key(c, table, label), &dynamodb_shape_StreamRecord) != NULL;
+}
+
 static struct str job_id(struct call *c, uint64_t stream)
 {
 	return arena_printf(c->arena, "%llu", (unsigned long long)stream);
@@ -246,8 +251,10 @@ static void drop_stream(struct call *c, uint64_t stream, struct str table)
 	struct str k, v;
 	while (scan_next(s, &k, &v)) {
 		struct dynamodb_StreamRecord *r = record_decode(c, &dynamodb_shape_StreamRecord, arena_dup(c->arena, v));
-		if ((uint64_t)r->Number.v == stream)
-			txn_del(c->txn, arena_dup(c->arena, k));
+		if ((uint64_t)r->Number.v != stream)
+			continue;
+		txn_del(c->txn, arena_dup(c->arena, k));
+		call_del(c, key_str(key_str(call_key(c, "policy"), table), r->Label));
 	}
 	scan_close(s);
 }

@@ -52,6 +52,8 @@ void count_metric(struct call *c, struct str table, const char *metric, double v
 void stream_start(struct call *c, struct dynamodb_Table *record, struct str view_type);
 void stream_stop(struct call *c, struct dynamodb_Table *record);
 void stream_append(struct call *c, const struct table *t, const struct av *old, const struct av *fresh, bool by_ttl);
+/* Does the table have, or did it have within a day, the stream of this label? */
+bool stream_is_there(struct call *c, struct str table, struct str label);
 void ddb_job_trim_stream(struct call *c, struct str id, struct str payload);
 
 #endif

@@ -26,20 +26,39 @@ static struct stream *not_found(struct call *c, struct str arn)
 	return NULL;
 }
 
+/* The table and the label in a stream's ARN of here. */
+static bool read_arn(struct call *c, const struct arn *arn, struct str *table, struct str *label)
+{
+	if (!str_starts(arn->resource, S("table/")) || !str_eq(arn->account, c->account) || !str_eq(arn->region, c->region))
+		return false;
+	*label = str_slice(arn->resource, 6, arn->resource.n);
+	*table = str_cut(label, '/');
+	return str_eq(str_cut(label, '/'), S("stream")) && str_present(*label);
+}
+
+struct str stream_policy(struct call *c, struct str text)
+{
+	struct arn arn;
+	struct str table, label;
+	if (!arn_parse(text, &arn) || !read_arn(c, &arn, &table, &label))
+		return STR_NONE;
+	const struct dynamodbstreams_ResourcePolicyRecord *r = call_get(c, key_str(key_str(stream_key(c, "policy"), table), label),
+	                                                                &dynamodbstreams_shape_ResourcePolicyRecord);
+	return r != NULL ? r->Policy : STR_NONE;
+}
+
 struct stream *stream_open(struct call *c, struct str text)
 {
 	struct arn arn;
+	struct str table, label;
 	if (!arn_parse(text, &arn) || !str_eq(arn.service, S("dynamodb")) || !str_starts(arn.resource, S("table/"))) {
 		call_fail_code(c, 400, "ValidationException", "Invalid StreamArn: %.*s", STR_ARG(text));
 		return NULL;
 	}
-	if (!str_eq(arn.account, c->account) || !str_eq(arn.region, c->region))
-		return not_found(c, text);
-	struct str rest = str_slice(arn.resource, 6, arn.resource.n), table = str_cut(&rest, '/'), word = str_cut(&rest, '/');
-	if (!str_eq(word, S("stream")) || !str_present(rest))
+	if (!read_arn(c, &arn, &table, &label))
 		return not_found(c, text);
 	struct stream *s = arena_new_of(c->arena, struct stream);
-	s->record = call_get(c, key_str(key_str(stream_key(c, "stream"), table), rest), &dynamodbstreams_shape_TableStream);
+	s->record = call_get(c, key_str(key_str(stream_key(c, "stream"), table), label), &dynamodbstreams_shape_TableStream);
 	if (s->record == NULL)
 		return not_found(c, text);
 	s->arn = text;

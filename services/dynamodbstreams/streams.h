@@ -26,6 +26,8 @@ struct stream *stream_open(struct call *c, struct str arn);
 bool stream_unseal(struct call *c, struct stream *s);
 /* The Record in a change, as text. */
 struct str stream_change(struct call *c, const struct stream *s, struct str value);
+/* The stream's own policy (PutResourcePolicy of dynamodb); absent: none. */
+struct str stream_policy(struct call *c, struct str arn);
 struct str stream_arn(struct call *c, const struct dynamodbstreams_TableStream *r);
 /* (dynamodb, account, region, table) */
 struct key *stream_key(struct call *c, const char *table);
