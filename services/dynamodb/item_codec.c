@@ -11,7 +11,7 @@
 
 #include "base/enc.h"
 
-enum { VERSION = 1, DEPTH_MAX = ITEM_DEPTH_MAX + 2 };
+enum { VERSION = 1, SEALED = 2, DEPTH_MAX = ITEM_DEPTH_MAX + 2 };
 
 static void put_varint(struct buf *b, uint64_t v)
 {
@@ -374,6 +374,12 @@ static bool weigh_map(struct reader *r, int depth, size_t *sum, uint32_t *member
 
 bool item_bytes_size(struct str bytes, size_t *size)
 {
+	uint32_t told;
+	if (bytes.n > 1 + sizeof told && bytes.p[0] == SEALED) { /* it says it in front (seal.h) */
+		memcpy(&told, bytes.p + 1, sizeof told);
+		*size = told;
+		return true;
+	}
 	struct reader r = {(const unsigned char *)bytes.p, (const unsigned char *)bytes.p + bytes.n, NULL};
 	uint32_t members;
 	*size = 0;

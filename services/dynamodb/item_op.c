@@ -64,7 +64,7 @@ enum item_op_result item_op_prepare(struct call *c, struct item_op *op, struct f
 	if (!check_changes_keys(op->t, &op->changes, f) || !check_condition_paths(op->t, op->condition.expr, f))
 		return ITEM_INVALID;
 	op->key = item_key(c, op->t, &op->input);
-	item_load(c, op->key, &op->old);
+	item_load(c, op->t, op->key, &op->old);
 	if (!item_condition_holds(&op->condition, op->old.found ? &op->old.item : NULL, c->arena))
 		return ITEM_CONDITION_FAILED;
 	if (op->kind == ITEM_UPDATE)

@@ -4,6 +4,7 @@
 #include "ops_backup.h"
 
 #include "history.h"
+#include "seal.h"
 #include "write.h"
 
 #include "os/os.h"
@@ -84,7 +85,7 @@ static void copy_to_backup(struct call *c, struct dynamodb_Backup *b, const stru
 	}
 }
 
-static void copy_to_table(struct call *c, const struct table *t, const struct past_item *items, uint32_t n)
+static void copy_to_table(struct call *c, const struct table *from, const struct table *t, const struct past_item *items, uint32_t n)
 {
 	ASSERT(t->stream == 0);
 	struct consumed used;
@@ -93,7 +94,7 @@ static void copy_to_table(struct call *c, const struct table *t, const struct pa
 		if (items[i].bytes.n == 0)
 			continue;
 		struct av item;
-		bool ok = item_decode(c->arena, items[i].bytes, &item);
+		bool ok = item_decode(c->arena, open_own(c, from, items[i].own_key, items[i].bytes), &item);
 		ASSERT(ok);
 		struct stored nothing = {0};
 		item_write(c, t, item_key(c, t, &item), &nothing, &item, false, &used);
@@ -119,6 +120,15 @@ static void finish_copy(struct call *c, const struct dynamodb_CopyJob *job, stru
 		use_backup(c, call_get(c, backup_key(c, job->FromBackup), &dynamodb_shape_Backup), -1);
 }
 
+/* Where a restore reads: with the key that its items are sealed with. */
+static struct table *source_table(struct call *c, const struct dynamodb_CopyJob *job)
+{
+	struct dynamodb_Backup *b = str_present(job->FromBackup) ? call_get(c, backup_key(c, job->FromBackup), &dynamodb_shape_Backup) : NULL;
+	struct dynamodb_Table *r = b != NULL ? b->Table : table_record(c, job->FromTable);
+	ASSERT(r != NULL); /* what is read cannot be deleted */
+	return table_of_record(c, r);
+}
+
 void ddb_job_copy(struct call *c, struct str id, struct str payload)
 {
 	ASSERT(txn_writable(c->txn) && id.n > 0);
@@ -127,13 +137,18 @@ void ddb_job_copy(struct call *c, struct str id, struct str payload)
 	struct dynamodb_Backup *b = str_present(job->ToBackup) ? call_get(c, backup_key(c, job->ToBackup), &dynamodb_shape_Backup) : NULL;
 	struct dynamodb_Table *to = str_present(job->ToTable) ? table_record(c, job->ToTable) : NULL;
 	ASSERT(b != NULL || to != NULL); /* neither can be deleted while it is being made */
+	struct table *from = to != NULL ? source_table(c, job) : NULL, *into = to != NULL ? table_of_record(c, to) : NULL;
+	if (to != NULL && (!table_unsealed(c, from) || !table_unsealed(c, into))) {
+		job_put(c, "copy", id, c->now_ms + KEY_RETRY_MS, payload);
+		return;
+	}
 	struct past_item *items = arena_array(c->arena, struct past_item, COPY_AT_ONCE);
 	struct moment m = {(uint64_t)job->UntilSerial.v, job->UntilTime.ms};
 	uint32_t n = history_read(c, (uint64_t)job->FromSpace.v, &m, job->Position.n > 0 ? job->Position : STR_NONE, items, COPY_AT_ONCE);
 	if (b != NULL)
 		copy_to_backup(c, b, items, n);
 	else
-		copy_to_table(c, table_of_record(c, to), items, n);
+		copy_to_table(c, from, into, items, n);
 	if (n == COPY_AT_ONCE) {
 		job->Position = items[n - 1].own_key;
 		start_copy(c, id, job);
@@ -389,13 +404,23 @@ struct overrides {
 	const struct dynamodb_SSESpecification *sse;
 };
 
+/* A restored table has the encryption of its source unless told otherwise. */
+static const struct dynamodb_SSESpecification *same_key(struct call *c, const struct dynamodb_SSEDescription *d)
+{
+	if (d == NULL)
+		return NULL;
+	struct dynamodb_SSESpecification *s = arena_new_of(c->arena, struct dynamodb_SSESpecification);
+	*s = (struct dynamodb_SSESpecification){.Enabled = SOME_BOOL(true), .SSEType = d->SSEType, .KMSMasterKeyId = d->KMSMasterKeyArn};
+	return s;
+}
+
 static struct dynamodb_Table *make_target(struct call *c, struct str name, const struct dynamodb_TableDescription *d, const struct overrides *o)
 {
 	ASSERT(d != NULL && o != NULL);
 	struct table_definition def = table_definition_of(c, d, o->billing_mode);
 	def.name = name;
 	def.on_demand = o->on_demand;
-	def.sse = o->sse;
+	def.sse = o->sse != NULL ? o->sse : same_key(c, d->SSEDescription);
 	if (def.throughput != NULL && o->throughput != NULL)
 		def.throughput = o->throughput;
 	if (o->globals.set)
@@ -447,6 +472,8 @@ void ddb_restore_table_from_backup(struct call *c)
 	}
 	struct overrides o = {in->BillingModeOverride, in->GlobalSecondaryIndexOverride, in->LocalSecondaryIndexOverride,
 	                      in->ProvisionedThroughputOverride, in->OnDemandThroughputOverride, in->SSESpecificationOverride};
+	if (!table_unseal(c, table_of_record(c, b->Table)))
+		return;
 	struct dynamodb_Table *to = make_target(c, in->TargetTableName, b->Table->Description, &o);
 	if (to == NULL)
 		return;
@@ -485,6 +512,8 @@ void ddb_restore_table_to_point_in_time(struct call *c)
 	}
 	struct overrides o = {in->BillingModeOverride, in->GlobalSecondaryIndexOverride, in->LocalSecondaryIndexOverride,
 	                      in->ProvisionedThroughputOverride, in->OnDemandThroughputOverride, in->SSESpecificationOverride};
+	if (!table_unseal(c, table_of_record(c, r)))
+		return;
 	struct dynamodb_Table *to = make_target(c, in->TargetTableName, r->Description, &o);
 	if (to == NULL)
 		return;

@@ -6,6 +6,7 @@
 
 #include "history.h"
 #include "ops_backup.h"
+#include "seal.h"
 
 #include "base/enc.h"
 #include "base/time.h"
@@ -115,7 +116,8 @@ void ddb_export_table_to_point_in_time(struct call *c)
 
 /* ---- the job ---- */
 
-static struct str lines_of(struct call *c, struct dynamodb_Export *x, const struct past_item *items, uint32_t n, int64_t *count)
+static struct str lines_of(struct call *c, const struct table *t, struct dynamodb_Export *x, const struct past_item *items, uint32_t n,
+                           int64_t *count)
 {
 	struct buf b;
 	buf_init(&b, c->arena, 0);
@@ -124,9 +126,10 @@ static struct str lines_of(struct call *c, struct dynamodb_Export *x, const stru
 		if (items[i].bytes.n == 0)
 			continue;
 		size_t size;
-		bool ok = item_bytes_size(items[i].bytes, &size);
+		struct str item = open_own(c, t, items[i].own_key, items[i].bytes);
+		bool ok = item_bytes_size(item, &size);
 		buf_lit(&b, "{\"Item\":");
-		ok = ok && item_bytes_write_json(&b, items[i].bytes);
+		ok = ok && item_bytes_write_json(&b, item);
 		ASSERT(ok);
 		buf_lit(&b, "}\n");
 		(*count)++;
@@ -223,11 +226,18 @@ void ddb_job_export(struct call *c, struct str id, struct str payload)
 	(void)payload;
 	struct dynamodb_Export *x = call_get(c, export_key(c, id), &dynamodb_shape_Export);
 	ASSERT(x != NULL);
+	struct dynamodb_Table *r = table_record(c, x->Table);
+	ASSERT(r != NULL); /* a busy table cannot be deleted */
+	struct table *t = table_of_record(c, r);
+	if (!table_unsealed(c, t)) {
+		job_put(c, "export", id, c->now_ms + KEY_RETRY_MS, S(""));
+		return;
+	}
 	struct past_item *items = arena_array(c->arena, struct past_item, EXPORT_AT_ONCE);
 	struct moment m = {(uint64_t)x->UntilSerial.v, x->UntilTime.ms};
 	uint32_t n = history_read(c, (uint64_t)x->Space.v, &m, x->Position.n > 0 ? x->Position : STR_NONE, items, EXPORT_AT_ONCE);
 	int64_t count;
-	struct str lines = lines_of(c, x, items, n, &count);
+	struct str lines = lines_of(c, t, x, items, n, &count);
 	struct wire_error why;
 	bool ok = count == 0 || write_data(c, x, lines, count, &why);
 	bool more = n == EXPORT_AT_ONCE;

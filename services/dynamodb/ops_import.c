@@ -4,6 +4,7 @@
  * the table are counted as errors and passed over. Source: "DynamoDB data import from Amazon S3" (Developer Guide). */
 #include "ops_s3.h"
 
+#include "seal.h"
 #include "write.h"
 
 #include "os/os.h"
@@ -94,7 +95,7 @@ static void import_line(struct call *c, const struct table *t, struct str line, 
 	}
 	struct stored old;
 	struct str key = item_key(c, t, &v);
-	item_load(c, key, &old);
+	item_load(c, t, key, &old);
 	item_write(c, t, key, &old, &v, false, used);
 	d->ImportedItemCount.v++;
 }
@@ -156,6 +157,11 @@ void ddb_job_import(struct call *c, struct str id, struct str payload)
 	ASSERT(x != NULL);
 	struct dynamodb_Table *r = table_record(c, x->Description->TableCreationParameters->TableName);
 	ASSERT(r != NULL); /* a table that is being made cannot be deleted */
+	struct table *t = table_of_record(c, r);
+	if (!table_unsealed(c, t)) {
+		job_put(c, "import", id, c->now_ms + KEY_RETRY_MS, S(""));
+		return;
+	}
 	struct wire_error why = {0};
 	struct str object = next_object(c, x, &why);
 	if (!str_present(object)) {
@@ -168,7 +174,7 @@ void ddb_job_import(struct call *c, struct str id, struct str payload)
 		ASSERT(!i.parked);
 		x->After = object;
 		struct str body = i.ok ? json_get_str(i.out, "Body") : STR_NONE;
-		if (!i.ok || !str_present(body) || !import_object(c, table_of_record(c, r), body, x->Description))
+		if (!i.ok || !str_present(body) || !import_object(c, t, body, x->Description))
 			x->Description->ErrorCount.v++;
 		job_put(c, "import", id, c->now_ms, S(""));
 	}

@@ -1,5 +1,6 @@
 /* PutItem, GetItem, UpdateItem, DeleteItem. */
 #include "item_op.h"
+#include "seal.h"
 #include "throttle.h"
 
 /* ConditionalCheckFailedException, with the item when it was asked for. */
@@ -142,9 +143,10 @@ void ddb_update_item(struct call *c)
 struct json *item_read(struct call *c, const struct table *t, const struct av *key, const struct projection *p, size_t *bytes)
 {
 	ASSERT(bytes != NULL);
-	struct str stored;
-	if (!txn_get(c->txn, item_key(c, t, key), c->arena, &stored))
+	struct str stored, k = item_key(c, t, key);
+	if (!txn_get(c->txn, k, c->arena, &stored))
 		return NULL;
+	stored = open_value(c, t, k, stored);
 	size_t size;
 	if (p->n == 0) {
 		struct json *whole = item_document_weighed(c, stored, &size);

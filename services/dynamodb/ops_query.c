@@ -3,6 +3,7 @@
  * Both are made into a `search`: bounds, filter, projection, what to return. A page ends at Limit items looked at, at
  * 1 MB of them, or at the end of the range; a page that ended at a limit has a LastEvaluatedKey. */
 #include "ops_query.h"
+#include "seal.h"
 #include "throttle.h"
 
 enum { PAGE_BYTES_MAX = 1024 * 1024 };
@@ -195,9 +196,10 @@ static void keep(struct search *s, struct json *item)
 static struct str fetch_item(struct search *s, const struct av *entry)
 {
 	ASSERT(s->fetch && s->x != NULL && s->x->local);
-	struct str bytes;
-	bool found = txn_get(s->c->txn, item_key(s->c, s->t, entry), s->c->arena, &bytes);
+	struct str bytes, key = item_key(s->c, s->t, entry);
+	bool found = txn_get(s->c->txn, key, s->c->arena, &bytes);
 	ASSERT(found); /* entries and items change together */
+	bytes = open_value(s->c, s->t, key, bytes);
 	size_t size;
 	found = item_bytes_size(bytes, &size);
 	ASSERT(found);
@@ -262,6 +264,7 @@ void search_run(struct search *s)
 	bool plain = as_stored(s);
 	while (scan_next(scan, &key, &bytes)) {
 		size_t size;
+		bytes = open_value(s->c, s->t, key, bytes);
 		struct json *whole = plain ? item_document_weighed(s->c, bytes, &size) : NULL;
 		bool ok = plain || item_bytes_size(bytes, &size);
 		ASSERT(ok);

@@ -7,6 +7,7 @@
 #include "ops_replica.h"
 
 #include "access.h"
+#include "seal.h"
 #include "ttl.h"
 
 #define INVALID "One or more parameter values were invalid: "
@@ -243,6 +244,8 @@ static struct dynamodb_Table *make_replica(struct replica_call *u, const struct 
 		d->SSEDescription = arena_new_of(c->arena, struct dynamodb_SSEDescription);
 		*d->SSEDescription = *u->d->SSEDescription;
 		d->SSEDescription->KMSMasterKeyArn = a->KMSMasterKeyId;
+		if (!seal_under(c, r))
+			return NULL;
 	}
 	if (a->ProvisionedThroughputOverride != NULL && !table_is_on_demand(d))
 		d->ProvisionedThroughput->ReadCapacityUnits = a->ProvisionedThroughputOverride->ReadCapacityUnits;

@@ -2,6 +2,7 @@
 #include "ops_settings.h"
 
 #include "ops_table.h"
+#include "write.h"
 
 #define INVALID "One or more parameter values were invalid: "
 enum { TAGS_MAX = 50, POLICY_BYTES_MAX = 20 * 1024 };
@@ -113,6 +114,7 @@ void ddb_list_tags_of_resource(struct call *c)
 
 /* ---- resource policies ---- */
 
+/* name: the table, absent when the resource is a stream of it. dynamodbstreams reads the policies of streams where they lie. */
 static struct key *policy_key(struct call *c, struct str arn, struct str *name)
 {
 	if (!resource_arn_check(c, arn))
@@ -120,17 +122,23 @@ static struct key *policy_key(struct call *c, struct str arn, struct str *name)
 	struct dynamodb_Table *r = table_required(c, arn);
 	if (r == NULL)
 		return NULL;
-	*name = r->Description->TableName;
-	if (str_find_str(arn, S("/stream/")) >= 0) {
-		call_unsupported(c, "resource policies of streams are not supported");
-		return NULL;
-	}
-	return key_str(call_key(c, "policy"), *name);
+	struct str table = r->Description->TableName;
+	ptrdiff_t at = str_find_str(arn, S("/stream/"));
+	*name = at < 0 ? table : STR_NONE;
+	if (at < 0)
+		return key_str(call_key(c, "policy"), table);
+	struct str label = str_slice(arn, (size_t)at + 8, arn.n);
+	if (stream_is_there(c, table, label))
+		return key_str(key_str(call_key(c, "policy"), table), label);
+	call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found: Stream: %.*s not found", STR_ARG(arn));
+	return NULL;
 }
 
 /* So that tables without a policy, nearly all, are not asked for one in every call. */
 static void mark_policy(struct call *c, struct str name, bool has)
 {
+	if (!str_present(name))
+		return;
 	struct dynamodb_Table *r = table_record(c, name);
 	ASSERT(r != NULL);
 	r->HasPolicy = SOME_BOOL(has);

@@ -3,9 +3,9 @@
 #include "ops_replica.h"
 #include "ops_settings.h"
 #include "ops_table.h"
+#include "seal.h"
 
 #include "os/os.h"
-#include "svc/datakey.h"
 
 enum { PURGE_AT_ONCE = 5000, BACKFILL_AT_ONCE = 1000, COUNT_EXACTLY = 10000, LIST_MAX = 100 };
 
@@ -26,27 +26,6 @@ static struct dynamodb_SSEDescription *sse_of(struct call *c, const struct dynam
 	bool ok = ddb_check_encryption(c, s, &d);
 	ASSERT(ok); /* the definition is checked */
 	return d;
-}
-
-/* A key is asked for once as the caller, as the table will use it: it must be there, be usable, and be his to use. */
-bool ddb_encryption_key(struct call *c, struct str table, struct dynamodb_SSEDescription *d)
-{
-	struct datakey key;
-	struct wire_error error;
-	if (d == NULL || !str_present(d->KMSMasterKeyArn))
-		return true;
-	struct json *context = json_new_object(c->arena);
-	json_set_str(c->arena, context, "aws:dynamodb:tableName", table);
-	json_set_str(c->arena, context, "aws:dynamodb:subscriberId", c->account);
-	if (datakey_new(c, d->KMSMasterKeyArn, context, STR_NONE, &key, &error)) {
-		d->KMSMasterKeyArn = key.key_arn;
-		return true;
-	}
-	if (str_eq(error.code, S("AccessDeniedException")))
-		call_fail_code(c, 400, "AccessDeniedException", "KMS key access denied error: %.*s", STR_ARG(error.message));
-	else
-		fail_validation(c, "KMS validation error: %.*s", STR_ARG(error.message));
-	return false;
 }
 
 struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Table *r, struct str index)
@@ -108,7 +87,7 @@ struct dynamodb_Table *table_make(struct call *c, const struct table_definition 
 		.TableStatus = S("ACTIVE"), .CreationDateTime = SOME_TIME(c->now_ms), .TableArn = table_arn(c, in->name),
 		.TableId = arena_dup(c->arena, str_c(uuid)), .ProvisionedThroughput = throughput_of(c->arena, in->throughput),
 		.DeletionProtectionEnabled = SOME_BOOL(in->deletion_protection), .SSEDescription = sse_of(c, in->sse)};
-	if (!ddb_encryption_key(c, in->name, d->SSEDescription))
+	if (d->SSEDescription != NULL && !seal_under(c, r))
 		return NULL;
 	r->Space = SOME_I64((int64_t)call_serial(c, "space"));
 	if (str_eq(in->billing_mode, S("PAY_PER_REQUEST"))) {
@@ -411,10 +390,10 @@ static struct str backfill_batch(struct call *c, const struct table *t, const st
 	int n = 0;
 	while (n < BACKFILL_AT_ONCE && scan_next(s, &key, &value)) {
 		struct av item;
-		bool ok = item_decode(c->arena, arena_dup(c->arena, value), &item);
+		last = arena_dup(c->arena, key);
+		bool ok = item_decode(c->arena, open_value(c, t, last, arena_dup(c->arena, value)), &item);
 		ASSERT(ok);
 		struct str entry = index_key(c, t, x, &item);
-		last = arena_dup(c->arena, key);
 		n++;
 		if (!str_present(entry))
 			continue;
@@ -422,7 +401,7 @@ static struct str backfill_batch(struct call *c, const struct table *t, const st
 		struct buf bytes;
 		buf_init(&bytes, c->arena, 0);
 		item_encode(&bytes, &projected);
-		txn_put(c->txn, entry, buf_view(&bytes));
+		txn_put(c->txn, entry, seal_value(c, t, entry, buf_view(&bytes)));
 	}
 	scan_close(s);
 	return n == BACKFILL_AT_ONCE ? last : STR_NONE;
@@ -436,7 +415,11 @@ void ddb_job_backfill(struct call *c, struct str id, struct str payload)
 	struct dynamodb_GlobalSecondaryIndexDescription *g = r != NULL ? global_index(r, rest) : NULL;
 	if (g == NULL || !str_eq(g->IndexStatus, S("CREATING")))
 		return; /* deleted meanwhile */
-	const struct table *t = table_of_record(c, r);
+	struct table *t = table_of_record(c, r);
+	if (!table_unsealed(c, t)) {
+		job_put(c, "backfill", id, c->now_ms + KEY_RETRY_MS, payload);
+		return;
+	}
 	struct str position = backfill_batch(c, t, table_index(t, rest), payload);
 	if (str_present(position)) {
 		job_put(c, "backfill", id, c->now_ms, position);

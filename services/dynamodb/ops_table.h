@@ -4,6 +4,9 @@
 
 #include "table.h"
 
+/* Jobs that need a table's data key come again after this when KMS does not give it. */
+enum { KEY_RETRY_MS = 60 * 1000 };
+
 void ddb_create_table(struct call *c);
 void ddb_describe_table(struct call *c);
 void ddb_delete_table(struct call *c);
@@ -55,8 +58,6 @@ bool ddb_check_definition(struct call *c, const struct table_definition *d);
 bool ddb_check_most(struct call *c, const struct dynamodb_OnDemandThroughput *t, struct str index, bool on_demand);
 /* SSESpecification as the description it makes; NULL: the encryption that every table has. */
 bool ddb_check_encryption(struct call *c, const struct dynamodb_SSESpecification *s, struct dynamodb_SSEDescription **out);
-/* Is the table's KMS key usable by the caller? Its ARN takes the place of what the request called it. false: c failed. */
-bool ddb_encryption_key(struct call *c, struct str table, struct dynamodb_SSEDescription *d);
 /* The form of a name, in the words that any operation but CreateTable uses. */
 bool ddb_check_name_form(struct call *c, struct str name);
 bool ddb_check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,

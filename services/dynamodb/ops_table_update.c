@@ -1,6 +1,7 @@
 /* UpdateTable: throughput, billing, indexes, stream, protection, class. */
 #include "ops_replica.h"
 #include "ops_table.h"
+#include "seal.h"
 
 #define INVALID "One or more parameter values were invalid: "
 
@@ -395,10 +396,17 @@ static bool update_encryption(struct update_call *u)
 		fail_validation(u->c, INVALID "Table is already encrypted by default");
 		return false;
 	}
-	if (!ddb_encryption_key(u->c, u->d->TableName, fresh))
-		return false;
+	const struct dynamodb_SSEDescription *was = u->d->SSEDescription;
 	u->d->SSEDescription = fresh;
-	return true;
+	if (fresh == NULL)
+		return seal_release(u->c, u->r);
+	if (!seal_under(u->c, u->r))
+		return false;
+	if (was == NULL || !str_eq(was->KMSMasterKeyArn, fresh->KMSMasterKeyArn))
+		return true;
+	fail_validation(u->c, INVALID "Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change Master "
+	                              "Key");
+	return false;
 }
 
 void ddb_update_table(struct call *c)

@@ -201,7 +201,7 @@ static void answer_again(struct call *c, const struct transact_part *parts, uint
 	for (uint32_t i = 0; i < n; i++) {
 		struct stored now;
 		struct av key = key_of_item(c->arena, &parts[i].op.t->key, &parts[i].op.input);
-		item_load(c, item_key(c, parts[i].op.t, &key), &now);
+		item_load(c, parts[i].op.t, item_key(c, parts[i].op.t, &key), &now);
 		tally_of(c, &y, parts[i].op.t)->table += 2 * read_units(now.found ? item_size(&now.item) : 0, true);
 	}
 	tally_answer(c, &y, asked, true, capacity);

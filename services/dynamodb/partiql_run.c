@@ -5,6 +5,7 @@
 #include "ops_query.h"
 #include "ops_transact.h"
 #include "partiql.h"
+#include "seal.h"
 #include "tally.h"
 #include "throttle.h"
 
@@ -271,6 +272,8 @@ void ddb_execute_statement(struct call *c)
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 		return;
 	}
+	if (!table_unseal(c, p.t))
+		return;
 	if (!throttle_admit(c, p.t, str_present(p.q.index) ? table_index(p.t, p.q.index) : NULL, p.q.kind == PARTIQL_SELECT))
 		return;
 	if (p.q.kind == PARTIQL_EXISTS)
@@ -343,6 +346,8 @@ void ddb_batch_execute_statement(struct call *c)
 		good[i] = prepare(c, one->Statement, one->Parameters, &all[i]);
 		reads += good[i] && all[i].q.kind == PARTIQL_SELECT;
 		writes += good[i] && all[i].q.kind != PARTIQL_SELECT;
+		if (good[i] && all[i].t != NULL && !table_unseal(c, all[i].t))
+			return;
 	}
 	if (reads > 0 && writes > 0) {
 		fail_validation(c, "BatchExecuteStatement can only contain all read or all write statements");
@@ -439,6 +444,8 @@ void ddb_execute_transaction(struct call *c)
 			call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 			return;
 		}
+		if (!table_unseal(c, all[i].t))
+			return;
 		reads += all[i].q.kind == PARTIQL_SELECT;
 		if (all[i].q.kind != PARTIQL_SELECT && !as_part(c, &all[i], one->ReturnValuesOnConditionCheckFailure, &parts[i])) {
 			fail_fault(c, &all[i].fault);

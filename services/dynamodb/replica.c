@@ -2,6 +2,8 @@
  * 2017.11.29's in ops_global.c. */
 #include "replica.h"
 
+#include "seal.h"
+
 static const char *const regions[] = {
 	"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
 	"ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
@@ -146,12 +148,16 @@ static struct av mark(struct call *c, const struct av *item)
 	return marked;
 }
 
-static void write_there(struct call *c, const struct table *t, const struct av *item, const struct av *fresh)
+static void write_there(struct call *c, struct table *t, const struct av *item, const struct av *fresh)
 {
 	ASSERT(item != NULL && t->space != 0);
 	struct stored old;
+	if (!table_unsealed(c, t))
+		seal_missed(c, t);
+	if (t->record->Seal != NULL && (t->seal == NULL || t->record->Missed.v))
+		return; /* it will be filled again */
 	struct str key = item_key(c, t, item);
-	item_load(c, key, &old);
+	item_load(c, t, key, &old);
 	struct consumed used;
 	consumed_init(c, t, &used, false);
 	item_write_here(c, t, key, &old, fresh, false, &used);

@@ -2,6 +2,7 @@
  * member. A member's own read capacity is one that differs from another's: it stays when the others' changes, and setting
  * it to the others' value makes it follow again. */
 #include "ops_replica.h"
+#include "seal.h"
 #include "ttl.h"
 
 enum { REPLICATE_AT_ONCE = 1000 };
@@ -85,9 +86,13 @@ static void follow(struct call *c, struct dynamodb_Table *r, const void *arg)
 	if (encrypted && (d->SSEDescription == NULL || !str_eq(d->SSEDescription->Status, S("ENABLED")))) {
 		d->SSEDescription = arena_new_of(c->arena, struct dynamodb_SSEDescription);
 		d->SSEDescription->Status = now->SSEDescription->Status;
-		d->SSEDescription->SSEType = now->SSEDescription->SSEType; /* the key is each region's own */
-	} else if (!encrypted) {
+		d->SSEDescription->SSEType = now->SSEDescription->SSEType;
+		if (!seal_under(c, r)) /* the key is each region's own */
+			return;
+	} else if (!encrypted && d->SSEDescription != NULL) {
 		d->SSEDescription = now->SSEDescription;
+		if (!seal_release(c, r))
+			return;
 	}
 	table_save(c, r);
 }
@@ -197,30 +202,26 @@ void replica_describe(struct call *c, const struct dynamodb_Table *r, struct dyn
 /* ---- filling a new member ---- */
 
 /* A batch of the source's items; n below the batch's size: that was the end. In the source's region. */
-static uint32_t read_source(struct call *c, struct str table, struct str position, struct str *items, struct str *last)
+static uint32_t read_source(struct call *c, struct table *t, struct str position, struct str *items, struct str *last)
 {
-	struct dynamodb_Table *r = table_record(c, table);
-	if (r == NULL)
-		return 0; /* deleted: what it had is in the other members */
 	struct buf b;
-	space_key(c, &b, (uint64_t)r->Space.v);
+	space_key(c, &b, t->space);
 	struct str key, value, from = buf_view(&b), to = key_after(c->arena, from);
 	if (position.n > 0)
 		from = arena_join(c->arena, position, str_of("\0", 1));
 	struct scan *s = scan_open(c->txn, from, to, false);
 	uint32_t n = 0;
 	while (n < REPLICATE_AT_ONCE && scan_next(s, &key, &value)) {
-		items[n++] = arena_dup(c->arena, value);
 		*last = arena_dup(c->arena, key);
+		items[n++] = open_value(c, t, *last, arena_dup(c->arena, value));
 	}
 	scan_close(s);
 	return n;
 }
 
 /* What was written meanwhile is here already, and the same: writing it again changes nothing. No change records. */
-static void fill(struct call *c, struct dynamodb_Table *r, const struct str *items, uint32_t n)
+static void fill(struct call *c, struct table *t, const struct str *items, uint32_t n)
 {
-	struct table *t = table_of_record(c, r);
 	struct consumed used;
 	consumed_init(c, t, &used, false);
 	t->stream = 0;
@@ -230,7 +231,7 @@ static void fill(struct call *c, struct dynamodb_Table *r, const struct str *ite
 		ASSERT(ok);
 		struct stored old;
 		struct str key = item_key(c, t, &item);
-		item_load(c, key, &old);
+		item_load(c, t, key, &old);
 		item_write_here(c, t, key, &old, &item, false, &used);
 	}
 }
@@ -245,9 +246,16 @@ void ddb_job_replicate(struct call *c, struct str id, struct str payload)
 	ASSERT(copy != NULL);
 	struct str *items = arena_array(c->arena, struct str, REPLICATE_AT_ONCE);
 	struct place home = place_enter(c, copy->Source);
-	uint32_t n = read_source(c, id, copy->Position, items, &copy->Position);
+	struct dynamodb_Table *source = table_record(c, id); /* NULL, deleted: what it had is in the other members */
+	struct table *from = source != NULL ? table_of_record(c, source) : NULL, *t = table_of_record(c, r);
+	bool usable = from == NULL || table_unsealed(c, from);
+	uint32_t n = from != NULL && usable ? read_source(c, from, copy->Position, items, &copy->Position) : 0;
 	place_leave(c, home);
-	fill(c, r, items, n);
+	if (!usable || !table_unsealed(c, t)) {
+		job_put(c, "replicate", id, c->now_ms + KEY_RETRY_MS, payload);
+		return;
+	}
+	fill(c, t, items, n);
 	if (n == REPLICATE_AT_ONCE) {
 		job_put(c, "replicate", id, c->now_ms, typed_to_cbor(c->arena, &dynamodb_shape_ReplicaCopy, copy));
 		return;

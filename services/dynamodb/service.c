@@ -13,6 +13,7 @@
 #include "ops_transact.h"
 #include "partiql_run.h"
 #include "scaling.h"
+#include "seal.h"
 #include "ttl.h"
 #include "write.h"
 
@@ -79,10 +80,12 @@ static const struct job_kind jobs[] = {
 	{"purge", ddb_job_purge},
 	{"replicate", ddb_job_replicate},
 	{"scale", ddb_job_scale},
+	{"seal", ddb_job_seal},
 	{"trim-history", ddb_job_trim_history},
 	{"trim-stream", ddb_job_trim_stream},
 	{"ttl-fill", ddb_job_ttl_fill},
 	{"ttl-sweep", ddb_job_ttl_sweep},
+	{"watch-key", ddb_job_watch_key},
 };
 
 extern const struct cfn_type ddb_cfn_types[];

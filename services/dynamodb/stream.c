@@ -4,9 +4,10 @@
  *   "stream" table, label             StreamRecord (records.json)
  *   "streamhead" u64 stream           the open shard: u64 shard, i64 made at, u64 next sequence number, u64 first
  *   "shard" u64 stream, u64 shard     i64 made at, i64 closed at (0: open), u64 first, u64 last sequence number
- *   "change" u64 stream, u64 shard, u64 sequence    i64 time, then the Record as AWS JSON text
+ *   "change" u64 stream, u64 shard, u64 sequence    i64 time, then the Record as AWS JSON text (or sealed: seal.h)
  * Numbers are little-endian. One shard is open at a time; after four hours the next change opens its child, so that
  * shards form a line. The topic that is told of every change is the stream's ARN. */
+#include "seal.h"
 #include "write.h"
 
 #include "base/time.h"
@@ -52,6 +53,11 @@ static struct key *stream_record_key(struct call *c, struct str table, struct st
 	return key_str(key_str(call_key(c, "stream"), table), label);
 }
 
+bool stream_is_there(struct call *c, struct str table, struct str label)
+{
+	return call_get(c, stream_record_key(c, table, label), &dynamodb_shape_StreamRecord) != NULL;
+}
+
 static struct str job_id(struct call *c, uint64_t stream)
 {
 	return arena_printf(c->arena, "%llu", (unsigned long long)stream);
@@ -69,7 +75,7 @@ void stream_start(struct call *c, struct dynamodb_Table *r, struct str view_type
 	d->LatestStreamArn = arena_join(c->arena, d->TableArn, S("/stream/"), d->LatestStreamLabel);
 	r->StreamNumber = SOME_I64((int64_t)number);
 	struct dynamodb_StreamRecord record = {.TableName = d->TableName, .Label = d->LatestStreamLabel,
-		.Number = r->StreamNumber, .ViewType = view_type, .KeySchema = d->KeySchema, .Created = SOME_TIME(c->now_ms)};
+		.Number = r->StreamNumber, .ViewType = view_type, .KeySchema = d->KeySchema, .Created = SOME_TIME(c->now_ms), .Seal = r->Seal};
 	call_put(c, stream_record_key(c, d->TableName, d->LatestStreamLabel), &dynamodb_shape_StreamRecord, &record);
 	struct head h = {.shard = 1, .made_ms = c->now_ms, .next = 1, .first = 1};
 	put_raw(c, stream_key(c, "streamhead", number), &h, sizeof h);
@@ -182,8 +188,11 @@ void stream_append(struct call *c, const struct table *t, const struct av *old, 
 	buf_init(&b, c->arena, 0);
 	buf_put(&b, &c->now_ms, sizeof c->now_ms);
 	write_record(c, t, h.next, old, fresh, by_ttl, &b);
+	struct str value = buf_view(&b);
+	if (t->seal != NULL)
+		value = arena_join(c->arena, str_slice(value, 0, sizeof c->now_ms), seal_change(c, t, str_slice(value, sizeof c->now_ms, value.n)));
 	struct key *k = key_u64(key_u64(stream_key(c, "change", t->stream), h.shard), h.next);
-	txn_put(c->txn, key_bytes(k), buf_view(&b));
+	txn_put(c->txn, key_bytes(k), value);
 	h.next++;
 	put_raw(c, head_key, &h, sizeof h);
 	call_notify(c, t->description->LatestStreamArn);
@@ -242,8 +251,10 @@ static void drop_stream(struct call *c, uint64_t stream, struct str table)
 	struct str k, v;
 	while (scan_next(s, &k, &v)) {
 		struct dynamodb_StreamRecord *r = record_decode(c, &dynamodb_shape_StreamRecord, arena_dup(c->arena, v));
-		if ((uint64_t)r->Number.v == stream)
-			txn_del(c->txn, arena_dup(c->arena, k));
+		if ((uint64_t)r->Number.v != stream)
+			continue;
+		txn_del(c->txn, arena_dup(c->arena, k));
+		call_del(c, key_str(key_str(call_key(c, "policy"), table), r->Label));
 	}
 	scan_close(s);
 }

@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include "ops_table.h"
+#include "seal.h"
 #include "write.h"
 
 #include "svc/arn.h"
@@ -222,7 +223,7 @@ struct table *table_open(struct call *c, struct str name_or_arn)
 		call_fail(c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found");
 		return NULL;
 	}
-	return t;
+	return t->record->Seal == NULL || table_unseal(c, t) ? t : NULL;
 }
 
 const struct table_index *table_index(const struct table *t, struct str name)

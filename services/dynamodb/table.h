@@ -41,6 +41,7 @@ struct table {
 	struct table_index *indexes; /* local ones first */
 	uint32_t n_indexes;
 	uint64_t stream;         /* 0: none */
+	const unsigned char *seal; /* the data key, once asked for; NULL: plain (seal.h) */
 	struct table **replicas; /* by position in record->Regions; filled when first written to (replica.c) */
 };
 

@@ -7,6 +7,7 @@
 
 #include "ops_table.h"
 #include "replica.h"
+#include "seal.h"
 
 enum { SWEEP_EVERY_MS = 60 * 1000, SWEEP_AT_ONCE = 1000, FILL_AT_ONCE = 1000 };
 static const int64_t too_old_s = (int64_t)5 * 366 * 24 * 3600;
@@ -119,7 +120,7 @@ void ddb_describe_time_to_live(struct call *c)
 static void expire(struct call *c, const struct table *t, struct str key)
 {
 	struct stored old;
-	item_load(c, key, &old);
+	item_load(c, t, key, &old);
 	ASSERT(old.found);
 	struct consumed used;
 	consumed_init(c, t, &used, false);
@@ -134,7 +135,11 @@ void ddb_job_ttl_sweep(struct call *c, struct str id, struct str payload)
 	struct dynamodb_Table *r = table_record(c, id);
 	if (r == NULL || !r->TtlEnabled.v)
 		return;
-	const struct table *t = table_of_record(c, r);
+	struct table *t = table_of_record(c, r);
+	if (!table_unsealed(c, t)) {
+		sweep_later(c, id);
+		return;
+	}
 	int64_t now_s = c->now_ms / 1000;
 	struct key *from = key_i64(key_u64(call_key(c, "ttl"), t->space), now_s - too_old_s);
 	struct key *to = key_i64(key_u64(call_key(c, "ttl"), t->space), now_s + 1);
@@ -159,7 +164,11 @@ void ddb_job_ttl_fill(struct call *c, struct str id, struct str payload)
 	struct dynamodb_Table *r = table_record(c, id);
 	if (r == NULL || !r->TtlEnabled.v)
 		return;
-	const struct table *t = table_of_record(c, r);
+	struct table *t = table_of_record(c, r);
+	if (!table_unsealed(c, t)) {
+		job_put(c, "ttl-fill", id, c->now_ms + KEY_RETRY_MS, payload);
+		return;
+	}
 	struct buf b;
 	space_key(c, &b, t->space);
 	struct str key, value, from = buf_view(&b), to = key_after(c->arena, from), last = STR_NONE;
@@ -169,9 +178,9 @@ void ddb_job_ttl_fill(struct call *c, struct str id, struct str payload)
 	int n = 0;
 	while (n < FILL_AT_ONCE && scan_next(s, &key, &value)) {
 		struct av item;
-		bool ok = item_decode(c->arena, arena_dup(c->arena, value), &item);
-		ASSERT(ok);
 		last = arena_dup(c->arena, key);
+		bool ok = item_decode(c->arena, open_value(c, t, last, arena_dup(c->arena, value)), &item);
+		ASSERT(ok);
 		ttl_track(c, t, last, NULL, &item);
 		n++;
 	}

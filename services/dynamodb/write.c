@@ -3,6 +3,7 @@
 
 #include "history.h"
 #include "replica.h"
+#include "seal.h"
 #include "throttle.h"
 #include "ttl.h"
 
@@ -11,13 +12,14 @@
 
 #include <math.h>
 
-void item_load(struct call *c, struct str key, struct stored *out)
+void item_load(struct call *c, const struct table *t, struct str key, struct stored *out)
 {
 	ASSERT(key.n > 0);
 	*out = (struct stored){0};
-	out->found = txn_get(c->txn, key, c->arena, &out->bytes);
+	out->found = txn_get(c->txn, key, c->arena, &out->raw);
 	if (!out->found)
 		return;
+	out->bytes = open_value(c, t, key, out->raw);
 	bool ok = item_decode(c->arena, out->bytes, &out->item);
 	ASSERT(ok);
 }
@@ -184,7 +186,7 @@ static double write_index(struct call *c, const struct table *t, const struct ta
 		units += write_units(before.size);
 	}
 	if (str_present(after.key)) {
-		txn_put(c->txn, after.key, after.bytes);
+		txn_put(c->txn, after.key, seal_value(c, t, after.key, after.bytes));
 		units += write_units(same_key && before.size > after.size ? before.size : after.size);
 	}
 	return units;
@@ -212,13 +214,13 @@ void item_write_here(struct call *c, const struct table *t, struct str key, cons
 	if (fresh != NULL && old->found && str_eq(bytes, old->bytes))
 		return; /* nothing changes: no write, no change record */
 	if (fresh != NULL)
-		txn_put(c->txn, key, bytes);
+		txn_put(c->txn, key, seal_value(c, t, key, bytes));
 	else
 		txn_del(c->txn, key);
 	for (uint32_t i = 0; i < t->n_indexes; i++)
 		used->indexes[i] += write_index(c, t, &t->indexes[i], old, fresh, bytes);
 	if (history_kept(t))
-		history_append(c, t, key, old->bytes);
+		history_append(c, t, key, old->raw);
 	if (t->record->TtlEnabled.v)
 		ttl_track(c, t, key, old->found ? &old->item : NULL, fresh);
 	if (t->stream != 0)

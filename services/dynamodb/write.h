@@ -15,9 +15,9 @@ struct consumed {
 };
 
 /* An item as it lies in the store. */
-struct stored { bool found; struct str bytes; struct av item; };
+struct stored { bool found; struct str bytes, raw; struct av item; }; /* raw: as it lies there, perhaps sealed */
 
-void item_load(struct call *c, struct str key, struct stored *out);
+void item_load(struct call *c, const struct table *t, struct str key, struct stored *out);
 /* Replace (or remove, when fresh is NULL) what lies under key, in this region and in those of the table's replicas. by_ttl:
  * the service itself removes it. */
 void item_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
@@ -52,6 +52,8 @@ void count_metric(struct call *c, struct str table, const char *metric, double v
 void stream_start(struct call *c, struct dynamodb_Table *record, struct str view_type);
 void stream_stop(struct call *c, struct dynamodb_Table *record);
 void stream_append(struct call *c, const struct table *t, const struct av *old, const struct av *fresh, bool by_ttl);
+/* Does the table have, or did it have within a day, the stream of this label? */
+bool stream_is_there(struct call *c, struct str table, struct str label);
 void ddb_job_trim_stream(struct call *c, struct str id, struct str payload);
 
 #endif

@@ -206,9 +206,9 @@ static bool read_iterator(struct call *c, struct str text, struct str *arn, stru
 }
 
 /* The Record as it stands in the store; a tree for services that invoke this. */
-static struct json *record_of(struct call *c, struct str text)
+static struct json *record_of(struct call *c, const struct stream *s, struct str value)
 {
-	text = arena_dup(c->arena, text);
+	struct str text = stream_change(c, s, value);
 	return c->parent == NULL ? json_new_number(c->arena, text) : json_parse(c->arena, text, NULL);
 }
 
@@ -240,7 +240,7 @@ static uint64_t read_records(struct call *c, const struct stream *s, const struc
 			cap = cap == 0 ? 16 : cap * 2;
 		}
 		bytes += value.n;
-		records[out->Records.n++] = record_of(c, str_slice(value, 8, value.n));
+		records[out->Records.n++] = record_of(c, s, str_slice(value, 8, value.n));
 	}
 	scan_close(scan);
 	out->Records.v = records;
@@ -268,6 +268,8 @@ void ddbstreams_get_records(struct call *c)
 		call_fail(c, &dynamodbstreams_err_TrimmedDataAccessException, "The shard is trimmed");
 		return;
 	}
+	if (!stream_unseal(c, s))
+		return;
 	uint64_t next = read_records(c, s, &p, out);
 	if (shard.closed_ms == 0 || next <= shard.last)
 		out->NextShardIterator = iterator_text(c, arn, p.shard, next);

@@ -8,8 +8,8 @@ static void access_stream(struct call *c)
 	if (m == NULL)
 		m = shape_member(c->op->model->input, S("ShardIterator"));
 	ASSERT(m != NULL && m->shape->type == SHAPE_STRING);
-	struct str arn = *(const struct str *)((const char *)c->in + m->offset);
-	authorize(c, NULL, str_cut(&arn, '|'), NULL);
+	struct str rest = *(const struct str *)((const char *)c->in + m->offset), arn = str_cut(&rest, '|');
+	authorize(c, NULL, arn, &(struct access_extra){.resource_policy = stream_policy(c, arn)});
 }
 
 static const struct op ops[] = {

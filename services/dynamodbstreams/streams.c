@@ -2,6 +2,8 @@
 #include "streams.h"
 
 #include "svc/arn.h"
+#include "svc/datakey.h"
+#include "svc/master.h"
 
 #include <stdlib.h>
 
@@ -24,25 +26,78 @@ static struct stream *not_found(struct call *c, struct str arn)
 	return NULL;
 }
 
+/* The table and the label in a stream's ARN of here. */
+static bool read_arn(struct call *c, const struct arn *arn, struct str *table, struct str *label)
+{
+	if (!str_starts(arn->resource, S("table/")) || !str_eq(arn->account, c->account) || !str_eq(arn->region, c->region))
+		return false;
+	*label = str_slice(arn->resource, 6, arn->resource.n);
+	*table = str_cut(label, '/');
+	return str_eq(str_cut(label, '/'), S("stream")) && str_present(*label);
+}
+
+struct str stream_policy(struct call *c, struct str text)
+{
+	struct arn arn;
+	struct str table, label;
+	if (!arn_parse(text, &arn) || !read_arn(c, &arn, &table, &label))
+		return STR_NONE;
+	const struct dynamodbstreams_ResourcePolicyRecord *r = call_get(c, key_str(key_str(stream_key(c, "policy"), table), label),
+	                                                                &dynamodbstreams_shape_ResourcePolicyRecord);
+	return r != NULL ? r->Policy : STR_NONE;
+}
+
 struct stream *stream_open(struct call *c, struct str text)
 {
 	struct arn arn;
+	struct str table, label;
 	if (!arn_parse(text, &arn) || !str_eq(arn.service, S("dynamodb")) || !str_starts(arn.resource, S("table/"))) {
 		call_fail_code(c, 400, "ValidationException", "Invalid StreamArn: %.*s", STR_ARG(text));
 		return NULL;
 	}
-	if (!str_eq(arn.account, c->account) || !str_eq(arn.region, c->region))
-		return not_found(c, text);
-	struct str rest = str_slice(arn.resource, 6, arn.resource.n), table = str_cut(&rest, '/'), word = str_cut(&rest, '/');
-	if (!str_eq(word, S("stream")) || !str_present(rest))
+	if (!read_arn(c, &arn, &table, &label))
 		return not_found(c, text);
 	struct stream *s = arena_new_of(c->arena, struct stream);
-	s->record = call_get(c, key_str(key_str(stream_key(c, "stream"), table), rest), &dynamodbstreams_shape_TableStream);
+	s->record = call_get(c, key_str(key_str(stream_key(c, "stream"), table), label), &dynamodbstreams_shape_TableStream);
 	if (s->record == NULL)
 		return not_found(c, text);
 	s->arn = text;
 	s->number = (uint64_t)s->record->Number.v;
 	return s;
+}
+
+/* ---- changes of encrypted tables: services/dynamodb/seal.h says how they lie ---- */
+
+enum { SEALED = 2 };
+
+bool stream_unseal(struct call *c, struct stream *s)
+{
+	const struct dynamodbstreams_Seal *seal = s->record->Seal;
+	struct wire_error error = {0};
+	struct key master = key_new(c->arena);
+	struct json *context = json_new_object(c->arena);
+	if (seal == NULL)
+		return true;
+	json_set_str(c->arena, context, "aws:dynamodb:tableName", seal->Table);
+	json_set_str(c->arena, context, "aws:dynamodb:subscriberId", c->account);
+	key_str(key_str(&master, S("dynamodb")), S("master"));
+	if (datakey_kept(c, seal->KeyArn, seal->Sealed, context, &master, s->key, &error))
+		return true;
+	bool denied = str_eq(error.code, S("AccessDeniedException"));
+	call_fail_code(c, 400, denied ? "AccessDeniedException" : "ValidationException", "KMS key %s error: %.*s",
+	               denied ? "access denied" : str_eq(error.code, S("DisabledException")) ? "disabled" : "validation", STR_ARG(error.message));
+	return false;
+}
+
+struct str stream_change(struct call *c, const struct stream *s, struct str value)
+{
+	ASSERT(value.n > 0);
+	if (value.p[0] != SEALED)
+		return arena_dup(c->arena, value);
+	ASSERT(s->record->Seal != NULL);
+	struct str plain = gcm_open(c->arena, str_of((const char *)s->key, sizeof s->key), S(""), str_slice(value, 1, value.n));
+	ASSERT(str_present(plain)); /* nobody else writes there */
+	return plain;
 }
 
 struct scan *stream_shards(struct call *c, const struct stream *s, uint64_t after)

@@ -17,10 +17,17 @@ struct stream {
 	struct dynamodbstreams_TableStream *record;
 	struct str arn;
 	uint64_t number;
+	unsigned char key[32]; /* that its changes are sealed with; only after stream_unseal */
 };
 
 /* NULL with ResourceNotFoundException when the ARN names no stream here. */
 struct stream *stream_open(struct call *c, struct str arn);
+/* Get the key of the changes of an encrypted table. false: c failed. */
+bool stream_unseal(struct call *c, struct stream *s);
+/* The Record in a change, as text. */
+struct str stream_change(struct call *c, const struct stream *s, struct str value);
+/* The stream's own policy (PutResourcePolicy of dynamodb); absent: none. */
+struct str stream_policy(struct call *c, struct str arn);
 struct str stream_arn(struct call *c, const struct dynamodbstreams_TableStream *r);
 /* (dynamodb, account, region, table) */
 struct key *stream_key(struct call *c, const char *table);

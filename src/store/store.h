@@ -38,6 +38,8 @@ struct txn *store_read(struct store *s);
  * afterwards. Then nothing that was computed may be used; scans are not in memory. */
 struct txn *store_read_memory(struct store *s);
 bool txn_incomplete(const struct txn *t);
+/* What comes is not for such a reader: marks it incomplete. false: it is none of them. */
+bool txn_needs_disk(struct txn *t);
 /* Another reader on the same snapshot as a reader's. */
 struct txn *txn_again(struct txn *t);
 

@@ -149,6 +149,13 @@ bool txn_incomplete(const struct txn *t)
 	return t->incomplete;
 }
 
+bool txn_needs_disk(struct txn *t)
+{
+	CHECK_MAGIC(t, TXN_MAGIC);
+	t->incomplete |= t->memory_only;
+	return t->memory_only;
+}
+
 struct txn *txn_again(struct txn *t)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);

@@ -2,6 +2,7 @@
 #include "svc/datakey.h"
 
 #include "base/enc.h"
+#include "svc/master.h"
 
 static bool take_key(struct call *c, const struct invoked *i, unsigned char key[32], struct wire_error *error)
 {
@@ -39,4 +40,37 @@ bool datakey_open(struct call *c, struct str sealed, const struct json *context,
 	json_set(c->arena, in, S("EncryptionContext"), context);
 	struct invoked i = invoke(c, "kms", "Decrypt", in, &o);
 	return take_key(c, &i, key, error);
+}
+
+bool datakey_seal(struct call *c, struct str key_id, const struct json *context, const unsigned char key[32], struct datakey *out,
+                  struct wire_error *error)
+{
+	struct json *in = json_new_object(c->arena);
+	json_set_str(c->arena, in, "KeyId", key_id);
+	json_set_str(c->arena, in, "Plaintext", base64_encode(c->arena, str_of((const char *)key, sizeof out->key)));
+	json_set(c->arena, in, S("EncryptionContext"), context);
+	struct invoked i = invoke(c, "kms", "Encrypt", in, NULL);
+	ASSERT(!i.parked);
+	if (!i.ok) {
+		*error = i.error;
+		return false;
+	}
+	memcpy(out->key, key, sizeof out->key);
+	out->sealed = base64_decode(c->arena, json_get_str(i.out, "CiphertextBlob"));
+	out->key_arn = json_get_str(i.out, "KeyId");
+	return true;
+}
+
+bool datakey_kept(struct call *c, struct str key_arn, struct str sealed, const struct json *context, const struct key *master,
+                  unsigned char key[32], struct wire_error *error)
+{
+	ASSERT(str_present(sealed));
+	if (str_present(key_arn))
+		return datakey_open(c, sealed, context, STR_NONE, key, error);
+	unsigned char kek[MASTER_BYTES];
+	master_key(c, master, kek);
+	struct str plain = key_unwrap(c->arena, kek, sealed);
+	ASSERT(plain.n == 32); /* nobody else wrote it */
+	memcpy(key, plain.p, plain.n);
+	return true;
 }

@@ -1,4 +1,6 @@
 """DynamoDB Streams: records, view types, iterators, shards, retention. Follows the DynamoDB Streams API Reference."""
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -134,3 +136,34 @@ def test_nothing_is_lost_by_a_kill(fresh_tsubo):
     stream.d, stream.s = fresh_tsubo.client("dynamodb"), fresh_tsubo.client("dynamodbstreams")
     stream.put("after")
     assert [r["dynamodb"]["Keys"]["pk"]["S"] for r in stream.all()] == ["k%02d" % i for i in range(30)] + ["after"]
+
+
+def test_a_stream_has_a_policy_of_its_own(stream, client, name):
+    """"Resource-based policies for DynamoDB", PutResourcePolicy (API Reference): "attached to a table or stream", decided where it is read."""
+    iam, d = client("iam"), stream.d
+    who = iam.create_user(UserName=name)["User"]["Arn"]
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    his = client("dynamodbstreams", key["AccessKeyId"], key["SecretAccessKey"])
+    stream.put("a", v=1)
+    with pytest.raises(ClientError) as e:
+        his.describe_stream(StreamArn=stream.arn)
+    assert e.value.response["Error"]["Code"] == "AccessDeniedException"
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": who}, "Resource": stream.arn,
+                                                      "Action": ["dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"]}]}
+    revision = d.put_resource_policy(ResourceArn=stream.arn, Policy=json.dumps(policy))["RevisionId"]
+    shard = his.describe_stream(StreamArn=stream.arn)["StreamDescription"]["Shards"][0]["ShardId"]
+    iterator = his.get_shard_iterator(StreamArn=stream.arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    assert len(his.get_records(ShardIterator=iterator)["Records"]) == 1
+    with pytest.raises(ClientError, match="AccessDenied"):
+        his.list_streams()  # names no stream
+    assert json.loads(d.get_resource_policy(ResourceArn=stream.arn)["Policy"]) == policy
+    with pytest.raises(ClientError, match="PolicyNotFoundException"):
+        d.get_resource_policy(ResourceArn=stream.arn.split("/stream/")[0])  # the table has none
+    policy["Statement"][0].update(Effect="Deny", Principal="*")
+    revision = d.put_resource_policy(ResourceArn=stream.arn, Policy=json.dumps(policy), ExpectedRevisionId=revision)["RevisionId"]
+    with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
+        stream.read(iterator)
+    assert d.delete_resource_policy(ResourceArn=stream.arn)["RevisionId"] == revision
+    assert len(stream.read(iterator)["Records"]) == 1
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        d.put_resource_policy(ResourceArn=stream.arn[:-1] + "x", Policy=json.dumps(policy))
