@@ -35,6 +35,7 @@ bool mfa_given(struct call *c, const struct s3_StoredBucket *b, struct str heade
 	}
 	if (mfa_spend(c, c->who, serial, code) == MFA_GOOD)
 		return true;
-	call_fail_code(c, 403, "AccessDenied", "Mfa Authentication failed: the serial number is not that of a device of the root user, or the code is not valid");
+	call_fail_code(c, 403, "AccessDenied",
+		"Mfa Authentication failed: the serial number is not that of a device of the root user, or the code is not valid");
 	return false;
 }
