@@ -235,11 +235,11 @@ def test_unknown_operations(wire, place):
 def test_what_is_not_there_says_so_by_name(wire):
     for place, headers, body, name in ((PLACES["logs"], {"X-Amz-Target": "Logs_20140328.StartQuery"}, b"{}", b"logs StartQuery"),
                                        (PLACES["sts"], {}, b"Action=GetDelegatedAccessToken&Version=2011-06-15&TradeInToken=x", b"sts GetDelegatedAccessToken"),
-                                       (PLACES["cloudwatch"], {}, b"\xa0", b"cloudwatch DescribeInsightRules")):
-        path = place.path.replace("ListMetrics", "DescribeInsightRules")
+                                       (PLACES["cloudwatch"], {}, b"\xa0", b"cloudwatch GetMetricWidgetImage")):
+        path = place.path.replace("ListMetrics", "GetMetricWidgetImage")
         status, _, text = wire.ask(place, body, path, {**place.headers, **headers})
         assert status == 501 and name in text
-    assert wire.ask(Place("json", "kinesis", "/", {"Content-Type": JSON_1_1, "X-Amz-Target": "Kinesis_20131202.ListStreams"}, b"{}"))[0] == 501
+    assert wire.ask(Place("json", "firehose", "/", {"Content-Type": JSON_1_1, "X-Amz-Target": "Firehose_20150804.ListDeliveryStreams"}, b"{}"))[0] == 501
 
 
 def test_bodies_too_large(wire, place):
