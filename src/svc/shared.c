@@ -1,8 +1,9 @@
 /* Records that many calls read and few change (a table, a role, a function): decoded once, and shared by the calls that
  * find the same bytes.
  *
- * Each executor thread has its own few, the writers have theirs together, for they never run handlers side by side; what is found there is used only when the store knows that nothing was written
- * under the key since its bytes were compared, or when they are the same still. A record lives as long as its place or any run that
+ * Each executor thread has its own few, the writers have theirs together, for they never run handlers side by side. What is
+ * found there is used only when the store knows that nothing was written under the key since its bytes were compared, or when
+ * they are the same still. A record lives as long as its place or any run that
  * was given it, whichever ends last: a run's arena may be freed on another thread, hence the atomic count. */
 #include "svc/task.h"
 
