@@ -1,7 +1,7 @@
 /* What the files of store/ share; nobody else includes it.
  *
- * A view is a committed state: a RocksDB snapshot and the number of the group it ends with. The writer makes one after
- * every commit, before the next group may change anything, and readers take references to the newest: a reader
+ * A view is a committed state: a RocksDB snapshot and the number of the group it ends with. Whoever commits makes one after
+ * every commit, before the next may change the database, and readers take references to the newest: a reader
  * therefore costs one short lock, and never sees a group before it is acknowledged. Live views form a list from
  * newest to oldest, so "can anyone still see this?" has an answer.
  *
@@ -35,6 +35,14 @@ struct view {
 	unsigned refs;
 };
 
+/* A place in the writes of a group that runs or is sealed; those after `stamp` are not looked at. */
+struct over {
+	const struct overlay *writes;
+	const struct node *at;
+	uint64_t stamp;
+};
+enum { OVERS_MAX = 2 };
+
 struct scan {
 	unsigned magic;
 	struct scan *next; /* in its transaction: open ones, or spare ones */
@@ -45,8 +53,9 @@ struct scan {
 	struct str from, to;
 	bool reverse, step; /* step: the base stands on a key that was given out */
 	rocksdb_iterator_t *base;
-	const struct node *over;
-	uint64_t stamp;
+	struct over over[OVERS_MAX]; /* the upper first; none for readers */
+	size_t n_over;
+	uint64_t stamp; /* of the running group's newest write when the scan began */
 };
 
 struct txn {
@@ -75,13 +84,21 @@ struct store {
 	rocksdb_readoptions_t *read_newest, *read_persisted;
 	struct wal *wal;
 
-	/* the writer's */
-	struct overlay group;
-	bool in_group, txn_open, stalled;
+	/* who runs a group: */
+	struct overlay overlays[2]; /* taken in turns */
+	struct overlay *group;      /* the running group's, or the next one's */
+	uint64_t number;            /* the running group's */
+	bool in_group, txn_open;
 	struct txn writer;
+	/* who commits one: */
 	rocksdb_writebatch_t *batch;
+	bool stalled;
 
 	pthread_mutex_t lock; /* the fields below */
+	struct overlay *sealed;      /* of the group that is being committed */
+	uint64_t sealed_number;      /* its number, or the one before when it wrote nothing */
+	const struct overlay *below; /* the one the running group stands on; set by who runs it */
+	int below_refused;           /* errno, once that one was refused */
 	struct view *newest, *oldest, *free_views;
 	struct txn *free_txns;
 	size_t n_free_txns;
@@ -121,6 +138,8 @@ void scans_free(struct txn *t);
 /* txn.c */
 void put_be64(char out[8], uint64_t v);
 uint64_t get_be64(const char *p);
+/* What a writer's transaction finds of a key above the database; NULL: nothing. */
+const struct version *txn_find_over(const struct txn *t, struct str key);
 /* As txn_put, for the store's own keys. */
 void txn_write(struct txn *t, struct str key, struct str value, bool deleted);
 

@@ -1,8 +1,8 @@
-/* Scans: RocksDB's iterator, and for a writer the group's writes laid over it.
+/* Scans: RocksDB's iterator, and for a writer its group's writes, and those of the group below, laid over it.
  *
- * Invariants: both cursors stand on the next key to give, except that with `step` the base stands on a key that was
- * given out (its bytes are the caller's until the next call). The overlay's cursor never meets freed memory: nodes live
- * as long as the group. */
+ * Invariants: all cursors stand on the next key to give, except that with `step` the base stands on a key that was
+ * given out (its bytes are the caller's until the next call). An overlay's cursor never meets freed memory: nodes live
+ * as long as the running group. */
 #include "store/inside.h"
 
 #include <stdlib.h>
@@ -58,12 +58,16 @@ static void open_base(struct scan *s)
 
 static void open_over(struct scan *s)
 {
-	s->over = NULL;
+	s->n_over = 0;
 	if (s->txn->view != NULL)
 		return;
-	const struct overlay *o = &s->txn->store->group;
-	s->stamp = o->stamp;
-	s->over = s->reverse ? overlay_before(o, s->to) : overlay_at_least(o, s->from);
+	const struct overlay *layers[OVERS_MAX] = {s->txn->store->group, s->txn->store->below};
+	for (size_t i = 0; i < OVERS_MAX; i++) {
+		const struct overlay *o = layers[i];
+		if (o != NULL && o->last != NULL)
+			s->over[s->n_over++] = (struct over){o, s->reverse ? overlay_before(o, s->to) : overlay_at_least(o, s->from), o->stamp};
+	}
+	s->stamp = layers[0]->stamp;
 }
 
 struct scan *scan_open(struct txn *t, struct str from, struct str to, bool reverse)
@@ -112,61 +116,73 @@ static struct str base_value(const struct scan *s)
 	return str_of(p, n);
 }
 
-/* Is the overlay's cursor inside the bounds? */
-static bool over_inside(const struct scan *s)
+/* < 0: the scan comes to a before b. An absent key is behind all. */
+static int order(const struct scan *s, struct str a, struct str b)
 {
-	if (s->over == NULL)
-		return false;
-	if (s->reverse)
-		return str_cmp(s->over->key, s->from) >= 0;
-	return !str_present(s->to) || str_cmp(s->over->key, s->to) < 0;
+	if (!str_present(a) || !str_present(b))
+		return (int)str_present(b) - (int)str_present(a);
+	return s->reverse ? str_cmp(b, a) : str_cmp(a, b);
 }
 
-static void over_step(struct scan *s)
+static void over_step(const struct scan *s, struct over *o)
 {
-	s->over = s->reverse ? overlay_prev(&s->txn->store->group, s->over) : overlay_next(s->over);
+	o->at = s->reverse ? overlay_prev(o->writes, o->at) : overlay_next(o->at);
 }
 
-/* The overlay's cursor may have passed where a key that was deleted after the scan began now lies. */
+/* The layer's next key that it has something to say about: absent at its end. */
+static struct str over_key(const struct scan *s, struct over *o)
+{
+	while (o->at != NULL && overlay_as_of(o->at, o->stamp) == NULL)
+		over_step(s, o);
+	if (o->at == NULL)
+		return STR_NONE;
+	bool inside = s->reverse ? str_cmp(o->at->key, s->from) >= 0 : !str_present(s->to) || str_cmp(o->at->key, s->to) < 0;
+	return inside ? o->at->key : STR_NONE;
+}
+
+/* The running group's cursor may have passed where a key that was deleted after the scan began now lies. */
 static bool deleted_since(const struct scan *s, struct str key)
 {
-	const struct overlay *o = &s->txn->store->group;
+	const struct overlay *o = s->txn->store->group;
 	if (LIKELY(s->txn->view != NULL || o->stamp == s->stamp))
 		return false;
 	const struct version *v = overlay_find(o, key);
 	return v != NULL && v->deleted;
 }
 
+/* What the layers say of a key, the upper one first; their cursors leave it. NULL: nothing. */
+static const struct version *over_take(struct scan *s, struct str key)
+{
+	const struct version *found = NULL;
+	for (size_t i = 0; i < s->n_over; i++) {
+		struct over *o = &s->over[i];
+		if (o->at == NULL || !str_eq(o->at->key, key))
+			continue;
+		if (found == NULL)
+			found = overlay_as_of(o->at, o->stamp);
+		over_step(s, o);
+	}
+	return found;
+}
+
 bool scan_next(struct scan *s, struct str *key, struct str *value)
 {
 	CHECK_MAGIC(s, SCAN_MAGIC);
 	for (;;) {
-		struct str base = base_key(s);
-		bool have_over = over_inside(s);
-		int order = !have_over ? -1 : !str_present(base) ? 1 : str_cmp(base, s->over->key);
-		if (s->reverse && have_over && str_present(base))
-			order = -order;
-		if (!str_present(base) && !have_over)
-			return false;
-		if (order < 0) {
-			s->step = true;
-			if (deleted_since(s, base))
-				continue;
-			*key = base;
-			*value = base_value(s);
-			return true;
+		struct str base = base_key(s), first = base;
+		for (size_t i = 0; i < s->n_over; i++) {
+			struct str k = over_key(s, &s->over[i]);
+			if (order(s, k, first) < 0)
+				first = k;
 		}
-		const struct node *n = s->over;
-		const struct version *v = overlay_as_of(n, s->stamp);
-		over_step(s);
-		if (v == NULL)
-			continue; /* nothing over it: an equal base key comes next */
-		if (order == 0)
-			s->step = true; /* covered */
-		if (v->deleted)
+		if (!str_present(first))
+			return false;
+		s->step = str_present(base) && str_eq(base, first); /* given out, or covered */
+		const struct version *v = s->n_over > 0 ? over_take(s, first) : NULL;
+		if (deleted_since(s, first) || (v != NULL && v->deleted))
 			continue;
-		*key = n->key;
-		*value = v->value;
+		*key = first;
+		*value = v != NULL ? v->value : base_value(s);
 		return true;
 	}
 }
@@ -176,7 +192,7 @@ static void close_one(struct scan *s)
 	if (s->base != NULL)
 		rocksdb_iter_destroy(s->base);
 	s->base = NULL;
-	s->over = NULL;
+	s->n_over = 0;
 	s->magic = 0;
 }
 

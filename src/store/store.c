@@ -46,7 +46,9 @@ struct store *store_open(const char *dir, const struct store_options *opt, char 
 	s->no_sync = opt != NULL && opt->no_sync;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->blob_lock, NULL);
-	overlay_init(&s->group);
+	overlay_init(&s->overlays[0]);
+	overlay_init(&s->overlays[1]);
+	s->group = &s->overlays[0];
 	s->batch = rocksdb_writebatch_create();
 	if (open_parts(s, opt, why))
 		return s;
@@ -58,7 +60,7 @@ struct store *store_open(const char *dir, const struct store_options *opt, char 
 void store_close(struct store *s)
 {
 	CHECK_MAGIC(s, STORE_MAGIC);
-	ASSERT(!s->in_group);
+	ASSERT(!s->in_group && s->sealed == NULL);
 	views_free(s);
 	scans_free(&s->writer);
 	/* With everything on disk the next start has nothing to replay. Should this fail the log still has it. */
@@ -71,7 +73,8 @@ void store_close(struct store *s)
 		rocks_close(s);
 	blob_forget(s);
 	rocksdb_writebatch_destroy(s->batch);
-	overlay_free(&s->group);
+	overlay_free(&s->overlays[0]);
+	overlay_free(&s->overlays[1]);
 	pthread_mutex_destroy(&s->blob_lock);
 	pthread_mutex_destroy(&s->lock);
 	if (s->lock_fd >= 0)

@@ -1,6 +1,6 @@
 /* The store: ordered keys, snapshots, and groups of transactions with one sync each. This header is the whole API.
  *
- * RocksDB stands behind it. One thread writes (the group functions); any thread reads through a snapshot.
+ * RocksDB stands behind it. One thread at a time writes (the group functions); any thread reads through a snapshot.
  * Keys and values are bytes; order is the order of unsigned bytes. What store_group_commit has returned true
  * for is on disk through kill -9 and power loss. Files below the data directory:
  *   FORMAT   the format version, text; another version is refused with a message
@@ -43,10 +43,12 @@ bool txn_needs_disk(struct txn *t);
 /* Another reader on the same snapshot as a reader's. */
 struct txn *txn_again(struct txn *t);
 
-/* Writing: one thread only. A group holds transactions that commit together:
- *   store_group_begin; for each call: t = store_group_txn; handler; txn_keep(t) or txn_drop(t); store_group_commit. */
+/* Writing: one group at a time. A group holds transactions that commit together:
+ *   store_group_begin; for each call: t = store_group_txn; handler; txn_keep(t) or txn_drop(t); store_group_commit.
+ * Or, so that the next group runs while this one is synced, on two threads: store_group_seal instead of the commit, after which
+ * the next may begin, over this one's writes, and store_group_finish, which is over before that next one is sealed. */
 void store_group_begin(struct store *s);
-/* A transaction that sees what is committed and what the group's kept transactions wrote. */
+/* A transaction that sees what is committed, what a sealed group wrote, and what the group's kept transactions wrote. */
 struct txn *store_group_txn(struct store *s);
 void txn_keep(struct txn *t); /* its writes go with the group; t is gone */
 void txn_drop(struct txn *t); /* its writes vanish; t is gone */
@@ -54,10 +56,15 @@ void txn_drop(struct txn *t); /* its writes vanish; t is gone */
  * disk refused (full, broken); nothing of the group is visible, the store can be used again. A full disk heals by itself
  * within seconds of there being room. */
 bool store_group_commit(struct store *s);
+/* No more transactions in this group. false with errno: the group it stood on was refused, so this one is gone, too, and is not
+ * to be finished. What any of its transactions saw may be what never was. */
+bool store_group_seal(struct store *s);
+/* As store_group_commit, for the sealed group. */
+bool store_group_finish(struct store *s);
 /* Sequence number of the last commit, and the one a transaction's snapshot stands on (its own group's number for writers). */
 uint64_t store_sequence(const struct store *s);
 uint64_t txn_sequence(const struct txn *t);
-/* The last commit that a transaction stands on; for a writer, the one before its group. */
+/* The last commit that a transaction stands on; for a writer, the one before its group, though it may not be through yet. */
 uint64_t txn_base(const struct txn *t);
 /* Does the transaction see under this key what one that stood on commit `since` saw? Answered from memory; false: perhaps. */
 bool txn_unchanged(const struct txn *t, struct str key, uint64_t since);

@@ -3,7 +3,12 @@
  * A writer's transaction is a mark in the group's overlay: keeping it does nothing, dropping it rolls back to the mark,
  * and save points are marks too. Committing writes the overlay, in key order, into one batch: to the log first
  * (synced), then to the database's memory, then a new view lets readers see it.
- * Invariants: one writer's transaction at a time, inside a group; the group's number is the newest view's plus one. */
+ *
+ * A group begins on the newest view or, while another is being committed, on that one's overlay too, which stays as it is
+ * until this group is sealed; the database may take that one's writes meanwhile, they are covered by the same. When that one
+ * is refused this one goes with it, for it may have read what is not there.
+ * Invariants: one writer's transaction at a time, inside a group; one group runs and one is sealed at most; a group is sealed
+ * when none is; numbers have no gaps, and a refused one is given again. */
 #include "store/inside.h"
 
 #include <errno.h>
@@ -33,13 +38,13 @@ uint64_t store_sequence(const struct store *s)
 uint64_t txn_sequence(const struct txn *t)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);
-	return t->view != NULL ? t->view->sequence : t->store->newest->sequence + 1; /* only the writer changes newest */
+	return t->view != NULL ? t->view->sequence : t->store->number;
 }
 
 uint64_t txn_base(const struct txn *t)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);
-	return t->view != NULL ? t->view->sequence : t->store->newest->sequence;
+	return t->view != NULL ? t->view->sequence : t->store->number - 1;
 }
 
 bool txn_unchanged(const struct txn *t, struct str key, uint64_t since)
@@ -54,7 +59,13 @@ bool txn_unchanged(const struct txn *t, struct str key, uint64_t since)
 void store_group_begin(struct store *s)
 {
 	CHECK_MAGIC(s, STORE_MAGIC);
-	ASSERT(!s->in_group && s->group.n_undo == 0);
+	ASSERT(!s->in_group && s->group->n_undo == 0);
+	pthread_mutex_lock(&s->lock);
+	ASSERT(s->below == NULL && s->sealed != s->group);
+	s->below = s->sealed;
+	s->below_refused = 0;
+	s->number = (s->sealed != NULL ? s->sealed_number : s->newest->sequence) + 1;
+	pthread_mutex_unlock(&s->lock);
 	s->in_group = true;
 }
 
@@ -69,7 +80,7 @@ struct txn *store_group_txn(struct store *s)
 	t->view = NULL;
 	t->read = s->read_newest;
 	t->memory_only = t->incomplete = false;
-	t->start = overlay_mark(&s->group);
+	t->start = overlay_mark(s->group);
 	t->n_saves = 0;
 	return t;
 }
@@ -92,16 +103,62 @@ void txn_keep(struct txn *t)
 void txn_drop(struct txn *t)
 {
 	writer_end(t);
-	overlay_rollback(&t->store->group, t->start);
+	overlay_rollback(t->store->group, t->start);
 }
 
-/* The overlay as a batch. false when nothing is left of the group. */
-static bool fill_batch(struct store *s, uint64_t number)
+/* No earlier: numbers of refused groups are given again, and what was seen of those must not pass for known. */
+static void note_changed(struct store *s, struct str key, uint64_t number)
+{
+	_Atomic uint64_t *slot = &s->changed[str_hash(key) % CHANGED_SLOTS];
+	if (atomic_load_explicit(slot, memory_order_relaxed) < number)
+		atomic_store_explicit(slot, number, memory_order_relaxed);
+}
+
+/* The group goes with the one it stood on: records decoded on the way have that one's bytes, and know its number. */
+static void forget_refused(struct store *s, const struct overlay *below)
+{
+	for (const struct node *n = overlay_at_least(below, STR_NONE); n != NULL; n = overlay_next(n))
+		note_changed(s, n->key, s->number);
+	overlay_clear(s->group);
+}
+
+bool store_group_seal(struct store *s)
+{
+	CHECK_MAGIC(s, STORE_MAGIC);
+	ASSERT(s->in_group && !s->txn_open);
+	pthread_mutex_lock(&s->lock);
+	ASSERT(s->sealed == NULL);
+	int refused = s->below_refused;
+	struct overlay *below = &s->overlays[s->group == &s->overlays[0]];
+	bool stood = s->below != NULL;
+	ASSERT(!stood || s->below == below);
+	s->below = NULL;
+	if (refused == 0) {
+		s->sealed = s->group;
+		s->sealed_number = s->number - (s->group->n_undo == 0);
+	}
+	pthread_mutex_unlock(&s->lock);
+	s->in_group = false;
+	if (refused != 0)
+		forget_refused(s, below);
+	if (stood)
+		overlay_clear(below);
+	ASSERT(below->n_undo == 0);
+	if (refused != 0) {
+		errno = refused;
+		return false;
+	}
+	s->group = below;
+	return true;
+}
+
+/* The overlay as a batch. */
+static void fill_batch(struct store *s, const struct overlay *writes, uint64_t number)
 {
 	char applied[8];
 	put_be64(applied, number);
 	rocksdb_writebatch_put(s->batch, APPLIED_KEY.p, APPLIED_KEY.n, applied, sizeof applied);
-	for (const struct node *n = overlay_at_least(&s->group, STR_NONE); n != NULL; n = overlay_next(n)) {
+	for (const struct node *n = overlay_at_least(writes, STR_NONE); n != NULL; n = overlay_next(n)) {
 		const struct version *v = n->newest;
 		if (v == NULL)
 			continue;
@@ -110,7 +167,6 @@ static bool fill_batch(struct store *s, uint64_t number)
 		else
 			rocksdb_writebatch_put(s->batch, n->key.p, n->key.n, v->value.p, v->value.n);
 	}
-	return s->group.n_undo > 0;
 }
 
 static bool commit_batch(struct store *s, uint64_t number)
@@ -128,9 +184,9 @@ static bool commit_batch(struct store *s, uint64_t number)
 }
 
 /* Blobs whose last claim the group dropped. Claims sort before everything else. */
-static void note_released(struct store *s, uint64_t number)
+static void note_released(struct store *s, const struct overlay *writes, uint64_t number)
 {
-	for (const struct node *n = overlay_at_least(&s->group, BLOB_KEY_PREFIX); n != NULL; n = overlay_next(n)) {
+	for (const struct node *n = overlay_at_least(writes, BLOB_KEY_PREFIX); n != NULL; n = overlay_next(n)) {
 		if (!str_starts(n->key, BLOB_KEY_PREFIX))
 			return;
 		if (n->newest != NULL && n->newest->deleted)
@@ -138,21 +194,8 @@ static void note_released(struct store *s, uint64_t number)
 	}
 }
 
-bool store_group_commit(struct store *s)
+static void batch_clear(struct store *s)
 {
-	CHECK_MAGIC(s, STORE_MAGIC);
-	ASSERT(s->in_group && !s->txn_open);
-	s->in_group = false;
-	uint64_t number = s->newest->sequence + 1;
-	bool ok = true;
-	if (fill_batch(s, number)) {
-		ok = commit_batch(s, number);
-		if (ok) {
-			note_released(s, number);
-			view_publish(s, number);
-		}
-	}
-	int error = errno;
 	size_t n;
 	(void)rocksdb_writebatch_data(s->batch, &n);
 	if (n > BATCH_KEPT) {
@@ -161,9 +204,49 @@ bool store_group_commit(struct store *s)
 	} else {
 		rocksdb_writebatch_clear(s->batch);
 	}
-	overlay_clear(&s->group);
+}
+
+/* The sealed group is over; whoever stands on it keeps its overlay until it is sealed itself. */
+static void unseal(struct store *s, int refused)
+{
+	pthread_mutex_lock(&s->lock);
+	struct overlay *writes = s->sealed;
+	ASSERT(writes != NULL);
+	s->sealed = NULL;
+	bool stood_on = s->below == writes;
+	if (stood_on)
+		s->below_refused = refused;
+	pthread_mutex_unlock(&s->lock);
+	if (!stood_on)
+		overlay_clear(writes);
+}
+
+bool store_group_finish(struct store *s)
+{
+	CHECK_MAGIC(s, STORE_MAGIC);
+	const struct overlay *writes = s->sealed;
+	ASSERT(writes != NULL);
+	uint64_t number = s->sealed_number;
+	bool ok = true;
+	if (writes->n_undo > 0) {
+		fill_batch(s, writes, number);
+		ok = commit_batch(s, number);
+		if (ok) {
+			note_released(s, writes, number);
+			view_publish(s, number);
+		}
+	}
+	int error = ok ? 0 : errno;
+	ASSERT(ok || error != 0);
+	batch_clear(s);
+	unseal(s, error);
 	errno = error;
 	return ok;
+}
+
+bool store_group_commit(struct store *s)
+{
+	return store_group_seal(s) && store_group_finish(s);
 }
 
 /* ---- save points ---- */
@@ -172,14 +255,14 @@ void txn_save(struct txn *t)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);
 	ASSERT(t->view == NULL && t->n_saves < SAVES_MAX);
-	t->saves[t->n_saves++] = overlay_mark(&t->store->group);
+	t->saves[t->n_saves++] = overlay_mark(t->store->group);
 }
 
 void txn_restore(struct txn *t)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);
 	ASSERT(t->view == NULL && t->n_saves > 0);
-	overlay_rollback(&t->store->group, t->saves[--t->n_saves]);
+	overlay_rollback(t->store->group, t->saves[--t->n_saves]);
 }
 
 void txn_release(struct txn *t)
@@ -199,7 +282,15 @@ bool txn_writable(const struct txn *t)
 
 bool txn_wrote(const struct txn *t)
 {
-	return txn_writable(t) && t->store->group.n_undo > t->start;
+	return txn_writable(t) && t->store->group->n_undo > t->start;
+}
+
+const struct version *txn_find_over(const struct txn *t, struct str key)
+{
+	if (t->view != NULL)
+		return NULL;
+	const struct version *v = overlay_find(t->store->group, key);
+	return v != NULL || t->store->below == NULL ? v : overlay_find(t->store->below, key);
 }
 
 /* The value in the database, pinned; NULL when there is none. */
@@ -222,7 +313,7 @@ bool txn_get(struct txn *t, struct str key, struct arena *a, struct str *value)
 	ASSERT(key.n > 0);
 	if (UNLIKELY(key.n > STORE_KEY_MAX))
 		return false;
-	const struct version *v = t->view == NULL ? overlay_find(&t->store->group, key) : NULL;
+	const struct version *v = txn_find_over(t, key);
 	if (v != NULL) {
 		if (!v->deleted)
 			*value = arena_dup(a, v->value);
@@ -244,7 +335,7 @@ bool txn_has(struct txn *t, struct str key)
 	ASSERT(key.n > 0);
 	if (UNLIKELY(key.n > STORE_KEY_MAX))
 		return false;
-	const struct version *v = t->view == NULL ? overlay_find(&t->store->group, key) : NULL;
+	const struct version *v = txn_find_over(t, key);
 	if (v != NULL)
 		return !v->deleted;
 	rocksdb_pinnableslice_t *p = get_pinned(t, key);
@@ -260,8 +351,8 @@ void txn_write(struct txn *t, struct str key, struct str value, bool deleted)
 	ASSERT(t->view == NULL && t->store->txn_open);
 	ASSERT(key.n > 0 && key.n <= STORE_KEY_MAX);
 	ASSERT(value.n <= VALUE_BYTES_MAX);
-	atomic_store_explicit(&t->store->changed[str_hash(key) % CHANGED_SLOTS], txn_sequence(t), memory_order_relaxed);
-	overlay_write(&t->store->group, key, value, deleted);
+	note_changed(t->store, key, t->store->number);
+	overlay_write(t->store->group, key, value, deleted);
 }
 
 void txn_put(struct txn *t, struct str key, struct str value)

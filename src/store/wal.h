@@ -8,7 +8,7 @@
  * Groups are numbered without gaps. A record's checksum covers its number and is seeded by the segment's salt, drawn
  * anew each time the segment is used: what an earlier use left behind, or a client wrote into a value, never passes
  * for a record. A segment may be used again when the database has everything in it on disk.
- * One thread only, the store's writer. */
+ * One thread at a time, the one that commits. */
 #ifndef TSUBO_STORE_WAL_H
 #define TSUBO_STORE_WAL_H
 

@@ -1,8 +1,11 @@
-/* The threads that run calls: one writer, which takes queued calls in groups and commits each group with one sync, and
+/* The threads that run calls: writers, which take queued calls in groups and commit each group with one sync, and
  * readers, which run calls in parallel on snapshots. Finished tasks go back to the loop.
  *
- * Invariants: the writer thread alone uses the store's group functions. A task is in one queue at most. Completions
- * reach the loop in the order in which the writer ran them; a group's completions are pushed after its commit, so
+ * There are two writers, so that the next group runs while the disk has the last one; whoever has run a group commits it, so a
+ * lonely call is handed over no more often than with one writer. One of them runs (`running`) and one commits (`committing`) at
+ * a time: handlers that write never run side by side, and a group is run to the end before its successor begins.
+ * Invariants: the writers alone use the store's group functions. A task is in one queue at most. Completions
+ * reach the loop in the order in which the writers ran them; a group's completions are pushed after its commit, so
  * whoever is told on the loop can rely on the disk.
  * Locks: each queue has its own mutex, held for a push or a take only; no lock is held while a handler runs. */
 #include "svc/task.h"
@@ -15,15 +18,17 @@
 #include <uv.h>
 
 enum {
-	GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192,
+	WRITERS = 2, GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192,
 	LOOK_PAUSE = 16, /* turns */
 	REFUSED_WAIT_MS = 1000,
+	ENOUGH = 4, /* calls that are worth a wake of their own while a group is being committed */
 };
 
 struct queue {
 	pthread_mutex_t lock;
 	pthread_cond_t some;
 	struct task *head, **tail;
+	size_t n;
 	unsigned sleeping;
 	bool stop, kicked;
 	/* the loop's side: what this turn brought, handed over at once */
@@ -33,7 +38,8 @@ struct queue {
 
 static struct {
 	struct queue writer, reader, done;
-	pthread_t writer_thread, reader_threads[READERS_MAX];
+	bool running, committing; /* see above; under writer.lock */
+	pthread_t writer_threads[WRITERS], reader_threads[READERS_MAX];
 	unsigned n_readers;
 	uv_async_t wake;
 	struct store *store;
@@ -52,11 +58,19 @@ static void queue_init(struct queue *q)
 	pthread_cond_init(&q->some, NULL);
 	q->head = NULL;
 	q->tail = &q->head;
+	q->n = 0;
 	q->sleeping = 0;
 	q->stop = q->kicked = false;
 	q->in = NULL;
 	q->in_tail = &q->in;
 	q->n_in = 0;
+}
+
+/* Is there work for a writer that sleeps? The one that runs a group sees to the rest when that is sealed; a few calls wait for
+ * the one that commits, which takes them when it is through, and nobody need be woken. Under the lock. */
+static bool writer_wanted(void)
+{
+	return ex.committing ? ex.writer.n >= ENOUGH || ex.writer.kicked : !ex.running && (ex.writer.n > 0 || ex.writer.kicked);
 }
 
 /* One lock and one wake for all that the turn brought. */
@@ -68,7 +82,8 @@ static void queue_hand_over(struct queue *q)
 	pthread_mutex_lock(&q->lock);
 	*q->tail = q->in;
 	q->tail = q->in_tail;
-	bool wake = q->sleeping > 0;
+	q->n += q->n_in;
+	bool wake = q->sleeping > 0 && (q != &ex.writer || writer_wanted());
 	pthread_mutex_unlock(&q->lock);
 	if (wake)
 		pthread_cond_signal(&q->some);
@@ -86,36 +101,40 @@ static void queue_add(struct queue *q, struct task *t)
 	q->n_in++;
 }
 
-/* Up to max tasks as a list; waits for one. NULL when stopped and empty, or when kicked. */
-static struct task *queue_take(struct queue *q, size_t max, bool *kicked)
+/* The lock is held: by all of these. */
+static void queue_sleep(struct queue *q)
 {
-	pthread_mutex_lock(&q->lock);
-	while (q->head == NULL && !q->stop && !q->kicked) {
-		q->sleeping++;
-		pthread_cond_wait(&q->some, &q->lock);
-		q->sleeping--;
-	}
-	*kicked = q->kicked;
-	q->kicked = false;
+	q->sleeping++;
+	pthread_cond_wait(&q->some, &q->lock);
+	q->sleeping--;
+}
+
+/* Up to max tasks as a list; NULL when there is none. */
+static struct task *queue_pop(struct queue *q, size_t max)
+{
 	struct task *first = q->head, *last = first;
-	if (first != NULL) {
-		for (size_t i = 1; i < max && last->next != NULL; i++)
-			last = last->next;
-		q->head = last->next;
-		if (q->head == NULL)
-			q->tail = &q->head;
-		last->next = NULL;
-	}
-	pthread_mutex_unlock(&q->lock);
+	if (first == NULL || max == 0)
+		return NULL;
+	q->n--;
+	for (size_t i = 1; i < max && last->next != NULL; i++, q->n--)
+		last = last->next;
+	q->head = last->next;
+	if (q->head == NULL)
+		q->tail = &q->head;
+	ASSERT((q->head == NULL) == (q->n == 0));
+	last->next = NULL;
 	return first;
 }
 
-static bool queue_stopped(struct queue *q)
+/* The same; waits for one. NULL when stopped and empty. */
+static struct task *queue_take(struct queue *q, size_t max)
 {
 	pthread_mutex_lock(&q->lock);
-	bool stopped = q->stop && q->head == NULL;
+	while (q->head == NULL && !q->stop)
+		queue_sleep(q);
+	struct task *first = queue_pop(q, max);
 	pthread_mutex_unlock(&q->lock);
-	return stopped;
+	return first;
 }
 
 /* ---- one run ---- */
@@ -246,40 +265,97 @@ static int64_t next_due(void)
 	return due_ms;
 }
 
+/* What one writer runs and then commits. */
+struct group {
+	struct task *head, **tail;
+	size_t n;
+	bool jobs_changed;
+};
+
+static void run_tasks(struct group *g, struct task *list)
+{
+	*g->tail = list;
+	for (struct task *t = list; t != NULL; t = t->next) {
+		run_in_group(t, &g->jobs_changed);
+		g->tail = &t->next;
+		g->n++;
+	}
+}
+
+/* Run what is queued as one group, and what comes until the group before is through: then it is sealed, and this thread's to
+ * finish. The lock is held on both sides, and never while a handler runs. false: the group before was refused, and this one with it. */
+static bool run_group(struct group *g)
+{
+	struct queue *q = &ex.writer;
+	ASSERT(!ex.running);
+	ex.running = true;
+	*g = (struct group){.tail = &g->head};
+	store_group_begin(ex.store);
+	do {
+		bool kicked = q->kicked;
+		q->kicked = false;
+		struct task *list = queue_pop(q, GROUP_MAX - g->n);
+		pthread_mutex_unlock(&q->lock);
+		if (kicked) {
+			g->jobs_changed = true;
+			run_tasks(g, take_due_jobs());
+		}
+		run_tasks(g, list);
+		pthread_mutex_lock(&q->lock);
+		while (ex.committing && (q->head == NULL || g->n >= GROUP_MAX))
+			queue_sleep(q);
+	} while (ex.committing);
+	ex.running = false;
+	ex.committing = true;
+	return store_group_seal(ex.store);
+}
+
+/* Commit the group and tell the loop. What a refused one's calls saw may never have been: they all hear so when the
+ * refusal was the group's before; else those that would have written or read what is not there. */
+static void finish_group(struct group *g, bool sealed)
+{
+	bool ok = sealed && store_group_finish(ex.store);
+	uint64_t sequence = store_sequence(ex.store);
+	for (struct task *t = g->head; t != NULL; t = t->next) {
+		bool wants = task_wants_commit(t);
+		t->committed = ok && wants;
+		if (t->committed)
+			t->sequence = sequence > t->sequence ? sequence : t->sequence;
+		else if (!sealed || (!ok && wants))
+			task_fail_commit(t);
+	}
+	int64_t due_ms = g->jobs_changed ? next_due() : 0, later = clock_now_ms() + REFUSED_WAIT_MS;
+	/* A disk that refuses leaves the group's jobs due: asked again at once it would refuse as often as it can be asked. */
+	push_done(g->head, g->jobs_changed, !ok && due_ms < later ? later : due_ms);
+}
+
+/* There are two: while one commits its group, the other runs the next one over it. */
 static void *writer_main(void *unused)
 {
 	(void)unused;
+	struct queue *q = &ex.writer;
 	pthread_setname_np(pthread_self(), "writer");
+	shared_of_writers();
+	pthread_mutex_lock(&q->lock);
 	for (;;) {
-		bool kicked;
-		struct task *group = queue_take(&ex.writer, GROUP_MAX, &kicked);
-		if (group == NULL && !kicked && queue_stopped(&ex.writer)) {
-			shared_forget();
-			return NULL;
-		}
-		bool jobs_changed = kicked;
-		store_group_begin(ex.store);
-		if (kicked) {
-			struct task **end = &group;
-			while (*end != NULL)
-				end = &(*end)->next;
-			*end = take_due_jobs();
-		}
-		for (struct task *t = group; t != NULL; t = t->next)
-			run_in_group(t, &jobs_changed);
-		bool ok = store_group_commit(ex.store);
-		uint64_t sequence = store_sequence(ex.store);
-		for (struct task *t = group; t != NULL; t = t->next) {
-			t->committed = ok && task_wants_commit(t);
-			if (t->committed)
-				t->sequence = sequence > t->sequence ? sequence : t->sequence;
-			else if (!ok && task_wants_commit(t))
-				task_fail_commit(t); /* also one that only read: it may have read what is not there now */
-		}
-		int64_t due_ms = jobs_changed ? next_due() : 0, later = clock_now_ms() + REFUSED_WAIT_MS;
-		/* A disk that refuses leaves the group's jobs due: asked again at once it would refuse as often as it can be asked. */
-		push_done(group, jobs_changed, !ok && due_ms < later ? later : due_ms);
+		while (ex.running || (q->head == NULL && !q->kicked && !q->stop))
+			queue_sleep(q);
+		if (q->head == NULL && !q->kicked)
+			break;
+		struct group g;
+		bool sealed = run_group(&g);
+		if (q->sleeping > 0 && writer_wanted())
+			pthread_cond_signal(&q->some);
+		pthread_mutex_unlock(&q->lock);
+		finish_group(&g, sealed);
+		pthread_mutex_lock(&q->lock);
+		ex.committing = false;
+		if (ex.running)
+			pthread_cond_signal(&q->some); /* it may wait for this */
 	}
+	pthread_cond_broadcast(&q->some); /* so that the other ends, too */
+	pthread_mutex_unlock(&q->lock);
+	return NULL;
 }
 
 /* The disk refused the group: nothing of it is there. The client hears so. */
@@ -302,9 +378,8 @@ static void *reader_main(void *unused)
 	(void)unused;
 	pthread_setname_np(pthread_self(), "reader");
 	for (;;) {
-		bool kicked;
-		struct task *list = queue_take(&ex.reader, READ_TAKE, &kicked);
-		if (list == NULL && queue_stopped(&ex.reader)) {
+		struct task *list = queue_take(&ex.reader, READ_TAKE);
+		if (list == NULL) {
 			shared_forget();
 			return NULL;
 		}
@@ -316,8 +391,7 @@ static void *reader_main(void *unused)
 			txn_end(txn);
 			t->committed = task_wants_commit(t);
 		}
-		if (list != NULL)
-			push_done(list, false, 0);
+		push_done(list, false, 0);
 	}
 }
 
@@ -487,8 +561,10 @@ void executor_start(struct uv_loop_s *loop, struct store *store, unsigned reader
 	ex.n_readers = readers;
 	ex.looked = false;
 	ex.look_later = 0;
-	if (pthread_create(&ex.writer_thread, NULL, writer_main, NULL) != 0)
-		die("cannot start the writer thread");
+	ex.running = ex.committing = false;
+	for (unsigned i = 0; i < WRITERS; i++)
+		if (pthread_create(&ex.writer_threads[i], NULL, writer_main, NULL) != 0)
+			die("cannot start a writer thread");
 	for (unsigned i = 0; i < readers; i++)
 		if (pthread_create(&ex.reader_threads[i], NULL, reader_main, NULL) != 0)
 			die("cannot start a reader thread");
@@ -508,10 +584,12 @@ void executor_stop(void)
 	on_turn(&ex.turn);
 	queue_stop(&ex.writer);
 	queue_stop(&ex.reader);
-	pthread_join(ex.writer_thread, NULL);
+	for (unsigned i = 0; i < WRITERS; i++)
+		pthread_join(ex.writer_threads[i], NULL);
 	for (unsigned i = 0; i < ex.n_readers; i++)
 		pthread_join(ex.reader_threads[i], NULL);
 	on_wake(&ex.wake);
+	shared_forget_writers();
 	shared_forget();
 	uv_close((uv_handle_t *)&ex.wake, NULL);
 	uv_close((uv_handle_t *)&ex.turn, NULL);

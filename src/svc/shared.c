@@ -1,8 +1,9 @@
 /* Records that many calls read and few change (a table, a role, a function): decoded once, and shared by the calls that
  * find the same bytes.
  *
- * Each executor thread has its own few; what is found there is used only when the store knows that nothing was written
- * under the key since its bytes were compared, or when they are the same still. A record lives as long as its place or any run that
+ * Each executor thread has its own few, the writers have theirs together, for they never run handlers side by side. What is
+ * found there is used only when the store knows that nothing was written under the key since its bytes were compared, or when
+ * they are the same still. A record lives as long as its place or any run that
  * was given it, whichever ends last: a run's arena may be freed on another thread, hence the atomic count. */
 #include "svc/task.h"
 
@@ -20,7 +21,14 @@ struct shared {
 	uint64_t compared; /* the commit on which the bytes were compared; 0: inside a group that writes it */
 };
 
-static _Thread_local struct shared *places[PLACES];
+static struct shared *of_writers[PLACES];
+static _Thread_local struct shared *of_thread[PLACES];
+static _Thread_local bool is_writer;
+
+static struct shared **place_of(struct str key)
+{
+	return &(is_writer ? of_writers : of_thread)[str_hash(key) % PLACES];
+}
 
 static void unref(void *arg)
 {
@@ -56,7 +64,7 @@ static struct shared *make(const struct shape *shape, struct str key, struct str
 const void *call_get_shared(struct call *c, const struct key *k, const struct shape *shape)
 {
 	struct str key = key_bytes(k), value;
-	struct shared **place = &places[str_hash(key) % PLACES], *s = *place;
+	struct shared **place = place_of(key), *s = *place;
 	bool found = s != NULL && s->shape == shape && str_eq(s->key, key);
 	if (found && txn_unchanged(c->txn, key, s->compared))
 		return use(c, s);
@@ -74,7 +82,7 @@ const void *call_get_shared(struct call *c, const struct key *k, const struct sh
 	return use(c, s);
 }
 
-void shared_forget(void)
+static void forget(struct shared **places)
 {
 	for (size_t i = 0; i < PLACES; i++)
 		if (places[i] != NULL) {
@@ -82,3 +90,7 @@ void shared_forget(void)
 			places[i] = NULL;
 		}
 }
+
+void shared_of_writers(void) { is_writer = true; }
+void shared_forget(void) { forget(of_thread); }
+void shared_forget_writers(void) { forget(of_writers); }

@@ -97,7 +97,9 @@ void tickets_gone(struct task *t);                    /* tell who owes an answer
 void topics_wake(const struct task_topic *topics, size_t n, uint64_t sequence);
 void task_push_writer(struct task *t);
 void task_fail_commit(struct task *t);
-void shared_forget(void);                           /* call_get_shared's, before a thread ends */
+void shared_of_writers(void);                       /* call_get_shared's: this thread is a writer */
+void shared_forget(void);                           /* before another thread ends */
+void shared_forget_writers(void);                   /* when they have ended */
 struct task *task_by_id(uint64_t id);
 void task_index_add(struct task *t);
 void task_index_del(struct task *t);

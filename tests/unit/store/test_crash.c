@@ -1,7 +1,8 @@
 /* kill -9 at random moments: what was acknowledged is there after the next start, and no group is there by half.
  *
  * A child writes groups without end. Group g puts "a" and "b" to g, its own key to g, and deletes the own key of group
- * g - 16; some groups are large, so that the log turns over. It tells each acknowledged number through a pipe. */
+ * g - 16; some groups are large, so that the log turns over. Each group runs over the one before, which is finished only then.
+ * It tells each acknowledged number through a pipe. */
 #include "store_test.h"
 
 #include <signal.h>
@@ -12,7 +13,7 @@ enum { ROUNDS = 20, LONGEST_MS = 60, WINDOW = 16, FILLER_BYTES = 60000 };
 
 static void group_key(uint64_t g, char out[32]) { (void)snprintf(out, 32, "g%020llu", (unsigned long long)g); }
 
-static void write_group(struct store *s, uint64_t g)
+static void run_group(struct store *s, uint64_t g)
 {
 	static char filler[FILLER_BYTES];
 	char key[32], text[32];
@@ -33,8 +34,6 @@ static void write_group(struct store *s, uint64_t g)
 	if (g % 4 == 0)
 		txn_put(t, S("filler"), str_of(filler, sizeof filler));
 	txn_keep(t);
-	if (!store_group_commit(s))
-		_exit(2);
 }
 
 static NORETURN void write_until_killed(int to)
@@ -43,9 +42,13 @@ static NORETURN void write_until_killed(int to)
 	struct store *s = store_open(test_dir, NULL, &why);
 	if (s == NULL)
 		_exit(3);
-	for (;;) {
-		uint64_t g = store_sequence(s) + 1;
-		write_group(s, g);
+	uint64_t g = store_sequence(s) + 1;
+	for (run_group(s, g);; g++) {
+		if (!store_group_seal(s))
+			_exit(2);
+		run_group(s, g + 1);
+		if (!store_group_finish(s))
+			_exit(2);
 		if (store_sequence(s) != g || write(to, &g, sizeof g) != sizeof g)
 			_exit(4);
 	}
@@ -120,8 +123,10 @@ static void check_in_child(uint64_t acked, bool write_one)
 		struct store *s = store_open(test_dir, NULL, &why);
 		MUST(s != NULL);
 		check(s, acked);
-		if (write_one)
-			write_group(s, store_sequence(s) + 1);
+		if (write_one) {
+			run_group(s, store_sequence(s) + 1);
+			MUST(store_group_commit(s));
+		}
 		store_close(s);
 		_exit(0);
 	}

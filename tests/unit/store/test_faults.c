@@ -95,6 +95,50 @@ static void a_refused_group_leaves_nothing(void **state)
 	store_close(s);
 }
 
+static void put_in_group(struct store *s, const char *key, const char *value)
+{
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	txn_put(t, str_c(key), str_c(value));
+	txn_keep(t);
+}
+
+static void a_refused_group_takes_the_one_that_stood_on_it_along(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	assert_true(put_one(s, "a", "1"));
+	put_in_group(s, "a", "2");
+	assert_true(store_group_seal(s));
+	put_in_group(s, "b", "2");
+	struct txn *t = store_group_txn(s);
+	assert_string_equal(get_in(t, "a"), "2");
+	uint64_t since = txn_base(t);
+	assert_true(txn_unchanged(t, S("a"), since)); /* a record made of this is known by that number */
+	txn_drop(t);
+	fail_next(1, ENOSPC);
+	assert_false(store_group_finish(s));
+	no_faults();
+	assert_false(store_group_seal(s));
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(store_sequence(s), 1);
+	for (int i = 0; i < 4; i++) { /* the numbers are given again; what was seen under them is not known */
+		store_group_begin(s);
+		t = store_group_txn(s);
+		assert_string_equal(get_in(t, "a"), "1");
+		assert_string_equal(get_in(t, "b"), "-");
+		assert_false(txn_unchanged(t, S("a"), since));
+		txn_put(t, S("c"), S("3"));
+		txn_keep(t);
+		assert_true(store_group_commit(s));
+	}
+	s = reopen(s);
+	t = store_read(s);
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "a=1 c=3");
+	txn_end(t);
+	store_close(s);
+}
+
 /* Run fn in a process that ends without closing the store: as after kill -9. */
 static void in_process_that_dies(void (*fn)(void))
 {
@@ -424,6 +468,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_full_disk_heals_when_there_is_room), /* first: RocksDB's threads do not pass through a fork */
 		TEST(a_refused_group_leaves_nothing),
+		TEST(a_refused_group_takes_the_one_that_stood_on_it_along),
 		TEST(a_refused_group_does_not_come_back_after_a_crash),
 		TEST(what_is_acknowledged_after_trouble_survives_a_crash),
 		TEST(every_operation_may_fail),

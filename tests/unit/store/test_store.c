@@ -546,6 +546,79 @@ static void what_was_not_written_is_known_unchanged(void **state)
 	store_close(s);
 }
 
+static void write_layers(struct store *s)
+{
+	assert_true(put_one(s, "a", "1"));
+	assert_true(put_one(s, "c", "1"));
+	assert_true(put_one(s, "e", "1"));
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	txn_put(t, S("b"), S("2"));
+	txn_del(t, S("c"));
+	txn_put(t, S("e"), S("2"));
+	txn_put(t, S("f"), S("2"));
+	txn_keep(t);
+	assert_true(store_group_seal(s));
+}
+
+static void a_group_runs_over_the_sealed_one(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	write_layers(s);
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	assert_int_equal(txn_sequence(t), 5);
+	assert_int_equal(txn_base(t), 4);
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "a=1 b=2 e=2 f=2");
+	assert_string_equal(get_in(t, "c"), "-");
+	txn_put(t, S("c"), S("3"));
+	txn_del(t, S("b"));
+	txn_put(t, S("f"), S("3"));
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "a=1 c=3 e=2 f=3");
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, true), "f=3 e=2 c=3 a=1");
+	assert_string_equal(scan_all(t, S("b"), S("f"), true), "e=2 c=3");
+	struct scan *scan = scan_open(t, S("a"), STR_NONE, false);
+	struct str k, v;
+	assert_true(scan_next(scan, &k, &v));
+	txn_del(t, S("e")); /* only the sealed group and the database have it */
+	assert_true(scan_next(scan, &k, &v) && str_eq(k, S("c")));
+	assert_true(scan_next(scan, &k, &v) && str_eq(k, S("f")));
+	scan_close(scan);
+	txn_keep(t);
+	assert_string_equal(get_one(s, "e"), "1"); /* a reader sees neither */
+	assert_true(store_group_finish(s));
+	assert_string_equal(get_one(s, "e"), "2");
+	t = store_group_txn(s); /* the same whether the database has them or not */
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "a=1 c=3 f=3");
+	txn_drop(t);
+	assert_true(store_group_commit(s));
+	assert_int_equal(store_sequence(s), 5);
+	s = reopen(s);
+	struct txn *r = store_read(s);
+	assert_string_equal(scan_all(r, S("a"), STR_NONE, false), "a=1 c=3 f=3");
+	txn_end(r);
+	store_close(s);
+}
+
+static void a_group_over_one_that_wrote_nothing_has_its_number(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	store_group_begin(s);
+	txn_keep(store_group_txn(s));
+	assert_true(store_group_seal(s));
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	assert_int_equal(txn_sequence(t), 1);
+	txn_put(t, S("a"), S("1"));
+	txn_keep(t);
+	assert_true(store_group_finish(s));
+	assert_true(store_group_commit(s));
+	assert_int_equal(store_sequence(s), 1);
+	store_close(s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh_dir, drop_dir)
 
 int main(void)
@@ -567,6 +640,8 @@ int main(void)
 		TEST(a_checkpoint_is_a_store_of_its_own),
 		TEST(a_reader_of_memory_says_what_it_could_not_see),
 		TEST(what_was_not_written_is_known_unchanged),
+		TEST(a_group_runs_over_the_sealed_one),
+		TEST(a_group_over_one_that_wrote_nothing_has_its_number),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
