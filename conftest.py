@@ -19,6 +19,8 @@ import pytest
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 BINARY = os.environ.get("TSUBO_BINARY", os.path.join(ROOT, "build/tsubo"))
+# Runtimes are looked for beside the binary; one made with a sanitizer lies elsewhere.
+ELSEWHERE = ["--runtimes", os.path.join(ROOT, "build/runtimes")] if "TSUBO_BINARY" in os.environ else []
 
 
 def free_port():
@@ -41,7 +43,7 @@ class Server:
         return f"http://localhost:{self.port}"
 
     def start(self):
-        self.process = subprocess.Popen([BINARY, "up", "--port", str(self.port), "--data", self.data, "--log", "json", *self.args],
+        self.process = subprocess.Popen([BINARY, "up", "--port", str(self.port), "--data", self.data, "--log", "json", *ELSEWHERE, *self.args],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 20
         while True:

@@ -1,0 +1,372 @@
+/* Any calls of any services, one after the other as root: each ends with an answer that can be written, or with an error that has
+ * a code.
+ *
+ * A line is "service Operation {input}". A text "$2/QueueUrl" in an input stands for that member of line 2's answer (the first
+ * is 0). The lines run in one transaction, dropped at the end; effects, waits and jobs do not happen. Time stands still and random
+ * bytes repeat, so that what is found can be found again. The mutator knows the models: it changes values inside inputs and adds
+ * members that an operation has. Seeds: fuzz_calls.seeds, made by tests/fuzz/record.py from what the service tests send. */
+#include "auth/session.h"
+#include "os/os.h"
+#include "svc/task.h"
+#include "telemetry/log.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+enum { LINES_MAX = 48, NODES_MAX = 512, INPUT_MAX = 48 << 10, DEPTH_MAX = 5, NOW_S = 1700000000 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
+
+struct line {
+	const struct service *service;
+	const struct op *op;
+	struct json *in;
+};
+
+/* ---- a place for the calls ---- */
+
+static struct {
+	char dir[40];
+	struct store *store;
+	uint64_t random;
+} at;
+
+static int64_t still_ms(void) { return NOW_S * 1000ll; }
+
+static void same_random(void *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		at.random = at.random * 6364136223846793005u + 1442695040888963407u;
+		((unsigned char *)p)[i] = (unsigned char)(at.random >> 40);
+	}
+}
+
+static int drop(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *where UNUSED) { return remove(path); }
+static void remove_all(void) { (void)nftw(at.dir, drop, 16, FTW_DEPTH | FTW_PHYS); }
+
+static void open_once(void)
+{
+	static const unsigned char key[32] = "no secret at all";
+	static struct service_config config;
+	if (at.store != NULL)
+		return;
+	char *why = NULL;
+	snprintf(at.dir, sizeof at.dir, "/tmp/tsubo-fuzz-XXXXXX");
+	if (mkdtemp(at.dir) == NULL || atexit(remove_all) != 0)
+		die("no directory");
+	at.store = store_open(at.dir, NULL, &why);
+	if (at.store == NULL)
+		die("%s", why);
+	os.wall_ms = still_ms;
+	os.random = same_random;
+	config = (struct service_config){.port = 4566, .data_dir = at.dir, .runtime_dir = at.dir, .region = "us-east-1", .account = "000000000000"};
+	loop_init(uv_default_loop(), at.store);
+	service_config_set(&config);
+	session_set_key(key);
+	store_group_begin(at.store);
+}
+
+/* ---- an input ---- */
+
+static size_t lines_read(struct arena *a, struct str text, struct line *lines)
+{
+	size_t n = 0;
+	while (str_present(text) && n < LINES_MAX) {
+		struct str in = str_cut(&text, '\n'), service = str_cut(&in, ' ');
+		if (!str_present(in))
+			continue;
+		struct str name = str_cut(&in, ' ');
+		struct line *l = &lines[n];
+		l->service = service_find(service);
+		l->op = l->service != NULL ? service_op(l->service, name) : NULL;
+		l->in = json_parse(a, str_present(in) ? in : S("{}"), NULL);
+		n += l->op != NULL && l->op->model != NULL && json_is(l->in, JSON_OBJECT);
+	}
+	return n;
+}
+
+static struct str lines_write(struct arena *a, const struct line *lines, size_t n)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&b, "%s %s ", lines[i].service->name, lines[i].op->model->name);
+		json_write(&b, lines[i].in);
+		buf_str(&b, S("\n"));
+	}
+	return buf_view(&b);
+}
+
+/* ---- running it ---- */
+
+struct run { struct line lines[LINES_MAX]; struct json *answers[LINES_MAX]; size_t n; };
+
+static struct json *answered_at(struct run *r, size_t before, struct str path)
+{
+	uint64_t n;
+	struct str part = str_cut(&path, '/');
+	if (!str_to_u64(part, &n) || n >= before)
+		return NULL;
+	struct json *j = r->answers[n];
+	while (j != NULL && str_present(path)) {
+		part = str_cut(&path, '/');
+		j = json_is(j, JSON_ARRAY) && str_to_u64(part, &n) ? json_at(j, n) : json_get(j, part);
+	}
+	return j;
+}
+
+static void fill_in(struct run *r, size_t before, struct json *j)
+{
+	if (json_is(j, JSON_STRING) && j->text.n > 1 && j->text.p[0] == '$') {
+		const struct json *v = answered_at(r, before, str_slice(j->text, 1, j->text.n));
+		if (v != NULL)
+			*j = *v;
+		return;
+	}
+	for (uint32_t i = 0; j->type >= JSON_ARRAY && i < j->n; i++)
+		fill_in(r, before, json_is(j, JSON_ARRAY) ? &j->items[i] : &j->members[i].value);
+}
+
+static void run_lines(struct call *c)
+{
+	struct run *r = c->user;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct line *l = &r->lines[i];
+		fill_in(r, i, l->in);
+		struct wire_response w = {0};
+		const struct model_op *op = l->op->model;
+		struct invoked done = invoke(c, l->service->name, op->name, l->in, NULL);
+		c->parked = false; /* an invoke that parks says so to all above it */
+		ASSERT(done.ok + done.parked + str_present(done.error.code) == 1 && !c->failed);
+		if (done.ok)
+			wire_encode(c->arena, op, done.typed_out, l->service->model->protocol, S("id"), &w);
+		else if (!done.parked)
+			wire_encode_error(c->arena, l->service->model, op, &done.error, l->service->model->protocol, false, S("/"), S("id"), &w);
+		r->answers[i] = done.ok ? done.out : NULL;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct principal root = {.type = PRINCIPAL_ROOT, .account = STR_INIT("000000000000"),
+	                                      .arn = STR_INIT("arn:aws:iam::000000000000:root")};
+	if (size > INPUT_MAX)
+		return 0;
+	open_once();
+	at.random = 1;
+	struct arena *a = arena_new(0);
+	struct run *r = arena_new_of(a, struct run);
+	r->n = lines_read(a, str_of((const char *)data, size), r->lines);
+	if (r->n > 0) {
+		struct task t;
+		task_init(&t, a);
+		t.mode = OP_WRITE;
+		t.handler = run_lines;
+		t.call.service = r->lines[0].service;
+		t.call.who = &root;
+		t.call.account = root.account;
+		t.call.region = S("us-east-1");
+		t.call.request_id = S("00000000-0000-4000-8000-000000000000");
+		t.call.endpoint = S("http://localhost:4566");
+		t.call.source_ip = S("127.0.0.1");
+		t.call.user_agent = S("fuzz");
+		t.call.started_ms = clock_now_ms();
+		t.call.user = r;
+		struct txn *txn = store_group_txn(at.store);
+		task_execute(&t, txn);
+		task_release(&t);
+		txn_drop(txn);
+	}
+	arena_free(a);
+	return 0;
+}
+
+/* ---- changing it ---- */
+
+struct mutation {
+	struct arena *a;
+	uint64_t random;
+	struct json *nodes[NODES_MAX]; /* values of all inputs */
+	size_t n_nodes;
+	const struct json_member *members[NODES_MAX];
+};
+
+static size_t pick(struct mutation *m, size_t below)
+{
+	m->random = m->random * 6364136223846793005u + 1442695040888963407u;
+	return (size_t)(m->random >> 33) % below;
+}
+
+static void collect(struct mutation *m, struct json *j)
+{
+	if (m->n_nodes < NODES_MAX)
+		m->nodes[m->n_nodes++] = j;
+	for (uint32_t i = 0; j->type >= JSON_ARRAY && i < j->n; i++)
+		collect(m, json_is(j, JSON_ARRAY) ? &j->items[i] : &j->members[i].value);
+}
+
+static struct str some_text(struct mutation *m)
+{
+	static const char *const texts[] = {"", "a", "*", "$LATEST", "default", "AWS::Region", "arn:aws:sqs:us-east-1:000000000000:q",
+		"arn:aws:iam::000000000000:role/r", "rate(1 minute)", "cron(0 0 * * ? *)", "2023-11-14T00:00:00Z", "us-east-1", "000000000000",
+		"{\"Version\":\"2012-10-17\",\"Statement\":[]}", "a=b&c=d", "aws:reserved", "-1", "99999999999999999999", "../..", "%00%2f", "\xc3\xa9\xe2\x82\xac"};
+	for (int i = 0; i < 4 && m->n_nodes > 0; i++) {
+		const struct json *j = m->nodes[pick(m, m->n_nodes)];
+		if (json_is(j, JSON_STRING))
+			return j->text;
+	}
+	return str_c(texts[pick(m, COUNT_OF(texts))]);
+}
+
+static struct json *some_number(struct mutation *m, const struct shape *s)
+{
+	static const int64_t numbers[] = {0, 1, -1, 2, 60, 255, 256, 1000, 65536, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, NOW_S, NOW_S + 60};
+	if (s != NULL && s->has_min && pick(m, 3) > 0)
+		return json_new_i64(m->a, (int64_t)s->min + (int64_t)pick(m, 3));
+	if (s != NULL && s->has_max && s->max < 1e15 && pick(m, 3) > 0)
+		return json_new_i64(m->a, (int64_t)s->max - (int64_t)pick(m, 3));
+	return json_new_i64(m->a, numbers[pick(m, COUNT_OF(numbers))]);
+}
+
+static struct json *text_for(struct mutation *m, const struct shape *s)
+{
+	if (s->values != NULL) {
+		size_t n = 0;
+		while (s->values[n] != NULL)
+			n++;
+		return json_new_str(m->a, str_c(s->values[pick(m, n)]));
+	}
+	struct str t = some_text(m);
+	while (s->has_min && (double)t.n < s->min && t.n < 1024)
+		t = arena_join(m->a, t, S("abcdefgh"));
+	return json_new_str(m->a, t);
+}
+
+/* A value of a shape, mostly one that its constraints allow. */
+static struct json *value_for(struct mutation *m, const struct shape *s, unsigned depth)
+{
+	struct json *j = json_new_object(m->a);
+	switch (s->type) {
+	case SHAPE_STRUCT:
+		for (uint16_t i = 0; i < s->n_members; i++)
+			if (depth < DEPTH_MAX && (s->members[i].required || pick(m, 4) == 0))
+				json_set(m->a, j, str_c(s->members[i].name), value_for(m, s->members[i].shape, depth + 1));
+		return j;
+	case SHAPE_UNION:
+		if (depth < DEPTH_MAX && s->n_members > 0) {
+			const struct member *one = &s->members[pick(m, s->n_members)];
+			json_set(m->a, j, str_c(one->name), value_for(m, one->shape, depth + 1));
+		}
+		return j;
+	case SHAPE_MAP:
+		if (depth < DEPTH_MAX && pick(m, 3) > 0)
+			json_set(m->a, j, text_for(m, s->key->shape)->text, value_for(m, s->item->shape, depth + 1));
+		return j;
+	case SHAPE_LIST:
+		j = json_new_array(m->a);
+		for (size_t n = pick(m, 3); depth < DEPTH_MAX && n > 0; n--)
+			json_push(m->a, j, value_for(m, s->item->shape, depth + 1));
+		return j;
+	case SHAPE_BOOL: return json_new_bool(m->a, pick(m, 2) > 0);
+	case SHAPE_INT: case SHAPE_FLOAT: case SHAPE_BIG: return some_number(m, s);
+	case SHAPE_TIME: return json_new_i64(m->a, NOW_S - 3600 + (int64_t)pick(m, 7200));
+	case SHAPE_DOCUMENT: return m->n_nodes > 0 ? m->nodes[pick(m, m->n_nodes)] : j;
+	default: return text_for(m, s);
+	}
+}
+
+static void change_value(struct mutation *m, struct json *j)
+{
+	switch (pick(m, 6)) {
+	case 0: *j = *json_copy(m->a, m->nodes[pick(m, m->n_nodes)]); return; /* a copy: a tree stays a tree */
+	case 1: *j = *json_new_str(m->a, some_text(m)); return;
+	case 2: *j = *some_number(m, NULL); return;
+	case 3: *j = *json_new_null(m->a); return;
+	default:
+		if (json_is(j, JSON_STRING)) {
+			char *t = (char *)(uintptr_t)arena_dup(m->a, arena_join(m->a, j->text, S("        "))).p;
+			size_t n = LLVMFuzzerMutate((uint8_t *)t, j->text.n, j->text.n + 8);
+			for (size_t i = 0; i < n; i++)
+				t[i] = (char)(t[i] & 0x7f);
+			j->text = str_of(t, n);
+		} else if (json_is(j, JSON_ARRAY) && j->n > 0) {
+			json_push(m->a, j, json_copy(m->a, &j->items[pick(m, j->n)]));
+		} else if (json_is(j, JSON_OBJECT) && j->n > 0) {
+			json_unset(j, j->members[pick(m, j->n)].key);
+		}
+	}
+}
+
+static void change_line(struct mutation *m, struct line *l)
+{
+	const struct shape *input = l->op->model->input;
+	if (input != NULL && input->n_members > 0 && pick(m, 3) == 0) {
+		const struct member *member = &input->members[pick(m, input->n_members)];
+		json_set(m->a, l->in, str_c(member->name), json_copy(m->a, value_for(m, member->shape, 1)));
+		return;
+	}
+	struct mutation own = {.a = m->a};
+	collect(&own, l->in);
+	change_value(m, own.nodes[pick(m, own.n_nodes)]);
+	if (l->in->type != JSON_OBJECT)
+		l->in = json_new_object(m->a);
+}
+
+static void new_line(struct mutation *m, struct line *l, const struct service *s)
+{
+	if (s == NULL || pick(m, 8) == 0)
+		do
+			s = services[pick(m, n_services)];
+		while (s->n_ops == 0);
+	l->service = s;
+	l->op = &s->ops[pick(m, s->n_ops)];
+	l->in = l->op->model->input != NULL ? json_copy(m->a, value_for(m, l->op->model->input, 0)) : json_new_object(m->a);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	struct mutation m = {.a = arena_new(0), .random = seed};
+	struct line *lines = arena_array(m.a, struct line, LINES_MAX);
+	size_t n = lines_read(m.a, arena_dup(m.a, str_of((const char *)data, size)), lines), out = size;
+	for (size_t i = 0; i < n; i++)
+		collect(&m, lines[i].in);
+	size_t which = n > 0 ? pick(&m, n) : 0;
+	switch (pick(&m, 10)) {
+	case 0:
+		if (n < LINES_MAX)
+			new_line(&m, &lines[n], n > 0 ? lines[which].service : NULL);
+		n += n < LINES_MAX;
+		break;
+	case 1:
+		for (size_t i = which; i + 1 < n; i++)
+			lines[i] = lines[i + 1];
+		n -= n > 1;
+		break;
+	case 2:
+		if (n > 0 && n < LINES_MAX) {
+			lines[n] = lines[which];
+			lines[n].in = json_copy(m.a, lines[which].in);
+			n++;
+		}
+		break;
+	case 3:
+		if (n > 0)
+			lines[which].op = &lines[which].service->ops[pick(&m, lines[which].service->n_ops)];
+		break;
+	default:
+		for (size_t i = 0; n > 0 && i <= pick(&m, 3); i++)
+			change_line(&m, &lines[which]);
+	}
+	struct str text = lines_write(m.a, lines, n);
+	if (text.n > 0 && text.n <= max) {
+		memcpy(data, text.p, text.n);
+		out = text.n;
+	}
+	arena_free(m.a);
+	return out;
+}
