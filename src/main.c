@@ -167,7 +167,8 @@ static void configure(void)
 {
 	static struct service_config config;
 	config = (struct service_config){.port = app.opt.port, .data_dir = app.opt.data_dir, .runtime_dir = app.opt.runtime_dir,
-		.region = app.opt.region, .account = "000000000000"};
+		.region = app.opt.region, .account = "000000000000",
+		.base_name = app.opt.base_name};
 	service_config_set(&config);
 }
 

@@ -60,7 +60,7 @@ static struct str operation_name(struct arena *a, const struct answered *x)
 			return str_c(names[i][1]);
 	if (x->op == NULL && str_eq(method, S("OPTIONS")))
 		return S("REST.OPTIONS.PREFLIGHT");
-	if (x->op == NULL && str_present(raw_website(x->request->host)))
+	if (x->op == NULL && str_present(host_website(x->request)))
 		return arena_join(a, S("WEBSITE."), method, S(".OBJECT"));
 	return arena_join(a, S("REST."), method, x->op != NULL ? S(".BUCKET") : S(".OBJECT"));
 }

@@ -18,6 +18,7 @@ void bucket_put(struct call *c, const struct s3_StoredBucket *b)
 {
 	ASSERT(str_present(b->Name) && str_present(b->Account) && b->Via == NULL);
 	call_put(c, bucket_key(c, b->Name), &s3_shape_StoredBucket, b);
+	host_changed(c, b->Name);
 }
 
 bool bucket_versioned(const struct s3_StoredBucket *b) { return str_present(b->Versioning); }
@@ -77,7 +78,7 @@ static bool payer_ok(struct call *c, const struct s3_StoredBucket *b)
 struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner)
 {
 	struct s3_StoredBucket *b = bucket_anywhere(c, name, expected_owner);
-	if (b == NULL || !region_ok(c, b) || !payer_ok(c, b))
+	if (b == NULL || !accelerated_ok(c, b) || !region_ok(c, b) || !payer_ok(c, b))
 		return NULL;
 	cors_answer(c, b);
 	return b;
@@ -182,6 +183,8 @@ void op_CreateBucket(struct call *c)
 	struct str region;
 	if (!authorize(c, "s3:CreateBucket", arena_join(c->arena, S("arn:aws:s3:::"), in->Bucket), NULL))
 		return;
+	if (!accelerated_ok(c, NULL))
+		return;
 	if (!name_ok(in->Bucket)) {
 		call_fail_code(c, 400, "InvalidBucketName", "The specified bucket is not valid.");
 		return;
@@ -249,6 +252,7 @@ void op_DeleteBucket(struct call *c)
 	metrics_forget(c, b);
 	access_log_set(c, b, false);
 	call_del(c, bucket_key(c, b->Name));
+	host_changed(c, b->Name);
 }
 
 void op_HeadBucket(struct call *c)
@@ -281,7 +285,7 @@ void op_ListBuckets(struct call *c)
 	const struct s3_ListBucketsRequest *in = c->in;
 	struct s3_ListBucketsOutput *out = c->out;
 	struct str position, key, value;
-	if (!authorize(c, "s3:ListAllMyBuckets", S("*"), NULL))
+	if (!accelerated_ok(c, NULL) || !authorize(c, "s3:ListAllMyBuckets", S("*"), NULL))
 		return;
 	if (!page_position(c->arena, in->ContinuationToken, &position)) {
 		fail_argument(c, "The continuation token provided is incorrect");

@@ -487,15 +487,28 @@ void op_PutBucketRequestPayment(struct call *c)
 void op_GetBucketAccelerateConfiguration(struct call *c)
 {
 	const struct s3_GetBucketAccelerateConfigurationRequest *in = c->in;
-	(void)OPEN(in, "s3:GetAccelerateConfiguration"); /* never on */
+	struct s3_GetBucketAccelerateConfigurationOutput *out = c->out;
+	const struct s3_StoredBucket *b = OPEN(in, "s3:GetAccelerateConfiguration");
+	if (b != NULL)
+		out->Status = b->Accelerate;
 }
 
 void op_PutBucketAccelerateConfiguration(struct call *c)
 {
 	const struct s3_PutBucketAccelerateConfigurationRequest *in = c->in;
-	const struct s3_StoredBucket *b = OPEN(in, "s3:PutAccelerateConfiguration");
-	if (b != NULL && str_eq(in->AccelerateConfiguration->Status, S("Enabled")))
-		call_unsupported(c, "tsubo has no edge locations to accelerate transfers with");
+	struct s3_StoredBucket *b = to_change(c, in->Bucket, in->ExpectedBucketOwner, "s3:PutAccelerateConfiguration", false);
+	if (b == NULL)
+		return;
+	if (str_find(b->Name, '.') >= 0) {
+		fail_request(c, "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names");
+		return;
+	}
+	if (!str_present(in->AccelerateConfiguration->Status)) {
+		fail_xml(c);
+		return;
+	}
+	b->Accelerate = in->AccelerateConfiguration->Status;
+	bucket_put(c, b);
 }
 
 /* ---- object lock ---- */

@@ -4,38 +4,6 @@
  * "Website endpoints" (S3 User Guide); "POST Object" (S3 API Reference). */
 #include "raw.h"
 
-static struct str without_port(struct str host)
-{
-	ptrdiff_t colon = str_rfind(host, ':');
-	return colon >= 0 ? str_slice(host, 0, (size_t)colon) : host;
-}
-
-/* "bucket.s3-website-us-east-1.amazonaws.com", "bucket.s3-website.us-east-1...", "bucket.s3-website.localhost". */
-struct str raw_website(struct str host)
-{
-	host = without_port(host);
-	ptrdiff_t at = str_find_str(host, S(".s3-website-"));
-	if (at < 0)
-		at = str_find_str(host, S(".s3-website."));
-	return at > 0 ? str_slice(host, 0, (size_t)at) : STR_NONE;
-}
-
-/* The bucket of a virtual host; absent: the path names it. */
-static struct str host_bucket(struct str host)
-{
-	host = without_port(host);
-	if (str_ends(host, S(".localhost")) && !str_starts(host, S("s3."))) {
-		struct str name = str_slice(host, 0, host.n - (sizeof ".localhost" - 1));
-		if (str_ends(name, S(".s3")))
-			name = str_slice(name, 0, name.n - 3);
-		return str_eq(name, S("s3")) ? STR_NONE : name;
-	}
-	ptrdiff_t at = str_find_str(host, S(".s3."));
-	if (at < 0)
-		at = str_find_str(host, S(".s3-"));
-	return at > 0 ? str_slice(host, 0, (size_t)at) : STR_NONE;
-}
-
 struct str raw_bucket(struct call *c)
 {
 	struct str name = host_bucket(c->http->host);
@@ -65,16 +33,17 @@ static bool is_form(const struct wire_request *r)
 
 bool s3_claims(const struct wire_request *r)
 {
-	return str_present(raw_website(r->host)) || is_preflight(r) || is_form(r);
+	return str_present(host_website(r)) || is_preflight(r) || is_form(r);
 }
 
 void raw_run(struct call *c)
 {
-	struct str site = raw_website(c->http->host);
-	if (str_present(site))
-		website_run(c, site);
-	else if (str_eq(c->http->method, S("OPTIONS")))
+	struct str site = host_website(c->http);
+	bool preflight = str_eq(c->http->method, S("OPTIONS")), form = str_eq(c->http->method, S("POST"));
+	if (!str_present(site) && preflight)
 		cors_preflight(c, raw_bucket(c));
-	else
+	else if (!str_present(site) && form)
 		form_run(c, raw_bucket(c));
+	else
+		website_run(c, raw_bucket(c)); /* also when its website has just gone */
 }

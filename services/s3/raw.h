@@ -6,8 +6,6 @@
 
 bool s3_claims(const struct wire_request *r);
 void raw_run(struct call *c);
-/* The bucket whose website a host name is; absent: of none. */
-struct str raw_website(struct str host);
 /* The bucket that host or path names. */
 struct str raw_bucket(struct call *c);
 /* website.c: answers with a page or an error page. */

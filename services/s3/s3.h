@@ -62,6 +62,23 @@ bool acls_off(const struct s3_StoredBucket *b);
 bool grants_public(const struct list *grants);
 struct list owner_grants(struct call *c, struct str account);
 
+/* ---- host names (host.c) ---- */
+enum host_kind { HOST_NONE, HOST_BUCKET, HOST_WEBSITE, HOST_ACCELERATE };
+/* bucket: absent where the path names it. own_website: the bucket's name is the whole host, and it has a website. */
+struct host { enum host_kind kind; struct str bucket; bool own_website; };
+/* Any thread; views into the text. */
+struct host host_read(struct str host);
+struct str host_bucket(struct str host);
+/* The bucket whose website a request is for; absent: none. A signed request to a bucket that is a domain name is for its API. */
+struct str host_website(const struct wire_request *r);
+/* Does the bucket take a request that may have come to the accelerated endpoint? b NULL: the operation is about no bucket that is there. Fails c
+ * when not. */
+bool accelerated_ok(struct call *c, const struct s3_StoredBucket *b);
+/* A bucket is there, is gone, or has another website, with this call. */
+void host_changed(struct call *c, struct str bucket);
+void hosts_start(void); /* the loop's, both */
+void hosts_stop(void);
+
 /* ---- MFA delete (mfa.c) ---- */
 bool mfa_on(const struct s3_StoredBucket *b);
 /* Spend the code of an x-amz-mfa header; without one it is good when none is needed. false: c failed. */

@@ -22,12 +22,14 @@ static const struct job_kind jobs[] = {
 static void start(void)
 {
 	access_log_start();
+	hosts_start();
 	metrics_start();
 }
 
 static void stop(void)
 {
 	access_log_stop();
+	hosts_stop();
 	metrics_stop();
 }
 
@@ -37,7 +39,7 @@ static void answered(const struct answered *x)
 	if (!access_log_any() && !metrics_any())
 		return;
 	struct arena *a = arena_new(2048);
-	struct str path = x->request->path_params_base, site = raw_website(x->request->host);
+	struct str path = x->request->path_params_base, site = host_website(x->request);
 	if (x->op == NULL && str_present(site))
 		path = arena_join(a, S("/"), site, x->request->raw_path);
 	path = str_slice(path, 1, path.n);
@@ -66,6 +68,7 @@ const struct service service_s3 = {
 	.stream_inline = INLINE_MAX,
 	.encrypt_streams = true,
 	.claims = s3_claims,
+	.host_bucket = host_bucket,
 	.raw = &raw,
 	.raw_streams = true,
 	.start = start,

@@ -91,14 +91,16 @@ static const struct service *by_signing_name(struct request *r, struct str name,
 	return n > 1 && match != NULL ? match : first;
 }
 
-/* "sqs.us-east-1.localhost": the first label is the endpoint prefix. */
+/* "sqs.us-east-1.localhost", "events.s3.localhost": a label is the endpoint prefix, the last one when there are several: what is in front of it is a
+ * name inside the service. */
 static const struct service *by_host(struct request *r)
 {
-	struct str host = r->wire.host, label = str_cut(&host, '.');
-	for (size_t i = 0; i < n_services && str_present(host); i++)
-		if (services[i]->model != NULL && str_eq(str_c(services[i]->model->endpoint_prefix), label))
-			return services[i];
-	return NULL;
+	const struct service *found = NULL;
+	for (struct str host = r->wire.host, label = str_cut(&host, '.'); str_present(host); label = str_cut(&host, '.'))
+		for (size_t i = 0; i < n_services; i++)
+			if (services[i]->model != NULL && str_eq(str_c(services[i]->model->endpoint_prefix), label))
+				found = services[i];
+	return found;
 }
 
 /* /<account>/<queue> is SQS's; any other path of REST services that fits; the rest is S3's. */
@@ -119,34 +121,13 @@ static const struct service *by_path(struct request *r)
 	return s3;
 }
 
-/* ---- S3's host names ---- */
-
-/* "bucket.s3.us-east-1.amazonaws.com", "bucket.s3.localhost", "bucket.localhost": the bucket; absent when none. */
-static struct str bucket_of_host(struct str host)
-{
-	ASSERT(host.p != NULL);
-	ptrdiff_t colon = str_rfind(host, ':');
-	if (colon >= 0)
-		host = str_slice(host, 0, (size_t)colon);
-	if (str_ends(host, S(".localhost")) && !str_starts(host, S("s3."))) {
-		struct str name = str_slice(host, 0, host.n - (sizeof ".localhost" - 1));
-		if (str_ends(name, S(".s3")))
-			name = str_slice(name, 0, name.n - 3);
-		return str_eq(name, S("s3")) ? STR_NONE : name;
-	}
-	ptrdiff_t at = str_find_str(host, S(".s3."));
-	if (at < 0)
-		at = str_find_str(host, S(".s3-"));
-	return at > 0 ? str_slice(host, 0, (size_t)at) : STR_NONE;
-}
-
+/* A service that knows host names may have the bucket in one: it then stands before the path. */
 static void put_bucket_in_path(struct request *r)
 {
-	ASSERT(r->service->model->s3_signer);
-	r->bucket_host = bucket_of_host(r->wire.host);
-	if (!str_present(r->bucket_host))
-		return;
-	r->wire.path_params_base = arena_join(r->arena, S("/"), r->bucket_host, r->wire.raw_path);
+	ASSERT(r->service != NULL);
+	r->bucket_host = r->service->host_bucket != NULL ? r->service->host_bucket(r->wire.host) : STR_NONE;
+	if (str_present(r->bucket_host))
+		r->wire.path_params_base = arena_join(r->arena, S("/"), r->bucket_host, r->wire.raw_path);
 }
 
 /* ---- the stage ---- */
@@ -288,8 +269,7 @@ enum next stage_route(struct request *r)
 	r->service = s;
 	r->protocol = r->wire.protocol = protocol_of(r, s, target);
 	r->query_mode = str_eq_nocase(header(r, "x-amzn-query-mode"), S("true"));
-	if (s->model->s3_signer)
-		put_bucket_in_path(r);
+	put_bucket_in_path(r);
 	if (!well_formed)
 		return request_fail_signature(r, &e);
 	if (str_present(r->claim.service) && r->claim.service.n > 0 && !str_eq(r->claim.service, str_c(s->model->signing_name)))

@@ -208,8 +208,9 @@ struct store *service_store(void);
 /* The API server of the main listener: http_listen_fd() on it gives a sandbox its own door to the API. */
 struct http_server;
 struct http_server *service_http(void);
-/* What the command line said, for services: the port of the main listener, the data directory, the runtimes' directory. */
-struct service_config { int port; const char *data_dir; const char *runtime_dir; const char *region; const char *account; };
+/* What the command line said, for services: the port of the main listener, the data directory, the runtimes' directory, the
+ * name it goes by beside localhost. */
+struct service_config { int port; const char *data_dir; const char *runtime_dir; const char *region; const char *account; const char *base_name; };
 const struct service_config *service_config(void);
 
 #endif

@@ -70,6 +70,8 @@ struct service {
 	 * names; it must look at host and path only. The request then runs `raw`, with c->http and call_reply. */
 	bool (*claims)(const struct wire_request *r);
 	const struct op *raw;
+	/* What a host name stands for in front of the path (a bucket of S3): a view into it; absent: nothing. Any thread. */
+	struct str (*host_bucket)(struct str host);
 	/* On the loop thread: at start (store open, before the first request; must be quick: nothing starts before it is
 	 * used), and before the end. */
 	void (*start)(void);

@@ -35,7 +35,7 @@ ALL = {
     "MetricsConfigurations": [{"Id": "m"}, {"Id": "p", "Prefix": "p/"}],
     "AnalyticsConfigurations": [{"Id": "a", "StorageClassAnalysis": {}}],
     "IntelligentTieringConfigurations": [{"Id": "t", "Status": "Disabled", "Tierings": [{"Days": 90, "AccessTier": "ARCHIVE_ACCESS"}]}],
-    "AccelerateConfiguration": {"AccelerationStatus": "Suspended"},
+    "AccelerateConfiguration": {"AccelerationStatus": "Enabled"},
 }
 
 
@@ -55,6 +55,7 @@ def test_a_bucket_with_everything(client, s3, name, eventually):
     assert s3.get_bucket_inventory_configuration(Bucket=name, Id="i")["InventoryConfiguration"]["Filter"] == {"Prefix": "p/"}
     assert [m["Id"] for m in s3.list_bucket_metrics_configurations(Bucket=name)["MetricsConfigurationList"]] == ["m", "p"]
     assert s3.get_bucket_intelligent_tiering_configuration(Bucket=name, Id="t")["IntelligentTieringConfiguration"]["Status"] == "Disabled"
+    assert s3.get_bucket_accelerate_configuration(Bucket=name)["Status"] == "Enabled"
     less = {"VersioningConfiguration": {"Status": "Enabled"}, "MetricsConfigurations": [{"Id": "p", "Prefix": "q/"}]}
     cfn.update_stack(StackName=name, TemplateBody=template(name, **less), Capabilities=["CAPABILITY_IAM"])
     eventually(lambda: status() not in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"))
@@ -67,6 +68,7 @@ def test_a_bucket_with_everything(client, s3, name, eventually):
 
 def test_what_is_not_done_fails_the_stack_by_name(client, name, eventually):
     cfn = client("cloudformation")
-    cfn.create_stack(StackName=name, TemplateBody=template(name, AccelerateConfiguration={"AccelerationStatus": "Enabled"}), Capabilities=["CAPABILITY_IAM"])
+    cfn.create_stack(StackName=name, TemplateBody=template(name, IntelligentTieringConfigurations=[
+        {"Id": "t", "Status": "Enabled", "Tierings": [{"Days": 90, "AccessTier": "ARCHIVE_ACCESS"}]}]), Capabilities=["CAPABILITY_IAM"])
     events = lambda: [e.get("ResourceStatusReason", "") for e in cfn.describe_stack_events(StackName=name)["StackEvents"]]
-    eventually(lambda: any("no edge locations" in e for e in events()))
+    eventually(lambda: any("access tiers" in e for e in events()))
