@@ -143,7 +143,7 @@ void ddb_access_table(struct call *c)
 	struct str name = STR_NONE;
 	for (size_t i = 0; i < COUNT_OF(members) && !str_present(name); i++)
 		name = text_of(input_of(c), members[i]);
-	ddb_access_one(c, NULL, name, STR_NONE, NULL, 0);
+	ddb_access_one(c, NULL, name, text_of(input_of(c), "IndexName"), NULL, 0);
 }
 
 void ddb_access_resource(struct call *c)

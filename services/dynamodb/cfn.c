@@ -8,7 +8,7 @@ static const char *const properties[] = {
 	"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput",
 	"GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "SSESpecification", "Tags", "TableClass",
 	"TimeToLiveSpecification", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "ResourcePolicy",
-	"WarmThroughput", NULL,
+	"WarmThroughput", "ContributorInsightsSpecification", NULL,
 };
 static const char *const replaces[] = {"TableName", "KeySchema", "LocalSecondaryIndexes", NULL};
 
@@ -174,6 +174,60 @@ enum cfn_status cfn_table_policy(struct cfn_resource *r, struct str arn)
 	return cfn_ask(r, "PutResourcePolicy", in, NULL);
 }
 
+/* ---- contributor insights: of the table, and of each global index beside what UpdateTable knows of it ---- */
+
+static const char insights_name[] = "ContributorInsightsSpecification";
+
+static struct json *plain_index(struct arena *a, const struct json *x)
+{
+	struct json *copy = json_copy(a, x);
+	(void)json_unset(copy, str_c(insights_name));
+	return copy;
+}
+
+static enum cfn_status set_insights(struct cfn_resource *r, struct str index, const struct json *now, const struct json *was)
+{
+	bool on = json_get_bool(now, "Enabled", false);
+	if (cfn_same(now, was) || (!on && !json_get_bool(was, "Enabled", false)))
+		return CFN_DONE;
+	struct json *in = cfn_table_input(r);
+	if (str_present(index))
+		json_set_str(r->c->arena, in, "IndexName", index);
+	json_set_str(r->c->arena, in, "ContributorInsightsAction", on ? S("ENABLE") : S("DISABLE"));
+	if (on && str_present(json_get_str(now, "Mode")))
+		json_set_str(r->c->arena, in, "ContributorInsightsMode", json_get_str(now, "Mode"));
+	return cfn_ask(r, "UpdateContributorInsights", in, NULL);
+}
+
+static struct json *index_by_name(struct json *indexes, struct str name)
+{
+	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++)
+		if (str_eq(json_get_str(json_at(indexes, i), "IndexName"), name))
+			return json_at(indexes, i);
+	return NULL;
+}
+
+/* By what makes another index of it. */
+static bool same_index(const struct json *x, const struct json *old)
+{
+	return old != NULL && cfn_same(json_get(x, S("KeySchema")), json_get(old, S("KeySchema"))) &&
+	       cfn_same(json_get(x, S("Projection")), json_get(old, S("Projection")));
+}
+
+enum cfn_status cfn_table_insights(struct cfn_resource *r)
+{
+	ASSERT(str_present(r->physical_id));
+	struct json *now = property(r, "GlobalSecondaryIndexes"), *was = old_property(r, "GlobalSecondaryIndexes");
+	enum cfn_status status = set_insights(r, STR_NONE, property(r, insights_name), old_property(r, insights_name));
+	for (uint32_t i = 0; status == CFN_DONE && now != NULL && i < now->n; i++) {
+		struct json *x = json_at(now, i), *old = index_by_name(was, json_get_str(x, "IndexName"));
+		if (!same_index(x, old))
+			old = NULL; /* it was made anew, without them */
+		status = set_insights(r, json_get_str(x, "IndexName"), json_get(x, str_c(insights_name)), json_get(old, str_c(insights_name)));
+	}
+	return status;
+}
+
 /* ---- create ---- */
 
 static enum cfn_status finish(struct cfn_resource *r)
@@ -220,6 +274,11 @@ enum cfn_status cfn_table_create(struct cfn_resource *r)
 	struct json *in = cfn_table_input(r), *out = NULL;
 	for (size_t i = 0; i < COUNT_OF(same_names); i++)
 		copy_property(r, in, same_names[i]);
+	struct json *indexes = json_get(in, S("GlobalSecondaryIndexes")), *plain = json_new_array(r->c->arena);
+	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++)
+		json_push(r->c->arena, plain, plain_index(r->c->arena, json_at(indexes, i)));
+	if (plain->n > 0)
+		json_set(r->c->arena, in, S("GlobalSecondaryIndexes"), plain);
 	if (stream_input(r) != NULL)
 		json_set(r->c->arena, in, S("StreamSpecification"), stream_input(r));
 	if (sse_input(r) != NULL)
@@ -234,6 +293,8 @@ enum cfn_status cfn_table_create(struct cfn_resource *r)
 		status = cfn_table_recovery(r);
 	if (status == CFN_DONE)
 		status = cfn_table_policy(r, json_get_str(json_get(out, S("TableDescription")), "TableArn"));
+	if (status == CFN_DONE)
+		status = cfn_table_insights(r);
 	return status == CFN_DONE ? finish(r) : status;
 }
 
@@ -242,14 +303,6 @@ enum cfn_status cfn_table_create(struct cfn_resource *r)
 static bool becomes_provisioned(struct cfn_resource *r)
 {
 	return changed(r, "BillingMode") && !str_eq(json_get_str(r->properties, "BillingMode"), S("PAY_PER_REQUEST"));
-}
-
-static struct json *index_by_name(struct json *indexes, struct str name)
-{
-	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++)
-		if (str_eq(json_get_str(json_at(indexes, i), "IndexName"), name))
-			return json_at(indexes, i);
-	return NULL;
 }
 
 /* One index at a time, as UpdateTable wants it. */
@@ -272,8 +325,7 @@ static enum cfn_status remove_indexes(struct cfn_resource *r)
 	for (uint32_t i = 0; was != NULL && i < was->n; i++) {
 		struct str name = json_get_str(json_at(was, i), "IndexName");
 		struct json *kept = index_by_name(now, name);
-		if (kept != NULL && cfn_same(json_get(kept, S("KeySchema")), json_get(json_at(was, i), S("KeySchema"))) &&
-		    cfn_same(json_get(kept, S("Projection")), json_get(json_at(was, i), S("Projection"))))
+		if (kept != NULL && same_index(kept, json_at(was, i)))
 			continue;
 		struct json *what = json_new_object(r->c->arena);
 		json_set_str(r->c->arena, what, "IndexName", name);
@@ -290,12 +342,11 @@ static enum cfn_status add_indexes(struct cfn_resource *r)
 	struct json *was = old_property(r, "GlobalSecondaryIndexes"), *now = property(r, "GlobalSecondaryIndexes");
 	for (uint32_t i = 0; now != NULL && i < now->n; i++) {
 		struct json *x = json_at(now, i), *old = index_by_name(was, json_get_str(x, "IndexName"));
-		bool same_keys = old != NULL && cfn_same(json_get(x, S("KeySchema")), json_get(old, S("KeySchema"))) &&
-		                 cfn_same(json_get(x, S("Projection")), json_get(old, S("Projection")));
+		bool same_keys = same_index(x, old);
 		struct json *throughput = json_get(x, S("ProvisionedThroughput"));
 		enum cfn_status status = CFN_DONE;
 		if (!same_keys) {
-			status = change_index(r, "Create", x);
+			status = change_index(r, "Create", plain_index(r->c->arena, x));
 		} else if (throughput != NULL && !becomes_provisioned(r) &&
 		           !cfn_same(throughput, json_get(old, S("ProvisionedThroughput")))) {
 			struct json *what = json_new_object(r->c->arena);
@@ -426,6 +477,8 @@ enum cfn_status cfn_table_update(struct cfn_resource *r)
 		status = cfn_table_recovery(r);
 	if (status == CFN_DONE)
 		status = cfn_table_policy(r, arn);
+	if (status == CFN_DONE)
+		status = cfn_table_insights(r);
 	if (status == CFN_DONE)
 		status = cfn_table_tags(r, arn);
 	return status == CFN_DONE ? finish(r) : status;

@@ -76,7 +76,8 @@ static struct json *as_table(struct cfn_resource *r, struct json *all, struct st
 	ASSERT(all != NULL && str_present(region));
 	static const char *const shared[] = {"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "LocalSecondaryIndexes",
 		"StreamSpecification", "TimeToLiveSpecification", "WarmThroughput"};
-	static const char *const own[] = {"Tags", "TableClass", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "ResourcePolicy"};
+	static const char *const own[] = {"Tags", "TableClass", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "ResourcePolicy",
+		"ContributorInsightsSpecification"};
 	static const char *const of_index[] = {"IndexName", "KeySchema", "Projection", "WarmThroughput"};
 	struct arena *a = r->c->arena;
 	struct json *t = json_new_object(a), *replica = replica_of(all, region), *indexes = json_get(all, S("GlobalSecondaryIndexes"));
@@ -97,6 +98,7 @@ static struct json *as_table(struct cfn_resource *r, struct json *all, struct st
 		for (size_t j = 0; j < COUNT_OF(of_index); j++)
 			copy(a, made, x, of_index[j]);
 		struct json *reads = by_member(json_get(replica, S("GlobalSecondaryIndexes")), "IndexName", json_get_str(x, "IndexName"));
+		copy(a, made, reads, "ContributorInsightsSpecification");
 		put_throughput(a, made, on_demand(all), x, reads);
 	}
 	return t;
@@ -119,9 +121,8 @@ static enum cfn_status check(struct cfn_resource *r)
 			if (!found)
 				return cfn_fail(r, "Replicas: %.*s is not supported", STR_ARG(x->members[j].key));
 		}
-		if (json_get_bool(json_get(x, S("ContributorInsightsSpecification")), "Enabled", false) ||
-		    json_get_bool(x, "DisassociationProtectionEnabled", false))
-			return cfn_fail(r, "Replicas: ContributorInsightsSpecification and DisassociationProtectionEnabled are not supported");
+		if (json_get_bool(x, "DisassociationProtectionEnabled", false))
+			return cfn_fail(r, "Replicas: DisassociationProtectionEnabled is not supported");
 	}
 	if (replica_of(r->properties, r->c->region) == NULL)
 		return cfn_fail(r, "Replicas must contain the Region of the stack, %.*s", STR_ARG(r->c->region));
@@ -202,6 +203,8 @@ static enum cfn_status set_own(struct cfn_resource *r, struct str region, struct
 		status = cfn_table_recovery(&x);
 	if (status == CFN_DONE)
 		status = cfn_table_policy(&x, arn);
+	if (status == CFN_DONE)
+		status = cfn_table_insights(&x);
 	if (status == CFN_DONE)
 		status = cfn_table_tags(&x, arn);
 	struct json *protection = json_get(x.properties, S("DeletionProtectionEnabled"));

@@ -21,6 +21,7 @@ enum cfn_status cfn_table_remove(struct cfn_resource *r);
 /* Parts of an update: what differs between old and new properties. */
 enum cfn_status cfn_table_recovery(struct cfn_resource *r);
 enum cfn_status cfn_table_policy(struct cfn_resource *r, struct str arn);
+enum cfn_status cfn_table_insights(struct cfn_resource *r);
 enum cfn_status cfn_table_tags(struct cfn_resource *r, struct str arn);
 
 extern const char *const cfn_global_properties[];

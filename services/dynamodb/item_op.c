@@ -1,5 +1,6 @@
 /* One write of one item: see item_op.h. */
 #include "item_op.h"
+#include "insights.h"
 
 bool item_op_read(struct request *r, const struct item_input *in, struct item_op *op)
 {
@@ -74,7 +75,7 @@ enum item_op_result item_op_prepare(struct call *c, struct item_op *op, struct f
 	return ITEM_READY;
 }
 
-void item_op_commit(struct call *c, const struct item_op *op, struct consumed *used)
+static void commit(struct call *c, const struct item_op *op, struct consumed *used)
 {
 	ASSERT(op->key.n > 0);
 	if (op->kind == ITEM_CHECK) {
@@ -82,4 +83,19 @@ void item_op_commit(struct call *c, const struct item_op *op, struct consumed *u
 		return;
 	}
 	item_write(c, op->t, op->key, &op->old, op->has_fresh ? &op->fresh : NULL, false, used);
+}
+
+void item_op_commit(struct call *c, const struct item_op *op, struct consumed *used)
+{
+	if (!insights_kept(op->t)) {
+		commit(c, op, used);
+		return;
+	}
+	struct consumed one;
+	consumed_init(c, op->t, &one, false);
+	commit(c, op, &one);
+	insights_write(c, op->t, &op->input, op->has_fresh ? &op->fresh : NULL, op->old.found ? &op->old.item : NULL, &one);
+	used->table += one.table;
+	for (uint32_t i = 0; i < op->t->n_indexes; i++)
+		used->indexes[i] += one.indexes[i];
 }

@@ -1,5 +1,6 @@
 /* BatchGetItem and BatchWriteItem: many single operations, checked as one, each on its own. */
 #include "ops_batch.h"
+#include "insights.h"
 #include "throttle.h"
 
 enum { GETS_MAX = 100, WRITES_MAX = 25, ANSWER_BYTES_MAX = 16 * 1024 * 1024 };
@@ -91,11 +92,16 @@ static void run_get_batch(struct call *c, struct get_batch *b, size_t *bytes, st
 	for (uint32_t i = 0; i < b->n; i++) {
 		if (*bytes > ANSWER_BYTES_MAX || used.table >= left) {
 			leave_unprocessed(out, b, i);
+			for (uint32_t k = i; used.table >= left && insights_kept(b->t) && k < b->n; k++)
+				insights_throttle(c, b->t, NULL, &b->keys[k], true);
 			break;
 		}
 		size_t size = 0;
 		struct json *item = item_read(c, b->t, &b->keys[i], &b->projection, &size);
-		used.table += read_units(size, b->in->value.ConsistentRead.v);
+		double units = read_units(size, b->in->value.ConsistentRead.v);
+		used.table += units;
+		if (insights_kept(b->t))
+			insights_read(c, b->t, NULL, &b->keys[i], true, units);
 		*bytes += size;
 		if (item != NULL)
 			items[e->value.n++] = item;
@@ -218,6 +224,8 @@ static void commit_write_batch(struct call *c, struct write_batch *b, struct dyn
 	for (uint32_t i = 0; i < b->n; i++) {
 		if (used.table >= left) {
 			leave_unwritten(out, b, i);
+			for (uint32_t k = i; insights_kept(b->t) && k < b->n; k++)
+				insights_throttle(c, b->t, NULL, &b->ops[k].input, true);
 			break;
 		}
 		item_op_commit(c, &b->ops[i], &used);

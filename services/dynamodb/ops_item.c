@@ -1,4 +1,5 @@
 /* PutItem, GetItem, UpdateItem, DeleteItem. */
+#include "insights.h"
 #include "item_op.h"
 #include "seal.h"
 #include "throttle.h"
@@ -18,8 +19,11 @@ static void fail_condition(struct call *c, const struct item_op *op, struct str 
 static bool write_one(struct call *c, struct request *r, struct item_op *op, struct str on_failure, struct consumed *used)
 {
 	ASSERT(op->t != NULL && txn_writable(c->txn));
-	if (!throttle_admit(c, op->t, NULL, false))
+	if (!throttle_admit(c, op->t, NULL, false)) {
+		if (insights_kept(op->t))
+			insights_throttle(c, op->t, NULL, &op->input, true);
 		return false;
+	}
 	switch (item_op_prepare(c, op, &r->fault)) {
 	case ITEM_INVALID:
 		request_failed(r);
@@ -194,8 +198,11 @@ void ddb_get_item(struct call *c)
 		request_failed(&r);
 		return;
 	}
-	if (!throttle_admit(c, t, NULL, true))
+	if (!throttle_admit(c, t, NULL, true)) {
+		if (insights_kept(t))
+			insights_throttle(c, t, NULL, &key, true);
 		return;
+	}
 	size_t bytes = 0;
 	out->Item = item_read(c, t, &key, &p, &bytes);
 	if (txn_incomplete(c->txn))
@@ -205,4 +212,6 @@ void ddb_get_item(struct call *c)
 	used.table = read_units(bytes, in->ConsistentRead.v);
 	out->ConsumedCapacity = consumed_answer(c, t, &used, in->ReturnConsumedCapacity);
 	count_metrics(c, t, &used, "GetItem", -1);
+	if (insights_kept(t))
+		insights_read(c, t, NULL, &key, true, used.table);
 }

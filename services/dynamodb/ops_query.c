@@ -3,6 +3,7 @@
  * Both are made into a `search`: bounds, filter, projection, what to return. A page ends at Limit items looked at, at
  * 1 MB of them, or at the end of the range; a page that ended at a limit has a LastEvaluatedKey. */
 #include "ops_query.h"
+#include "insights.h"
 #include "seal.h"
 #include "throttle.h"
 
@@ -491,6 +492,20 @@ static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, 
 	return read_common(s, r, common);
 }
 
+/* "A Query operation always results in 1 event, regardless of the number of items returned." */
+static void tell_partition(struct search *s, const struct av *partition, bool throttled)
+{
+	ASSERT(s->schema != NULL && partition != NULL);
+	struct av item = {.type = AV_M};
+	bool global = s->x != NULL && !s->x->local;
+	av_set(s->c->arena, &item, s->schema->hash, partition);
+	if (throttled)
+		insights_throttle(s->c, s->t, global ? s->x : NULL, &item, false);
+	else
+		insights_read(s->c, s->t, global ? s->x : NULL, &item, false,
+		              global ? s->used.indexes[s->x - s->t->indexes] : s->used.table + (s->x != NULL ? s->used.indexes[s->x - s->t->indexes] : 0));
+}
+
 void ddb_query(struct call *c)
 {
 	ASSERT(c->op->model == &dynamodb_op_Query);
@@ -508,7 +523,10 @@ void ddb_query(struct call *c)
 		search_key_bounds(&s, &keys);
 		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &keys, &start);
 	}
-	if (run_search(&s, &r, ok, "Query"))
+	bool done = run_search(&s, &r, ok, "Query");
+	if (ok && insights_kept(s.t))
+		tell_partition(&s, condition_on(&keys, s.schema->hash)->low, !done);
+	if (done)
 		*(struct dynamodb_QueryOutput *)c->out = (struct dynamodb_QueryOutput)SEARCH_OUTPUT(s, in->ReturnConsumedCapacity);
 }
 

@@ -1,5 +1,6 @@
 /* CreateTable, DescribeTable, ListTables, DeleteTable, and what fills and empties spaces. UpdateTable is in
  * ops_table_update.c. */
+#include "insights.h"
 #include "ops_replica.h"
 #include "ops_settings.h"
 #include "ops_table.h"
@@ -288,6 +289,8 @@ void purge_space(struct call *c, const char *what, uint64_t space)
 void table_remove(struct call *c, struct dynamodb_Table *r)
 {
 	ASSERT(txn_writable(c->txn) && !in_group(r));
+	while (r->Insights.n > 0)
+		insights_drop(c, r, LIST_AT(r->Insights, struct dynamodb_Insights, 0)->IndexName);
 	if (r->StreamNumber.v != 0)
 		stream_stop(c, r);
 	if (r->Recovery.v) {

@@ -1,4 +1,5 @@
 /* UpdateTable: throughput, billing, indexes, stream, protection, class. */
+#include "insights.h"
 #include "ops_replica.h"
 #include "ops_table.h"
 #include "seal.h"
@@ -160,6 +161,7 @@ void index_drop(struct call *c, struct dynamodb_Table *r, uint32_t at)
 	struct list *indexes = &r->Description->GlobalSecondaryIndexes;
 	struct dynamodb_GlobalSecondaryIndexDescription *x = LIST_AT(*indexes, struct dynamodb_GlobalSecondaryIndexDescription, at);
 	struct str name = x->IndexName;
+	insights_drop(c, r, name);
 	memmove(x, x + 1, (indexes->n - at - 1) * sizeof *x);
 	if (--indexes->n == 0)
 		*indexes = (struct list){0};

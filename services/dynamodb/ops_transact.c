@@ -4,6 +4,7 @@
  * Tokens lie under (…, "token") token -> i64 time, 32 bytes SHA-256 of the request, and (…, "tokenage") i64 time, token.
  * A token is good for ten minutes; each transaction with a token removes a few that are older. */
 #include "ops_transact.h"
+#include "insights.h"
 #include "tally.h"
 #include "throttle.h"
 
@@ -104,6 +105,8 @@ static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t 
 			why->Code = S("ProvisionedThroughputExceeded");
 			why->Message = str_c(throttle_message);
 			cancelled = true;
+			if (insights_kept(parts[i].op.t))
+				insights_throttle(c, parts[i].op.t, NULL, &parts[i].op.input, true);
 		} else if (result == ITEM_INVALID) {
 			why->Code = S("ValidationError");
 			why->Message = f.message;
@@ -145,6 +148,9 @@ bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, str
 		consumed_init(c, parts[i].op.t, &once, false);
 		item_op_commit(c, &parts[i].op, &once);
 		tally_add(c, &y, parts[i].op.t, &once, 2);
+		if (insights_kept(parts[i].op.t)) /* item_op_commit has told of one half */
+			insights_write(c, parts[i].op.t, &parts[i].op.input, parts[i].op.has_fresh ? &parts[i].op.fresh : NULL,
+			               parts[i].op.old.found ? &parts[i].op.old.item : NULL, &once);
 	}
 	tally_count(c, &y, "TransactWriteItems", -1);
 	tally_answer(c, &y, asked, true, capacity);
@@ -294,11 +300,16 @@ void ddb_transact_get_items(struct call *c)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t before = y.n;
 		struct consumed *used = tally_of(c, &y, parts[i].t);
-		if (y.n > before && !throttle_admit(c, parts[i].t, NULL, true))
+		if (y.n > before && !throttle_admit(c, parts[i].t, NULL, true)) {
+			if (insights_kept(parts[i].t))
+				insights_throttle(c, parts[i].t, NULL, &parts[i].key, true);
 			return;
+		}
 		size_t bytes = 0;
 		LIST_AT(out->Responses, struct dynamodb_ItemResponse, i)->Item = item_read(c, parts[i].t, &parts[i].key, &parts[i].projection, &bytes);
 		used->table += 2 * read_units(bytes, true);
+		if (insights_kept(parts[i].t))
+			insights_read(c, parts[i].t, NULL, &parts[i].key, true, 2 * read_units(bytes, true));
 	}
 	tally_count(c, &y, "TransactGetItems", -1);
 	tally_answer(c, &y, in->ReturnConsumedCapacity, true, &out->ConsumedCapacity);

@@ -1,6 +1,7 @@
 /* The dynamodb service: its operations and jobs. What has no row here answers 501 and names itself. */
 #include "access.h"
 #include "history.h"
+#include "insights.h"
 #include "item_op.h"
 #include "ops_backup.h"
 #include "ops_batch.h"
@@ -69,6 +70,9 @@ static const struct op ops[] = {
 	OP(UpdateGlobalTable, ddb_update_global_table, OP_WRITE, ddb_access_global_table),
 	OP(DescribeTableReplicaAutoScaling, ddb_describe_table_replica_auto_scaling, OP_READ, ddb_access_table),
 	OP(UpdateTableReplicaAutoScaling, ddb_update_table_replica_auto_scaling, OP_WRITE, ddb_access_table),
+	OP(DescribeContributorInsights, ddb_describe_contributor_insights, OP_READ, ddb_access_table),
+	OP(ListContributorInsights, ddb_list_contributor_insights, OP_READ, NULL),
+	OP(UpdateContributorInsights, ddb_update_contributor_insights, OP_WRITE, ddb_access_table),
 	OP(UpdateGlobalTableSettings, ddb_update_global_table_settings, OP_WRITE, ddb_access_global_table),
 };
 
