@@ -169,7 +169,7 @@ bool request_key_conditions(struct request *r, struct map_of conditions, struct 
 		out->v[out->n++] = (struct key_condition){.name = k.name, .op = (enum key_operator)as_key[k.op], .low = &k.values[0],
 		                                          .high = k.n > 1 ? &k.values[1] : NULL};
 	}
-	if (conditions.n < 1 || conditions.n > 2)
+	if (conditions.n < 1 || conditions.n > COUNT_OF(out->v))
 		return fault(&r->fault, "Conditions can be of length 1 or 2 only");
 	return true;
 }

@@ -85,8 +85,10 @@ static bool same_keys(struct list a, struct list b)
 
 static bool same_schema(const struct key_schema *a, const struct key_schema *b)
 {
-	return str_eq(a->hash, b->hash) && a->hash_type == b->hash_type && str_present(a->range) == str_present(b->range) &&
-	       (!str_present(a->range) || (str_eq(a->range, b->range) && a->range_type == b->range_type));
+	bool same = a->n == b->n && a->n_hash == b->n_hash;
+	for (uint32_t i = 0; same && i < a->n; i++)
+		same = str_eq(a->parts[i].name, b->parts[i].name) && a->parts[i].type == b->parts[i].type;
+	return same;
 }
 
 static bool same_indexes(const struct table *a, const struct table *b)

@@ -83,8 +83,7 @@ static bool projects(const struct search *s, struct str name)
 {
 	ASSERT(s->x != NULL);
 	const struct table_index *x = s->x;
-	if (x->projection == PROJECT_ALL || str_eq(name, s->t->key.hash) || str_eq(name, s->t->key.range) ||
-	    str_eq(name, x->key.hash) || str_eq(name, x->key.range))
+	if (x->projection == PROJECT_ALL || key_has(&s->t->key, name) || key_has(&x->key, name))
 		return true;
 	for (uint32_t i = 0; x->projection == PROJECT_INCLUDE && i < x->n_include; i++)
 		if (str_eq(name, x->include[i]))
@@ -122,21 +121,21 @@ static bool check_projected(struct search *s, struct request *r, const struct se
 static uint32_t start_names(const struct search *s, struct str *names)
 {
 	ASSERT(s->t != NULL);
-	const struct str all[] = {s->t->key.hash, s->t->key.range, s->x != NULL ? s->x->key.hash : STR_NONE, s->x != NULL ? s->x->key.range : STR_NONE};
 	uint32_t n = 0;
-	for (size_t i = 0; i < COUNT_OF(all); i++) {
-		bool again = !str_present(all[i]);
-		for (uint32_t j = 0; j < n; j++)
-			again = again || str_eq(names[j], all[i]);
-		if (!again)
-			names[n++] = all[i];
-	}
+	for (uint32_t i = 0; i < s->t->key.n; i++)
+		names[n++] = s->t->key.parts[i].name;
+	for (uint32_t i = 0; s->x != NULL && i < s->x->key.n; i++)
+		if (!key_has(&s->t->key, s->x->key.parts[i].name))
+			names[n++] = s->x->key.parts[i].name;
 	return n;
 }
 
-static bool fits(const struct av *start, struct str name, enum av_type type)
+static bool fits(const struct av *start, const struct key_schema *k)
 {
-	return !str_present(name) || av_get(start, name)->type == type;
+	bool ok = true;
+	for (uint32_t i = 0; i < k->n; i++)
+		ok = ok && av_get(start, k->parts[i].name)->type == k->parts[i].type;
+	return ok;
 }
 
 /* The store's key of ExclusiveStartKey; absent with a fault when it is none of this search. query: a table's key is
@@ -144,7 +143,7 @@ static bool fits(const struct av *start, struct str name, enum av_type type)
 static struct str start_position(struct search *s, struct request *r, const struct av *start, bool query)
 {
 	ASSERT(s->t != NULL && s->schema != NULL);
-	struct str names[4];
+	struct str names[2 + KEY_PARTS_MAX];
 	uint32_t n = start_names(s, names);
 	bool whole = start->n == n;
 	for (uint32_t i = 0; whole && i < n; i++)
@@ -154,7 +153,7 @@ static struct str start_position(struct search *s, struct request *r, const stru
 		                                                                                        "schema");
 		return STR_NONE;
 	}
-	if ((query || s->x != NULL) && (!fits(start, s->schema->hash, s->schema->hash_type) || !fits(start, s->schema->range, s->schema->range_type))) {
+	if ((query || s->x != NULL) && !fits(start, s->schema)) {
 		fault(&r->fault, "The provided key element does not match the schema");
 		return STR_NONE;
 	}
@@ -378,8 +377,38 @@ static bool check_key_condition(struct request *r, const struct key_conditions *
 	return true;
 }
 
+/* A key of several attributes: all of the hash by equality; of the range from the left, and only the last one asked for
+ * otherwise than by equality. */
+static bool check_wide_conditions(struct search *s, struct request *r, const struct key_conditions *k)
+{
+	ASSERT(s->schema->n > 1);
+	const struct key_schema *key = s->schema;
+	const struct key_part *open = NULL; /* a range attribute behind which none may be asked for */
+	for (uint32_t i = 0; i < key->n; i++) {
+		const struct key_condition *one = condition_on(k, key->parts[i].name);
+		if (one != NULL && !check_key_condition(r, k, key->parts[i].name, key->parts[i].type, false))
+			return false;
+		if (i < key->n_hash && (one == NULL || one->op != KEY_EQ))
+			return fault(&r->fault, "Query key condition not supported: all HASH key attributes must be specified with equality conditions: %.*s",
+			             STR_ARG(key->parts[i].name));
+		if (one != NULL && open != NULL)
+			return fault(&r->fault, "Query key condition not supported: RANGE key attribute %.*s requires an equality condition on RANGE key "
+			                        "attribute %.*s", STR_ARG(key->parts[i].name), STR_ARG(open->name));
+		if (open == NULL && i >= key->n_hash && (one == NULL || one->op != KEY_EQ))
+			open = &key->parts[i];
+	}
+	for (uint32_t i = 0; i < k->n; i++)
+		if (!key_has(key, k->v[i].name))
+			return fault(&r->fault, "Query key condition not supported");
+	return true;
+}
+
 static bool check_key_conditions(struct search *s, struct request *r, const struct key_conditions *k)
 {
+	if (s->schema->n > 1 + (s->schema->n_hash == 1))
+		return check_wide_conditions(s, r, k);
+	if (k->n > 2)
+		return fault(&r->fault, "Conditions can be of length 1 or 2 only");
 	bool ranged = str_present(s->schema->range);
 	if (!ranged && k->n > 1)
 		return fault(&r->fault, "Query key condition not supported");
@@ -406,10 +435,18 @@ void search_key_bounds(struct search *s, const struct key_conditions *k)
 	struct arena *a = s->c->arena;
 	struct buf prefix;
 	space_key(s->c, &prefix, s->x != NULL ? s->x->space : s->t->space);
-	put_partition(&prefix, condition_on(k, s->schema->hash)->low);
+	const struct av *values[KEY_PARTS_MAX];
+	for (uint32_t i = 0; i < s->schema->n_hash; i++)
+		values[i] = condition_on(k, s->schema->parts[i].name)->low;
+	put_partition_of(&prefix, s->schema, values);
+	const struct key_condition *range = NULL, *next;
+	for (uint32_t i = s->schema->n_hash; i < s->schema->n && (next = condition_on(k, s->schema->parts[i].name)) != NULL; i++) {
+		if (range != NULL)
+			put_key_element(&prefix, range->low); /* of the attributes before the last one, each has one value */
+		range = next;
+	}
 	s->from = buf_view(&prefix);
 	s->to = key_after(a, s->from);
-	const struct key_condition *range = str_present(s->schema->range) ? condition_on(k, s->schema->range) : NULL;
 	if (range == NULL)
 		return;
 	struct str low = with_element(s, &prefix, range->low, range->op == KEY_BEGINS_WITH);
@@ -445,7 +482,9 @@ static bool apply_start(struct search *s, struct request *r, const struct key_co
 	if (!str_present(position))
 		return false;
 	bool ranged = str_present(s->schema->range) && condition_on(k, s->schema->range) != NULL;
-	bool same = av_equal(av_get(start, s->schema->hash), condition_on(k, s->schema->hash)->low);
+	bool same = true;
+	for (uint32_t i = 0; i < s->schema->n_hash; i++)
+		same = same && av_equal(av_get(start, s->schema->parts[i].name), condition_on(k, s->schema->parts[i].name)->low);
 	if (str_cmp(position, s->from) < 0 || str_cmp(position, s->to) >= 0)
 		return fault(&r->fault, !ranged ? "The provided starting key is outside query boundaries based on provided conditions" :
 		                        same ? "The provided starting key does not match the range key predicate" :
@@ -458,11 +497,10 @@ static bool apply_start(struct search *s, struct request *r, const struct key_co
 static bool check_filter_keys(struct search *s, struct request *r, bool legacy)
 {
 	ASSERT(s->schema != NULL);
-	const struct str keys[] = {s->schema->hash, s->schema->range};
-	for (size_t i = 0; i < COUNT_OF(keys); i++)
-		if (str_present(keys[i]) && item_condition_names(&s->filter, keys[i]))
+	for (uint32_t i = 0; i < s->schema->n; i++)
+		if (item_condition_names(&s->filter, s->schema->parts[i].name))
 			return fault(&r->fault, "%s can only contain non-primary key attributes: Primary key attribute: %.*s",
-			             legacy ? "QueryFilter" : "Filter Expression", STR_ARG(keys[i]));
+			             legacy ? "QueryFilter" : "Filter Expression", STR_ARG(s->schema->parts[i].name));
 	return true;
 }
 

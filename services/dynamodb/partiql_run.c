@@ -89,15 +89,17 @@ static bool whole_key(struct call *c, const struct table *t, const struct expr *
 static bool set_range(struct search *s, const struct partiql *q, struct fault *f)
 {
 	ASSERT(s->t != NULL && s->schema != NULL);
-	const struct av *hash = equality(q->where, s->schema->hash);
-	if (hash != NULL && hash->type != s->schema->hash_type)
-		return fault(f, "One or more parameter values were invalid: Condition parameter type does not match schema type");
-	if (hash != NULL) {
-		struct key_conditions k = {.n = 1};
-		k.v[0] = (struct key_condition){.name = s->schema->hash, .op = KEY_EQ, .low = hash};
-		const struct av *range = str_present(s->schema->range) ? equality(q->where, s->schema->range) : NULL;
-		if (range != NULL && range->type == s->schema->range_type)
-			k.v[k.n++] = (struct key_condition){.name = s->schema->range, .op = KEY_EQ, .low = range};
+	struct key_conditions k = {0};
+	for (uint32_t i = 0; i < s->schema->n; i++) {
+		const struct key_part *part = &s->schema->parts[i];
+		const struct av *v = equality(q->where, part->name);
+		if (v != NULL && v->type != part->type && i < s->schema->n_hash)
+			return fault(f, "One or more parameter values were invalid: Condition parameter type does not match schema type");
+		if (v == NULL || v->type != part->type)
+			break;
+		k.v[k.n++] = (struct key_condition){.name = part->name, .op = KEY_EQ, .low = v};
+	}
+	if (k.n >= s->schema->n_hash) {
 		search_key_bounds(s, &k);
 		return true;
 	}
@@ -128,7 +130,7 @@ static bool run_select(struct call *c, struct prepared *p, struct search *s, str
 			return fault(&p->fault, "The table does not have the specified index: %.*s", STR_ARG(q->index));
 		s->schema = &s->x->key;
 	}
-	if (str_present(q->order_by) && !str_eq(q->order_by, s->schema->hash) && !str_eq(q->order_by, s->schema->range))
+	if (str_present(q->order_by) && !key_has(s->schema, q->order_by))
 		return fault(&p->fault, "Variable reference %.*s in ORDER BY clause must be part of the primary key", STR_ARG(q->order_by));
 	if (!set_range(s, q, &p->fault))
 		return false;

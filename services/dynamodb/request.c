@@ -141,8 +141,8 @@ bool request_projection(struct request *r, struct str expression, struct project
 
 static bool is_key_of(const struct key_schema *k, struct str name)
 {
-	ASSERT(k->hash.n > 0);
-	return str_eq(k->hash, name) || (str_present(k->range) && str_eq(k->range, name));
+	ASSERT(k->n_hash > 0);
+	return key_has(k, name);
 }
 
 static bool check_path(const struct table *t, const struct path *p, struct fault *f)

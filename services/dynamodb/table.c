@@ -132,18 +132,33 @@ static enum av_type defined_type(const struct dynamodb_TableDescription *d, stru
 	return AV_NONE;
 }
 
-static struct key_schema schema_of(const struct dynamodb_TableDescription *d, struct list elements)
+static struct key_schema schema_of(struct arena *a, const struct dynamodb_TableDescription *d, struct list elements)
 {
-	ASSERT(elements.n == 1 || elements.n == 2);
-	struct key_schema s = {.hash = LIST_AT(elements, struct dynamodb_KeySchemaElement, 0)->AttributeName};
-	s.hash_type = defined_type(d, s.hash);
-	ASSERT(s.hash_type != AV_NONE);
-	if (elements.n == 2) {
-		s.range = LIST_AT(elements, struct dynamodb_KeySchemaElement, 1)->AttributeName;
-		s.range_type = defined_type(d, s.range);
-		ASSERT(s.range_type != AV_NONE);
+	ASSERT(elements.n > 0 && elements.n <= KEY_PARTS_MAX);
+	struct key_part *parts = arena_array(a, struct key_part, elements.n);
+	struct key_schema s = {.parts = parts, .n = elements.n};
+	for (uint32_t i = 0; i < s.n; i++) {
+		const struct dynamodb_KeySchemaElement *e = LIST_AT(elements, struct dynamodb_KeySchemaElement, i);
+		parts[i] = (struct key_part){e->AttributeName, defined_type(d, e->AttributeName)};
+		ASSERT(parts[i].type != AV_NONE);
+		s.n_hash += str_eq(e->KeyType, S("HASH"));
+	}
+	ASSERT(s.n_hash > 0);
+	s.hash = parts[0].name;
+	s.hash_type = parts[0].type;
+	if (s.n > s.n_hash) {
+		s.range = parts[s.n_hash].name;
+		s.range_type = parts[s.n_hash].type;
 	}
 	return s;
+}
+
+bool key_has(const struct key_schema *s, struct str name)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (str_eq(s->parts[i].name, name))
+			return true;
+	return false;
 }
 
 static void set_projection(struct table_index *x, const struct dynamodb_Projection *p)
@@ -171,7 +186,7 @@ struct table *table_of_record(struct call *c, const struct dynamodb_Table *r)
 	const struct dynamodb_TableDescription *d = r->Description;
 	*t = (struct table){.record = r, .description = d, .name = d->TableName, .arn = d->TableArn,
 	                    .space = (uint64_t)r->Space.v, .stream = (uint64_t)r->StreamNumber.v};
-	t->key = schema_of(d, d->KeySchema);
+	t->key = schema_of(c->arena, d, d->KeySchema);
 	uint32_t n = d->LocalSecondaryIndexes.n + d->GlobalSecondaryIndexes.n;
 	t->indexes = arena_array(c->arena, struct table_index, n);
 	for (uint32_t i = 0; i < d->LocalSecondaryIndexes.n; i++) {
@@ -179,7 +194,7 @@ struct table *table_of_record(struct call *c, const struct dynamodb_Table *r)
 			LIST_AT(d->LocalSecondaryIndexes, struct dynamodb_LocalSecondaryIndexDescription, i);
 		struct table_index *x = &t->indexes[t->n_indexes++];
 		*x = (struct table_index){.name = l->IndexName, .space = space_of_index(r, l->IndexName), .local = true, .active = true};
-		x->key = schema_of(d, l->KeySchema);
+		x->key = schema_of(c->arena, d, l->KeySchema);
 		set_projection(x, l->Projection);
 	}
 	for (uint32_t i = 0; i < d->GlobalSecondaryIndexes.n; i++) {
@@ -188,7 +203,7 @@ struct table *table_of_record(struct call *c, const struct dynamodb_Table *r)
 		struct table_index *x = &t->indexes[t->n_indexes++];
 		*x = (struct table_index){.name = g->IndexName, .space = space_of_index(r, g->IndexName)};
 		x->active = !str_eq(g->IndexStatus, S("CREATING")) && !str_eq(g->IndexStatus, S("DELETING"));
-		x->key = schema_of(d, g->KeySchema);
+		x->key = schema_of(c->arena, d, g->KeySchema);
 		set_projection(x, g->Projection);
 	}
 	ASSERT(t->n_indexes == n);
@@ -294,6 +309,18 @@ void put_partition(struct buf *b, const struct av *hash)
 	put_key_element(b, hash);
 }
 
+void put_partition_of(struct buf *b, const struct key_schema *s, const struct av *const *values)
+{
+	ASSERT(s->n_hash > 0);
+	uint32_t hash = partition_hash(values[0]);
+	for (uint32_t i = 1; i < s->n_hash; i++)
+		hash = (hash ^ partition_hash(values[i])) * 0x9e3779b1u; /* of one attribute: put_partition's */
+	hash = __builtin_bswap32(hash);
+	buf_put(b, &hash, sizeof hash);
+	for (uint32_t i = 0; i < s->n_hash; i++)
+		put_key_element(b, values[i]);
+}
+
 struct str item_key(struct call *c, const struct table *t, const struct av *item)
 {
 	ASSERT(item->type == AV_M);
@@ -305,26 +332,21 @@ struct str item_key(struct call *c, const struct table *t, const struct av *item
 	return buf_view(&b);
 }
 
-/* The attribute when it can be this index's key: an item without it, or with another type, is not in the index. */
-static const struct av *index_element(const struct av *item, struct str name, enum av_type type)
-{
-	const struct av *v = av_get(item, name);
-	return v != NULL && v->type == type ? v : NULL;
-}
 
 struct str index_key(struct call *c, const struct table *t, const struct table_index *x, const struct av *item)
 {
 	ASSERT(x->space != 0);
-	const struct av *hash = index_element(item, x->key.hash, x->key.hash_type), *range = NULL;
-	if (str_present(x->key.range))
-		range = index_element(item, x->key.range, x->key.range_type);
-	if (hash == NULL || (str_present(x->key.range) && range == NULL))
-		return STR_NONE;
+	const struct av *values[KEY_PARTS_MAX];
+	for (uint32_t i = 0; i < x->key.n; i++) {
+		values[i] = av_get(item, x->key.parts[i].name);
+		if (values[i] == NULL || values[i]->type != x->key.parts[i].type)
+			return STR_NONE; /* without one of them, or with another type, an item is not in the index */
+	}
 	struct buf b;
 	space_key(c, &b, x->space);
-	put_partition(&b, hash);
-	if (range != NULL)
-		put_key_element(&b, range);
+	put_partition_of(&b, &x->key, values);
+	for (uint32_t i = x->key.n_hash; i < x->key.n; i++)
+		put_key_element(&b, values[i]);
 	put_key_element(&b, av_get(item, t->key.hash));
 	if (str_present(t->key.range))
 		put_key_element(&b, av_get(item, t->key.range));
@@ -341,8 +363,8 @@ static void copy_member(struct arena *a, struct av *to, const struct av *from, s
 struct av key_of_item(struct arena *a, const struct key_schema *s, const struct av *item)
 {
 	struct av key = {.type = AV_M};
-	copy_member(a, &key, item, s->hash);
-	copy_member(a, &key, item, s->range);
+	for (uint32_t i = 0; i < s->n; i++)
+		copy_member(a, &key, item, s->parts[i].name);
 	return key;
 }
 
@@ -351,8 +373,8 @@ struct av index_project(struct arena *a, const struct table *t, const struct tab
 	if (x->projection == PROJECT_ALL)
 		return *item;
 	struct av out = key_of_item(a, &t->key, item);
-	copy_member(a, &out, item, x->key.hash);
-	copy_member(a, &out, item, x->key.range);
+	for (uint32_t i = 0; i < x->key.n; i++)
+		copy_member(a, &out, item, x->key.parts[i].name);
 	for (uint32_t i = 0; x->projection == PROJECT_INCLUDE && i < x->n_include; i++)
 		copy_member(a, &out, item, x->include[i]);
 	return out;
@@ -360,17 +382,20 @@ struct av index_project(struct arena *a, const struct table *t, const struct tab
 
 /* ---- checks ---- */
 
-static bool check_size(const struct av *v, bool hash, struct fault *f)
+static bool check_sum(size_t hash, size_t range, struct fault *f)
 {
-	if (v->type == AV_N)
-		return true;
-	if (hash && v->s.n > KEY_HASH_MAX)
+	if (hash > KEY_HASH_MAX)
 		return fault(f, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 "
 		                "bytes");
-	if (!hash && v->s.n > KEY_RANGE_MAX)
+	if (range > KEY_RANGE_MAX)
 		return fault(f, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size "
 		                "limit of 1024 bytes");
 	return true;
+}
+
+static bool check_size(const struct av *v, bool hash, struct fault *f)
+{
+	return v->type == AV_N || check_sum(hash ? v->s.n : 0, hash ? 0 : v->s.n, f);
 }
 
 static bool check_key_part(const struct av *key, struct str name, enum av_type type, bool hash, struct fault *f)
@@ -429,8 +454,15 @@ bool check_index_keys(const struct table *t, const struct av *item, bool update,
 {
 	for (uint32_t i = 0; i < t->n_indexes; i++) {
 		const struct table_index *x = &t->indexes[i];
-		if (!check_index_part(x, item, x->key.hash, x->key.hash_type, true, update, f) ||
-		    !check_index_part(x, item, x->key.range, x->key.range_type, false, update, f))
+		size_t sizes[2] = {0, 0};
+		for (uint32_t j = 0; j < x->key.n; j++) {
+			bool hash = j < x->key.n_hash;
+			const struct av *v = av_get(item, x->key.parts[j].name);
+			if (!check_index_part(x, item, x->key.parts[j].name, x->key.parts[j].type, hash, update, f))
+				return false;
+			sizes[hash] += v != NULL && v->type != AV_N ? v->s.n : 0;
+		}
+		if (x->key.n > 2 && !check_sum(sizes[1], sizes[0], f))
 			return false;
 	}
 	return true;

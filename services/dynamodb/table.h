@@ -13,11 +13,16 @@
 
 #include "svc/service.h"
 
-enum { TABLES_MAX = 2500, GSI_MAX = 20, LSI_MAX = 5 };
+enum { TABLES_MAX = 2500, GSI_MAX = 20, LSI_MAX = 5, KEY_PARTS_MAX = 8 };
 
+struct key_part { struct str name; enum av_type type; };
+
+/* Global indexes may have up to four attributes of each kind; tables and local indexes have one hash and at most one range. */
 struct key_schema {
-	struct str hash, range; /* range absent: none */
+	struct str hash, range; /* the first of each; range absent: none */
 	enum av_type hash_type, range_type;
+	const struct key_part *parts; /* all, the hash attributes first */
+	uint32_t n_hash, n;
 };
 
 enum projection_type { PROJECT_ALL, PROJECT_KEYS_ONLY, PROJECT_INCLUDE };
@@ -70,6 +75,10 @@ bool space_is_empty(struct call *c, uint64_t space);
 /* The 4 bytes that spread partitions, and the elements. */
 uint32_t partition_hash(const struct av *hash);
 void put_partition(struct buf *b, const struct av *hash);
+/* The same of an index whose partition key has several attributes: from an item, or from conditions that hold one for each. */
+void put_partition_of(struct buf *b, const struct key_schema *s, const struct av *const *values);
+/* Is the attribute in the key? */
+bool key_has(const struct key_schema *s, struct str name);
 void put_key_element(struct buf *b, const struct av *v);
 /* All but the end of a string element: keys that begin with it. */
 void put_key_prefix(struct buf *b, const struct av *v);

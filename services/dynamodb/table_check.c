@@ -140,10 +140,30 @@ static const struct dynamodb_KeySchemaElement *element(struct list schema, uint3
 	return LIST_AT(schema, struct dynamodb_KeySchemaElement, i);
 }
 
-static bool check_schema(struct call *c, struct list attributes, struct list schema)
+/* Of a global index: up to four attributes of each kind. */
+static bool check_wide_schema(struct call *c, struct list schema)
 {
-	if (schema.n < 1 || schema.n > 2)
-		return refuse(c, INVALID "Key schemas of more than one HASH and one RANGE attribute are not supported here");
+	uint32_t n_hash = 0;
+	for (uint32_t i = 0; i < schema.n; i++) {
+		bool hash = str_eq(element(schema, i)->KeyType, S("HASH"));
+		if (hash && n_hash < i)
+			return refuse(c, INVALID "All HASH key attributes must precede RANGE key attributes in the KeySchema");
+		n_hash += hash;
+		for (uint32_t j = 0; j < i; j++)
+			if (str_eq(element(schema, i)->AttributeName, element(schema, j)->AttributeName))
+				return refuse(c, "The KeySchema contains multiple key attributes with the same name");
+	}
+	if (n_hash > KEY_PARTS_MAX / 2)
+		return refuse(c, INVALID "The KeySchema exceeds the maximum allowed number of HASH key attributes");
+	return schema.n - n_hash <= KEY_PARTS_MAX / 2 ||
+	       refuse(c, INVALID "The KeySchema exceeds the maximum allowed number of RANGE key attributes");
+}
+
+static bool check_schema(struct call *c, struct list attributes, struct list schema, bool global)
+{
+	if (schema.n < 1 || (schema.n > 2 && !global))
+		return refuse(c, "1 validation error detected: Value at 'keySchema' failed to satisfy constraint: Member must have length less "
+		                 "than or equal to 2");
 	for (uint32_t i = 0; i < schema.n; i++)
 		if (!defined(attributes, element(schema, i)->AttributeName))
 			return refuse(c, INVALID "Some index key attributes are not defined in AttributeDefinitions. Keys: %.*s, "
@@ -153,6 +173,8 @@ static bool check_schema(struct call *c, struct list attributes, struct list sch
 		return refuse(c, "Both the Hash Key and the Range Key element in the KeySchema have the same name");
 	if (!str_eq(element(schema, 0)->KeyType, S("HASH")))
 		return refuse(c, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
+	if (global)
+		return check_wide_schema(c, schema);
 	if (schema.n == 2 && !str_eq(element(schema, 1)->KeyType, S("RANGE")))
 		return refuse(c, "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type");
 	return true;
@@ -183,7 +205,7 @@ static bool check_local(struct call *c, const struct table_definition *d)
 		return refuse(c, INVALID "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex");
 	for (uint32_t i = 0; i < d->local_indexes.n; i++) {
 		const struct dynamodb_LocalSecondaryIndex *x = LIST_AT(d->local_indexes, struct dynamodb_LocalSecondaryIndex, i);
-		if (!check_schema(c, d->attributes, x->KeySchema))
+		if (!check_schema(c, d->attributes, x->KeySchema, false))
 			return false;
 		if (x->KeySchema.n != 2)
 			return refuse(c, INVALID "Index KeySchema does not have a range key for index: %.*s", STR_ARG(x->IndexName));
@@ -203,7 +225,7 @@ bool ddb_check_global_index(struct call *c, struct list attributes, struct str n
                         const struct dynamodb_Projection *p)
 {
 	(void)name;
-	return check_schema(c, attributes, key_schema) && check_projection(c, p);
+	return check_schema(c, attributes, key_schema, true) && check_projection(c, p);
 }
 
 static bool check_global(struct call *c, const struct table_definition *d)
@@ -293,7 +315,7 @@ bool ddb_check_definition(struct call *c, const struct table_definition *d)
 			           LIST_AT(d->attributes, struct dynamodb_AttributeDefinition, j)->AttributeName))
 				return refuse(c, "Attribute Name is duplicated: %.*s",
 				              STR_ARG(LIST_AT(d->attributes, struct dynamodb_AttributeDefinition, i)->AttributeName));
-	if (!check_schema(c, d->attributes, d->key_schema))
+	if (!check_schema(c, d->attributes, d->key_schema, false))
 		return false;
 	if (!d->local_indexes.set && !d->global_indexes.set && d->key_schema.n != d->attributes.n)
 		return refuse(c, INVALID "Number of attributes in KeySchema does not exactly match number of attributes defined in "
