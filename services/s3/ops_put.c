@@ -421,7 +421,7 @@ void op_CreateMultipartUpload(struct call *c)
 	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o) ||
 	    !encryption_choose(c, b, in->Key, SSE_ASK(in), &k))
 		return;
-	bool full_only = str_eq(in->ChecksumAlgorithm, S("CRC64NVME")), crc = full_only || str_starts(in->ChecksumAlgorithm, S("CRC32"));
+	bool full_only = str_eq(in->ChecksumAlgorithm, S("CRC64NVME")), crc = sum_combines(in->ChecksumAlgorithm);
 	struct str type = str_present(in->ChecksumType) ? in->ChecksumType : full_only ? S("FULL_OBJECT") : S("COMPOSITE");
 	if (str_present(in->ChecksumAlgorithm) && (str_eq(type, S("FULL_OBJECT")) ? !crc : full_only)) {
 		fail_request(c, "The %.*s checksum type cannot be used with the %.*s checksum algorithm.", STR_ARG(type), STR_ARG(in->ChecksumAlgorithm));

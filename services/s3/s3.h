@@ -136,18 +136,24 @@ void encryption_keep(struct s3_StoredObject *o, const struct sse_key *k);
 	} } while (0)
 
 /* ---- checksums (sums.c) ---- */
-struct sums { struct str crc32, crc32c, crc64nvme, sha1, sha256; }; /* base64 */
+enum { N_SUMS = 10 };
+struct sums { struct str v[N_SUMS]; }; /* base64, in the order of SUM_IN */
 /* Which one the body was checked by or has by default, and its value; kind absent: none. */
 void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct str *value);
-size_t sum_bytes(struct str kind);
+size_t sum_bytes(struct str kind); /* 0: there is no such kind */
+/* Can that of an object be told from those of its parts? CRCs only. */
+bool sum_combines(struct str kind);
+struct str sum_of_bytes(struct call *c, struct str kind, struct str bytes); /* base64 */
 /* Set the output's member of that kind. */
-#define SUM_OUT(out, kind, value) do { struct sums s_ = {0}; sum_spread((kind), (value), &s_); (out)->ChecksumCRC32 = s_.crc32; \
-	(out)->ChecksumCRC32C = s_.crc32c; (out)->ChecksumCRC64NVME = s_.crc64nvme; (out)->ChecksumSHA1 = s_.sha1; \
-	(out)->ChecksumSHA256 = s_.sha256; } while (0)
-#define SUM_IN(in) ((struct sums){(in)->ChecksumCRC32, (in)->ChecksumCRC32C, (in)->ChecksumCRC64NVME, (in)->ChecksumSHA1, (in)->ChecksumSHA256})
+#define SUM_OUT(out, kind, value) do { struct sums s_; sum_spread((kind), (value), &s_); \
+	(out)->ChecksumCRC32 = s_.v[0]; (out)->ChecksumCRC32C = s_.v[1]; (out)->ChecksumCRC64NVME = s_.v[2]; (out)->ChecksumSHA1 = s_.v[3]; \
+	(out)->ChecksumSHA256 = s_.v[4]; (out)->ChecksumSHA512 = s_.v[5]; (out)->ChecksumMD5 = s_.v[6]; (out)->ChecksumXXHASH64 = s_.v[7]; \
+	(out)->ChecksumXXHASH3 = s_.v[8]; (out)->ChecksumXXHASH128 = s_.v[9]; } while (0)
+#define SUM_IN(in) ((struct sums){{(in)->ChecksumCRC32, (in)->ChecksumCRC32C, (in)->ChecksumCRC64NVME, (in)->ChecksumSHA1, \
+	(in)->ChecksumSHA256, (in)->ChecksumSHA512, (in)->ChecksumMD5, (in)->ChecksumXXHASH64, (in)->ChecksumXXHASH3, (in)->ChecksumXXHASH128}})
 void sum_spread(struct str kind, struct str value, struct sums *out);
 struct str sum_pick(const struct sums *s, struct str kind);
-/* Kinds that are not computed here (SHA-512, XXHash...) are refused by name. */
+/* A kind that S3 has, or none. */
 bool sum_kind_ok(struct call *c, struct str kind);
 struct str sum_composite(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n);
 struct str sum_full(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n);

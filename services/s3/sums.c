@@ -1,57 +1,82 @@
 /* Checksums: of bodies, of parts together, and of bodies that do not stream.
  *
  * A full-object checksum of several parts is combined from theirs: a CRC is linear, so that of A then B is that of A moved
- * along by B's length, plus B's. Source: "Checking object integrity in Amazon S3" (S3 User Guide). */
+ * along by B's length, plus B's. Digests (SHA, MD5, XXHash) are not: of parts there is only the composite kind, the digest
+ * of their digests. Source: "Checking object integrity in Amazon S3" (S3 User Guide). */
 #include "s3.h"
 
-static const struct { const char *kind; size_t bytes; } kinds[] = {{"CRC32", 4}, {"CRC32C", 4}, {"CRC64NVME", 8}, {"SHA1", 20}, {"SHA256", 32}};
+enum { KIND_CRC32, KIND_CRC32C, KIND_CRC64, KIND_DIGESTS };
+
+/* The CRCs stand first. `raw`: where the gateway has put it in a body. */
+static const struct kind { const char *kind, *header; size_t bytes, raw; enum digest_kind digest; } kinds[N_SUMS] = {
+	[KIND_CRC32] = {"CRC32", "x-amz-checksum-crc32", 4, offsetof(struct body, crc32), 0},
+	[KIND_CRC32C] = {"CRC32C", "x-amz-checksum-crc32c", 4, offsetof(struct body, crc32c), 0},
+	[KIND_CRC64] = {"CRC64NVME", "x-amz-checksum-crc64nvme", 8, offsetof(struct body, crc64nvme), 0},
+	{"SHA1", "x-amz-checksum-sha1", 20, offsetof(struct body, sha1), DIGEST_SHA1},
+	{"SHA256", "x-amz-checksum-sha256", 32, offsetof(struct body, sha256), DIGEST_SHA256},
+	{"SHA512", "x-amz-checksum-sha512", 64, offsetof(struct body, sha512), DIGEST_SHA512},
+	{"MD5", "x-amz-checksum-md5", 16, offsetof(struct body, md5), DIGEST_MD5},
+	{"XXHASH64", "x-amz-checksum-xxhash64", 8, offsetof(struct body, xxhash64), DIGEST_XXH64},
+	{"XXHASH3", "x-amz-checksum-xxhash3", 8, offsetof(struct body, xxhash3), DIGEST_XXH3},
+	{"XXHASH128", "x-amz-checksum-xxhash128", 16, offsetof(struct body, xxhash128), DIGEST_XXH128},
+};
+
+/* N_SUMS: there is no such kind. */
+static size_t kind_of(struct str kind)
+{
+	size_t i = 0;
+	while (i < N_SUMS && !str_eq(kind, str_c(kinds[i].kind)))
+		i++;
+	return i;
+}
 
 size_t sum_bytes(struct str kind)
 {
-	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		if (str_eq(kind, str_c(kinds[i].kind)))
-			return kinds[i].bytes;
-	return 0;
+	size_t i = kind_of(kind);
+	return i < N_SUMS ? kinds[i].bytes : 0;
 }
+
+bool sum_combines(struct str kind) { return kind_of(kind) < KIND_DIGESTS; }
 
 bool sum_kind_ok(struct call *c, struct str kind)
 {
-	if (!str_present(kind) || sum_bytes(kind) > 0)
+	if (!str_present(kind) || kind_of(kind) < N_SUMS)
 		return true;
-	call_unsupported(c, "tsubo does not implement the checksum algorithm %.*s", STR_ARG(kind));
+	fail_request(c, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, "
+		"MD5, SHA1, SHA256, SHA512, XXHASH3, XXHASH64, XXHASH128]");
 	return false;
 }
 
 void sum_spread(struct str kind, struct str value, struct sums *out)
 {
+	size_t i = kind_of(kind);
 	*out = (struct sums){0};
-	struct str *const at[] = {&out->crc32, &out->crc32c, &out->crc64nvme, &out->sha1, &out->sha256};
-	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		if (str_eq(kind, str_c(kinds[i].kind)))
-			*at[i] = value;
+	if (i < N_SUMS)
+		out->v[i] = value;
 }
 
 struct str sum_pick(const struct sums *s, struct str kind)
 {
-	const struct str at[] = {s->crc32, s->crc32c, s->crc64nvme, s->sha1, s->sha256};
-	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		if (str_eq(kind, str_c(kinds[i].kind)))
-			return at[i];
-	return STR_NONE;
+	size_t i = kind_of(kind);
+	return i < N_SUMS ? s->v[i] : STR_NONE;
 }
 
 /* Was it asked for in a header, a trailer, or by name? The gateway has checked those that were sent. */
-static bool asked(struct call *c, const char *kind)
+static bool asked(struct call *c, const struct kind *k)
 {
-	char header[40] = "x-amz-checksum-";
-	size_t n = sizeof "x-amz-checksum-" - 1;
-	for (const char *p = kind; *p != '\0'; p++)
-		header[n++] = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
-	struct str name = str_of(header, n);
+	struct str name = str_c(k->header);
 	if (c->http == NULL)
 		return false;
 	return str_present(wire_header(c->http, name)) || str_eq_nocase(wire_header(c->http, S("x-amz-trailer")), name) ||
-	       str_eq_nocase(wire_header(c->http, S("x-amz-sdk-checksum-algorithm")), str_c(kind));
+	       str_eq_nocase(wire_header(c->http, S("x-amz-sdk-checksum-algorithm")), str_c(k->kind));
+}
+
+static struct str raw_of(const struct body *b, const struct kind *k)
+{
+	struct str raw;
+	memcpy(&raw, (const char *)b + k->raw, sizeof raw);
+	ASSERT(raw.n == 0 || raw.n == k->bytes);
+	return raw;
 }
 
 void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct str *value)
@@ -59,24 +84,17 @@ void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct 
 	const struct body none = {0};
 	if (b == NULL)
 		b = &none;
-	const struct str raw[] = {b->crc32, b->crc32c, b->crc64nvme, b->sha1, b->sha256};
-	*kind = *value = STR_NONE;
-	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		if (raw[i].n > 0 && asked(c, kinds[i].kind)) {
-			*kind = str_c(kinds[i].kind);
-			*value = base64_encode(c->arena, raw[i]);
-			return;
-		}
-	*kind = S("CRC64NVME");
-	if (b->crc64nvme.n > 0) {
-		*value = base64_encode(c->arena, b->crc64nvme);
+	for (size_t i = 0; i < N_SUMS; i++) {
+		struct str raw = raw_of(b, &kinds[i]);
+		if (raw.n == 0 || !asked(c, &kinds[i]))
+			continue;
+		*kind = str_c(kinds[i].kind);
+		*value = base64_encode(c->arena, raw);
 		return;
 	}
-	uint64_t crc = crc64nvme(0, b->bytes); /* invoked: nobody has computed it */
-	char be[8];
-	for (size_t i = 0; i < 8; i++)
-		be[i] = (char)(crc >> (56 - 8 * i));
-	*value = base64_encode(c->arena, str_of(be, 8));
+	*kind = S("CRC64NVME");
+	ASSERT(b->crc64nvme.n > 0 || b->blob[0] == '\0');
+	*value = b->crc64nvme.n > 0 ? base64_encode(c->arena, b->crc64nvme) : sum_of_bytes(c, *kind, b->bytes); /* invoked: nobody has computed it */
 }
 
 /* ---- in pieces ---- */
@@ -86,30 +104,46 @@ struct sum_run { size_t kind; uint64_t crc; struct digest *digest; };
 struct sum_run *sum_run_new(struct arena *a, struct str kind)
 {
 	struct sum_run *r = arena_new_of(a, struct sum_run);
-	while (r->kind < COUNT_OF(kinds) && !str_eq(kind, str_c(kinds[r->kind].kind)))
-		r->kind++;
-	ASSERT(r->kind < COUNT_OF(kinds));
-	if (r->kind >= 3)
-		r->digest = digest_new(r->kind == 3 ? DIGEST_SHA1 : DIGEST_SHA256);
+	r->kind = kind_of(kind);
+	ASSERT(r->kind < N_SUMS);
+	if (r->kind >= KIND_DIGESTS)
+		r->digest = digest_new(kinds[r->kind].digest);
 	return r;
 }
 
 void sum_run_add(struct sum_run *r, struct str bytes)
 {
-	if (r->digest != NULL)
-		digest_add(r->digest, bytes);
-	else
-		r->crc = r->kind == 0 ? crc32_ieee((uint32_t)r->crc, bytes) : r->kind == 1 ? crc32c((uint32_t)r->crc, bytes) : crc64nvme(r->crc, bytes);
+	ASSERT((r->digest != NULL) == (r->kind >= KIND_DIGESTS)); /* not after its end */
+	switch (r->kind) {
+	case KIND_CRC32: r->crc = crc32_ieee((uint32_t)r->crc, bytes); break;
+	case KIND_CRC32C: r->crc = crc32c((uint32_t)r->crc, bytes); break;
+	case KIND_CRC64: r->crc = crc64nvme(r->crc, bytes); break;
+	default: digest_add(r->digest, bytes);
+	}
 }
 
 size_t sum_run_end(struct sum_run *r, unsigned char out[64])
 {
 	size_t n = kinds[r->kind].bytes;
-	if (r->digest != NULL)
-		return digest_end(r->digest, out);
+	ASSERT(n <= 64 && (r->digest != NULL) == (r->kind >= KIND_DIGESTS));
+	if (r->digest != NULL) {
+		size_t made = digest_end(r->digest, out);
+		ASSERT(made == n);
+		r->digest = NULL;
+		return n;
+	}
 	for (size_t i = 0; i < n; i++)
 		out[i] = (unsigned char)(r->crc >> (8 * (n - 1 - i)));
 	return n;
+}
+
+struct str sum_of_bytes(struct call *c, struct str kind, struct str bytes)
+{
+	unsigned char out[64];
+	struct sum_run *r = sum_run_new(c->arena, kind);
+	sum_run_add(r, bytes);
+	size_t n = sum_run_end(r, out);
+	return base64_encode(c->arena, str_of((const char *)out, n));
 }
 
 /* ---- several parts ---- */
@@ -118,24 +152,11 @@ struct str sum_composite(struct call *c, struct str kind, const struct s3_Stored
 {
 	struct buf all;
 	buf_init(&all, c->arena, 0);
+	ASSERT(n > 0 && !str_eq(kind, S("CRC64NVME"))); /* which is of full objects only */
 	for (size_t i = 0; i < n; i++)
 		buf_str(&all, base64_decode(c->arena, parts[i]->Sum));
-	struct str s = buf_view(&all), raw = STR_NONE;
-	char out[32];
-	uint64_t crc = str_eq(kind, S("CRC32")) ? crc32_ieee(0, s) : str_eq(kind, S("CRC32C")) ? crc32c(0, s) : 0;
-	for (size_t i = 0; i < 4; i++)
-		out[i] = (char)(crc >> (24 - 8 * i));
-	raw = str_of(out, 4);
-	if (str_eq(kind, S("SHA1"))) {
-		struct sha1 d = sha1(s);
-		memcpy(out, d.b, sizeof d.b);
-		raw.n = sizeof d.b;
-	} else if (str_eq(kind, S("SHA256"))) {
-		struct sha256 d = sha256(s);
-		memcpy(out, d.b, sizeof d.b);
-		raw.n = sizeof d.b;
-	}
-	return arena_printf(c->arena, "%.*s-%zu", STR_ARG(base64_encode(c->arena, raw)), n);
+	ASSERT(all.n == n * sum_bytes(kind));
+	return arena_printf(c->arena, "%.*s-%zu", STR_ARG(sum_of_bytes(c, kind, buf_view(&all))), n);
 }
 
 /* The matrix product m·v over GF(2). */
@@ -175,6 +196,7 @@ static uint64_t moved(uint64_t crc, uint64_t polynomial, unsigned bits, uint64_t
 struct str sum_full(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n)
 {
 	bool wide = str_eq(kind, S("CRC64NVME"));
+	ASSERT(sum_combines(kind));
 	uint64_t polynomial = wide ? UINT64_C(0x9a6c9329ac4bc9b5) : str_eq(kind, S("CRC32C")) ? 0x82f63b78u : 0xedb88320u;
 	size_t bytes = wide ? 8 : 4;
 	uint64_t crc = 0;
@@ -194,22 +216,6 @@ struct str sum_full(struct call *c, struct str kind, const struct s3_StoredPart 
 
 /* ---- bodies that do not stream ---- */
 
-static struct str computed_sum(struct call *c, size_t kind, struct str body)
-{
-	char out[32];
-	uint64_t crc = kind == 0 ? (uint64_t)crc32_ieee(0, body) << 32 : kind == 1 ? (uint64_t)crc32c(0, body) << 32 : crc64nvme(0, body);
-	for (size_t i = 0; i < 8; i++)
-		out[i] = (char)(crc >> (56 - 8 * i));
-	if (kind == 3) {
-		struct sha1 d = sha1(body);
-		memcpy(out, d.b, sizeof d.b);
-	} else if (kind == 4) {
-		struct sha256 d = sha256(body);
-		memcpy(out, d.b, sizeof d.b);
-	}
-	return base64_encode(c->arena, str_of(out, kinds[kind].bytes));
-}
-
 bool body_digests_ok(struct call *c, bool required)
 {
 	if (c->http == NULL)
@@ -228,14 +234,12 @@ bool body_digests_ok(struct call *c, bool required)
 			return false;
 		}
 	}
-	static const char *const headers[] = {"x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1",
-		"x-amz-checksum-sha256"};
-	for (size_t i = 0; i < COUNT_OF(headers); i++) {
-		sent = wire_header(c->http, str_c(headers[i]));
+	for (size_t i = 0; i < N_SUMS; i++) {
+		sent = wire_header(c->http, str_c(kinds[i].header));
 		if (!str_present(sent))
 			continue;
 		any = true;
-		if (!str_eq(sent, computed_sum(c, i, c->http->body))) {
+		if (!str_eq(sent, sum_of_bytes(c, str_c(kinds[i].kind), c->http->body))) {
 			call_fail_code(c, 400, "BadDigest", "The %s you specified did not match the calculated checksum.", kinds[i].kind);
 			return false;
 		}

@@ -15,6 +15,7 @@
 #include <openssl/md5.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 enum { DIGEST_MAGIC = 0x64696765, SHA256_BLOCK = 64 };
 
@@ -26,6 +27,8 @@ struct digest {
 		SHA_CTX sha1;
 		SHA256_CTX sha256;
 		SHA512_CTX sha512;
+		XXH64_state_t *xxh64;
+		XXH3_state_t *xxh3; /* of both widths; its own memory, for it wants 64-byte bounds */
 	};
 };
 
@@ -110,9 +113,39 @@ struct sha1 hmac_sha1(struct str key, struct str s)
 	return out;
 }
 
+static void xxh_new(struct digest *d)
+{
+	ASSERT(d->kind >= DIGEST_XXH64 && d->kind <= DIGEST_XXH128);
+	bool ok = false;
+	if (d->kind == DIGEST_XXH64) {
+		d->xxh64 = XXH64_createState();
+		ok = d->xxh64 != NULL && XXH64_reset(d->xxh64, 0) == XXH_OK;
+	} else {
+		d->xxh3 = XXH3_createState();
+		ok = d->xxh3 != NULL && (d->kind == DIGEST_XXH3 ? XXH3_64bits_reset(d->xxh3) : XXH3_128bits_reset(d->xxh3)) == XXH_OK;
+	}
+	if (!ok)
+		die("out of memory");
+}
+
+static size_t xxh_end(const struct digest *d, unsigned char out[64])
+{
+	ASSERT(d->kind >= DIGEST_XXH64 && d->kind <= DIGEST_XXH128);
+	if (d->kind == DIGEST_XXH128) {
+		XXH128_canonical_t wide;
+		XXH128_canonicalFromHash(&wide, XXH3_128bits_digest(d->xxh3));
+		memcpy(out, wide.digest, sizeof wide.digest);
+		return sizeof wide.digest;
+	}
+	XXH64_canonical_t narrow;
+	XXH64_canonicalFromHash(&narrow, d->kind == DIGEST_XXH64 ? XXH64_digest(d->xxh64) : XXH3_64bits_digest(d->xxh3));
+	memcpy(out, narrow.digest, sizeof narrow.digest);
+	return sizeof narrow.digest;
+}
+
 struct digest *digest_new(enum digest_kind kind)
 {
-	ASSERT(kind <= DIGEST_SHA512);
+	ASSERT(kind <= DIGEST_XXH128);
 	struct digest *d = malloc(sizeof *d);
 	if (d == NULL)
 		die("out of memory");
@@ -123,6 +156,7 @@ struct digest *digest_new(enum digest_kind kind)
 	case DIGEST_SHA1: SHA1_Init(&d->sha1); break;
 	case DIGEST_SHA256: SHA256_Init(&d->sha256); break;
 	case DIGEST_SHA512: SHA512_Init(&d->sha512); break;
+	case DIGEST_XXH64: case DIGEST_XXH3: case DIGEST_XXH128: xxh_new(d); break;
 	}
 	return d;
 }
@@ -135,6 +169,9 @@ void digest_add(struct digest *d, struct str s)
 	case DIGEST_SHA1: SHA1_Update(&d->sha1, s.p, s.n); break;
 	case DIGEST_SHA256: SHA256_Update(&d->sha256, s.p, s.n); break;
 	case DIGEST_SHA512: SHA512_Update(&d->sha512, s.p, s.n); break;
+	case DIGEST_XXH64: (void)XXH64_update(d->xxh64, s.p, s.n); break;
+	case DIGEST_XXH3: (void)XXH3_64bits_update(d->xxh3, s.p, s.n); break;
+	case DIGEST_XXH128: (void)XXH3_128bits_update(d->xxh3, s.p, s.n); break;
 	}
 }
 
@@ -147,6 +184,7 @@ size_t digest_end(struct digest *d, unsigned char out[64])
 	case DIGEST_SHA1: SHA1_Final(out, &d->sha1); n = SHA_DIGEST_LENGTH; break;
 	case DIGEST_SHA256: SHA256_Final(out, &d->sha256); n = SHA256_DIGEST_LENGTH; break;
 	case DIGEST_SHA512: SHA512_Final(out, &d->sha512); n = SHA512_DIGEST_LENGTH; break;
+	case DIGEST_XXH64: case DIGEST_XXH3: case DIGEST_XXH128: n = xxh_end(d, out); break;
 	}
 	ASSERT(n > 0 && n <= 64);
 	digest_drop(d);
@@ -159,6 +197,10 @@ void digest_drop(struct digest *d)
 	if (d == NULL)
 		return;
 	CHECK_MAGIC(d, DIGEST_MAGIC);
+	if (d->kind == DIGEST_XXH64)
+		(void)XXH64_freeState(d->xxh64);
+	else if (d->kind == DIGEST_XXH3 || d->kind == DIGEST_XXH128)
+		(void)XXH3_freeState(d->xxh3);
 	d->magic = 0;
 	free(d);
 }

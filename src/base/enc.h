@@ -55,8 +55,8 @@ uint64_t crc64nvme(uint64_t crc, struct str s);    /* start with 0 */
 /* The bytes as a gzip file (RFC 1952). */
 struct str gzip_compress(struct arena *a, struct str bytes);
 
-/* A digest fed in pieces. */
-enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
+/* A digest fed in pieces. The XXH kinds (libxxhash, seed 0; XXH3 of 64 bits) come out big-endian, their canonical form. */
+enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512, DIGEST_XXH64, DIGEST_XXH3, DIGEST_XXH128 };
 struct digest;
 struct digest *digest_new(enum digest_kind kind);
 void digest_add(struct digest *d, struct str s);

@@ -175,10 +175,8 @@ static void free_spool(struct spool *s)
 		spool_drop_blob(s); /* only from a worker: see dispose */
 	if (s->md5 != NULL)
 		digest_drop(s->md5);
-	if (s->sha1 != NULL)
-		digest_drop(s->sha1);
-	if (s->sha256 != NULL)
-		digest_drop(s->sha256);
+	for (size_t k = 0; k < N_SUMS; k++)
+		digest_drop(s->digest[k]);
 	if (s->chunks != NULL)
 		awschunk_free(s->chunks);
 	free(s->chunks);
@@ -222,6 +220,10 @@ static void fill_body(struct spool *s, struct body *b)
 	b->crc64nvme = result_of(s, SUM_CRC64);
 	b->sha1 = result_of(s, SUM_SHA1);
 	b->sha256 = result_of(s, SUM_SHA256);
+	b->sha512 = result_of(s, SUM_SHA512);
+	b->xxhash64 = result_of(s, SUM_XXH64);
+	b->xxhash3 = result_of(s, SUM_XXH3);
+	b->xxhash128 = result_of(s, SUM_XXH128);
 	b->trailers = s->trailers;
 	b->n_trailers = s->n_trailers;
 }

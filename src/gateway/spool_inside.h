@@ -4,7 +4,7 @@
  * A body goes through lanes, each of which sees its buffers in order, one at a time, on a worker of its own:
  *
  *      filled ──► decode (aws-chunked only) ──┬──► md5
- *                                             ├──► sha (SHA-1 or SHA-256 wanted)
+ *                                             ├──► sha (SHA or XXH wanted)
  *                                             └──► store: CRCs, encryption, the file
  *
  * so that a large body costs the time of the slowest lane, not of all together. What always holds:
@@ -27,8 +27,9 @@
 enum { SPOOL_MAGIC = 0x5b001001, RING = 3, TURNS = 32 };
 #define SPOOL_LARGEST (INT64_C(5) << 30)
 
-enum sum { SUM_CRC32, SUM_CRC32C, SUM_CRC64, SUM_SHA1, SUM_SHA256, N_SUMS };
-struct sum_kind { const char *header, *name; size_t bytes; };
+/* Those from SUM_SHA1 on are digests of the lane sha; SUM_MD5 is what the lane md5 computes anyway. */
+enum sum { SUM_CRC32, SUM_CRC32C, SUM_CRC64, SUM_MD5, SUM_SHA1, SUM_SHA256, SUM_SHA512, SUM_XXH64, SUM_XXH3, SUM_XXH128, N_SUMS };
+struct sum_kind { const char *header, *name; size_t bytes; enum digest_kind digest; };
 extern const struct sum_kind spool_sums[N_SUMS];
 
 enum lane_kind { LANE_DECODE, LANE_MD5, LANE_SHA, LANE_STORE, N_LANES };
@@ -77,7 +78,7 @@ struct spool {
 	struct param *trailers;
 	size_t n_trailers;
 	/* of md5, of sha */
-	struct digest *md5, *sha1, *sha256;
+	struct digest *md5, *digest[N_SUMS]; /* NULL: not wanted */
 	/* of store */
 	uint32_t crc32, crc32c;
 	uint64_t crc64;

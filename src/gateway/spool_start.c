@@ -39,10 +39,9 @@ static enum next choose_digests(struct spool *s, struct request *r)
 	s->wants[SUM_CRC64] |= !any;
 	s->wants[SUM_SHA256] |= r->claim.payload_hash.n == 64 || r->signature_pending; /* what stage_verify goes by */
 	s->md5 = digest_new(DIGEST_MD5);
-	if (s->wants[SUM_SHA1])
-		s->sha1 = digest_new(DIGEST_SHA1);
-	if (s->wants[SUM_SHA256])
-		s->sha256 = digest_new(DIGEST_SHA256);
+	for (enum sum k = SUM_SHA1; k < N_SUMS; k++)
+		if (s->wants[k])
+			s->digest[k] = digest_new(spool_sums[k].digest);
 	return NEXT;
 }
 
@@ -90,6 +89,7 @@ enum next spool_read_headers(struct spool *s)
 		return request_fail(r, 400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
 	s->lane[LANE_DECODE].used = s->chunks != NULL;
 	s->lane[LANE_MD5].used = s->lane[LANE_STORE].used = true;
-	s->lane[LANE_SHA].used = s->sha1 != NULL || s->sha256 != NULL;
+	for (enum sum k = SUM_SHA1; k < N_SUMS; k++)
+		s->lane[LANE_SHA].used |= s->digest[k] != NULL;
 	return NEXT;
 }

@@ -17,8 +17,13 @@ const struct sum_kind spool_sums[N_SUMS] = {
 	[SUM_CRC32] = {"x-amz-checksum-crc32", "CRC32", 4},
 	[SUM_CRC32C] = {"x-amz-checksum-crc32c", "CRC32C", 4},
 	[SUM_CRC64] = {"x-amz-checksum-crc64nvme", "CRC64NVME", 8},
-	[SUM_SHA1] = {"x-amz-checksum-sha1", "SHA1", 20},
-	[SUM_SHA256] = {"x-amz-checksum-sha256", "SHA256", 32},
+	[SUM_MD5] = {"x-amz-checksum-md5", "MD5", 16},
+	[SUM_SHA1] = {"x-amz-checksum-sha1", "SHA1", 20, DIGEST_SHA1},
+	[SUM_SHA256] = {"x-amz-checksum-sha256", "SHA256", 32, DIGEST_SHA256},
+	[SUM_SHA512] = {"x-amz-checksum-sha512", "SHA512", 64, DIGEST_SHA512},
+	[SUM_XXH64] = {"x-amz-checksum-xxhash64", "XXHASH64", 8, DIGEST_XXH64},
+	[SUM_XXH3] = {"x-amz-checksum-xxhash3", "XXHASH3", 8, DIGEST_XXH3},
+	[SUM_XXH128] = {"x-amz-checksum-xxhash128", "XXHASH128", 16, DIGEST_XXH128},
 };
 
 bool spool_fail(struct spool *s, int status, const char *code, const char *fmt, ...)
@@ -114,11 +119,9 @@ static void decode(struct spool *s, struct spool_buffer *b)
 
 static void add_sha(struct spool *s, struct str bytes)
 {
-	ASSERT(s->sha1 != NULL || s->sha256 != NULL);
-	if (s->sha1 != NULL)
-		digest_add(s->sha1, bytes);
-	if (s->sha256 != NULL)
-		digest_add(s->sha256, bytes);
+	for (enum sum k = SUM_SHA1; k < N_SUMS; k++)
+		if (s->digest[k] != NULL)
+			digest_add(s->digest[k], bytes);
 }
 
 /* So fast that a lane of their own would cost more. */
@@ -209,12 +212,14 @@ static void end_digests(struct spool *s)
 	ASSERT(n == sizeof s->md5_result);
 	memcpy(s->md5_result, out, sizeof s->md5_result);
 	s->md5 = NULL;
-	if (s->sha1 != NULL)
-		digest_end(s->sha1, s->result[SUM_SHA1]);
-	s->sha1 = NULL;
-	if (s->sha256 != NULL)
-		digest_end(s->sha256, s->result[SUM_SHA256]);
-	s->sha256 = NULL;
+	memcpy(s->result[SUM_MD5], s->md5_result, sizeof s->md5_result);
+	for (enum sum k = SUM_SHA1; k < N_SUMS; k++) {
+		if (s->digest[k] == NULL)
+			continue;
+		n = digest_end(s->digest[k], s->result[k]);
+		ASSERT(n == spool_sums[k].bytes);
+		s->digest[k] = NULL;
+	}
 }
 
 static bool check_sum(struct spool *s, enum sum k, struct str declared)

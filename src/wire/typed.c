@@ -277,7 +277,8 @@ static void copy_struct(struct arena *a, const struct shape *s, const char *from
 			copy->bytes = arena_dup(a, body->bytes);
 			copy->trailers = NULL;
 			copy->n_trailers = 0;
-			struct str *digests[] = {&copy->md5, &copy->sha256, &copy->sha1, &copy->crc32, &copy->crc32c, &copy->crc64nvme};
+			struct str *digests[] = {&copy->md5, &copy->sha256, &copy->sha1, &copy->crc32, &copy->crc32c, &copy->crc64nvme, &copy->sha512,
+				&copy->xxhash64, &copy->xxhash3, &copy->xxhash128};
 			for (size_t k = 0; k < COUNT_OF(digests); k++)
 				*digests[k] = arena_dup(a, *digests[k]);
 			*member_stream(m, to) = copy;

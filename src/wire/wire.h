@@ -31,7 +31,7 @@ struct body {
 	const struct body_part *parts; /* output: several stretches, one after the other */
 	size_t n_parts;
 	/* input: digests of the decoded bytes, raw; n == 0 when not computed */
-	struct str md5, sha256, sha1, crc32, crc32c, crc64nvme;
+	struct str md5, sha256, sha1, crc32, crc32c, crc64nvme, sha512, xxhash64, xxhash3, xxhash128;
 	/* input: trailing headers (aws-chunked trailers, HTTP trailers), lower-case names */
 	struct param *trailers;
 	size_t n_trailers;

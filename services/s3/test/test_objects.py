@@ -6,6 +6,7 @@ import os
 import socket
 import zlib
 
+import awscrt.checksums
 import botocore.exceptions
 import pytest
 import requests
@@ -31,7 +32,7 @@ def bucket(s3, name):
 
 
 def crc(data, polynomial, bits):
-    """A reflected CRC, bit by bit through a table: what boto3 needs a native library for."""
+    """A reflected CRC, bit by bit through a table: neither boto3's nor the server's."""
     table = []
     for n in range(256):
         for _ in range(8):
@@ -44,8 +45,21 @@ def crc(data, polynomial, bits):
     return base64.b64encode((v ^ mask).to_bytes(bits // 8, "big")).decode()
 
 
+def digest(algorithm, data):
+    """Raw, computed by Python or AWS's runtime."""
+    if algorithm == "XXHASH64":
+        return awscrt.checksums.XXHash.compute_xxhash64(data)
+    if algorithm == "XXHASH3":
+        return awscrt.checksums.XXHash.compute_xxhash3_64(data)
+    if algorithm == "XXHASH128":
+        return awscrt.checksums.XXHash.compute_xxhash3_128(data)
+    return hashlib.new(algorithm, data).digest()
+
+
 def checksum(algorithm, data):
-    """{"ChecksumX": value} computed here, or {"ChecksumAlgorithm": X} where boto3 can."""
+    """{"ChecksumX": value} computed here, or {"ChecksumAlgorithm": X}: boto3 computes it."""
+    if algorithm == "MD5":
+        return {"ChecksumMD5": base64.b64encode(digest("MD5", data)).decode()}
     if algorithm == "CRC32C":
         return {"ChecksumCRC32C": crc(data, 0x82F63B78, 32)}
     if algorithm == "CRC64NVME":
@@ -126,7 +140,10 @@ def test_wrong_digests_store_nothing(s3, bucket):
     fails("NoSuchKey", s3.get_object, Bucket=bucket, Key="k")
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME"])
+DIGESTS = ["SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"]
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME"] + DIGESTS)
 def test_checksums(s3, bucket, algorithm):
     data = os.urandom(100_000)
     put = s3.put_object(Bucket=bucket, Key="k", Body=data, **checksum(algorithm, data))
@@ -134,8 +151,13 @@ def test_checksums(s3, bucket, algorithm):
     assert head["Checksum" + algorithm] == put["Checksum" + algorithm] and head["ChecksumType"] == "FULL_OBJECT"
     if algorithm == "CRC32":
         assert put["ChecksumCRC32"] == base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
-    if algorithm == "SHA256":
-        assert put["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(data).digest()).decode()
+    if algorithm in DIGESTS:
+        assert put["Checksum" + algorithm] == base64.b64encode(digest(algorithm, data)).decode()
+    assert s3.list_objects_v2(Bucket=bucket)["Contents"][0]["ChecksumAlgorithm"] == [algorithm]
+    assert s3.get_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")["Body"].read() == data  # boto3 checks it
+    fails("BadDigest", s3.put_object, Bucket=bucket, Key="other", Body=data + b"x", **{"Checksum" + algorithm: put["Checksum" + algorithm]})
+    copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "k"})["CopyObjectResult"]
+    assert copied["Checksum" + algorithm] == put["Checksum" + algorithm]
     got = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ETag", "Checksum", "ObjectSize", "StorageClass"])
     assert got["Checksum"]["Checksum" + algorithm] == put["Checksum" + algorithm] and got["ObjectSize"] == 100_000
 
@@ -207,7 +229,7 @@ def test_multipart_rules(s3, bucket):
 
 
 @pytest.mark.parametrize("algorithm, kind", [("CRC32", "FULL_OBJECT"), ("CRC32C", "FULL_OBJECT"), ("CRC64NVME", "FULL_OBJECT"), ("CRC32", "COMPOSITE"),
-                                             ("SHA256", "COMPOSITE")])
+                                             *((a, "COMPOSITE") for a in DIGESTS)])
 def test_multipart_checksums(s3, bucket, algorithm, kind):
     data = os.urandom(5 << 20), os.urandom(123_457)
     up = s3.create_multipart_upload(Bucket=bucket, Key="m", ChecksumAlgorithm=algorithm, ChecksumType=kind)
@@ -223,9 +245,40 @@ def test_multipart_checksums(s3, bucket, algorithm, kind):
         assert done[member] == s3.put_object(Bucket=bucket, Key="w", Body=b"".join(data), **checksum(algorithm, b"".join(data)))[member]
     else:
         assert done[member].endswith("-2")
-    if algorithm == "SHA256":
-        raw = b"".join(hashlib.sha256(p).digest() for p in data)
-        assert done[member] == base64.b64encode(hashlib.sha256(raw).digest()).decode() + "-2"
+    if algorithm in DIGESTS:
+        raw = b"".join(digest(algorithm, p) for p in data)
+        assert done[member] == base64.b64encode(digest(algorithm, raw)).decode() + "-2"
+    kept = s3.get_object_attributes(Bucket=bucket, Key="m", ObjectAttributes=["Checksum", "ObjectParts"])
+    assert kept["Checksum"][member] == done[member] and [p[member] for p in kept["ObjectParts"]["Parts"]] == [p[member] for p in parts]
+
+
+def test_digests_have_no_full_object_kind_in_parts(s3, bucket):
+    """"Checking object integrity in Amazon S3": full object checksums of multipart uploads are CRCs."""
+    for algorithm in DIGESTS:
+        fails("InvalidRequest", s3.create_multipart_upload, Bucket=bucket, Key="m", ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT")
+
+
+@pytest.mark.parametrize("algorithm", ["SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"])
+def test_documents_are_checked_by_every_digest(s3, bucket, algorithm):
+    """Requests that do not stream: x-amz-checksum-* of DeleteObjects (S3 API Reference)."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    wrong = base64.b64encode(digest(algorithm, b"another document")).decode()
+
+    def set_header(request, **_):
+        request.headers["x-amz-checksum-" + algorithm.lower()] = wrong
+    s3.meta.events.register("before-sign.s3.PutObjectTagging", set_header)
+    try:
+        fails("BadDigest", s3.put_object_tagging, Bucket=bucket, Key="k", Tagging={"TagSet": []})
+    finally:
+        s3.meta.events.unregister("before-sign.s3.PutObjectTagging", set_header)
+
+
+def test_copies_get_every_digest(s3, bucket):
+    body = os.urandom(200_000)
+    s3.put_object(Bucket=bucket, Key="k", Body=body)
+    for algorithm in DIGESTS:
+        copied = s3.copy_object(Bucket=bucket, Key="c", CopySource={"Bucket": bucket, "Key": "k"}, ChecksumAlgorithm=algorithm)["CopyObjectResult"]
+        assert copied["Checksum" + algorithm] == base64.b64encode(digest(algorithm, body)).decode()
 
 
 def test_upload_part_copy(s3, bucket):

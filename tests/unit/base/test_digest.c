@@ -56,6 +56,11 @@ static void pieces(void **state UNUSED)
 	assert_str(in_pieces(DIGEST_SHA512, S("abc")),
 	           S("ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac9"
 	             "4fa54ca49f"));
+	/* of nothing: the values that xxHash's specification and its sanity check give for seed 0 */
+	assert_str(in_pieces(DIGEST_XXH64, S("")), S("ef46db3751d8e999"));
+	assert_str(in_pieces(DIGEST_XXH3, S("")), S("2d06800538d394c2"));
+	assert_str(in_pieces(DIGEST_XXH128, S("")), S("99aa06d3014798d86001c324468d497f"));
+	digest_drop(digest_new(DIGEST_XXH3));
 	digest_drop(digest_new(DIGEST_SHA256));
 	digest_drop(NULL);
 }
