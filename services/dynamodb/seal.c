@@ -140,7 +140,7 @@ bool seal_under(struct call *c, struct dynamodb_Table *r)
 	unsigned char old[32];
 	bool has = r->Seal != NULL, ok = !has || open_kept(c, r->Seal, old, &error);
 	ok = ok && find_key(c, &id, context, &error) && grant(c, id, context, table, &error) &&
-	     (has ? datakey_seal(c, id, context, old, &fresh, &error) : datakey_new(c, id, context, STR_NONE, &fresh, &error));
+	     (has ? datakey_seal(c, id, context, STR_NONE, old, &fresh, &error) : datakey_new(c, id, context, STR_NONE, &fresh, &error));
 	if (!ok) {
 		fail_kms(c, &error);
 		return false;

@@ -204,6 +204,7 @@ void op_CreateBucket(struct call *c)
 	b->Region = region;
 	b->Created = SOME_TIME(c->now_ms);
 	b->Ownership = str_present(in->ObjectOwnership) ? in->ObjectOwnership : S("BucketOwnerEnforced");
+	b->CustomerKeysBlocked = SOME_BOOL(true); /* new buckets since April 2026: "Default SSE-C setting for new buckets FAQ" (S3 User Guide) */
 	if (in->CreateBucketConfiguration != NULL)
 		b->Labels = in->CreateBucketConfiguration->Tags;
 	if (in->ObjectLockEnabledForBucket.v) {

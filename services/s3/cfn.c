@@ -43,7 +43,7 @@ static struct json *as_is(struct arena *a, const struct json *j)
 static struct json *encryption_rule(struct arena *a, const struct json *j)
 {
 	static const char *const pairs[] = {"ServerSideEncryptionByDefault", "ApplyServerSideEncryptionByDefault", "BucketKeyEnabled",
-		"BucketKeyEnabled", NULL};
+		"BucketKeyEnabled", "BlockedEncryptionTypes", "BlockedEncryptionTypes", NULL};
 	return renamed(a, j, pairs);
 }
 

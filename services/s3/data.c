@@ -2,12 +2,16 @@
  *
  * The key of the bytes is kept wrapped (RFC 3394): by the store's master key (SSE-S3), or by the customer's (SSE-C), which
  * is never stored: its MD5 is. A wrapped key opens only under the right one. A copy shares a blob by claiming it again.
- * Source: "Protecting data with encryption" (S3 User Guide). */
+ * Under
+ * aws:kms:dsse they lie in two layers, each under a key of its own: the inner one is wrapped by KMS's, the outer one by ours
+ * (layers.c makes the outer one). Source: "Protecting data with encryption" (S3 User Guide). */
 #include "s3.h"
 
 #include "os/os.h"
 #include "svc/body.h"
 #include "svc/master.h"
+
+#include <stdlib.h>
 
 enum { KEY_BYTES = 32, WRAPPED_BYTES = KEY_BYTES + WRAP_EXTRA };
 
@@ -100,18 +104,49 @@ static struct blob_id blob_of(const struct s3_StoredPart *p)
 	return id;
 }
 
-static void keep_row(struct call *c, struct s3_StoredPart *p, struct str plain, const unsigned char key[KEY_BYTES])
+void data_keep_row(struct call *c, struct s3_StoredPart *p, struct str plain, const struct sse_key *k)
 {
+	unsigned char key[KEY_BYTES], outer[KEY_BYTES];
 	char *copy = arena_bytes(c->arena, plain.n);
+	ASSERT(plain.n > 0 && plain.n <= INLINE_MAX && !p->Row.set && !str_present(p->Blob));
+	random_bytes(key, KEY_BYTES);
 	body_cipher(key, 0, plain, copy);
+	p->Wrapped = wrapped_key(c, key, k);
+	if (k->twice) {
+		random_bytes(outer, KEY_BYTES);
+		body_cipher(outer, 0, str_of(copy, plain.n), copy);
+		p->Outer = wrapped_key(c, outer, NULL);
+	}
 	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
 	txn_put(c->txn, key_bytes(row_key(c, p->Row.v)), str_of(copy, plain.n));
+}
+
+static void discard_now(void *arg)
+{
+	blob_discard(service_store(), *(const struct blob_id *)arg);
+	free(arg);
+}
+
+static void discard(void *block)
+{
+	struct blob_id *id = malloc(sizeof *id);
+	if (id == NULL)
+		die("out of memory");
+	memcpy(id->hex, block, sizeof id->hex);
+	worker_run(discard_now, NULL, id);
+}
+
+void data_keep_keys(struct call *c, struct s3_StoredPart *p, const unsigned char key[KEY_BYTES], const unsigned char outer[KEY_BYTES],
+                    const struct sse_key *k)
+{
+	ASSERT(str_present(p->Blob) && k->twice);
+	p->Wrapped = wrapped_key(c, key, k);
+	p->Outer = wrapped_key(c, outer, NULL);
 }
 
 struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const struct sse_key *k)
 {
 	struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
-	unsigned char key[KEY_BYTES];
 	bool in_blob = body != NULL && body->blob[0] != '\0';
 	p->Modified = SOME_TIME(c->now_ms);
 	p->Start = SOME_I64(body != NULL && in_blob ? body->offset : 0);
@@ -122,17 +157,20 @@ struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const s
 	}
 	p->Digest = hex_encode(c->arena, md5_raw);
 	p->Size = SOME_I64(in_blob ? body->length : body != NULL ? (int64_t)body->bytes.n : 0);
+	if (in_blob && k->twice) {
+		if (!data_layer(c, &body, 1, 0, k, p))
+			return NULL;
+		memcpy(call_effect(c, discard, sizeof body->blob), body->blob, sizeof body->blob); /* what came in, in one layer */
+		return p;
+	}
 	if (in_blob) {
-		ASSERT(body->encrypted);
-		memcpy(key, body->key, KEY_BYTES);
+		ASSERT(body->encrypted && p->Size.v > 0);
 		p->Blob = arena_dup(c->arena, str_c(body->blob));
+		p->Wrapped = wrapped_key(c, body->key, k);
 		blob_claim(c->txn, blob_of(p));
 	} else if (p->Size.v > 0) {
-		random_bytes(key, KEY_BYTES);
-		keep_row(c, p, body->bytes, key);
+		data_keep_row(c, p, body->bytes, k);
 	}
-	if (p->Size.v > 0)
-		p->Wrapped = wrapped_key(c, key, k);
 	return p;
 }
 
@@ -218,6 +256,7 @@ struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *fro
 	struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
 	unsigned char key[KEY_BYTES];
 	ASSERT(start >= 0 && length >= 0 && start + length <= from->Size.v);
+	ASSERT(!k->twice); /* their bytes are written anew: data_layer */
 	*p = *from;
 	p->Modified = SOME_TIME(c->now_ms);
 	p->Size = SOME_I64(length);
@@ -237,26 +276,40 @@ struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *fro
 	return p;
 }
 
+bool data_rewrap(struct call *c, struct s3_StoredPart *p, const struct sse_key *from_key, const struct sse_key *k)
+{
+	unsigned char key[KEY_BYTES];
+	for (uint32_t i = 0; i < p->Pieces.n; i++)
+		if (!data_rewrap(c, LIST_AT(p->Pieces, struct s3_StoredPart, i), from_key, k))
+			return false;
+	if (!str_present(p->Wrapped)) /* no bytes, or they are its pieces' */
+		return true;
+	if (!unwrapped_key(c, p->Wrapped, from_key, key))
+		return false;
+	p->Wrapped = wrapped_key(c, key, k);
+	return true;
+}
+
 /* ---- reading ---- */
 
 bool data_part(struct call *c, const struct s3_StoredPart *p, const struct sse_key *k, int64_t start, int64_t length, struct body_part *out)
 {
 	ASSERT(start >= 0 && length > 0 && start + length <= p->Size.v);
 	*out = (struct body_part){.length = length, .offset = p->Start.v + start};
-	if (!unwrapped_key(c, p->Wrapped, k, out->key))
+	out->twice = str_present(p->Outer);
+	if (!unwrapped_key(c, p->Wrapped, k, out->key) || (out->twice && !unwrapped_key(c, p->Outer, NULL, out->outer)))
 		return false;
+	out->encrypted = true;
 	if (str_present(p->Blob)) {
 		memcpy(out->blob, p->Blob.p, p->Blob.n);
-		out->encrypted = true;
 		return true;
 	}
 	struct str value;
 	bool there = txn_get(c->txn, key_bytes(row_key(c, p->Row.v)), c->arena, &value);
 	ASSERT(there && out->offset + length <= (int64_t)value.n);
 	char *bytes = (char *)(uintptr_t)value.p; /* the arena's copy is ours */
-	body_cipher(out->key, out->offset, str_of(bytes + out->offset, (size_t)length), bytes + out->offset);
-	out->bytes = str_of(bytes + out->offset, (size_t)length);
-	out->offset = 0;
+	body_part_decrypt(out, out->offset, bytes + out->offset, (size_t)length);
+	*out = (struct body_part){.bytes = str_of(bytes + out->offset, (size_t)length), .length = length};
 	return true;
 }
 
@@ -298,11 +351,16 @@ static bool add_parts(struct call *c, const struct list *parts, const struct sse
 
 struct body *data_body(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k, int64_t start, int64_t length)
 {
-	struct body *b = arena_new_of(c->arena, struct body);
 	struct list parts = object_parts(c, o);
+	return data_body_of(c, &parts, k, start, length);
+}
+
+struct body *data_body_of(struct call *c, const struct list *parts, const struct sse_key *k, int64_t start, int64_t length)
+{
+	struct body *b = arena_new_of(c->arena, struct body);
 	struct stretch s = {.start = start, .end = start + length};
 	b->bytes = S("");
-	if (length > 0 && !add_parts(c, &parts, k, &s))
+	if (length > 0 && !add_parts(c, parts, k, &s))
 		return NULL;
 	b->length = length;
 	if (s.n == 1 && s.v[0].blob[0] == '\0') {

@@ -7,15 +7,53 @@
 
 #include "svc/body.h"
 
-enum { HASHING_MAGIC = 0x4a540001, STEP_BYTES = 4 << 20, TRIES = 3 };
+enum { HASHING_MAGIC = 0x4a540001, TRIES = 3 };
+
+/* ---- in steps ---- */
+
+void steps_start(struct steps *s, struct arena *a, const struct body *b)
+{
+	*s = (struct steps){0};
+	buf_init(&s->buf, NULL, STEP_BYTES);
+	const struct body_part *parts = body_parts(a, b, &s->n);
+	struct body_part *own = arena_array(a, struct body_part, s->n);
+	for (size_t i = 0; i < s->n; i++) {
+		own[i] = parts[i];
+		own[i].bytes = parts[i].blob[0] != '\0' ? STR_NONE : arena_dup(a, parts[i].bytes);
+	}
+	s->parts = own;
+}
+
+bool steps_next(struct steps *s, struct str *piece)
+{
+	ASSERT(!steps_over(s) && s->in_part <= s->parts[s->at].length);
+	struct body_part now = s->parts[s->at];
+	int64_t rest = now.length - s->in_part;
+	now.length = rest < STEP_BYTES ? rest : STEP_BYTES;
+	now.offset += s->in_part;
+	if (now.blob[0] == '\0')
+		now.bytes = str_slice(now.bytes, (size_t)s->in_part, (size_t)(s->in_part + now.length));
+	const struct body one = {.parts = &now, .n_parts = 1, .length = now.length};
+	buf_clear(&s->buf);
+	if (!body_load(service_store(), &one, &s->buf) || (int64_t)s->buf.n != now.length)
+		return false;
+	*piece = buf_view(&s->buf);
+	s->in_part += now.length;
+	if (s->in_part == s->parts[s->at].length) {
+		s->at++;
+		s->in_part = 0;
+	}
+	return true;
+}
+
+void steps_end(struct steps *s) { buf_free(&s->buf); }
+
+/* ---- hashing ---- */
 
 struct hashing {
 	unsigned magic;
 	struct arena *a;
-	const struct body_part *parts;
-	size_t n_parts, at;
-	int64_t in_part;
-	struct buf buf;
+	struct steps steps;
 	struct txn *snapshot;      /* keeps the files until they are read */
 	struct ticket ticket;
 	int64_t serial;            /* of the version that is read */
@@ -24,47 +62,35 @@ struct hashing {
 	struct digest *md5;
 };
 
-struct outcome { bool ok; int64_t serial; unsigned char md5[16], sum[64]; size_t sum_n; };
+struct outcome { unsigned magic; bool ok; int64_t serial; unsigned char md5[16], sum[64]; size_t sum_n; };
 struct start { struct str kind; const struct body *body; int64_t serial; };
 
-/* A few megabytes more; in h->at == h->n_parts when all is read. */
+/* A few megabytes more. */
 static void work(void *arg)
 {
 	struct hashing *h = arg;
-	for (int64_t left = STEP_BYTES; left > 0 && h->at < h->n_parts && !h->failed;) {
-		ASSERT(h->in_part <= h->parts[h->at].length);
-		struct body_part now = h->parts[h->at];
-		int64_t rest = now.length - h->in_part;
-		now.length = rest < left ? rest : left;
-		now.offset += h->in_part;
-		if (now.blob[0] == '\0')
-			now.bytes = str_slice(now.bytes, (size_t)h->in_part, (size_t)(h->in_part + now.length));
-		const struct body piece = {.parts = &now, .n_parts = 1, .length = now.length};
-		buf_clear(&h->buf);
-		h->failed = !body_load(service_store(), &piece, &h->buf) || (int64_t)h->buf.n != now.length;
-		digest_add(h->md5, buf_view(&h->buf));
-		if (h->sum != NULL)
-			sum_run_add(h->sum, buf_view(&h->buf));
-		left -= now.length;
-		h->in_part += now.length;
-		if (h->in_part == h->parts[h->at].length) {
-			h->at++;
-			h->in_part = 0;
-		}
-	}
+	struct str piece;
+	if (steps_over(&h->steps))
+		return;
+	h->failed = !steps_next(&h->steps, &piece);
+	if (h->failed)
+		return;
+	digest_add(h->md5, piece);
+	if (h->sum != NULL)
+		sum_run_add(h->sum, piece);
 }
 
 static void end(struct hashing *h)
 {
 	unsigned char md5_out[64];
-	struct outcome o = {.ok = !h->failed, .serial = h->serial};
+	struct outcome o = {.magic = HASHING_MAGIC, .ok = !h->failed, .serial = h->serial};
 	digest_end(h->md5, md5_out);
 	memcpy(o.md5, md5_out, sizeof o.md5);
 	if (h->sum != NULL)
 		o.sum_n = sum_run_end(h->sum, o.sum);
 	if (!h->gone)
 		ticket_answer(h->ticket, &(struct answer){.ok = true, .bytes = str_of((const char *)&o, sizeof o)});
-	buf_free(&h->buf);
+	steps_end(&h->steps);
 	txn_end(h->snapshot);
 	h->magic = 0;
 	arena_free(h->a); /* h lives in it */
@@ -74,7 +100,7 @@ static void worked(void *arg)
 {
 	struct hashing *h = arg;
 	CHECK_MAGIC(h, (unsigned)HASHING_MAGIC);
-	if (h->at < h->n_parts && !h->failed && !h->gone)
+	if (!steps_over(&h->steps) && !h->failed && !h->gone)
 		worker_run(work, worked, h); /* behind what others have queued meanwhile */
 	else
 		end(h);
@@ -94,14 +120,7 @@ static void begin(struct ticket t, void *arg)
 	*h = (struct hashing){.magic = HASHING_MAGIC, .a = a, .ticket = t, .serial = from->serial, .snapshot = store_read(service_store()),
 		.md5 = digest_new(DIGEST_MD5)};
 	h->sum = str_present(from->kind) ? sum_run_new(a, from->kind) : NULL;
-	buf_init(&h->buf, NULL, STEP_BYTES);
-	const struct body_part *parts = body_parts(a, from->body, &h->n_parts);
-	struct body_part *own = arena_array(a, struct body_part, h->n_parts);
-	for (size_t i = 0; i < h->n_parts; i++) {
-		own[i] = parts[i];
-		own[i].bytes = parts[i].blob[0] != '\0' ? STR_NONE : arena_dup(a, parts[i].bytes);
-	}
-	h->parts = own;
+	steps_start(&h->steps, a, from->body);
 	ticket_on_gone(t, client_gone, h);
 	worker_run(work, worked, h);
 }
@@ -120,8 +139,12 @@ bool object_hash(struct call *c, const struct s3_StoredObject *o, const struct s
 		if (a == NULL)
 			return false;
 		struct outcome done;
-		ASSERT(a->ok && a->bytes.n == sizeof done); /* there is no deadline */
+		ASSERT(a->ok); /* there is no deadline */
+		if (a->bytes.n != sizeof done)
+			break; /* what was read, before the source changed, was something else */
 		memcpy(&done, a->bytes.p, sizeof done);
+		if (done.magic != HASHING_MAGIC)
+			break;
 		if (!done.ok || done.serial != o->Serial.v)
 			continue; /* it changed, or its files went, while it was read */
 		out->md5 = arena_dup(c->arena, str_of((const char *)done.md5, sizeof done.md5));

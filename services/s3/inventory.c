@@ -63,7 +63,7 @@ static struct str field_of(struct call *c, const struct s3_StoredObject *o, stru
 	if (str_eq(name, S("ReplicationStatus")))
 		return o->ReplicationStatus;
 	if (str_eq(name, S("EncryptionStatus")))
-		return str_present(o->CustomerKey) ? S("SSE-C") : o->Kms != NULL ? S("SSE-KMS") : S("SSE-S3");
+		return str_present(o->CustomerKey) ? S("SSE-C") : o->Kms == NULL ? S("SSE-S3") : o->Kms->Twice.v ? S("DSSE-KMS") : S("SSE-KMS");
 	if (str_eq(name, S("ObjectLockRetainUntilDate")))
 		return time_cell(c, o->LockUntil);
 	if (str_eq(name, S("ObjectLockMode")))

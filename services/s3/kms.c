@@ -8,7 +8,7 @@
 #include "svc/datakey.h"
 
 /* KMS's refusal as S3 words it. */
-static void fail_kms(struct call *c, const struct wire_error *e)
+void fail_kms(struct call *c, const struct wire_error *e)
 {
 	if (str_eq(e->code, S("AccessDeniedException")))
 		call_fail_code(c, 403, "AccessDenied", "%.*s", STR_ARG(e->message));
@@ -31,10 +31,31 @@ static void bucket_default(const struct s3_StoredBucket *b, struct sse_ask *ask)
 	ask->kms_key = by->KMSMasterKeyID;
 }
 
+struct json *encryption_context(struct call *c, const struct s3_StoredBucket *b, struct str key, bool bucket_key)
+{
+	struct json *context = json_new_object(c->arena);
+	struct str arn = arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
+	json_set_str(c->arena, context, "aws:s3:arn", bucket_key ? arn : arena_join(c->arena, arn, S("/"), key));
+	return context;
+}
+
+/* Were it not, the key would answer to who holds a link of the old kind, or to anybody. Source: "Using server-side encryption with AWS
+ * KMS keys (SSE-KMS)". */
+static bool signed_by_v4(struct call *c)
+{
+	if (c->http == NULL || c->protocol == PROTO_RAW)
+		return true; /* invoked; a website's page and a form have seen to it */
+	bool v2 = str_starts(wire_header(c->http, S("authorization")), S("AWS ")) || str_present(params_get(&c->http->query, S("AWSAccessKeyId")));
+	if (!v2 && c->who->type != PRINCIPAL_ANONYMOUS)
+		return true;
+	fail_argument(c, "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.");
+	return false;
+}
+
 /* The request's context (base64 of a JSON object of texts) and what S3 adds to it. NULL: c failed. */
 static struct json *context_of(struct call *c, const struct s3_StoredBucket *b, struct str key, const struct sse_ask *ask)
 {
-	struct json *context = json_new_object(c->arena);
+	struct json *context = encryption_context(c, b, key, ask->bucket_key.v);
 	if (str_present(ask->context)) {
 		struct str text = base64_decode(c->arena, ask->context);
 		const struct json *j = str_present(text) ? json_parse(c->arena, text, NULL) : NULL;
@@ -49,20 +70,28 @@ static struct json *context_of(struct call *c, const struct s3_StoredBucket *b, 
 			return NULL;
 		}
 	}
-	struct str arn = arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
-	if (json_get(context, S("aws:s3:arn")) == NULL)
-		json_set_str(c->arena, context, "aws:s3:arn", ask->bucket_key.v ? arn : arena_join(c->arena, arn, S("/"), key));
 	return context;
+}
+
+bool encryption_blocked(struct call *c, const struct s3_StoredBucket *b, const struct sse_key *k)
+{
+	if (!k->set || k->kms != NULL || !b->CustomerKeysBlocked.v)
+		return false;
+	fail_denied(c);
+	return true;
 }
 
 bool encryption_choose(struct call *c, const struct s3_StoredBucket *b, struct str key, struct sse_ask ask, struct sse_key *k)
 {
 	if (k->set)
-		return true; /* the customer's */
+		return !encryption_blocked(c, b, k); /* the customer's */
 	bucket_default(b, &ask);
-	if (!str_eq(ask.algorithm, S("aws:kms")))
+	k->twice = str_eq(ask.algorithm, S("aws:kms:dsse"));
+	if (!k->twice && !str_eq(ask.algorithm, S("aws:kms")))
 		return true;
-	struct json *context = context_of(c, b, key, &ask);
+	if (k->twice)
+		ask.bucket_key = (struct opt_bool){0}; /* which DSSE-KMS does not know */
+	struct json *context = signed_by_v4(c) ? context_of(c, b, key, &ask) : NULL;
 	struct datakey d;
 	struct wire_error error;
 	if (context == NULL)
@@ -75,7 +104,7 @@ bool encryption_choose(struct call *c, const struct s3_StoredBucket *b, struct s
 	memcpy(k->key, d.key, sizeof d.key);
 	struct s3_StoredKms *kms = arena_new_of(c->arena, struct s3_StoredKms);
 	*kms = (struct s3_StoredKms){.KeyArn = d.key_arn, .Sealed = d.sealed, .Context = json_text(c->arena, context),
-		.BucketKey = SOME_BOOL(ask.bucket_key.v)};
+		.BucketKey = SOME_BOOL(ask.bucket_key.v), .Twice = SOME_BOOL(k->twice)};
 	k->kms = kms;
 	return true;
 }
@@ -87,11 +116,14 @@ bool encryption_open(struct call *c, const struct s3_StoredBucket *b, const stru
 	const struct json *context = json_parse(c->arena, o->Kms->Context, NULL);
 	struct wire_error error;
 	ASSERT(context != NULL && !k->set);
+	if (!signed_by_v4(c))
+		return false;
 	if (!datakey_open(c, o->Kms->Sealed, context, b->Region, k->key, &error)) {
 		fail_kms(c, &error);
 		return false;
 	}
 	k->set = true;
+	k->twice = o->Kms->Twice.v;
 	k->kms = o->Kms;
 	return true;
 }

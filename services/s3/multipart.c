@@ -97,9 +97,11 @@ void op_UploadPart(struct call *c)
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) || !sum_kind_ok(c, in->ChecksumAlgorithm))
 		return;
 	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
-	if (u == NULL || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k))
+	if (u == NULL || encryption_blocked(c, b, &k) || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k))
 		return;
 	struct s3_StoredPart *p = data_keep(c, in->Body, &k);
+	if (p == NULL)
+		return;
 	sum_of_body(c, in->Body, &kind, &p->Sum);
 	if (str_present(u->Object->SumKind) && !str_eq(kind, u->Object->SumKind)) {
 		bool asked = in->Body != NULL && !str_eq(kind, S("CRC64NVME"));
@@ -168,11 +170,16 @@ static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *i
 	       copy_range(c, in->CopySourceRange, s->o->Size.v, &s->start, &s->length);
 }
 
-/* The bytes are shared, not copied. */
+/* The bytes are shared, not copied; but those that get a second layer. */
 static struct s3_StoredPart *share_range(struct call *c, const struct part_source *s, const struct sse_key *k)
 {
 	struct list parts = object_parts(c, s->o);
 	int64_t at = 0;
+	if (k->twice) {
+		struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
+		const struct body *body = data_body_of(c, &parts, &s->key, s->start, s->length);
+		return body != NULL && data_layer(c, &body, 1, s->o->Serial.v, k, p) ? p : NULL;
+	}
 	for (uint32_t i = 0; i < parts.n; i++) {
 		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
 		if (s->start >= at && s->start + s->length <= at + p->Size.v)
@@ -210,7 +217,7 @@ void op_UploadPartCopy(struct call *c)
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
 		return;
 	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
-	if (u == NULL || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k) || !part_source(c, in, &from))
+	if (u == NULL || encryption_blocked(c, b, &k) || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k) || !part_source(c, in, &from))
 		return;
 	struct hashes h = {0};
 	struct str kind = u->Object->SumKind, computed = str_present(kind) ? kind : S("CRC64NVME"); /* S3's default */

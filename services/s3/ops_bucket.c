@@ -290,6 +290,15 @@ FORGET(DeleteBucketCors, "s3:PutBucketCORS", Cors)
 
 /* ---- encryption ---- */
 
+static struct s3_ServerSideEncryptionRule *default_encryption(struct call *c)
+{
+	struct s3_ServerSideEncryptionRule *rule = arena_new_of(c->arena, struct s3_ServerSideEncryptionRule);
+	rule->ApplyServerSideEncryptionByDefault = arena_new_of(c->arena, struct s3_ServerSideEncryptionByDefault);
+	rule->ApplyServerSideEncryptionByDefault->SSEAlgorithm = S("AES256");
+	rule->BucketKeyEnabled = SOME_BOOL(false);
+	return rule;
+}
+
 void op_GetBucketEncryption(struct call *c)
 {
 	const struct s3_GetBucketEncryptionRequest *in = c->in;
@@ -297,16 +306,28 @@ void op_GetBucketEncryption(struct call *c)
 	const struct s3_StoredBucket *b = OPEN(in, "s3:GetEncryptionConfiguration");
 	if (b == NULL)
 		return;
-	out->ServerSideEncryptionConfiguration = b->Encryption;
-	if (b->Encryption != NULL)
-		return;
-	struct s3_ServerSideEncryptionConfiguration *e = out->ServerSideEncryptionConfiguration = arena_new_of(c->arena,
-		struct s3_ServerSideEncryptionConfiguration);
-	e->Rules = LIST_OF(c->arena, struct s3_ServerSideEncryptionRule, 1);
-	struct s3_ServerSideEncryptionRule *rule = LIST_AT(e->Rules, struct s3_ServerSideEncryptionRule, 0);
-	rule->ApplyServerSideEncryptionByDefault = arena_new_of(c->arena, struct s3_ServerSideEncryptionByDefault);
-	rule->ApplyServerSideEncryptionByDefault->SSEAlgorithm = S("AES256");
-	rule->BucketKeyEnabled = SOME_BOOL(false);
+	struct s3_ServerSideEncryptionRule *rule = b->Encryption == NULL ? default_encryption(c)
+		: LIST_AT(b->Encryption->Rules, struct s3_ServerSideEncryptionRule, 0);
+	if (b->CustomerKeysBlocked.set) {
+		struct s3_BlockedEncryptionTypes *blocked = rule->BlockedEncryptionTypes = arena_new_of(c->arena, struct s3_BlockedEncryptionTypes);
+		blocked->EncryptionType = LIST_OF(c->arena, struct str, 1);
+		*LIST_AT(blocked->EncryptionType, struct str, 0) = b->CustomerKeysBlocked.v ? S("SSE-C") : S("NONE");
+	}
+	out->ServerSideEncryptionConfiguration = arena_new_of(c->arena, struct s3_ServerSideEncryptionConfiguration);
+	out->ServerSideEncryptionConfiguration->Rules = (struct list){rule, 1, true};
+}
+
+/* ["SSE-C"] or ["NONE"]; absent: as it was. Source: "Blocking or unblocking SSE-C for a general purpose bucket" (S3 User Guide). */
+static bool take_blocked(struct call *c, struct s3_StoredBucket *b, const struct s3_BlockedEncryptionTypes *types)
+{
+	if (types == NULL)
+		return true;
+	if (types->EncryptionType.n != 1) {
+		fail_xml(c);
+		return false;
+	}
+	b->CustomerKeysBlocked = SOME_BOOL(str_eq(*LIST_AT(types->EncryptionType, struct str, 0), S("SSE-C")));
+	return true;
 }
 
 void op_PutBucketEncryption(struct call *c)
@@ -320,16 +341,22 @@ void op_PutBucketEncryption(struct call *c)
 		fail_xml(c);
 		return;
 	}
-	const struct s3_ServerSideEncryptionRule *rule = LIST_AT(*rules, struct s3_ServerSideEncryptionRule, 0);
+	struct s3_ServerSideEncryptionRule *rule = LIST_AT(*rules, struct s3_ServerSideEncryptionRule, 0);
 	const struct s3_ServerSideEncryptionByDefault *by = rule->ApplyServerSideEncryptionByDefault;
-	if (by != NULL && str_eq(by->SSEAlgorithm, S("aws:kms:dsse"))) {
-		call_unsupported(c, "tsubo does not encrypt twice (aws:kms:dsse)");
+	bool kms = by != NULL && (str_eq(by->SSEAlgorithm, S("aws:kms")) || str_eq(by->SSEAlgorithm, S("aws:kms:dsse")));
+	if (by != NULL && !kms && !str_eq(by->SSEAlgorithm, S("AES256"))) {
+		fail_xml(c); /* aws:fsx, aws:backup: other buckets' */
 		return;
 	}
-	if (by != NULL && str_present(by->KMSMasterKeyID) && !str_eq(by->SSEAlgorithm, S("aws:kms"))) {
+	if (by != NULL && str_present(by->KMSMasterKeyID) && !kms) {
 		fail_argument(c, "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
 		return;
 	}
+	if (!take_blocked(c, b, rule->BlockedEncryptionTypes))
+		return;
+	if (by == NULL)
+		rule->ApplyServerSideEncryptionByDefault = default_encryption(c)->ApplyServerSideEncryptionByDefault;
+	rule->BlockedEncryptionTypes = NULL; /* kept beside it */
 	b->Encryption = in->ServerSideEncryptionConfiguration;
 	bucket_put(c, b);
 }

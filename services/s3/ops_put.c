@@ -94,15 +94,12 @@ bool storage_class_ok(struct call *c, struct str s)
 
 static bool encryption_ok(struct call *c, struct str algorithm, struct str kms_key, struct str customer)
 {
-	if (str_eq(algorithm, S("aws:kms:dsse"))) {
-		call_unsupported(c, "tsubo does not encrypt twice (aws:kms:dsse)");
-		return false;
-	}
-	if (str_present(kms_key) && !str_eq(algorithm, S("aws:kms"))) {
+	bool kms = str_eq(algorithm, S("aws:kms")) || str_eq(algorithm, S("aws:kms:dsse"));
+	if (str_present(kms_key) && !kms) {
 		fail_argument(c, "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
 		return false;
 	}
-	if (str_present(algorithm) && !str_eq(algorithm, S("AES256")) && !str_eq(algorithm, S("aws:kms"))) {
+	if (str_present(algorithm) && !str_eq(algorithm, S("AES256")) && !kms) {
 		fail_argument(c, "The encryption method specified is not supported");
 		return false;
 	}
@@ -200,6 +197,8 @@ void op_PutObject(struct call *c)
 	if (o == NULL || !sum_kind_ok(c, in->ChecksumAlgorithm) || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
 		return;
 	o->Part = data_keep(c, in->Body, &k);
+	if (o->Part == NULL)
+		return;
 	o->Size = o->Part->Size;
 	o->Tag = o->Part->Digest;
 	o->SumType = S("FULL_OBJECT");
@@ -281,12 +280,29 @@ static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyO
 	return customer_key_fits(c, o, k) && copy_conditions(c, in, o) && encryption_open(c, *b, o, k) ? o : NULL;
 }
 
+/* Parts that get a second layer: their bytes are written anew. */
+static bool layer_parts(struct call *c, int64_t serial, const struct list *parts, const struct sse_key *from_key, const struct sse_key *k,
+                        struct list *out)
+{
+	const struct body **bodies = arena_array(c->arena, const struct body *, parts->n);
+	for (uint32_t i = 0; i < parts->n; i++) {
+		struct s3_StoredPart *p = LIST_AT(*parts, struct s3_StoredPart, i), *to = LIST_AT(*out, struct s3_StoredPart, i);
+		const struct list one = {p, 1, true};
+		if ((bodies[i] = data_body_of(c, &one, from_key, 0, p->Size.v)) == NULL)
+			return false;
+		*to = (struct s3_StoredPart){.Number = p->Number, .Digest = p->Digest, .Sum = p->Sum};
+	}
+	return data_layer(c, bodies, parts->n, serial, k, LIST_AT(*out, struct s3_StoredPart, 0));
+}
+
 static bool share_parts(struct call *c, const struct s3_StoredObject *from, const struct sse_key *from_key, const struct sse_key *k,
 		struct s3_StoredObject *o)
 {
 	struct list parts = object_parts(c, from);
 	struct s3_StoredParts all = {.Parts = LIST_OF(c->arena, struct s3_StoredPart, parts.n)};
-	for (uint32_t i = 0; i < parts.n; i++) {
+	if (k->twice && !layer_parts(c, from->Serial.v, &parts, from_key, k, &all.Parts))
+		return false;
+	for (uint32_t i = 0; i < parts.n && !k->twice; i++) {
 		const struct s3_StoredPart *p = LIST_AT(parts, struct s3_StoredPart, i);
 		const struct s3_StoredPart *copy = data_share(c, p, from_key, k, 0, p->Size.v);
 		if (copy == NULL)

@@ -452,6 +452,8 @@ static void store(struct call *c, const struct form_out *o, struct str bucket)
 	file.length = o->length;
 	file.md5 = str_of((const char *)o->md5, sizeof o->md5);
 	made->Part = data_keep(c, &file, &k);
+	if (made->Part == NULL)
+		return;
 	made->Size = made->Part->Size;
 	made->Tag = made->Part->Digest;
 	made->SumType = S("FULL_OBJECT");

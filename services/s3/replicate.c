@@ -7,7 +7,9 @@
  * Source: "Replicating objects within and across Regions" (S3 User Guide), "PutBucketReplication" (S3 API Reference). */
 #include "s3.h"
 
+#include "os/os.h"
 #include "svc/arn.h"
+#include "svc/datakey.h"
 #include "telemetry/metric.h"
 
 enum { RULES_MAX = 1000, TARGETS_MAX = 64 };
@@ -37,9 +39,16 @@ static bool filter_fits(const struct s3_ReplicationRule *r, const struct s3_Stor
 	return true;
 }
 
+/* What lies under a KMS key is passed over unless the rule says otherwise. */
+static bool takes_kms(const struct s3_ReplicationRule *r)
+{
+	const struct s3_SourceSelectionCriteria *s = r->SourceSelectionCriteria;
+	return s != NULL && s->SseKmsEncryptedObjects != NULL && on(s->SseKmsEncryptedObjects->Status);
+}
+
 static bool rule_wants(const struct s3_ReplicationRule *r, const struct s3_StoredObject *o)
 {
-	if (!on(r->Status) || !filter_fits(r, o) || o->Kms != NULL) /* SseKmsEncryptedObjects is refused: without it AWS passes these over too */
+	if (!on(r->Status) || !filter_fits(r, o) || (o->Kms != NULL && !takes_kms(r)))
 		return false;
 	/* Without a filter it is the configuration's first form, which takes delete markers along unasked. */
 	if (o->Marker.v && r->Filter != NULL && (r->DeleteMarkerReplication == NULL || !on(r->DeleteMarkerReplication->Status)))
@@ -119,6 +128,40 @@ static bool clone_data(struct call *c, struct s3_StoredObject *o)
 	o->PartsRow = SOME_I64((int64_t)call_serial(c, "row"));
 	call_put(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v), &s3_shape_StoredParts, &all);
 	return true;
+}
+
+/* The keys of the replica's bytes, under the destination's KMS key: the role must be allowed kms:Decrypt of the source's, and
+ * kms:Encrypt with the destination's. NULL: done; else why not. Source: "Replicating encrypted objects" (S3 User Guide). */
+static const char *encrypt_replica(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredBucket *d,
+                                   const struct s3_ReplicationRule *r, struct s3_StoredObject *o)
+{
+	struct sse_key from = {.set = true}, to = {.set = true};
+	struct datakey key;
+	struct wire_error error;
+	const struct s3_ServerSideEncryptionRule *own = NULL;
+	if (d->Encryption != NULL)
+		own = LIST_AT(d->Encryption->Rules, struct s3_ServerSideEncryptionRule, 0);
+	bool bucket_key = own != NULL && own->BucketKeyEnabled.v && !o->Kms->Twice.v;
+	const struct json *context = json_parse(c->arena, o->Kms->Context, NULL), *new_context = encryption_context(c, d, o->Key, bucket_key);
+	ASSERT(context != NULL && r->Destination->EncryptionConfiguration != NULL);
+	if (!datakey_open(c, o->Kms->Sealed, context, b->Region, from.key, &error))
+		return str_eq(error.code, S("AccessDeniedException")) ? "SrcKmsKeyNotPermitted" : "SrcKmsKeyInvalidState";
+	random_bytes(to.key, sizeof to.key);
+	if (!datakey_seal(c, r->Destination->EncryptionConfiguration->ReplicaKmsKeyID, new_context, d->Region, to.key, &key, &error))
+		return str_eq(error.code, S("NotFoundException")) ? "DstKmsKeyNotFound" : str_eq(error.code, S("AccessDeniedException")) ?
+			"DstKmsKeyNotPermitted" : "DstKmsKeyInvalidState";
+	struct s3_StoredParts all = {.Parts = object_parts(c, o)};
+	for (uint32_t i = 0; i < all.Parts.n; i++) {
+		bool fits = data_rewrap(c, LIST_AT(all.Parts, struct s3_StoredPart, i), &from, &to);
+		ASSERT(fits); /* KMS has opened what it sealed itself */
+	}
+	if (o->PartsRow.set)
+		call_put(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v), &s3_shape_StoredParts, &all);
+	struct s3_StoredKms *kms = arena_new_of(c->arena, struct s3_StoredKms);
+	*kms = (struct s3_StoredKms){.KeyArn = key.key_arn, .Sealed = key.sealed, .Context = json_text(c->arena, new_context),
+		.BucketKey = SOME_BOOL(bucket_key), .Twice = o->Kms->Twice};
+	o->Kms = kms;
+	return NULL;
 }
 
 /* Whose the replica is, and who may read it. */
@@ -202,6 +245,10 @@ static const char *send(struct call *c, const struct s3_StoredBucket *b, const s
 	own_replica(d, r, o);
 	bool cloned = clone_data(c, o);
 	ASSERT(cloned);
+	if (o->Kms != NULL && (why = encrypt_replica(c, b, d, r, o)) != NULL) {
+		object_drop_data(c, o);
+		return why;
+	}
 	object_add_replica(c, d, o);
 	notify(c, d, o, o->Marker.v ? "s3:ObjectRemoved:DeleteMarkerCreated" : "s3:ObjectCreated:Put");
 	return NULL;
@@ -309,10 +356,6 @@ static bool destination_ok(struct call *c, const struct s3_StoredBucket *b, cons
 		fail_request(c, "Destination account must be specified when AccessControlTranslation is specified.");
 		return false;
 	}
-	if (d->EncryptionConfiguration != NULL) {
-		call_unsupported(c, "tsubo does not encrypt replicas with KMS keys (EncryptionConfiguration)");
-		return false;
-	}
 	if (!storage_class_ok(c, d->StorageClass))
 		return false;
 	bool timed = d->ReplicationTime != NULL && on(d->ReplicationTime->Status), measured = d->Metrics != NULL && on(d->Metrics->Status);
@@ -356,9 +399,13 @@ static bool rule_ok(struct call *c, const struct s3_StoredBucket *b, const struc
 		call_unsupported(c, "tsubo does not replicate objects that were there before the rule (ExistingObjectReplication)");
 		return false;
 	}
-	const struct s3_SourceSelectionCriteria *s = r->SourceSelectionCriteria;
-	if (s != NULL && s->SseKmsEncryptedObjects != NULL && on(s->SseKmsEncryptedObjects->Status)) {
-		call_unsupported(c, "tsubo does not replicate objects encrypted with KMS keys (SseKmsEncryptedObjects)");
+	const struct s3_EncryptionConfiguration *e = r->Destination->EncryptionConfiguration;
+	if (takes_kms(r) && (e == NULL || !str_present(e->ReplicaKmsKeyID) || e->ReplicaKmsKeyID.n == 0)) {
+		fail_request(c, "EncryptionConfiguration must be specified if SseKmsEncryptedObjects tag is present");
+		return false;
+	}
+	if (e != NULL && !takes_kms(r)) {
+		fail_request(c, "SseKmsEncryptedObjects must be specified if EncryptionConfiguration is present");
 		return false;
 	}
 	return destination_ok(c, b, r->Destination);

@@ -102,10 +102,11 @@ void cors_preflight(struct call *c, struct str bucket);
 
 /* ---- bytes (data.c) ---- */
 /* What wraps the keys of the bytes, when it is not the store's own: a customer's (md5: base64, as sent), or KMS's data key. */
-struct sse_key { bool set; unsigned char key[32]; struct str md5; struct s3_StoredKms *kms; };
+struct sse_key { bool set, twice; unsigned char key[32]; struct str md5; struct s3_StoredKms *kms; };
 /* A customer's key out of the request's three members; false: refused. */
 bool customer_key(struct call *c, struct str algorithm, struct str key, struct str md5, struct sse_key *out);
-/* Keep a received body as a part: claims the blob, or writes a row. Wraps its key with the customer's, or with ours. */
+/* Keep a received body as a part: claims the blob, or writes a row. Wraps its key with the customer's, or with ours. NULL: c is
+ * parked or has failed (two layers of a large body only). */
 struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const struct sse_key *k);
 /* The same bytes a second time (a copy), under the other key. */
 struct s3_StoredPart *data_share(struct call *c, const struct s3_StoredPart *from, const struct sse_key *from_key, const struct sse_key *k,
@@ -115,12 +116,22 @@ struct s3_StoredPart *data_again(struct call *c, const struct s3_StoredPart *fro
 /* A stretch of several parts that lie one after the other, as one part without a digest. */
 struct s3_StoredPart *data_share_parts(struct call *c, const struct list *parts, const struct sse_key *from_key, const struct sse_key *k,
                                        int64_t start, int64_t length);
+/* Its bytes as a row, encrypted under a new key, or two. */
+void data_keep_row(struct call *c, struct s3_StoredPart *p, struct str plain, const struct sse_key *k);
+/* The keys of a blob in two layers, wrapped. */
+void data_keep_keys(struct call *c, struct s3_StoredPart *p, const unsigned char key[32], const unsigned char outer[32], const struct sse_key *k);
+/* Its keys, wrapped by one key, wrapped by another; the bytes stay. false: the key does not fit (c failed). */
+bool data_rewrap(struct call *c, struct s3_StoredPart *p, const struct sse_key *from_key, const struct sse_key *k);
+/* Write the bytes of bodies anew in two layers, as parts (layers.c): sets where their bytes are. serial: of the version they belong
+ * to, or 0. false: c is parked or has failed. */
+bool data_layer(struct call *c, const struct body *const *bodies, size_t n, int64_t serial, const struct sse_key *k, struct s3_StoredPart *out);
 /* Give a part's bytes back. */
 void data_drop(struct call *c, const struct s3_StoredPart *p);
 /* The stretch [start, start+length) of a part, ready to be sent. false: the key does not fit (c failed). */
 bool data_part(struct call *c, const struct s3_StoredPart *p, const struct sse_key *k, int64_t start, int64_t length, struct body_part *out);
 /* The stretch of an object as a body to send. */
 struct body *data_body(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k, int64_t start, int64_t length);
+struct body *data_body_of(struct call *c, const struct list *parts, const struct sse_key *k, int64_t start, int64_t length);
 /* The parts of an object, one or many. */
 struct list object_parts(struct call *c, const struct s3_StoredObject *o);
 void object_drop_data(struct call *c, const struct s3_StoredObject *o);
@@ -133,6 +144,10 @@ struct sse_ask { struct str algorithm, kms_key, context; struct opt_bool bucket_
 /* A data key for a new object, where the request or the bucket wants KMS; nothing otherwise. k has the customer's key or
  * nothing. false: KMS refused (c failed). */
 bool encryption_choose(struct call *c, const struct s3_StoredBucket *b, struct str key, struct sse_ask ask, struct sse_key *k);
+/* Does the bucket take no more objects under a customer's key, and is this one? Then c has failed. */
+bool encryption_blocked(struct call *c, const struct s3_StoredBucket *b, const struct sse_key *k);
+struct json *encryption_context(struct call *c, const struct s3_StoredBucket *b, struct str key, bool bucket_key);
+void fail_kms(struct call *c, const struct wire_error *e);
 /* The data key of an object that is to be read. true, with k untouched, when it is not KMS's. */
 bool encryption_open(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, struct sse_key *k);
 /* What a new object remembers of it. */
@@ -148,9 +163,19 @@ void encryption_keep(struct s3_StoredObject *o, const struct sse_key *k);
 	if ((o)->Kms == NULL) { \
 		(out)->ServerSideEncryption = S("AES256"); \
 	} else { \
-		(out)->ServerSideEncryption = S("aws:kms"); (out)->SSEKMSKeyId = (o)->Kms->KeyArn; \
+		(out)->ServerSideEncryption = (o)->Kms->Twice.v ? S("aws:kms:dsse") : S("aws:kms"); (out)->SSEKMSKeyId = (o)->Kms->KeyArn; \
 		(out)->BucketKeyEnabled = (o)->Kms->BucketKey.v ? (o)->Kms->BucketKey : (struct opt_bool){0}; \
 	} } while (0)
+
+/* ---- stored bytes in steps, on the pool (hashing.c) ---- */
+struct steps { const struct body_part *parts; size_t n, at; int64_t in_part; struct buf buf; };
+enum { STEP_BYTES = 4 << 20 };
+/* Copies what it needs of the body into the arena. steps_end frees its buffer. */
+void steps_start(struct steps *w, struct arena *a, const struct body *b);
+static inline bool steps_over(const struct steps *w) { return w->at == w->n; }
+/* The next piece, until the next call; at most STEP_BYTES. Blocks. false: it cannot be read. */
+bool steps_next(struct steps *w, struct str *piece);
+void steps_end(struct steps *w);
 
 /* ---- checksums (sums.c) ---- */
 enum { N_SUMS = 10 };

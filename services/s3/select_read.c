@@ -104,8 +104,8 @@ static ssize_t part_read(struct reader *r, const struct body_part *p, char *to, 
 	do
 		got = os.pread(r->fd, to, n, at);
 	while (got < 0 && errno == EINTR);
-	if (got > 0 && p->encrypted)
-		body_cipher(p->key, at, str_of(to, (size_t)got), to);
+	if (got > 0)
+		body_part_decrypt(p, at, to, (size_t)got);
 	return got > 0 ? got : -1;
 }
 

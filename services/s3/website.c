@@ -47,8 +47,11 @@ static void plain_error(struct call *c, int status, const char *code, struct str
 
 static bool readable(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
 {
-	return !o->Marker.v && !str_present(o->CustomerKey) && o->Kms == NULL && may(c, b, o->Key, "s3:GetObject", &o->Grants, ACL_READ);
+	return !o->Marker.v && may(c, b, o->Key, "s3:GetObject", &o->Grants, ACL_READ);
 }
+
+/* Whoever asks a website is nobody, whom KMS gives no key; and nobody brings one. */
+static bool needs_key(const struct s3_StoredObject *o) { return str_present(o->CustomerKey) || o->Kms != NULL; }
 
 static void show(struct call *c, const struct s3_StoredObject *o, int status)
 {
@@ -120,21 +123,23 @@ static void show_error(struct call *c, const struct s3_StoredBucket *b, struct s
 	if (routed(c, b, key, status))
 		return;
 	const struct s3_StoredObject *o = b->Website->ErrorDocument != NULL ? object_current(c, b->Name, b->Website->ErrorDocument->Key) : NULL;
-	if (o != NULL && readable(c, b, o))
+	if (o != NULL && readable(c, b, o) && !needs_key(o))
 		show(c, o, status);
+	else if (status == 400)
+		plain_error(c, 400, "InvalidArgument", S("Requests specifying Server Side Encryption require AWS Signature Version 4."));
 	else if (status == 403)
 		plain_error(c, 403, "AccessDenied", S("Access Denied"));
 	else
 		plain_error(c, 404, "NoSuchKey", S("The specified key does not exist."));
 }
 
-/* What is at the key: 200, 403 or 404. */
+/* What is at the key: 200, 400 (not without a key), 403 or 404. */
 static int look_up(struct call *c, const struct s3_StoredBucket *b, struct str key, const struct s3_StoredObject **out)
 {
 	const struct s3_StoredObject *o = *out = object_current(c, b->Name, key);
 	if (o == NULL)
 		return may(c, b, STR_NONE, "s3:ListBucket", &b->Grants, ACL_READ) ? 404 : 403;
-	return readable(c, b, o) ? 200 : 403;
+	return !readable(c, b, o) ? 403 : needs_key(o) ? 400 : 200;
 }
 
 static void serve(struct call *c, const struct s3_StoredBucket *b, struct str path)

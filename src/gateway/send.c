@@ -61,8 +61,7 @@ static void decrypt(void *arg, char *p, size_t n, int64_t at)
 {
 	ASSERT(at >= 0);
 	struct sender *s = arg;
-	if (s->current->encrypted)
-		body_cipher(s->current->key, at, str_of(p, n), p);
+	body_part_decrypt(s->current, at, p, n);
 }
 
 /* Copies of the parts that hold something. */

@@ -18,6 +18,15 @@ void body_cipher(const unsigned char key[32], int64_t at, struct str in, char *o
 	aes256_ctr(key, (uint64_t)at, in, out);
 }
 
+void body_part_decrypt(const struct body_part *p, int64_t at, char *bytes, size_t n)
+{
+	ASSERT(p->encrypted || !p->twice);
+	if (p->twice)
+		body_cipher(p->outer, at, str_of(bytes, n), bytes);
+	if (p->encrypted)
+		body_cipher(p->key, at, str_of(bytes, n), bytes);
+}
+
 /* A body in one piece is a list of one, so that readers have one way to go. */
 const struct body_part *body_parts(struct arena *a, const struct body *b, size_t *n)
 {
@@ -61,8 +70,7 @@ static bool read_blob(struct store *s, const struct body_part *p, sink put, void
 			break;
 		}
 		ASSERT((size_t)n <= want);
-		if (p->encrypted)
-			body_cipher(p->key, at, str_of(block, (size_t)n), block);
+		body_part_decrypt(p, at, block, (size_t)n);
 		ok = put(arg, str_of(block, (size_t)n));
 		at += n;
 	}
@@ -128,6 +136,8 @@ struct json *body_to_json(struct arena *a, const struct body *b)
 		json_set_i64(a, p, "Length", parts[i].length);
 		if (parts[i].encrypted)
 			json_set_str(a, p, "Key", hex_encode(a, str_of((const char *)parts[i].key, sizeof parts[i].key)));
+		if (parts[i].twice)
+			json_set_str(a, p, "Outer", hex_encode(a, str_of((const char *)parts[i].outer, sizeof parts[i].outer)));
 		json_push(a, list, p);
 	}
 	json_set_i64(a, o, "Length", b->length);
@@ -135,10 +145,22 @@ struct json *body_to_json(struct arena *a, const struct body *b)
 	return o;
 }
 
+/* Absent: there is none, and that is well. */
+static bool key_from(struct arena *a, struct str hex, bool *there, unsigned char key[32])
+{
+	struct str raw = str_present(hex) ? hex_decode(a, hex) : STR_NONE;
+	*there = str_present(hex);
+	if (*there && raw.n != 32)
+		return false;
+	if (*there)
+		memcpy(key, raw.p, raw.n);
+	return true;
+}
+
 static bool part_from(struct arena *a, const struct json *j, struct body_part *p)
 {
 	ASSERT(p->blob[0] == '\0');
-	struct str blob = json_get_str(j, "Blob"), key = json_get_str(j, "Key");
+	struct str blob = json_get_str(j, "Blob");
 	p->offset = json_get_i64(j, "Offset", 0);
 	p->length = json_get_i64(j, "Length", 0);
 	p->bytes = json_get_str(j, "Bytes");
@@ -147,13 +169,7 @@ static bool part_from(struct arena *a, const struct json *j, struct body_part *p
 	if (blob.n != sizeof p->blob - 1)
 		return false;
 	memcpy(p->blob, blob.p, blob.n);
-	p->encrypted = str_present(key);
-	struct str raw = p->encrypted ? hex_decode(a, key) : STR_NONE;
-	if (p->encrypted && raw.n != sizeof p->key)
-		return false;
-	if (p->encrypted)
-		memcpy(p->key, raw.p, sizeof p->key);
-	return true;
+	return key_from(a, json_get_str(j, "Key"), &p->encrypted, p->key) && key_from(a, json_get_str(j, "Outer"), &p->twice, p->outer);
 }
 
 struct body *body_from_json(struct arena *a, const struct json *j)

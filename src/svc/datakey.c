@@ -42,25 +42,6 @@ bool datakey_open(struct call *c, struct str sealed, const struct json *context,
 	return take_key(c, &i, key, error);
 }
 
-bool datakey_seal(struct call *c, struct str key_id, const struct json *context, const unsigned char key[32], struct datakey *out,
-                  struct wire_error *error)
-{
-	struct json *in = json_new_object(c->arena);
-	json_set_str(c->arena, in, "KeyId", key_id);
-	json_set_str(c->arena, in, "Plaintext", base64_encode(c->arena, str_of((const char *)key, sizeof out->key)));
-	json_set(c->arena, in, S("EncryptionContext"), context);
-	struct invoked i = invoke(c, "kms", "Encrypt", in, NULL);
-	ASSERT(!i.parked);
-	if (!i.ok) {
-		*error = i.error;
-		return false;
-	}
-	memcpy(out->key, key, sizeof out->key);
-	out->sealed = base64_decode(c->arena, json_get_str(i.out, "CiphertextBlob"));
-	out->key_arn = json_get_str(i.out, "KeyId");
-	return true;
-}
-
 bool datakey_kept(struct call *c, struct str key_arn, struct str sealed, const struct json *context, const struct key *master,
                   unsigned char key[32], struct wire_error *error)
 {
@@ -73,4 +54,42 @@ bool datakey_kept(struct call *c, struct str key_arn, struct str sealed, const s
 	ASSERT(plain.n == 32); /* nobody else wrote it */
 	memcpy(key, plain.p, plain.n);
 	return true;
+}
+
+static bool take_sealed(struct call *c, const struct invoked *i, struct datakey *d, struct wire_error *error)
+{
+	ASSERT(!i->parked); /* symmetric keys never wait */
+	if (!i->ok) {
+		*error = i->error;
+		return false;
+	}
+	d->sealed = base64_decode(c->arena, json_get_str(i->out, "CiphertextBlob"));
+	d->key_arn = json_get_str(i->out, "KeyId");
+	ASSERT(str_present(d->sealed) && str_present(d->key_arn));
+	return true;
+}
+
+bool datakey_seal(struct call *c, struct str key_id, const struct json *context, struct str region, const unsigned char key[32],
+                  struct datakey *out, struct wire_error *error)
+{
+	struct json *in = json_new_object(c->arena);
+	const struct invoke_options o = {.region = region};
+	json_set_str(c->arena, in, "KeyId", key_id);
+	json_set_str(c->arena, in, "Plaintext", base64_encode(c->arena, str_of((const char *)key, sizeof out->key)));
+	json_set(c->arena, in, S("EncryptionContext"), context);
+	struct invoked i = invoke(c, "kms", "Encrypt", in, &o);
+	memcpy(out->key, key, sizeof out->key);
+	return take_sealed(c, &i, out, error);
+}
+
+bool datakey_reseal(struct call *c, struct datakey_move m, struct str region, struct datakey *out, struct wire_error *error)
+{
+	struct json *in = json_new_object(c->arena);
+	const struct invoke_options o = {.region = region};
+	json_set_str(c->arena, in, "CiphertextBlob", base64_encode(c->arena, m.sealed));
+	json_set(c->arena, in, S("SourceEncryptionContext"), m.from);
+	json_set_str(c->arena, in, "DestinationKeyId", m.key_id);
+	json_set(c->arena, in, S("DestinationEncryptionContext"), m.to);
+	struct invoked i = invoke(c, "kms", "ReEncrypt", in, &o);
+	return take_sealed(c, &i, out, error);
 }

@@ -19,10 +19,14 @@ bool datakey_new(struct call *c, struct str key_id, const struct json *context, 
 /* The plain key of a sealed one. */
 bool datakey_open(struct call *c, struct str sealed, const struct json *context, struct str region, unsigned char key[32], struct wire_error *error);
 /* Seal a key that is in use under a KMS key (kms:Encrypt). */
-bool datakey_seal(struct call *c, struct str key_id, const struct json *context, const unsigned char key[32], struct datakey *out,
-                  struct wire_error *error);
+bool datakey_seal(struct call *c, struct str key_id, const struct json *context, struct str region, const unsigned char key[32],
+                  struct datakey *out, struct wire_error *error);
 /* The plain key of one that lies with its data: sealed by KMS, or (key_arn absent) wrapped by the store's own key kept at `master`. */
 bool datakey_kept(struct call *c, struct str key_arn, struct str sealed, const struct json *context, const struct key *master,
                   unsigned char key[32], struct wire_error *error);
+
+/* A sealed key, sealed again under another KMS key or context (KMS's ReEncrypt); it is not seen here. Fills sealed and key_arn. */
+struct datakey_move { struct str sealed; const struct json *from; struct str key_id; const struct json *to; };
+bool datakey_reseal(struct call *c, struct datakey_move m, struct str region, struct datakey *out, struct wire_error *error);
 
 #endif

@@ -17,6 +17,8 @@ struct body_part {
 	int64_t offset, length;
 	bool encrypted;
 	unsigned char key[32];
+	bool twice;               /* encrypted once more, under a second key */
+	unsigned char outer[32];
 };
 
 /* A streaming body: received before the handler runs, or produced by it. Filled by the gateway (input) or by a

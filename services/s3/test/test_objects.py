@@ -178,6 +178,8 @@ def test_copy_keeps_or_replaces_metadata(s3, bucket):
 
 def test_customer_keys(s3, bucket):
     key, other = os.urandom(32), os.urandom(32)
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [
+        {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}]})
     for size in (10, 200_000):
         data = os.urandom(size)
         put = s3.put_object(Bucket=bucket, Key="k", Body=data, SSECustomerAlgorithm="AES256", SSECustomerKey=key)

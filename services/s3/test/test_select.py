@@ -188,6 +188,8 @@ def test_what_is_no_request(s3, bucket, client):
 
 
 def test_customer_keys_and_parts(s3, bucket):
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [
+        {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}]})
     key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
     s3.put_object(Bucket=bucket, Key="secret", Body=PEOPLE.encode(), **key)
     assert select(s3, bucket, "secret", "SELECT name FROM S3Object LIMIT 1", **key) == "Ann\n"
