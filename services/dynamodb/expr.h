@@ -69,7 +69,8 @@ struct key_conditions { struct key_condition v[8]; uint32_t n; };
 struct expr *expr_parse_condition(struct expr_context *x, const char *what, struct str text);
 bool expr_parse_update(struct expr_context *x, struct str text, struct update *out);
 bool expr_parse_projection(struct expr_context *x, struct str text, struct projection *out);
-/* KeyConditionExpression: at most eight conditions, in the order written; how many a key can have is known to who knows the key. Operators that no key can have are faults. */
+/* KeyConditionExpression: at most eight conditions, in the order written; how many a key can have is known to who knows the
+ * key. Operators that no key can have are faults. */
 bool expr_parse_key(struct expr_context *x, struct str text, struct key_conditions *out);
 /* After all expressions: a fault when a placeholder was not used. */
 bool expr_check_unused(struct expr_context *x);

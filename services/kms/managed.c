@@ -6,6 +6,7 @@
 
 static const struct { const char *alias, *service, *what; } known[] = {
 	{"aws/dynamodb", "dynamodb", "DynamoDB"},
+	{"aws/kinesis", "kinesis", "Kinesis streams"},
 	{"aws/lambda", "lambda", "Lambda functions"},
 	{"aws/s3", "s3", "S3 objects"},
 	{"aws/secretsmanager", "secretsmanager", "Secrets Manager secrets"},

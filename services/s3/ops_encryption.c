@@ -46,8 +46,8 @@ static bool target_ok(struct call *c, const struct s3_StoredBucket *b, const str
 	}
 	if (str_eq(key.account, b->Account))
 		return true;
-	call_fail_code(c, 403, "AccessDenied", "The Amazon Web Services KMS key in the request must be owned by the same account as the bucket. Modify the "
-		"request to specify a KMS key from the same account" TRY_AGAIN);
+	call_fail_code(c, 403, "AccessDenied", "The Amazon Web Services KMS key in the request must be owned by the same account as the bucket. "
+		"Modify the request to specify a KMS key from the same account" TRY_AGAIN);
 	return false;
 }
 

@@ -35,41 +35,14 @@ static const struct json *context_of(struct call *c, struct str queue_arn)
 
 /* ---- a sender's data key, for a while ---- */
 
-static struct key *kept_key(struct queue *q)
+static struct keeping keeping_of(struct queue *q)
 {
 	const struct principal *who = q->c->who;
-	return key_str(data_key(q->c, (uint64_t)q->rec->Data.v, "k"), str_present(who->arn) ? who->arn : S("anonymous"));
-}
-
-static struct key *master_place(struct call *c)
-{
-	struct key *k = arena_new_of(c->arena, struct key);
-	*k = key_new(c->arena);
-	return key_str(key_str(k, S("sqs")), S("master"));
-}
-
-static bool kept_get(struct queue *q, struct str key_id, struct datakey *d)
-{
-	const struct sqs_DataKey *kept = call_get(q->c, kept_key(q), &sqs_shape_DataKey);
-	unsigned char kek[MASTER_BYTES];
-	if (kept == NULL || kept->MadeMs.v > q->c->now_ms || q->c->now_ms - kept->MadeMs.v >= q->rec->KmsDataKeyReusePeriodSeconds.v * 1000 ||
-	    (str_present(key_id) && !str_eq(kept->KeyId, key_id)))
-		return false;
-	master_key(q->c, master_place(q->c), kek);
-	struct str plain = key_unwrap(q->c->arena, kek, kept->Wrapped);
-	ASSERT(plain.n == sizeof d->key);
-	memcpy(d->key, plain.p, plain.n);
-	d->sealed = kept->Sealed;
-	return true;
-}
-
-static void kept_put(struct queue *q, const struct datakey *d)
-{
-	unsigned char kek[MASTER_BYTES];
-	master_key(q->c, master_place(q->c), kek);
-	const struct sqs_DataKey kept = {.KeyId = q->rec->KmsMasterKeyId, .Sealed = d->sealed, .MadeMs = SOME_I64(q->c->now_ms),
-		.Wrapped = key_wrap(q->c->arena, kek, str_of((const char *)d->key, sizeof d->key))};
-	call_put(q->c, kept_key(q), &sqs_shape_DataKey, &kept);
+	struct key *master = arena_new_of(q->c->arena, struct key);
+	*master = key_new(q->c->arena);
+	key_str(key_str(master, S("sqs")), S("master"));
+	return (struct keeping){key_str(data_key(q->c, (uint64_t)q->rec->Data.v, "k"), str_present(who->arn) ? who->arn : S("anonymous")), master,
+		q->rec->KmsDataKeyReusePeriodSeconds.v * 1000};
 }
 
 /* ---- bodies ---- */
@@ -102,12 +75,13 @@ bool body_seal(struct queue *q, struct message *m)
 	ASSERT(m->body.n > 0 && m->body.p[0] != SEALED);
 	if (!str_present(q->rec->KmsMasterKeyId))
 		return true;
-	if (!kept_get(q, q->rec->KmsMasterKeyId, &d)) {
+	const struct keeping keep = keeping_of(q);
+	if (!datakey_again(c, &keep, q->rec->KmsMasterKeyId, &d)) {
 		if (!datakey_new(c, q->rec->KmsMasterKeyId, context_of(c, q->arn), STR_NONE, &d, &error)) {
 			fail_kms(c, &error);
 			return false;
 		}
-		kept_put(q, &d);
+		datakey_keep(c, &keep, q->rec->KmsMasterKeyId, &d);
 	}
 	buf_init(&b, c->arena, 0);
 	buf_putc(&b, SEALED);
@@ -127,7 +101,8 @@ bool body_open(struct queue *q, struct message *m)
 	if (m->body.n == 0 || m->body.p[0] != SEALED)
 		return true;
 	struct str rest = str_slice(m->body, 1, m->body.n), arn = take_part(&rest), sealed = take_part(&rest);
-	bool mine = kept_get(q, STR_NONE, &d) && str_eq(d.sealed, sealed);
+	const struct keeping keep = keeping_of(q);
+	bool mine = datakey_again(c, &keep, STR_NONE, &d) && str_eq(d.sealed, sealed);
 	if (!mine && !datakey_open(c, sealed, context_of(c, arn), STR_NONE, d.key, &error)) {
 		fail_kms(c, &error);
 		return false;

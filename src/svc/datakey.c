@@ -93,3 +93,46 @@ bool datakey_reseal(struct call *c, struct datakey_move m, struct str region, st
 	struct invoked i = invoke(c, "kms", "ReEncrypt", in, &o);
 	return take_sealed(c, &i, out, error);
 }
+
+/* ---- kept ---- */
+
+enum { KEPT = 1 }; /* the first byte of a record; one of another kind is no key */
+
+struct kept_head { int64_t made_ms; uint16_t kind, id_length, sealed_length, unused; };
+
+bool datakey_again(struct call *c, const struct keeping *k, struct str key_id, struct datakey *out)
+{
+	struct str value;
+	struct kept_head h;
+	unsigned char kek[MASTER_BYTES];
+	if (!txn_get(c->txn, key_bytes(k->place), c->arena, &value) || value.n < sizeof h)
+		return false;
+	memcpy(&h, value.p, sizeof h);
+	if (h.kind != KEPT || h.made_ms > c->now_ms || c->now_ms - h.made_ms >= k->reuse_ms)
+		return false;
+	struct str id = str_slice(value, sizeof h, sizeof h + h.id_length), rest = str_slice(value, sizeof h + h.id_length, value.n);
+	if (str_present(key_id) && !str_eq(id, key_id))
+		return false;
+	master_key(c, k->master, kek);
+	struct str plain = key_unwrap(c->arena, kek, str_slice(rest, h.sealed_length, rest.n));
+	ASSERT(plain.n == sizeof out->key);
+	memcpy(out->key, plain.p, plain.n);
+	out->sealed = str_slice(rest, 0, h.sealed_length);
+	out->key_arn = STR_NONE;
+	return true;
+}
+
+void datakey_keep(struct call *c, const struct keeping *k, struct str key_id, const struct datakey *d)
+{
+	unsigned char kek[MASTER_BYTES];
+	struct buf b;
+	ASSERT(key_id.n <= UINT16_MAX && d->sealed.n <= UINT16_MAX);
+	const struct kept_head h = {c->now_ms, KEPT, (uint16_t)key_id.n, (uint16_t)d->sealed.n, 0};
+	master_key(c, k->master, kek);
+	buf_init(&b, c->arena, 0);
+	buf_put(&b, &h, sizeof h);
+	buf_str(&b, key_id);
+	buf_str(&b, d->sealed);
+	buf_str(&b, key_wrap(c->arena, kek, str_of((const char *)d->key, sizeof d->key)));
+	txn_put(c->txn, key_bytes(k->place), buf_view(&b));
+}

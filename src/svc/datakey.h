@@ -29,4 +29,13 @@ bool datakey_kept(struct call *c, struct str key_arn, struct str sealed, const s
 struct datakey_move { struct str sealed; const struct json *from; struct str key_id; const struct json *to; };
 bool datakey_reseal(struct call *c, struct datakey_move m, struct str region, struct datakey *out, struct wire_error *error);
 
+/* A principal's data key kept for a while, so that KMS is not asked for every piece of data: where it lies (below it, one place for
+ * each principal), the master key that wraps it (svc/master.h), and for how long it is used again. */
+struct keeping { const struct key *place, *master; int64_t reuse_ms; };
+
+/* The one that is kept; false: none, it is too old, or it is another KMS key's (key_id absent: any). */
+bool datakey_again(struct call *c, const struct keeping *k, struct str key_id, struct datakey *out);
+/* Keep a new one, asked for by this key_id. key_id and the sealed key are shorter than 64 KiB. */
+void datakey_keep(struct call *c, const struct keeping *k, struct str key_id, const struct datakey *d);
+
 #endif

@@ -214,7 +214,8 @@ static struct str some_text(struct mutation *m)
 {
 	static const char *const texts[] = {"", "a", "*", "$LATEST", "default", "AWS::Region", "arn:aws:sqs:us-east-1:000000000000:q",
 		"arn:aws:iam::000000000000:role/r", "rate(1 minute)", "cron(0 0 * * ? *)", "2023-11-14T00:00:00Z", "us-east-1", "000000000000",
-		"{\"Version\":\"2012-10-17\",\"Statement\":[]}", "a=b&c=d", "aws:reserved", "-1", "99999999999999999999", "../..", "%00%2f", "\xc3\xa9\xe2\x82\xac"};
+		"{\"Version\":\"2012-10-17\",\"Statement\":[]}", "a=b&c=d", "aws:reserved", "-1", "99999999999999999999", "../..", "%00%2f",
+		"\xc3\xa9\xe2\x82\xac"};
 	for (int i = 0; i < 4 && m->n_nodes > 0; i++) {
 		const struct json *j = m->nodes[pick(m, m->n_nodes)];
 		if (json_is(j, JSON_STRING))
