@@ -19,18 +19,15 @@ def wrk_script(url, service, body, headers):
     return "\n".join(lines) + "\n"
 
 
-def cycle_script(path, url, service, bodies, headers):
-    """One request for each body, sent in turns for ever; the requests themselves lie in the file `path`."""
+def requests_file(path, url, service, bodies, headers):
+    """One signed request for each body, as bench/replay.c reads them; the path again."""
     host = url.split("/")[2]
     with open(path, "wb") as f:
         for body in bodies:
             lines = [f"{name}: {value}" for name, value in signed(url, service, body, headers).items()]
             head = "\r\n".join(["POST / HTTP/1.1", f"Host: {host}", *lines, f"Content-Length: {len(body)}"])
             f.write(f"{head}\r\n\r\n{body}\0".encode())
-    return f"""local requests, next = {{}}, 0
-for text in io.open("{path}", "rb"):read("*a"):gmatch("(%Z+)%z") do requests[#requests + 1] = text end
-request = function() next = next % #requests + 1; return requests[next] end
-"""
+    return path
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """DynamoDB tables for benches: partitions of 100 items of 1 KB; loading; the requests of each kind."""
 import json
+import os
 import random
 import subprocess
 import tempfile
 
-from sign import cycle_script, signed
+from sign import requests_file, signed
 
 A_PARTITION, REQUESTS = 100, 4000
 # DynamoDB counts 1,024 bytes of it, names included.
@@ -69,15 +70,28 @@ end
             raise SystemExit(f"{url}: item {i} of {n} is not there")
 
 
-def scripts(folder, name, url, table, n):
-    """Requests for n items, as wrk scripts: get, put and query."""
-    rng = random.Random(7)
-    picks = [rng.randrange(n) for _ in range(REQUESTS)]
-    rest = [compact({**REST, "state": {"S": state}})[1:] for state in ("open", "paid")]
-    gets = [compact({"TableName": table, "Key": key(i)}) for i in picks]
-    # The same item again would change nothing and write nothing: each is written anew with the other state.
-    ever = list(dict.fromkeys(picks))[:REQUESTS // 2]
-    puts = [f'{{"TableName":"{table}","Item":{compact(key(i))[:-1]},{text}}}' for text in rest for i in ever]
-    queries = [compact({"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": key(i)["pk"]}}) for i in picks]
-    kinds = {"get": ("GetItem", gets), "put": ("PutItem", puts), "query": ("Query", queries[:500])}
-    return {kind: cycle_script(f"{folder}/{name}-{kind}", url, "dynamodb", bodies, target(op)) for kind, (op, bodies) in kinds.items()}
+class Load:
+    """Requests of each kind for n items of a table at a url, as files for bench/replay.c."""
+    run = 0  # of puts, everywhere: the same item again would change nothing and write nothing
+
+    def __init__(self, folder, name, url, table, n):
+        self.path, self.url, self.table = os.path.join(folder, name), url, table
+        rng = random.Random(7)
+        self.picks = [rng.randrange(n) for _ in range(REQUESTS)]
+        gets = [compact({"TableName": table, "Key": key(i)}) for i in self.picks]
+        queries = [compact({"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": key(i)["pk"]}})
+                   for i in self.picks[:500]]
+        self.get, self.query = self.file("get", "GetItem", gets), self.file("query", "Query", queries)
+
+    def file(self, kind, op, bodies):
+        return requests_file(f"{self.path}-{kind}", self.url, "dynamodb", bodies, target(op))
+
+    @property
+    def put(self):
+        """Every put of a run changes its item: the state is new, and another one when the items come round again."""
+        rest = []
+        for _ in range(2):
+            Load.run += 1
+            rest.append(compact({**REST, "state": {"S": f"{Load.run:04}"}})[1:])
+        ever = list(dict.fromkeys(self.picks))[:REQUESTS // 2]
+        return self.file("put", "PutItem", [f'{{"TableName":"{self.table}","Item":{compact(key(i))[:-1]},{text}}}' for text in rest for i in ever])

@@ -20,6 +20,7 @@
 enum {
 	WRITERS = 2, GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192,
 	LOOK_PAUSE = 16, /* turns */
+	LOOK_US = 200, /* of a turn, for reads on the loop: with more to do, readers do it in parallel */
 	REFUSED_WAIT_MS = 1000,
 	ENOUGH = 4, /* calls that are worth a wake of their own while a group is being committed */
 };
@@ -47,7 +48,7 @@ static struct {
 	int64_t jobs_due_ms;  /* told by the writer with its completions; under done.lock */
 	bool jobs_due_known, woken;
 	uv_prepare_t turn;    /* the end of the loop's turn */
-	bool looked;          /* a call ran on the loop in this turn */
+	int64_t looked_us;    /* what calls that ran on the loop took of this turn */
 	unsigned look_later;  /* turns until one is tried again: where much lies on disk it is for nothing */
 	struct arena_pool runs;
 } ex = {.runs.block = RUN_BYTES};
@@ -463,12 +464,11 @@ void task_init(struct task *t, struct arena *keep)
 	t->call.magic = TASK_MAGIC;
 }
 
-/* Run a small read here, in the time that waking a reader would take, if all it needs is in memory. One in a turn: where
- * more wait, readers do them in parallel. */
+/* Run a small read here, in the time that handing it to a reader would take, if all it needs is in memory. */
 static bool look(struct task *t)
 {
 	ASSERT(t->mode == OP_READ && t->look);
-	ex.looked = true;
+	int64_t began_us = os.monotonic_us();
 	size_t n_slots = t->n_slots;
 	struct txn *txn = store_read_memory(ex.store);
 	task_execute(t, txn);
@@ -476,10 +476,12 @@ static bool look(struct task *t)
 	t->txn = NULL;
 	t->call.txn = NULL;
 	txn_end(txn);
+	ex.looked_us += os.monotonic_us() - began_us;
 	if (!complete) {
 		drop_effects(t);
 		t->n_slots = n_slots; /* what it would have waited for */
 		ex.look_later = LOOK_PAUSE;
+		ex.looked_us = LOOK_US;
 		return false;
 	}
 	t->committed = task_wants_commit(t);
@@ -494,7 +496,7 @@ static void on_turn(uv_prepare_t *unused)
 	(void)unused;
 	queue_hand_over(&ex.writer);
 	queue_hand_over(&ex.reader);
-	ex.looked = ex.look_later > 0;
+	ex.looked_us = ex.look_later > 0 ? LOOK_US : 0;
 	ex.look_later -= ex.look_later > 0;
 }
 
@@ -515,7 +517,7 @@ void task_start(struct task *t)
 		task_finished(t);
 		return;
 	}
-	if (t->look && !ex.looked && look(t))
+	if (t->look && ex.looked_us < LOOK_US && look(t))
 		return;
 	queue_add(q, t);
 	if (q == &ex.reader && q->n_in == READ_TAKE)
@@ -559,7 +561,7 @@ void executor_start(struct uv_loop_s *loop, struct store *store, unsigned reader
 	uv_prepare_start(&ex.turn, on_turn);
 	uv_unref((uv_handle_t *)&ex.turn);
 	ex.n_readers = readers;
-	ex.looked = false;
+	ex.looked_us = 0;
 	ex.look_later = 0;
 	ex.running = ex.committing = false;
 	for (unsigned i = 0; i < WRITERS; i++)
