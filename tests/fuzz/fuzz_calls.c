@@ -4,7 +4,8 @@
  * A line is "service Operation {input}". A text "$2/QueueUrl" in an input stands for that member of line 2's answer (the first
  * is 0). The lines run in one transaction, and after them the jobs they left, while the clock is turned; then all is dropped.
  * Effects and waits do not happen. Time stands still and random bytes repeat, so that what is found can be found again. The mutator
- * knows the models: it changes values inside inputs (and inside JSON inside texts) and adds members that an operation has. Seeds: fuzz_calls.seeds, made by tests/fuzz/record.py from what the service tests send. */
+ * knows the models: it changes values inside inputs (and inside JSON inside texts) and adds members that an operation has. Seeds:
+ * fuzz_calls.seeds, made by tests/fuzz/record.py from what the service tests send. */
 #include "auth/session.h"
 #include "base/enc.h"
 #include "os/os.h"
