@@ -2,13 +2,14 @@
  * a code.
  *
  * A line is "service Operation {input}". A text "$2/QueueUrl" in an input stands for that member of line 2's answer (the first
- * is 0). The lines run in one transaction, dropped at the end; effects, waits and jobs do not happen. Time stands still and random
- * bytes repeat, so that what is found can be found again. The mutator knows the models: it changes values inside inputs and adds
- * members that an operation has. Seeds: fuzz_calls.seeds, made by tests/fuzz/record.py from what the service tests send. */
+ * is 0). The lines run in one transaction, and after them the jobs they left, while the clock is turned; then all is dropped.
+ * Effects and waits do not happen. Time stands still and random bytes repeat, so that what is found can be found again. The mutator
+ * knows the models: it changes values inside inputs (and inside JSON inside texts) and adds members that an operation has. Seeds:
+ * fuzz_calls.seeds, made by tests/fuzz/record.py from what the service tests send. */
 #include "auth/session.h"
+#include "base/enc.h"
 #include "os/os.h"
 #include "svc/task.h"
-#include "telemetry/log.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-enum { LINES_MAX = 48, NODES_MAX = 512, INPUT_MAX = 48 << 10, DEPTH_MAX = 5, NOW_S = 1700000000 };
+enum { LINES_MAX = 48, NODES_MAX = 512, INPUT_MAX = 48 << 10, DEPTH_MAX = 5, JOBS_MAX = 32, NOW_S = 1700000000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
@@ -34,9 +35,10 @@ static struct {
 	char dir[40];
 	struct store *store;
 	uint64_t random;
+	int64_t now_ms;
 } at;
 
-static int64_t still_ms(void) { return NOW_S * 1000ll; }
+static int64_t still_ms(void) { return at.now_ms; }
 
 static void same_random(void *p, size_t n)
 {
@@ -68,6 +70,7 @@ static void open_once(void)
 	loop_init(uv_default_loop(), at.store);
 	service_config_set(&config);
 	session_set_key(key);
+	jobs_init();
 	store_group_begin(at.store);
 }
 
@@ -151,14 +154,33 @@ static void run_lines(struct call *c)
 	}
 }
 
+/* As the writer runs them, each under a save point of its own. One that waits for something outside is let go. */
+static void run_jobs(struct txn *txn)
+{
+	for (struct task *t = jobs_take_due(txn, clock_now_ms(), JOBS_MAX), *next; t != NULL; t = next) {
+		next = t->next;
+		txn_save(txn);
+		task_execute(t, txn);
+		if (task_wants_commit(t))
+			txn_release(txn);
+		else
+			txn_restore(txn);
+		jobs_landed(t);
+		task_release(t);
+		arena_free(t->keep); /* the task lies in it */
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const int turns_s[] = {0, 0, 61, 1000, 86400, 40 * 86400};
 	static const struct principal root = {.type = PRINCIPAL_ROOT, .account = STR_INIT("000000000000"),
 	                                      .arn = STR_INIT("arn:aws:iam::000000000000:root")};
 	if (size > INPUT_MAX)
 		return 0;
 	open_once();
 	at.random = 1;
+	at.now_ms = NOW_S * 1000ll;
 	struct arena *a = arena_new(0);
 	struct run *r = arena_new_of(a, struct run);
 	r->n = lines_read(a, str_of((const char *)data, size), r->lines);
@@ -180,6 +202,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct txn *txn = store_group_txn(at.store);
 		task_execute(&t, txn);
 		task_release(&t);
+		for (size_t i = 0; i < COUNT_OF(turns_s); i++) {
+			at.now_ms += turns_s[i] * 1000ll;
+			run_jobs(txn);
+		}
 		txn_drop(txn);
 	}
 	arena_free(a);
@@ -303,6 +329,24 @@ static void change_value(struct mutation *m, struct json *j)
 	}
 }
 
+/* Policies, templates, patterns and documents are JSON in a text, or in a blob's base64: changed inside. */
+static bool change_inside(struct mutation *m, struct json *j)
+{
+	struct str text = json_is(j, JSON_STRING) ? j->text : STR_NONE, plain = base64_decode(m->a, text);
+	bool coded = str_starts(plain, S("{"));
+	struct json *in = coded || str_starts(text, S("{")) ? json_parse(m->a, coded ? plain : text, NULL) : NULL;
+	if (in == NULL)
+		return false;
+	struct mutation own = {.a = m->a};
+	collect(&own, in);
+	own.random = m->random;
+	change_value(&own, own.nodes[pick(m, own.n_nodes)]);
+	j->text = json_text(m->a, in);
+	if (coded)
+		j->text = base64_encode(m->a, j->text);
+	return true;
+}
+
 static void change_line(struct mutation *m, struct line *l)
 {
 	const struct shape *input = l->op->model->input;
@@ -313,7 +357,9 @@ static void change_line(struct mutation *m, struct line *l)
 	}
 	struct mutation own = {.a = m->a};
 	collect(&own, l->in);
-	change_value(m, own.nodes[pick(m, own.n_nodes)]);
+	struct json *j = own.nodes[pick(m, own.n_nodes)];
+	if (pick(m, 4) == 0 || !change_inside(m, j))
+		change_value(m, j);
 	if (l->in->type != JSON_OBJECT)
 		l->in = json_new_object(m->a);
 }
