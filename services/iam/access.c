@@ -48,7 +48,7 @@ static struct str resource_of(struct call *c, const struct iam_Entity **found)
 	if (str_present(linked)) /* the role that would be made */
 		return linked_role_arn(c, linked, input_text(c, "CustomSuffix"));
 	const struct shape *input = c->op->model->input;
-	if (input != NULL && shape_member(input, S("UserName")) != NULL) /* absent: the caller's own */
+	if (c->op->model == &iam_op_ChangePassword || (input != NULL && shape_member(input, S("UserName")) != NULL)) /* absent: the caller's own */
 		return c->who->arn;
 	struct str serial = input_text(c, "SerialNumber"), device = input_text(c, "VirtualMFADeviceName");
 	if (str_present(serial))
@@ -88,11 +88,24 @@ static void add_own_tag_keys(struct call *c, struct access_extra *x, struct tags
 	x->keys = keys;
 }
 
+/* AllowUsersToChangePassword of the account's password policy: "the permissions are applied at the account-level for all users", unless denied. */
+static bool by_password_policy(struct call *c)
+{
+	if ((c->op->model != &iam_op_ChangePassword && c->op->model != &iam_op_GetAccountPasswordPolicy) || c->who->type != PRINCIPAL_USER)
+		return false;
+	const struct iam_PasswordPolicy *p = password_policy(c);
+	struct str action = arena_printf(c->arena, "iam:%s", c->op->model->name);
+	return p != NULL && p->AllowUsersToChangePassword.v &&
+		authorize_as(c, c->who, action, c->who->arn, NULL).decision != DECISION_EXPLICIT_DENY;
+}
+
 void access_iam(struct call *c)
 {
 	if (c->who->type == PRINCIPAL_ROOT)
 		return; /* nothing of IAM has a policy of its own that could deny */
 	ASSERT(c->op != NULL && c->op->model != NULL);
+	if (by_password_policy(c))
+		return;
 	enum { OWN_KEYS = 4 };
 	struct condition_key *keys = arena_array(c->arena, struct condition_key, OWN_KEYS);
 	struct access_extra x = {.keys = keys};

@@ -151,13 +151,26 @@ static bool sync_groups(struct cfn_resource *r, enum cfn_status *s, const struct
 	return true;
 }
 
+/* The password of a user. */
+static bool sync_login(struct cfn_resource *r, enum cfn_status *s, const struct json *old, const struct json *now)
+{
+	if (json_equal(old, now))
+		return true;
+	if (now == NULL)
+		return cfn_undo(r, s, "DeleteLoginProfile", cfn_args(r, "UserName", r->physical_id, NULL));
+	struct json *in = cfn_args(r, "UserName", r->physical_id, "Password", cfn_text(now, "Password"), NULL);
+	json_set_bool(r->c->arena, in, "PasswordResetRequired", cfn_true(json_get(now, S("PasswordResetRequired"))));
+	return cfn_do(r, s, old == NULL ? "CreateLoginProfile" : "UpdateLoginProfile", in, NULL);
+}
+
 /* What create and update do alike: bring all that is attached from old to now. */
 static bool sync_all(struct cfn_resource *r, enum cfn_status *s, const struct entity_type *t, const struct json *old, const struct json *now)
 {
-	struct str attached = S("ManagedPolicyArns"), policies = S("Policies"), groups = S("Groups");
+	struct str attached = S("ManagedPolicyArns"), policies = S("Policies"), groups = S("Groups"), login = S("LoginProfile");
 	return sync_attached(r, s, t, json_get(old, attached), json_get(now, attached)) &&
 	       sync_inline(r, s, t, json_get(old, policies), json_get(now, policies)) &&
-	       (t != &user_type || sync_groups(r, s, json_get(old, groups), json_get(now, groups)));
+	       (t != &user_type || (sync_groups(r, s, json_get(old, groups), json_get(now, groups)) &&
+	                            sync_login(r, s, json_get(old, login), json_get(now, login))));
 }
 
 static void set_attributes(struct cfn_resource *r, const struct entity_type *t, const struct json *out)
@@ -253,7 +266,7 @@ const struct cfn_type iam_cfn_types[IAM_CFN_TYPES] = {
 	 NAMES("AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "MaxSessionDuration", "Path", "PermissionsBoundary", "Policies",
 	       "RoleName", "Tags"),
 	 NAMES("RoleName", "Path"), role_create, role_update, role_remove, "RoleName"},
-	{"AWS::IAM::User", NAMES("Groups", "ManagedPolicyArns", "Path", "PermissionsBoundary", "Policies", "Tags", "UserName"),
+	{"AWS::IAM::User", NAMES("Groups", "LoginProfile", "ManagedPolicyArns", "Path", "PermissionsBoundary", "Policies", "Tags", "UserName"),
 	 NAMES("UserName", "Path"), user_create, user_update, user_remove, "UserName"},
 	{"AWS::IAM::Group", NAMES("GroupName", "ManagedPolicyArns", "Path", "Policies"),
 	 NAMES("GroupName", "Path"), group_create, group_update, group_remove, "GroupName"},

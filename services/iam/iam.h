@@ -125,6 +125,11 @@ bool resolve_role(struct call *c, struct str role_arn, struct principal *role, s
 struct documents { struct str *v, *names; struct policy **parsed /* where it is kept parsed, else NULL */; size_t n; struct str boundary; };
 bool resolve_documents(struct call *c, struct str arn, struct documents *d);
 
+/* ---- passwords (ops_password.c) ---- */
+
+/* What the account asks of passwords; NULL: it has said nothing. */
+const struct iam_PasswordPolicy *password_policy(struct call *c);
+
 /* ---- multi-factor devices (device.c, qr.c) ---- */
 
 enum { SEED_BYTES = 40, MFA_PER_USER = 8 };

@@ -31,21 +31,3 @@ void op_ListServiceSpecificCredentials(struct call *c)
 		return;
 	out->ServiceSpecificCredentials = LIST_OF(c->arena, struct iam_ServiceSpecificCredentialMetadata, 0);
 }
-
-static void no_login_profile(struct call *c, struct str name)
-{
-	if (user_there(c, name))
-		call_fail(c, &iam_err_NoSuchEntityException, "Login Profile for User %.*s cannot be found.", STR_ARG(name));
-}
-
-void op_GetLoginProfile(struct call *c)
-{
-	const struct iam_GetLoginProfileRequest *in = c->in;
-	no_login_profile(c, in->UserName);
-}
-
-void op_DeleteLoginProfile(struct call *c)
-{
-	const struct iam_DeleteLoginProfileRequest *in = c->in;
-	no_login_profile(c, in->UserName);
-}

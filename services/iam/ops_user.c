@@ -81,7 +81,7 @@ void op_DeleteUser(struct call *c)
 	if (e == NULL)
 		return;
 	const char *what = e->Keys.n > 0 ? "must delete access keys first" : e->Devices.n > 0 ? "must delete MFA device first"
-		: e->Attached.n > 0 ? "must detach all policies first"
+		: e->Password != NULL ? "must delete login profile first" : e->Attached.n > 0 ? "must detach all policies first"
 		: e->Inline.n > 0 ? "must delete policies first" : e->Groups.n > 0 ? "must remove users from group first" : NULL;
 	if (what != NULL)
 		call_fail(c, &iam_err_DeleteConflictException, "Cannot delete entity, %s.", what);

@@ -389,7 +389,6 @@ def test_credentials_that_cannot_be_made_are_not_there(iam, name):
     assert iam.list_service_specific_credentials(UserName=name)["ServiceSpecificCredentials"] == []
     refused(lambda: iam.delete_login_profile(UserName=name), "NoSuchEntity", f"Login Profile for User {name} cannot be found.")
     refused(lambda: iam.list_signing_certificates(UserName=name + "x"), "NoSuchEntity")
-    refused(lambda: iam.create_login_profile(UserName=name, Password="x" * 12), "NotImplemented")
 
 
 # ---- names, tags, trust: what is refused ----

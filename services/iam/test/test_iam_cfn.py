@@ -127,3 +127,18 @@ def test_a_virtual_mfa_device(iam, stack, name):
     assert [t["Key"] for t in iam.list_mfa_device_tags(SerialNumber=out["Ref"])["Tags"] if not t["Key"].startswith("aws:")] == ["b"]
     stack(None)
     gone(lambda: iam.list_mfa_device_tags(SerialNumber=out["Ref"]))
+
+
+def test_a_user_with_a_login_profile(iam, stack, name):
+    """AWS::IAM::User LoginProfile."""
+    def user(**more):
+        return {"U": {"Type": "AWS::IAM::User", "Properties": {"UserName": name, **more}}}
+    stack(user(LoginProfile={"Password": "Correct-Horse-7", "PasswordResetRequired": True}))
+    assert iam.get_login_profile(UserName=name)["LoginProfile"]["PasswordResetRequired"] is True
+    stack(user(LoginProfile={"Password": "Correct-Horse-8"}))
+    assert iam.get_login_profile(UserName=name)["LoginProfile"]["PasswordResetRequired"] is False
+    stack(user())
+    gone(lambda: iam.get_login_profile(UserName=name))
+    stack(user(LoginProfile={"Password": "Correct-Horse-9"}))
+    stack(None)
+    gone(lambda: iam.get_user(UserName=name))
