@@ -47,7 +47,7 @@ ALARM_OPERATION(tag_resource);
 ALARM_OPERATION(untag_resource);
 ALARM_OPERATION(list_tags);
 
-enum { CLOUDWATCH_CFN_TYPES = 1 };
+enum { CLOUDWATCH_CFN_TYPES = 3 };
 extern const struct cfn_type cloudwatch_cfn_types[CLOUDWATCH_CFN_TYPES];
 
 #endif

@@ -1,5 +1,6 @@
-/* CloudWatch metrics and alarms: its operations. What has no row here answers 501 and names itself. */
+/* CloudWatch: its operations. What has no row here answers 501 and names itself. */
 #include "alarm.h"
+#include "dashboard.h"
 #include "insight.h"
 
 #define OPERATION(Name, fn, mode) {&cloudwatch_op_##Name, op_##fn, mode, NULL, access_##fn}
@@ -20,6 +21,10 @@ static const struct op ops[] = {
 	OPERATION(TagResource, tag_resource, OP_WRITE),
 	OPERATION(UntagResource, untag_resource, OP_WRITE),
 	OPERATION(ListTagsForResource, list_tags, OP_READ),
+	OPERATION(PutDashboard, put_dashboard, OP_WRITE),
+	OPERATION(GetDashboard, get_dashboard, OP_READ),
+	OPERATION(ListDashboards, list_dashboards, OP_READ),
+	OPERATION(DeleteDashboards, delete_dashboards, OP_WRITE),
 	OPERATION(PutInsightRule, put_insight_rule, OP_WRITE),
 	OPERATION(DescribeInsightRules, describe_insight_rules, OP_READ),
 	OPERATION(GetInsightRuleReport, get_insight_rule_report, OP_READ),
