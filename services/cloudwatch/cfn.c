@@ -1,4 +1,4 @@
-/* AWS::CloudWatch::Alarm, Dashboard and InsightRule. Source: the types' pages in the CloudFormation User Guide. */
+/* AWS::CloudWatch::Alarm, CompositeAlarm, Dashboard and InsightRule. Source: the types' pages in the CloudFormation User Guide. */
 #include "alarm.h"
 #include "insight.h"
 
@@ -10,8 +10,12 @@ static const char *const properties[] = {"ActionsEnabled", "AlarmActions", "Alar
 	"ThresholdMetricId", "TreatMissingData", "Unit", NULL};
 static const char *const replaces[] = {"AlarmName", "Tags", NULL};
 
-/* Its properties are the operation's parameters. */
-static enum cfn_status put(struct cfn_resource *r)
+static const char *const composite_properties[] = {"ActionsEnabled", "ActionsSuppressor", "ActionsSuppressorExtensionPeriod",
+	"ActionsSuppressorWaitPeriod", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule", "InsufficientDataActions", "OKActions", "Tags",
+	NULL};
+
+/* The properties are the operation's parameters. */
+static enum cfn_status put_alarm(struct cfn_resource *r, const char *operation)
 {
 	struct arena *a = r->c->arena;
 	struct json *in = json_copy(a, r->properties), *tags = cfn_tags(r, false);
@@ -19,7 +23,7 @@ static enum cfn_status put(struct cfn_resource *r)
 	json_set_str(a, in, "AlarmName", r->physical_id);
 	if (tags != NULL && tags->n > 0)
 		json_set(a, in, S("Tags"), tags);
-	struct invoked i = invoke(r->c, "cloudwatch", "PutMetricAlarm", in, NULL);
+	struct invoked i = invoke(r->c, "cloudwatch", operation, in, NULL);
 	if (i.parked)
 		return CFN_PARKED;
 	if (!i.ok)
@@ -28,11 +32,26 @@ static enum cfn_status put(struct cfn_resource *r)
 	return CFN_DONE;
 }
 
-static enum cfn_status create(struct cfn_resource *r)
+static void name_alarm(struct cfn_resource *r)
 {
 	struct str name = json_get_str(r->properties, "AlarmName");
 	r->physical_id = str_present(name) ? name : cfn_make_name(r, 255, false);
+}
+
+static enum cfn_status put(struct cfn_resource *r) { return put_alarm(r, "PutMetricAlarm"); }
+
+static enum cfn_status create(struct cfn_resource *r)
+{
+	name_alarm(r);
 	return put(r);
+}
+
+static enum cfn_status put_composite(struct cfn_resource *r) { return put_alarm(r, "PutCompositeAlarm"); }
+
+static enum cfn_status create_composite(struct cfn_resource *r)
+{
+	name_alarm(r);
+	return put_composite(r);
 }
 
 static enum cfn_status remove_alarm(struct cfn_resource *r)
@@ -123,6 +142,8 @@ static enum cfn_status remove_rule(struct cfn_resource *r)
 const struct cfn_type cloudwatch_cfn_types[CLOUDWATCH_CFN_TYPES] = {
 	{.name = "AWS::CloudWatch::Alarm", .properties = properties, .replaces = replaces, .create = create, .update = put,
 	 .remove = remove_alarm, .name_property = "AlarmName"},
+	{.name = "AWS::CloudWatch::CompositeAlarm", .properties = composite_properties, .replaces = replaces, .create = create_composite,
+	 .update = put_composite, .remove = remove_alarm, .name_property = "AlarmName"},
 	{.name = "AWS::CloudWatch::Dashboard", .properties = dashboard_properties, .replaces = dashboard_replaces, .create = create_dashboard,
 	 .update = put_dashboard, .remove = remove_dashboard, .name_property = "DashboardName"},
 	{.name = "AWS::CloudWatch::InsightRule", .properties = rule_properties, .replaces = rule_replaces, .create = create_rule,

@@ -45,7 +45,9 @@ static bool name_ok(struct call *c, struct str name)
 
 /* ---- putting ---- */
 
-void access_put_dashboard(struct call *c) { authorize(c, NULL, dashboard_arn(c, ((const struct cloudwatch_PutDashboardInput *)c->in)->DashboardName), NULL); }
+static void access_one(struct call *c, struct str name) { authorize(c, NULL, dashboard_arn(c, name), NULL); }
+
+void access_put_dashboard(struct call *c) { access_one(c, ((const struct cloudwatch_PutDashboardInput *)c->in)->DashboardName); }
 
 static void fail_body(struct call *c, const struct findings *f)
 {
@@ -94,7 +96,7 @@ void op_put_dashboard(struct call *c)
 
 /* ---- showing ---- */
 
-void access_get_dashboard(struct call *c) { authorize(c, NULL, dashboard_arn(c, ((const struct cloudwatch_GetDashboardInput *)c->in)->DashboardName), NULL); }
+void access_get_dashboard(struct call *c) { access_one(c, ((const struct cloudwatch_GetDashboardInput *)c->in)->DashboardName); }
 
 void op_get_dashboard(struct call *c)
 {

@@ -272,7 +272,7 @@ void dashboard_check(struct findings *f, const struct json *body)
 	const struct json *widgets = json_get(body, S("widgets")), *variables = json_get(body, S("variables"));
 	ASSERT(json_is(body, JSON_OBJECT));
 	warn_unknown(f, &root, body, known);
-	check_string(f, &root, body, "start", json_get(body, S("end")) != NULL, NULL); /* "If you specify a value for end, you must also specify a value for start" */
+	check_string(f, &root, body, "start", json_get(body, S("end")) != NULL, NULL); /* an end needs a start */
 	check_string(f, &root, body, "end", false, NULL);
 	check_string(f, &root, body, "periodOverride", false, overrides);
 	if (variables != NULL)

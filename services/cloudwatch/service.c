@@ -1,5 +1,5 @@
 /* CloudWatch: its operations. What has no row here answers 501 and names itself. */
-#include "alarm.h"
+#include "composite.h"
 #include "dashboard.h"
 #include "insight.h"
 
@@ -11,6 +11,7 @@ static const struct op ops[] = {
 	{&cloudwatch_op_GetMetricData, op_get_metric_data, OP_READ},
 	{&cloudwatch_op_ListMetrics, op_list_metrics, OP_READ},
 	OPERATION(PutMetricAlarm, put_metric_alarm, OP_WRITE),
+	OPERATION(PutCompositeAlarm, put_composite_alarm, OP_WRITE),
 	OPERATION(DescribeAlarms, describe_alarms, OP_READ),
 	OPERATION(DescribeAlarmsForMetric, describe_alarms_for_metric, OP_READ),
 	OPERATION(DescribeAlarmHistory, describe_alarm_history, OP_READ),
@@ -35,7 +36,7 @@ static const struct op ops[] = {
 	OPERATION(ListManagedInsightRules, list_managed_insight_rules, OP_READ),
 };
 
-static const struct job_kind jobs[] = {{"trim", job_trim}, {"evaluate", job_evaluate}, {"act", job_act}};
+static const struct job_kind jobs[] = {{"trim", job_trim}, {"evaluate", job_evaluate}, {"act", job_act}, {"release", job_release}};
 
 const struct service service_cloudwatch = {
 	.name = "cloudwatch",

@@ -1,14 +1,15 @@
 /* Tags of what has them: alarms, Contributor Insights rules, dashboards. Source: TagResource, UntagResource, ListTagsForResource (API Reference). */
-#include "alarm.h"
+#include "composite.h"
 #include "dashboard.h"
 #include "insight.h"
 
 #include "svc/arn.h"
 #include "svc/tags.h"
 
-/* What an ARN names; one of the three is there. */
+/* What an ARN names; one of the four is there. */
 struct tagged {
 	struct cloudwatch_AlarmRecord *alarm;
+	struct cloudwatch_CompositeRecord *composite;
 	struct cloudwatch_InsightRecord *rule;
 	struct cloudwatch_DashboardRecord *dashboard;
 	struct list *tags; /* NULL: c failed, there is no such thing */
@@ -23,7 +24,8 @@ static struct tagged find(struct call *c, struct str text)
 	if (ok && str_starts(arn.resource, S("alarm:"))) {
 		name = str_slice(arn.resource, sizeof "alarm:" - 1, arn.resource.n);
 		t.alarm = alarm_get(c, name);
-		t.tags = t.alarm != NULL ? &t.alarm->Tags : NULL;
+		t.composite = t.alarm == NULL ? composite_get(c, name) : NULL;
+		t.tags = t.alarm != NULL ? &t.alarm->Tags : t.composite != NULL ? &t.composite->Tags : NULL;
 	} else if (ok && str_starts(arn.resource, S("insight-rule/"))) {
 		name = str_slice(arn.resource, sizeof "insight-rule/" - 1, arn.resource.n);
 		t.rule = insight_get(c, name);
@@ -44,6 +46,8 @@ static void save(struct call *c, const struct tagged *t, struct tags now)
 	*t->tags = (struct list){now.v, now.n, true};
 	if (t->alarm != NULL)
 		alarm_save(c, t->alarm);
+	else if (t->composite != NULL)
+		composite_save(c, t->composite);
 	else if (t->rule != NULL)
 		insight_save(c, t->rule);
 	else
