@@ -1,7 +1,7 @@
-/* Alarms on a metric: putting, showing, switching and deleting them.
+/* Alarms on a metric: putting them; all alarms: showing, switching and deleting them.
  *
  * Source: CloudWatch API Reference; "Using Amazon CloudWatch alarms" (User Guide). */
-#include "alarm.h"
+#include "composite.h"
 
 #include "svc/arn.h"
 #include "svc/page.h"
@@ -137,12 +137,13 @@ static void configure(struct call *c, struct cloudwatch_MetricAlarm *a, const st
 	a->EvaluateLowSampleCountPercentile = in->EvaluateLowSampleCountPercentile;
 }
 
-static void note_configuration(struct call *c, struct str name, const char *type, const char *done)
+void note_configuration(struct call *c, struct str name, bool composite, const char *type)
 {
+	const char *done = type[0] == 'C' ? "created" : type[0] == 'U' ? "updated" : "deleted";
 	struct json *data = json_new_object(c->arena);
 	json_set_str(c->arena, data, "version", S("1.0"));
 	json_set_str(c->arena, data, "type", str_c(type));
-	history_add(c, name, c->now_ms, "ConfigurationUpdate", arena_printf(c->arena, "Alarm \"%.*s\" %s", STR_ARG(name), done), data);
+	history_add(c, name, composite, c->now_ms, "ConfigurationUpdate", arena_printf(c->arena, "Alarm \"%.*s\" %s", STR_ARG(name), done), data);
 }
 
 void access_put_metric_alarm(struct call *c) { access_named(c, ((const struct cloudwatch_PutMetricAlarmInput *)c->in)->AlarmName); }
@@ -152,6 +153,10 @@ void op_put_metric_alarm(struct call *c)
 	const struct cloudwatch_PutMetricAlarmInput *in = c->in;
 	if (!parts_there(c, in) || !metric_ok(c, in) || !evaluation_ok(c, in) || !actions_ok(c, in))
 		return;
+	if (composite_get(c, in->AlarmName) != NULL) {
+		refuse(c, "There is a composite alarm of this name");
+		return;
+	}
 	struct cloudwatch_AlarmRecord *r = alarm_get(c, in->AlarmName);
 	bool made = r == NULL;
 	if (made) {
@@ -164,31 +169,57 @@ void op_put_metric_alarm(struct call *c)
 	}
 	configure(c, r->Alarm, in);
 	alarm_save(c, r);
-	note_configuration(c, in->AlarmName, made ? "Create" : "Update", made ? "created" : "updated");
+	note_configuration(c, in->AlarmName, false, made ? "Create" : "Update");
 	alarm_look_at(c, in->AlarmName, c->now_ms);
 	trim_daily(c);
 }
 
 void access_delete_alarms(struct call *c) { access_list(c, &((const struct cloudwatch_DeleteAlarmsInput *)c->in)->AlarmNames); }
 
+/* Who is watched by an alarm that stays cannot go. */
+static bool may_go(struct call *c, struct str name, const struct list *going)
+{
+	struct cloudwatch_CompositeRecord **watching;
+	uint32_t n = composites_of(c, name, &watching);
+	for (uint32_t i = 0; i < n; i++) {
+		bool goes = false;
+		for (uint32_t k = 0; k < going->n; k++)
+			goes |= str_eq(*LIST_AT(*going, struct str, k), watching[i]->Alarm->AlarmName) && !str_eq(name, watching[i]->Alarm->AlarmName);
+		if (!goes)
+			call_fail_code(c, 400, "ValidationError", "Cannot delete %.*s as there are composite alarm(s) depending on it.", STR_ARG(name));
+	}
+	return !c->failed;
+}
+
 /* All or none: "if you specify an incorrect alarm name or one that doesn't exist ... none of the alarms are deleted". */
 void op_delete_alarms(struct call *c)
 {
 	const struct cloudwatch_DeleteAlarmsInput *in = c->in;
+	uint32_t composites = 0;
 	for (uint32_t i = 0; i < in->AlarmNames.n; i++) {
 		struct str name = *LIST_AT(in->AlarmNames, struct str, i);
-		if (alarm_get(c, name) == NULL) {
+		if (!str_present(alarm_state(c, name))) {
 			call_fail(c, &cloudwatch_err_ResourceNotFound, "Unknown alarm: %.*s", STR_ARG(name));
 			return;
 		}
+		composites += composite_get(c, name) != NULL;
+		if (!may_go(c, name, &in->AlarmNames))
+			return;
+	}
+	if (composites > 1) {
+		refuse(c, "At most one composite alarm can be deleted in one request");
+		return;
 	}
 	for (uint32_t i = 0; i < in->AlarmNames.n; i++) {
 		struct str name = *LIST_AT(in->AlarmNames, struct str, i);
-		if (alarm_get(c, name) == NULL)
+		const struct cloudwatch_CompositeRecord *composite = composite_get(c, name);
+		if (composite != NULL)
+			composite_delete(c, composite);
+		else if (alarm_get(c, name) == NULL)
 			continue; /* named twice */
 		call_del(c, alarm_key(c, name));
 		(void)job_drop(c, "evaluate", name);
-		note_configuration(c, name, "Delete", "deleted");
+		note_configuration(c, name, composite != NULL, "Delete");
 	}
 }
 
@@ -196,9 +227,9 @@ void op_delete_alarms(struct call *c)
 
 void access_describe_alarms(struct call *c) { authorize(c, NULL, alarm_arn(c, S("*")), NULL); }
 
-static bool has_action(const struct cloudwatch_MetricAlarm *a, struct str prefix)
+bool alarm_acts(const struct list *alarm, const struct list *ok, const struct list *insufficient, struct str prefix)
 {
-	const struct list *lists[] = {&a->AlarmActions, &a->OKActions, &a->InsufficientDataActions};
+	const struct list *lists[] = {alarm, ok, insufficient};
 	for (size_t k = 0; k < COUNT_OF(lists); k++)
 		for (uint32_t i = 0; i < lists[k]->n; i++)
 			if (str_starts(*LIST_AT(*lists[k], struct str, i), prefix))
@@ -213,19 +244,75 @@ static bool wanted(const struct cloudwatch_MetricAlarm *a, const struct cloudwat
 		named = str_eq(*LIST_AT(in->AlarmNames, struct str, i), a->AlarmName);
 	return named && (!str_present(in->AlarmNamePrefix) || str_starts(a->AlarmName, in->AlarmNamePrefix)) &&
 	       (!str_present(in->StateValue) || str_eq(in->StateValue, a->StateValue)) &&
-	       (!str_present(in->ActionPrefix) || has_action(a, in->ActionPrefix));
+	       (!str_present(in->ActionPrefix) || alarm_acts(&a->AlarmActions, &a->OKActions, &a->InsufficientDataActions, in->ActionPrefix));
+}
+
+/* The alarms that an alarm's rule names, or that name it; of them only who they are, and of children how they are. */
+static void describe_relatives(struct call *c, const struct cloudwatch_DescribeAlarmsInput *in, struct cloudwatch_DescribeAlarmsOutput *out)
+{
+	struct cloudwatch_CompositeRecord **parents;
+	uint32_t n = str_present(in->ParentsOfAlarmName) ? composites_of(c, in->ParentsOfAlarmName, &parents) : 0;
+	struct alarm_rule rule = {0};
+	const char *why;
+	const struct cloudwatch_CompositeRecord *of = str_present(in->ChildrenOfAlarmName) ? composite_get(c, in->ChildrenOfAlarmName) : NULL;
+	if (of != NULL && !alarm_rule_parse(c->arena, of->Alarm->AlarmRule, &rule, &why))
+		ASSERT(false); /* the put let it in */
+	out->MetricAlarms = LIST_OF(c->arena, struct cloudwatch_MetricAlarm, rule.n_alarms);
+	out->CompositeAlarms = LIST_OF(c->arena, struct cloudwatch_CompositeAlarm, rule.n_alarms + n);
+	out->MetricAlarms.n = out->CompositeAlarms.n = 0;
+	for (uint32_t i = 0; i < n; i++)
+		((struct cloudwatch_CompositeAlarm *)out->CompositeAlarms.v)[out->CompositeAlarms.n++] =
+			(struct cloudwatch_CompositeAlarm){.AlarmName = parents[i]->Alarm->AlarmName, .AlarmArn = parents[i]->Alarm->AlarmArn};
+	for (uint32_t i = 0; i < rule.n_alarms; i++) {
+		const struct cloudwatch_AlarmRecord *m = alarm_get(c, rule.alarms[i]);
+		const struct cloudwatch_CompositeRecord *x = m == NULL ? composite_get(c, rule.alarms[i]) : NULL;
+		if (m != NULL)
+			((struct cloudwatch_MetricAlarm *)out->MetricAlarms.v)[out->MetricAlarms.n++] = (struct cloudwatch_MetricAlarm){
+				.AlarmName = rule.alarms[i], .AlarmArn = m->Alarm->AlarmArn, .StateValue = m->Alarm->StateValue, .StateUpdatedTimestamp = m->Alarm->StateUpdatedTimestamp};
+		else if (x != NULL)
+			((struct cloudwatch_CompositeAlarm *)out->CompositeAlarms.v)[out->CompositeAlarms.n++] = (struct cloudwatch_CompositeAlarm){
+				.AlarmName = rule.alarms[i], .AlarmArn = x->Alarm->AlarmArn, .StateValue = x->Alarm->StateValue,
+				.StateUpdatedTimestamp = x->Alarm->StateUpdatedTimestamp};
+	}
+}
+
+/* Metric alarms from `after` on; false: there are more. */
+static bool list_metric_alarms(struct call *c, const struct cloudwatch_DescribeAlarmsInput *in, struct str *after, uint32_t most, struct list *out)
+{
+	struct str key, value;
+	bool more = false;
+	struct scan *s = call_scan(c, call_key(c, "alarm"), *after, false);
+	while (scan_next(s, &key, &value)) {
+		const struct cloudwatch_AlarmRecord *r = record_decode(c, &cloudwatch_shape_AlarmRecord, value);
+		if (!wanted(r->Alarm, in))
+			continue;
+		more = out->n == most;
+		if (more)
+			break;
+		*after = arena_dup(c->arena, key);
+		((struct cloudwatch_MetricAlarm *)out->v)[out->n++] = *r->Alarm;
+	}
+	scan_close(s);
+	return !more;
 }
 
 void op_describe_alarms(struct call *c)
 {
 	const struct cloudwatch_DescribeAlarmsInput *in = c->in;
 	struct cloudwatch_DescribeAlarmsOutput *out = c->out;
-	struct str after, key, value;
-	bool metric = in->AlarmTypes.n == 0; /* nothing said: MetricAlarm */
-	for (uint32_t i = 0; i < in->AlarmTypes.n; i++)
+	struct str after;
+	bool metric = in->AlarmTypes.n == 0, composite = false; /* nothing said: MetricAlarm */
+	for (uint32_t i = 0; i < in->AlarmTypes.n; i++) {
 		metric |= str_eq(*LIST_AT(in->AlarmTypes, struct str, i), S("MetricAlarm"));
+		composite |= str_eq(*LIST_AT(in->AlarmTypes, struct str, i), S("CompositeAlarm"));
+	}
 	if (str_present(in->ChildrenOfAlarmName) || str_present(in->ParentsOfAlarmName)) {
-		call_unsupported(c, "composite alarms are not there");
+		bool alone = str_present(in->ChildrenOfAlarmName) != str_present(in->ParentsOfAlarmName) && in->AlarmNames.n == 0 &&
+		             in->AlarmTypes.n == 0 && !str_present(in->AlarmNamePrefix) && !str_present(in->StateValue) && !str_present(in->ActionPrefix);
+		if (alone)
+			describe_relatives(c, in, out);
+		else
+			refuse(c, "ChildrenOfAlarmName and ParentsOfAlarmName cannot be combined with other parameters");
 		return;
 	}
 	if (!page_position(c->arena, in->NextToken, &after)) {
@@ -234,21 +321,14 @@ void op_describe_alarms(struct call *c)
 	}
 	uint32_t most = in->MaxRecords.set && in->MaxRecords.v < PAGE_MOST ? (uint32_t)in->MaxRecords.v : in->MaxRecords.set ? PAGE_MOST : PAGE;
 	out->MetricAlarms = LIST_OF(c->arena, struct cloudwatch_MetricAlarm, most);
-	out->MetricAlarms.n = 0;
-	out->CompositeAlarms = (struct list){NULL, 0, true};
-	struct scan *s = call_scan(c, call_key(c, "alarm"), after, false);
-	while (metric && scan_next(s, &key, &value)) {
-		const struct cloudwatch_AlarmRecord *r = record_decode(c, &cloudwatch_shape_AlarmRecord, value);
-		if (!wanted(r->Alarm, in))
-			continue;
-		if (out->MetricAlarms.n == most) {
-			out->NextToken = page_token(c->arena, after);
-			break;
-		}
-		after = arena_dup(c->arena, key);
-		((struct cloudwatch_MetricAlarm *)out->MetricAlarms.v)[out->MetricAlarms.n++] = *r->Alarm;
-	}
-	scan_close(s);
+	out->CompositeAlarms = LIST_OF(c->arena, struct cloudwatch_CompositeAlarm, most);
+	out->MetricAlarms.n = out->CompositeAlarms.n = 0;
+	bool in_metric = !str_present(after) || str_starts(after, key_bytes(call_key(c, "alarm")));
+	bool all = !metric || !in_metric || list_metric_alarms(c, in, &after, most, &out->MetricAlarms);
+	if (all && composite)
+		all = composites_list(c, in, &after, most - out->MetricAlarms.n, &out->CompositeAlarms);
+	if (!all)
+		out->NextToken = page_token(c->arena, after);
 }
 
 void access_describe_alarms_for_metric(struct call *c) { authorize(c, NULL, S("*"), NULL); }
@@ -285,24 +365,35 @@ void op_set_alarm_state(struct call *c)
 	const struct cloudwatch_SetAlarmStateInput *in = c->in;
 	struct json_error e;
 	struct cloudwatch_AlarmRecord *r = alarm_get(c, in->AlarmName);
-	if (r == NULL)
+	struct cloudwatch_CompositeRecord *composite = r == NULL ? composite_get(c, in->AlarmName) : NULL;
+	if (r == NULL && composite == NULL)
 		call_fail(c, &cloudwatch_err_ResourceNotFound, "Unknown alarm: %.*s", STR_ARG(in->AlarmName));
 	else if (str_present(in->StateReasonData) && json_parse(c->arena, in->StateReasonData, &e) == NULL)
 		call_fail(c, &cloudwatch_err_InvalidFormatFault, "StateReasonData is not JSON");
-	else
+	else if (r != NULL)
 		alarm_change(c, r, in->StateValue, in->StateReason, in->StateReasonData, c->now_ms);
+	else
+		composite_change(c, composite, in->StateValue, in->StateReason, in->StateReasonData, c->now_ms);
 }
 
 static void switch_actions(struct call *c, const struct list *names, bool on)
 {
 	for (uint32_t i = 0; i < names->n; i++) {
-		struct cloudwatch_AlarmRecord *r = alarm_get(c, *LIST_AT(*names, struct str, i));
+		struct str name = *LIST_AT(*names, struct str, i);
+		struct cloudwatch_AlarmRecord *r = alarm_get(c, name);
+		struct cloudwatch_CompositeRecord *composite = r == NULL ? composite_get(c, name) : NULL;
+		if (composite != NULL) {
+			composite->Alarm->ActionsEnabled = SOME_BOOL(on);
+			composite->Alarm->AlarmConfigurationUpdatedTimestamp = SOME_TIME(c->now_ms);
+			composite_save(c, composite);
+			note_configuration(c, name, true, "Update");
+		}
 		if (r == NULL)
 			continue; /* as AWS: nothing is said */
 		r->Alarm->ActionsEnabled = SOME_BOOL(on);
 		r->Alarm->AlarmConfigurationUpdatedTimestamp = SOME_TIME(c->now_ms);
 		alarm_save(c, r);
-		note_configuration(c, r->Alarm->AlarmName, "Update", "updated");
+		note_configuration(c, name, false, "Update");
 	}
 }
 

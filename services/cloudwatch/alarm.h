@@ -13,14 +13,18 @@
 struct cloudwatch_AlarmRecord *alarm_get(struct call *c, struct str name); /* NULL: none */
 void alarm_save(struct call *c, const struct cloudwatch_AlarmRecord *r);
 struct str alarm_arn(struct call *c, struct str name);
+/* Into its history: it was made, changed or deleted ("Create", "Update", "Delete"). */
+void note_configuration(struct call *c, struct str name, bool composite, const char *type);
+/* Is there an action whose ARN begins so? */
+bool alarm_acts(const struct list *alarm, const struct list *ok, const struct list *insufficient, struct str prefix);
 /* How often it is looked at: every minute; every ten seconds for high-resolution metrics. */
 int64_t alarm_step_ms(const struct cloudwatch_MetricAlarm *a);
 /* Look at it at at_ms of the service clock. */
 void alarm_look_at(struct call *c, struct str name, int64_t at_ms);
 
 /* ---- alarm_history.c ---- */
-/* One item; data NULL: none. */
-void history_add(struct call *c, struct str alarm, int64_t at_ms, const char *type, struct str summary, const struct json *data);
+/* One item; data NULL: none. composite: of such an alarm. */
+void history_add(struct call *c, struct str alarm, bool composite, int64_t at_ms, const char *type, struct str summary, const struct json *data);
 void history_trim(struct call *c, int64_t before_ms);
 void op_describe_alarm_history(struct call *c);
 void access_describe_alarm_history(struct call *c);
@@ -28,6 +32,20 @@ void access_describe_alarm_history(struct call *c);
 /* ---- alarm_act.c ---- */
 /* Can it be an action? Fails c when not. */
 bool action_ok(struct call *c, struct str arn);
+/* "2026-11-30T11:02:03.456+0000" */
+struct str alarm_time_text(struct arena *a, int64_t ms);
+/* A state as events and notifications tell it. data may be absent. */
+struct json *alarm_state_json(struct arena *a, struct str value, struct str reason, struct str data, int64_t at_ms);
+/* What is told of a change: history, an event for EventBridge, and actions (NULL: none are to be taken). */
+struct alarm_news {
+	struct str name, arn;
+	bool composite;
+	const struct json *before, *now; /* alarm_state_json */
+	struct json *configuration;
+	const struct list *actions;
+	int64_t at_ms;
+};
+void alarm_tell(struct call *c, const struct alarm_news *n);
 /* The state changes at at_ms: history, an event for EventBridge, and the actions of the new state. Saves r. */
 void alarm_change(struct call *c, struct cloudwatch_AlarmRecord *r, struct str state, struct str reason, struct str reason_data, int64_t at_ms);
 void job_act(struct call *c, struct str id, struct str payload);
@@ -47,7 +65,7 @@ ALARM_OPERATION(tag_resource);
 ALARM_OPERATION(untag_resource);
 ALARM_OPERATION(list_tags);
 
-enum { CLOUDWATCH_CFN_TYPES = 1 };
+enum { CLOUDWATCH_CFN_TYPES = 4 };
 extern const struct cfn_type cloudwatch_cfn_types[CLOUDWATCH_CFN_TYPES];
 
 #endif

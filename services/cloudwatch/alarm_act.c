@@ -2,7 +2,7 @@
  *
  * Actions are jobs, so they happen at least once, also through a kill. Each acts as CloudWatch, for the alarm: the function's or
  * topic's policy must let it. Source: "Invoke a Lambda function from an alarm", "Alarm events and EventBridge" (User Guide). */
-#include "alarm.h"
+#include "composite.h"
 
 #include "base/time.h"
 #include "svc/arn.h"
@@ -33,21 +33,20 @@ bool action_ok(struct call *c, struct str text)
 
 /* ---- what is told ---- */
 
-/* "2026-11-30T11:02:03.456+0000" */
-static struct str time_text(struct arena *a, int64_t ms)
+struct str alarm_time_text(struct arena *a, int64_t ms)
 {
 	struct str iso = time_iso8601_ms(a, ms);
 	return arena_join(a, str_slice(iso, 0, iso.n - 1), S("+0000"));
 }
 
-static struct json *state_json(struct arena *a, struct str value, struct str reason, struct str data, int64_t at_ms)
+struct json *alarm_state_json(struct arena *a, struct str value, struct str reason, struct str data, int64_t at_ms)
 {
 	struct json *o = json_new_object(a);
 	json_set_str(a, o, "value", value);
 	json_set_str(a, o, "reason", reason);
 	if (str_present(data))
 		json_set_str(a, o, "reasonData", data);
-	json_set_str(a, o, "timestamp", time_text(a, at_ms));
+	json_set_str(a, o, "timestamp", alarm_time_text(a, at_ms));
 	return o;
 }
 
@@ -77,12 +76,12 @@ static struct json *configuration_json(struct arena *a, const struct cloudwatch_
 
 /* ---- the change ---- */
 
-static void note_change(struct call *c, const struct cloudwatch_MetricAlarm *m, const struct json *before, const struct json *now, int64_t at_ms)
+static void note_change(struct call *c, const struct alarm_news *n)
 {
 	struct arena *a = c->arena;
 	struct json *data = json_new_object(a);
 	json_set_str(a, data, "version", S("1.0"));
-	const struct { const char *name; const struct json *from; } sides[] = {{"oldState", before}, {"newState", now}};
+	const struct { const char *name; const struct json *from; } sides[] = {{"oldState", n->before}, {"newState", n->now}};
 	for (size_t i = 0; i < COUNT_OF(sides); i++) {
 		struct json *s = json_new_object(a);
 		json_set_str(a, s, "stateValue", json_get_str(sides[i].from, "value"));
@@ -92,8 +91,8 @@ static void note_change(struct call *c, const struct cloudwatch_MetricAlarm *m, 
 			json_set(a, s, S("stateReasonData"), details);
 		json_set(a, data, str_c(sides[i].name), s);
 	}
-	history_add(c, m->AlarmName, at_ms, "StateUpdate", arena_printf(a, "Alarm updated from %.*s to %.*s",
-		STR_ARG(json_get_str(before, "value")), STR_ARG(json_get_str(now, "value"))), data);
+	history_add(c, n->name, n->composite, n->at_ms, "StateUpdate", arena_printf(a, "Alarm updated from %.*s to %.*s",
+		STR_ARG(json_get_str(n->before, "value")), STR_ARG(json_get_str(n->now, "value"))), data);
 }
 
 static void put_job(struct call *c, struct str action, const struct json *event)
@@ -104,13 +103,34 @@ static void put_job(struct call *c, struct str action, const struct json *event)
 	job_put(c, "act", arena_printf(c->arena, "%020llu", (unsigned long long)call_serial(c, "act")), c->now_ms, json_text(c->arena, what));
 }
 
+void alarm_tell(struct call *c, const struct alarm_news *n)
+{
+	struct arena *a = c->arena;
+	struct json *data = json_new_object(a), *event = json_new_object(a);
+	ASSERT(str_present(n->name) && n->before != NULL && n->now != NULL);
+	note_change(c, n);
+	json_set_str(a, data, "alarmName", n->name);
+	json_set(a, data, S("state"), n->now);
+	json_set(a, data, S("previousState"), n->before);
+	json_set(a, data, S("configuration"), n->configuration);
+	json_set_str(a, event, "source", S("aws.cloudwatch"));
+	json_set_str(a, event, "alarmArn", n->arn);
+	json_set_str(a, event, "accountId", c->account);
+	json_set_str(a, event, "time", alarm_time_text(a, n->at_ms));
+	json_set_str(a, event, "region", c->region);
+	json_set(a, event, S("alarmData"), data);
+	put_job(c, S("event"), event);
+	for (uint32_t i = 0; n->actions != NULL && i < n->actions->n; i++)
+		put_job(c, *LIST_AT(*n->actions, struct str, i), event);
+}
+
 void alarm_change(struct call *c, struct cloudwatch_AlarmRecord *r, struct str state, struct str reason, struct str reason_data, int64_t at_ms)
 {
 	struct arena *a = c->arena;
 	struct cloudwatch_MetricAlarm *m = r->Alarm;
 	ASSERT(str_present(state) && str_present(reason) && at_ms <= c->now_ms);
 	bool changed = !str_eq(m->StateValue, state);
-	struct json *before = state_json(a, m->StateValue, m->StateReason, m->StateReasonData, m->StateUpdatedTimestamp.ms);
+	struct json *before = alarm_state_json(a, m->StateValue, m->StateReason, m->StateReasonData, m->StateUpdatedTimestamp.ms);
 	m->StateValue = state;
 	m->StateReason = reason;
 	m->StateReasonData = reason_data;
@@ -120,22 +140,11 @@ void alarm_change(struct call *c, struct cloudwatch_AlarmRecord *r, struct str s
 	alarm_save(c, r);
 	if (!changed)
 		return;
-	struct json *now = state_json(a, state, reason, reason_data, at_ms), *data = json_new_object(a), *event = json_new_object(a);
-	note_change(c, m, before, now, at_ms);
-	json_set_str(a, data, "alarmName", m->AlarmName);
-	json_set(a, data, S("state"), now);
-	json_set(a, data, S("previousState"), before);
-	json_set(a, data, S("configuration"), configuration_json(a, m));
-	json_set_str(a, event, "source", S("aws.cloudwatch"));
-	json_set_str(a, event, "alarmArn", m->AlarmArn);
-	json_set_str(a, event, "accountId", c->account);
-	json_set_str(a, event, "time", time_text(a, at_ms));
-	json_set_str(a, event, "region", c->region);
-	json_set(a, event, S("alarmData"), data);
-	put_job(c, S("event"), event);
 	const struct list *actions = str_eq(state, S("ALARM")) ? &m->AlarmActions : str_eq(state, S("OK")) ? &m->OKActions : &m->InsufficientDataActions;
-	for (uint32_t i = 0; m->ActionsEnabled.v && i < actions->n; i++)
-		put_job(c, *LIST_AT(*actions, struct str, i), event);
+	alarm_tell(c, &(struct alarm_news){.name = m->AlarmName, .arn = m->AlarmArn, .before = before,
+		.now = alarm_state_json(a, state, reason, reason_data, at_ms), .configuration = configuration_json(a, m),
+		.actions = m->ActionsEnabled.v ? actions : NULL, .at_ms = at_ms});
+	composites_look(c, m->AlarmName, at_ms);
 }
 
 /* ---- doing it ---- */
@@ -195,6 +204,23 @@ static struct json *trigger_json(struct call *c, struct str alarm)
 	return t;
 }
 
+/* A composite alarm's own: its rule, and who made it change. */
+static void put_rule(struct arena *a, struct json *m, const struct json *state, struct str rule)
+{
+	const struct json *by = json_get(json_parse(a, json_get_str(state, "reasonData"), NULL), S("triggeringAlarms"));
+	struct json *children = json_new_array(a);
+	for (uint32_t i = 0; by != NULL && i < by->n; i++) {
+		const struct json *was = json_get(json_at(by, i), S("state"));
+		struct json *one = json_push(a, children, json_new_object(a));
+		json_set_str(a, one, "Arn", json_get_str(json_at(by, i), "arn"));
+		struct json *to = json_set(a, one, S("State"), json_new_object(a));
+		json_set_str(a, to, "Value", json_get_str(was, "value"));
+		json_set_str(a, to, "Timestamp", json_get_str(was, "timestamp"));
+	}
+	json_set_str(a, m, "AlarmRule", rule);
+	json_set(a, m, S("TriggeringChildren"), children);
+}
+
 static struct invoked to_topic(struct call *c, struct str arn, const struct json *event)
 {
 	struct arena *a = c->arena;
@@ -209,7 +235,11 @@ static struct invoked to_topic(struct call *c, struct str arn, const struct json
 	json_set_str(a, m, "Region", c->region);
 	json_set_str(a, m, "AlarmArn", json_get_str(event, "alarmArn"));
 	json_set_str(a, m, "OldStateValue", json_get_str(json_get(data, S("previousState")), "value"));
-	json_set(a, m, S("Trigger"), trigger_json(c, name));
+	struct str rule = json_get_str(json_get(data, S("configuration")), "alarmRule");
+	if (str_present(rule))
+		put_rule(a, m, state, rule);
+	else
+		json_set(a, m, S("Trigger"), trigger_json(c, name));
 	json_set_str(a, in, "TopicArn", arn);
 	json_set_str(a, in, "Subject", arena_printf(a, "%.*s: \"%.*s\" in %.*s", STR_ARG(value), STR_ARG(name), STR_ARG(c->region)));
 	json_set_str(a, in, "Message", json_text(a, m));
@@ -237,5 +267,7 @@ void job_act(struct call *c, struct str id, struct str payload)
 		return;
 	struct str summary = done.ok ? arena_printf(c->arena, "Successfully executed action %.*s", STR_ARG(action))
 		: arena_printf(c->arena, "Failed to execute action %.*s. Received error: \"%.*s\"", STR_ARG(action), STR_ARG(done.error.message));
-	history_add(c, json_get_str(json_get(event, S("alarmData")), "alarmName"), c->now_ms, "Action", summary, NULL);
+	const struct json *data = json_get(event, S("alarmData"));
+	bool composite = str_present(json_get_str(json_get(data, S("configuration")), "alarmRule"));
+	history_add(c, json_get_str(data, "alarmName"), composite, c->now_ms, "Action", summary, NULL);
 }
