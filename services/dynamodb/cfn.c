@@ -8,7 +8,7 @@ static const char *const properties[] = {
 	"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput",
 	"GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "SSESpecification", "Tags", "TableClass",
 	"TimeToLiveSpecification", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "ResourcePolicy",
-	"WarmThroughput", "ContributorInsightsSpecification", NULL,
+	"WarmThroughput", "ContributorInsightsSpecification", "KinesisStreamSpecification", NULL,
 };
 static const char *const replaces[] = {"TableName", "KeySchema", "LocalSecondaryIndexes", NULL};
 
@@ -230,6 +230,63 @@ enum cfn_status cfn_table_insights(struct cfn_resource *r)
 
 /* ---- create ---- */
 
+/* Come again: a part of the table is not as it shall be yet. */
+static enum cfn_status wait_more(struct cfn_resource *r)
+{
+	enum { LOOK_AGAIN_MS = 50 };
+	if (r->state == NULL)
+		r->state = json_new_object(r->c->arena);
+	json_set_bool(r->c->arena, r->state, "Waiting", true);
+	r->again_ms = r->c->now_ms + LOOK_AGAIN_MS;
+	return CFN_AGAIN;
+}
+
+static enum cfn_status ask_destination(struct cfn_resource *r, const char *op, struct str stream, const char *settings, struct str precision)
+{
+	struct arena *a = r->c->arena;
+	struct json *in = cfn_table_input(r);
+	json_set_str(a, in, "StreamArn", stream);
+	if (str_present(precision)) {
+		struct json *s = json_set(a, in, str_c(settings), json_new_object(a));
+		json_set_str(a, s, "ApproximateCreationDateTimePrecision", precision);
+	}
+	enum cfn_status status = cfn_ask(r, op, in, NULL);
+	return status == CFN_DONE ? wait_more(r) : status;
+}
+
+/* Brings the table's Kinesis destination to what the properties say, a step at a time; CFN_DONE when it is there. */
+static enum cfn_status settle_destination(struct cfn_resource *r)
+{
+	struct json *want = property(r, "KinesisStreamSpecification"), *out = NULL;
+	struct str arn = json_get_str(want, "StreamArn"), precision = json_get_str(want, "ApproximateCreationDateTimePrecision");
+	if (want == NULL && old_property(r, "KinesisStreamSpecification") == NULL)
+		return CFN_DONE;
+	enum cfn_status status = cfn_ask(r, "DescribeKinesisStreamingDestination", cfn_table_input(r), &out);
+	if (status != CFN_DONE)
+		return status;
+	struct json *all = json_get(out, S("KinesisDataStreamDestinations"));
+	for (uint32_t i = 0; all != NULL && i < all->n; i++) {
+		struct str there = json_get_str(json_at(all, i), "StreamArn"), state = json_get_str(json_at(all, i), "DestinationStatus");
+		if (str_eq(state, S("ENABLE_FAILED")) && str_eq(there, arn) && json_get_bool(r->state, "Enabling", false))
+			return cfn_fail(r, "%.*s", STR_ARG(json_get_str(json_at(all, i), "DestinationStatusDescription")));
+		if (str_eq(state, S("DISABLED")) || str_eq(state, S("ENABLE_FAILED")))
+			continue;
+		if (!str_eq(state, S("ACTIVE")))
+			return wait_more(r);
+		if (!str_eq(there, arn))
+			return ask_destination(r, "DisableKinesisStreamingDestination", there, NULL, STR_NONE);
+		if (str_present(precision) && !str_eq(precision, json_get_str(json_at(all, i), "ApproximateCreationDateTimePrecision")))
+			return ask_destination(r, "UpdateKinesisStreamingDestination", arn, "UpdateKinesisStreamingConfiguration", precision);
+		return CFN_DONE;
+	}
+	if (!str_present(arn))
+		return CFN_DONE;
+	status = ask_destination(r, "EnableKinesisStreamingDestination", arn, "EnableKinesisStreamingConfiguration", precision);
+	if (status == CFN_AGAIN)
+		json_set_bool(r->c->arena, r->state, "Enabling", true);
+	return status;
+}
+
 static enum cfn_status finish(struct cfn_resource *r)
 {
 	ASSERT(str_present(r->physical_id));
@@ -247,13 +304,9 @@ static enum cfn_status finish(struct cfn_resource *r)
 	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++) {
 		if (str_eq(json_get_str(json_at(indexes, i), "IndexStatus"), S("ACTIVE")))
 			continue;
-		if (r->state == NULL)
-			r->state = json_new_object(r->c->arena);
-		json_set_bool(r->c->arena, r->state, "Waiting", true);
-		r->again_ms = r->c->now_ms + 50;
-		return CFN_AGAIN;
+		return wait_more(r);
 	}
-	return CFN_DONE;
+	return settle_destination(r);
 }
 
 static bool waiting(struct cfn_resource *r)

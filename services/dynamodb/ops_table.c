@@ -1,5 +1,6 @@
 /* CreateTable, DescribeTable, ListTables, DeleteTable, and what fills and empties spaces. UpdateTable is in
  * ops_table_update.c. */
+#include "destination.h"
 #include "insights.h"
 #include "ops_replica.h"
 #include "ops_settings.h"
@@ -293,6 +294,7 @@ void table_remove(struct call *c, struct dynamodb_Table *r)
 		insights_drop(c, r, LIST_AT(r->Insights, struct dynamodb_Insights, 0)->IndexName);
 	if (r->StreamNumber.v != 0)
 		stream_stop(c, r);
+	destination_remove(c, r);
 	if (r->Recovery.v) {
 		purge_space(c, "history", (uint64_t)r->Space.v);
 		job_drop(c, "trim-history", r->Description->TableName);

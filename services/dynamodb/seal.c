@@ -269,6 +269,17 @@ struct str seal_change(struct call *c, const struct table *t, struct str text)
 	return arena_join(c->arena, str_of(head, sizeof head), gcm_seal(c->arena, data_key(t), S(""), text));
 }
 
+struct str open_change(struct call *c, const struct table *t, struct str value)
+{
+	ASSERT(value.n > 0);
+	if (value.p[0] != SEALED)
+		return value;
+	ASSERT(t->seal != NULL);
+	struct str plain = gcm_open(c->arena, data_key(t), S(""), str_slice(value, 1, value.n));
+	ASSERT(str_present(plain));
+	return plain;
+}
+
 /* ---- jobs ---- */
 
 /* A value of a space as the job finds it; absent: nothing to do. own: behind the prefix. */

@@ -32,6 +32,7 @@ struct str open_value(struct call *c, const struct table *t, struct str key, str
 struct str open_own(struct call *c, const struct table *t, struct str own_key, struct str bytes);
 /* A change record, which lies under no item's key. */
 struct str seal_change(struct call *c, const struct table *t, struct str text);
+struct str open_change(struct call *c, const struct table *t, struct str value);
 
 /* Seals what lay plain when the table came under its key. id: what/number/table; payload: where to go on. */
 void ddb_job_seal(struct call *c, struct str id, struct str payload);

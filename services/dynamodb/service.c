@@ -1,5 +1,6 @@
 /* The dynamodb service: its operations and jobs. What has no row here answers 501 and names itself. */
 #include "access.h"
+#include "destination.h"
 #include "history.h"
 #include "insights.h"
 #include "item_op.h"
@@ -73,6 +74,10 @@ static const struct op ops[] = {
 	OP(DescribeContributorInsights, ddb_describe_contributor_insights, OP_READ, ddb_access_table),
 	OP(ListContributorInsights, ddb_list_contributor_insights, OP_READ, NULL),
 	OP(UpdateContributorInsights, ddb_update_contributor_insights, OP_WRITE, ddb_access_table),
+	OP(DescribeKinesisStreamingDestination, ddb_describe_kinesis_streaming_destination, OP_READ, ddb_access_table),
+	OP(DisableKinesisStreamingDestination, ddb_disable_kinesis_streaming_destination, OP_WRITE, ddb_access_table),
+	OP(EnableKinesisStreamingDestination, ddb_enable_kinesis_streaming_destination, OP_WRITE, ddb_access_table),
+	OP(UpdateKinesisStreamingDestination, ddb_update_kinesis_streaming_destination, OP_WRITE, ddb_access_table),
 	OP(UpdateGlobalTableSettings, ddb_update_global_table_settings, OP_WRITE, ddb_access_global_table),
 };
 
@@ -81,6 +86,7 @@ static const struct job_kind jobs[] = {
 	{"copy", ddb_job_copy},
 	{"export", ddb_job_export},
 	{"import", ddb_job_import},
+	{"kinesis", ddb_job_kinesis},
 	{"purge", ddb_job_purge},
 	{"replicate", ddb_job_replicate},
 	{"scale", ddb_job_scale},

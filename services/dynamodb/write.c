@@ -1,6 +1,7 @@
 /* Changing one item with all that hangs on it, and counting what it costs: see write.h. */
 #include "write.h"
 
+#include "destination.h"
 #include "history.h"
 #include "replica.h"
 #include "seal.h"
@@ -225,6 +226,8 @@ void item_write_here(struct call *c, const struct table *t, struct str key, cons
 		ttl_track(c, t, key, old->found ? &old->item : NULL, fresh);
 	if (t->stream != 0)
 		stream_append(c, t, old->found ? &old->item : NULL, fresh, by_ttl);
+	if (t->record->Destinations.n > 0)
+		destination_append(c, t, key, old->found ? &old->item : NULL, fresh, by_ttl);
 }
 
 /* ---- metrics ---- */

@@ -12,9 +12,9 @@ struct str job_id(struct call *c, uint64_t stream)
 }
 
 /* The stream of this number, if it is still there under its name. */
-static struct stream *same_stream(struct call *c, uint64_t id, struct str name)
+static struct stream *same_stream(struct call *c, uint64_t id, struct str account, struct str name)
 {
-	struct stream *s = stream_open(c, c->account, name);
+	struct stream *s = stream_open(c, account, name);
 	return s != NULL && s->id == id ? s : NULL;
 }
 
@@ -47,7 +47,7 @@ void job_trim(struct call *c, struct str id, struct str payload)
 	size_t left = AT_ONCE;
 	struct shard sh;
 	ASSERT(ok && txn_writable(c->txn));
-	struct stream *s = same_stream(c, stream, payload);
+	struct stream *s = same_stream(c, stream, c->account, payload);
 	if (s == NULL)
 		return;
 	struct scan *scan = shard_scan(s, 0);
@@ -81,14 +81,15 @@ void job_sweep(struct call *c, struct str id, struct str payload)
 		job_put(c, "sweep", id, c->now_ms, payload);
 }
 
-/* id: stream/shard. An on-demand stream's shard that had to refuse records becomes two. */
+/* id: stream/shard; payload: account/name. An on-demand stream's shard that had to refuse records becomes two. */
 void job_scale(struct call *c, struct str id, struct str payload)
 {
 	uint64_t stream = 0, number = 0;
 	struct str rest = id, first = str_cut(&rest, '/');
 	bool ok = str_to_u64(first, &stream) && str_to_u64(rest, &number);
 	ASSERT(ok && txn_writable(c->txn));
-	struct stream *s = same_stream(c, stream, payload);
+	struct str name = payload, account = str_cut(&name, '/');
+	struct stream *s = same_stream(c, stream, account, name);
 	if (s == NULL || !on_demand(s) || s->n_open >= ON_DEMAND_SHARDS_MAX)
 		return;
 	for (size_t i = 0; i < s->n_open; i++) {

@@ -108,7 +108,8 @@ static void ask_to_grow(struct stream *s, uint64_t shard)
 {
 	if (on_demand(s))
 		job_put(s->c, "scale", arena_printf(s->c->arena, "%llu/%llu", (unsigned long long)s->id, (unsigned long long)shard),
-			s->c->now_ms + 1000, s->name);
+			s->c->now_ms + 1000,
+			arena_join(s->c->arena, s->account, S("/"), s->name)); /* the caller may be of another account */
 }
 
 /* A sequence number to be greater than: ours always are, when it is of this stream's making. */

@@ -94,7 +94,7 @@ bool datakey_reseal(struct call *c, struct datakey_move m, struct str region, st
 	return take_sealed(c, &i, out, error);
 }
 
-/* ---- kept ---- */
+/* ---- used again ---- */
 
 enum { KEPT = 1 }; /* the first byte of a record; one of another kind is no key */
 

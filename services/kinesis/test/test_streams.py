@@ -291,9 +291,9 @@ def test_on_demand(fresh_tsubo):
 def test_an_on_demand_stream_grows_where_it_is_too_small(fresh_tsubo, eventually):
     kinesis = fresh_tsubo.client("kinesis")
     kinesis.create_stream(StreamName="s", StreamModeDetails={"StreamMode": "ON_DEMAND"})
-    with pytest.raises(ClientError):
-        for _ in range(40):
-            kinesis.put_record(StreamName="s", PartitionKey="k", ExplicitHashKey="0", Data=bytes(400_000))
+    big = [{"PartitionKey": "k", "ExplicitHashKey": "0", "Data": bytes(400_000)}] * 4
+    out = kinesis.put_records(StreamName="s", Records=big)
+    assert out["FailedRecordCount"] == 2 and out["Records"][3]["ErrorCode"] == "ProvisionedThroughputExceededException"
     fresh_tsubo.turn_clock("+5s")
     eventually(lambda: len(shards(kinesis, "s", ShardFilter={"Type": "AT_LATEST"})) == 5)
 
