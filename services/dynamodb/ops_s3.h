@@ -16,7 +16,7 @@ void ddb_job_import(struct call *c, struct str id, struct str payload);
 
 /* Shared: the account's own principal, in whose name jobs use S3. */
 const struct principal *account_principal(struct call *c);
-/* Absent: malformed, or over max bytes. */
-struct str gunzip_text(struct arena *a, struct str bytes, size_t max);
+/* S3's refusal as the FailureCode of an export or import. */
+struct str s3_failure(struct call *c, const struct wire_error *e);
 
 #endif
