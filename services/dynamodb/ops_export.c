@@ -27,6 +27,14 @@ const struct principal *account_principal(struct call *c)
 	return p;
 }
 
+bool job_arn_check(struct call *c, struct str arn, struct str part, const char *what)
+{
+	if (str_starts(arn, S("arn:")) && str_find_str(arn, S(":table/")) > 0 && str_find_str(arn, part) > 0)
+		return true;
+	fail_validation(c, "Invalid %s ARN", what);
+	return false;
+}
+
 struct str s3_failure(struct call *c, const struct wire_error *e)
 {
 	bool of_s3 = str_eq(e->code, S("NoSuchBucket")) || str_eq(e->code, S("AccessDenied"));
@@ -443,9 +451,11 @@ void ddb_describe_export(struct call *c)
 	ASSERT(c->op->model == &dynamodb_op_DescribeExport);
 	const struct dynamodb_DescribeExportInput *in = c->in;
 	struct dynamodb_DescribeExportOutput *out = c->out;
+	if (!job_arn_check(c, in->ExportArn, S("/export/"), "Export"))
+		return;
 	struct dynamodb_Export *x = call_get(c, export_key(c, in->ExportArn), &dynamodb_shape_Export);
 	if (x == NULL) {
-		call_fail(c, &dynamodb_err_ExportNotFoundException, "Export not found: %.*s", STR_ARG(in->ExportArn));
+		call_fail(c, &dynamodb_err_ExportNotFoundException, "Export not found: Export not found: %.*s", STR_ARG(in->ExportArn));
 		return;
 	}
 	if (str_eq(x->Description->ExportStatus, S("IN_PROGRESS")))

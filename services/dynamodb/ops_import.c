@@ -264,6 +264,8 @@ void ddb_describe_import(struct call *c)
 	ASSERT(c->op->model == &dynamodb_op_DescribeImport);
 	const struct dynamodb_DescribeImportInput *in = c->in;
 	struct dynamodb_DescribeImportOutput *out = c->out;
+	if (!job_arn_check(c, in->ImportArn, S("/import/"), "Import"))
+		return;
 	struct dynamodb_Import *x = call_get(c, import_key(c, in->ImportArn), &dynamodb_shape_Import);
 	if (x == NULL) {
 		call_fail(c, &dynamodb_err_ImportNotFoundException, "Import not found: %.*s", STR_ARG(in->ImportArn));

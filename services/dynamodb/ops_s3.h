@@ -16,6 +16,8 @@ void ddb_job_import(struct call *c, struct str id, struct str payload);
 
 /* Shared: the account's own principal, in whose name jobs use S3. */
 const struct principal *account_principal(struct call *c);
+/* Is this the ARN of an export, of an import? part: "/export/". false: c failed. */
+bool job_arn_check(struct call *c, struct str arn, struct str part, const char *what);
 /* S3's refusal as the FailureCode of an export or import. */
 struct str s3_failure(struct call *c, const struct wire_error *e);
 

@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const formats[] = {"DYNAMODB_JSON", "ION", "CSV"}, *const types[] = {"NONE", "GZIP", "ZSTD"};
 	struct arena *a = arena_new(0);
-	struct dynamodb_AttributeDefinition keys[] = {{.AttributeName = S("n"), .AttributeType = S("N")}, {.AttributeName = S("b"), .AttributeType = S("B")}};
+	struct dynamodb_AttributeDefinition keys[] = {{.AttributeName = S("n"), .AttributeType = S("N")},
+	                                              {.AttributeName = S("b"), .AttributeType = S("B")}};
 	const struct dynamodb_TableDescription table = {.AttributeDefinitions = {keys, COUNT_OF(keys), true}};
 	struct str text = str_of(size > 0 ? (const char *)data : "", size);
 	for (size_t i = 0; i < COUNT_OF(types); i++)
