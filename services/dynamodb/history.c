@@ -115,6 +115,48 @@ uint32_t history_read(struct call *c, uint64_t space, const struct moment *m, st
 	return taken;
 }
 
+/* The records of one item, which the cursor stands on. */
+static void change_of(struct call *c, struct cursor *h, uint64_t space, int64_t from_ms, int64_t to_ms, struct past_change *out)
+{
+	ASSERT(h->there);
+	bool closed = false;
+	*out = (struct past_change){.own_key = h->own};
+	for (; h->there && str_eq(h->own, out->own_key); next_record(c, h)) {
+		int64_t at;
+		memcpy(&at, h->value.p, sizeof at);
+		if (at < from_ms || closed)
+			continue;
+		struct str was = arena_dup(c->arena, str_slice(h->value, sizeof at, h->value.n));
+		closed = at >= to_ms;
+		if (closed)
+			out->after = was;
+		else if (out->at_ms == 0)
+			out->before = was;
+		if (!closed)
+			out->at_ms = at;
+	}
+	if (out->at_ms == 0 || closed)
+		return;
+	struct buf b;
+	space_key(c, &b, space);
+	buf_str(&b, out->own_key);
+	if (!txn_get(c->txn, buf_view(&b), c->arena, &out->after))
+		out->after = STR_NONE;
+}
+
+uint32_t history_changes(struct call *c, uint64_t space, int64_t from_ms, int64_t to_ms, struct str after, struct past_change *out, uint32_t n)
+{
+	ASSERT(n > 0 && from_ms <= to_ms);
+	struct cursor items, history;
+	open_cursors(c, space, after, &items, &history);
+	scan_close(items.scan);
+	uint32_t taken = 0;
+	while (taken < n && history.there)
+		change_of(c, &history, space, from_ms, to_ms, &out[taken++]);
+	scan_close(history.scan);
+	return taken;
+}
+
 /* ---- forgetting ---- */
 
 void history_trim_later(struct call *c, struct str table)

@@ -19,6 +19,12 @@ struct moment { uint64_t serial; int64_t ms; };
 struct past_item { struct str own_key, bytes; };
 uint32_t history_read(struct call *c, uint64_t space, const struct moment *m, struct str after, struct past_item *out, uint32_t n);
 
+/* Of the items that changed between two times (from and before): how they were at either, in the order of keys; n and after
+ * as above. at_ms: of the last change; 0: it did not change then, and is given
+ * so that the caller's position moves. */
+struct past_change { struct str own_key, before, after; int64_t at_ms; };
+uint32_t history_changes(struct call *c, uint64_t space, int64_t from_ms, int64_t to_ms, struct str after, struct past_change *out, uint32_t n);
+
 void history_trim_later(struct call *c, struct str table);
 /* id: the table's name; payload: where to go on. */
 void ddb_job_trim_history(struct call *c, struct str id, struct str payload);

@@ -109,8 +109,7 @@ static void finish_copy(struct call *c, const struct dynamodb_CopyJob *job, stru
 		b->Status = S("AVAILABLE");
 	if (to != NULL) {
 		to->Description->TableStatus = S("ACTIVE");
-		if (to->Description->RestoreSummary != NULL)
-			to->Description->RestoreSummary->RestoreInProgress = SOME_BOOL(false);
+		to->Description->RestoreSummary = NULL; /* only a table that is being restored has one */
 		table_save(c, to);
 	}
 	struct dynamodb_Table *from = str_present(job->FromTable) ? table_record(c, job->FromTable) : NULL;

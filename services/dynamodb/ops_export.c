@@ -1,10 +1,13 @@
-/* ExportTableToPointInTime: the items of one moment as gzipped lines of DynamoDB JSON, with the manifests.
+/* ExportTableToPointInTime: the items of one moment, or what changed between two, as gzipped lines of DynamoDB JSON or Ion,
+ * with the manifests.
  *
  * A job writes one data file for each batch and remembers the files in the export's record ("export" ARN); the table
- * stays busy until it is done. Source: "DynamoDB table export output format" (Developer Guide). */
+ * stays busy until it is done. What S3 refuses makes the export fail, not the request. Source: "DynamoDB table export output
+ * format" (Developer Guide); sentences are the service's own. */
 #include "ops_s3.h"
 
 #include "history.h"
+#include "ion.h"
 #include "ops_backup.h"
 #include "seal.h"
 
@@ -22,6 +25,22 @@ const struct principal *account_principal(struct call *c)
 	p->arn = arena_join(c->arena, S("arn:aws:iam::"), c->account, S(":root"));
 	p->user_id = c->account;
 	return p;
+}
+
+bool job_arn_check(struct call *c, struct str arn, struct str part, const char *what)
+{
+	if (str_starts(arn, S("arn:")) && str_find_str(arn, S(":table/")) > 0 && str_find_str(arn, part) > 0)
+		return true;
+	fail_validation(c, "Invalid %s ARN", what);
+	return false;
+}
+
+struct str s3_failure(struct call *c, const struct wire_error *e)
+{
+	bool of_s3 = str_eq(e->code, S("NoSuchBucket")) || str_eq(e->code, S("AccessDenied"));
+	if (of_s3)
+		return arena_join(c->arena, S("S3"), e->code);
+	return str_starts(e->code, S("KMS.")) ? arena_join(c->arena, S("Kms"), str_slice(e->code, 4, e->code.n)) : e->code;
 }
 
 static struct key *export_key(struct call *c, struct str arn)
@@ -56,23 +75,126 @@ static struct str file_key(struct call *c, const struct dynamodb_Export *x, cons
 	return arena_join(c->arena, x->Folder, str_c(name));
 }
 
-static bool check_export(struct call *c, const struct dynamodb_ExportTableToPointInTimeInput *in, const struct dynamodb_Table *r, int64_t at)
+/* ---- the request ---- */
+
+static bool refuse(struct call *c, const char *why)
 {
-	ASSERT(r != NULL && r->Description != NULL);
-	if (str_eq(in->ExportFormat, S("ION")) || str_eq(in->ExportType, S("INCREMENTAL_EXPORT")) || in->FilterSpecification != NULL) {
-		call_unsupported(c, "ExportTableToPointInTime: ION, incremental and filtered exports are not supported");
+	fail_validation(c, "Invalid Request: %s", why);
+	return false;
+}
+
+static bool bad_time(struct call *c, const char *why, int64_t ms)
+{
+	call_fail(c, &dynamodb_err_InvalidExportTimeException, ms != 0 ? "%s : %.*s" : "%s", why, STR_ARG(ms != 0 ? time_iso8601(c->arena, ms) : S("")));
+	return false;
+}
+
+/* What stands together. */
+static bool check_asked(struct call *c, const struct dynamodb_ExportTableToPointInTimeInput *in)
+{
+	const struct dynamodb_IncrementalExportSpecification *s = in->IncrementalExportSpecification;
+	bool incremental = str_eq(in->ExportType, S("INCREMENTAL_EXPORT"));
+	if (in->FilterSpecification != NULL) {
+		call_unsupported(c, "ExportTableToPointInTime: FilterSpecification is not supported");
 		return false;
 	}
+	if (!str_starts(in->TableArn, S("arn:"))) {
+		fail_validation(c, "One or more parameter values were invalid: tableArn is not a valid ARN");
+		return false;
+	}
+	if (s != NULL && !str_present(in->ExportType))
+		return refuse(c, "Export Type expected to be Incremental Export when incremental export specification is provided");
+	if (s != NULL && !incremental)
+		return refuse(c, "When Export Type is Full Export , Incremental Export Specification should not be provided");
+	if (incremental && s == NULL)
+		return refuse(c, "Incremental Export Specification expected when export type is set as Incremental Export");
+	if (incremental && !s->ExportFromTime.set)
+		return refuse(c, "ExportFromTime must be provided in IncrementalExportSpecification");
+	if (str_present(in->S3SseKmsKeyId) && !str_eq(in->S3SseAlgorithm, S("KMS")))
+		return refuse(c, "KMS Key Id is not supported for this encryption type");
+	return true;
+}
+
+/* Clients give whole seconds: what began within the earliest second may be asked for. */
+static int64_t earliest_ms(struct call *c, const struct dynamodb_Table *r)
+{
+	return (r->Recovery.v ? recovery_earliest_ms(c, r) : c->now_ms) / 1000 * 1000;
+}
+
+static bool check_window(struct call *c, const struct dynamodb_Table *r, int64_t from, int64_t to)
+{
+	enum { MINUTE_MS = 60 * 1000 };
+	if (from < earliest_ms(c, r))
+		return bad_time(c, "Incremental export period from time cannot be less than the table creation time", from);
+	if (to > c->now_ms)
+		return bad_time(c, "Incremental export period to time cannot be greater than the current time", to);
+	if (to - from < 15 * MINUTE_MS)
+		return bad_time(c, "Difference between export period from time and export period to time is less than 15 minutes", 0);
+	return to - from <= 24 * 60 * MINUTE_MS ||
+	       bad_time(c, "Difference between export period from time and export period to time is greater than 24 hours", 0);
+}
+
+static bool check_time(struct call *c, const struct dynamodb_ExportTableToPointInTimeInput *in, const struct dynamodb_Table *r)
+{
+	ASSERT(r != NULL && r->Description != NULL);
+	const struct dynamodb_IncrementalExportSpecification *s = in->IncrementalExportSpecification;
+	if (s != NULL && !check_window(c, r, s->ExportFromTime.ms, s->ExportToTime.set ? s->ExportToTime.ms : c->now_ms))
+		return false;
 	if (!r->Recovery.v) {
 		call_fail(c, &dynamodb_err_PointInTimeRecoveryUnavailableException, "Point in time recovery is not enabled for table '%.*s'",
 		          STR_ARG(r->Description->TableName));
 		return false;
 	}
-	if (at < recovery_earliest_ms(c, r) / 1000 * 1000 || at > c->now_ms) {
-		call_fail(c, &dynamodb_err_InvalidExportTimeException, "The specified ExportTime is outside of the point in time recovery window.");
+	int64_t at = s == NULL && in->ExportTime.set ? in->ExportTime.ms : c->now_ms;
+	return (at >= earliest_ms(c, r) && at <= c->now_ms) || bad_time(c, "Export Time is invalid", 0);
+}
+
+/* With the same token the same request is the same export. */
+static bool by_token(struct call *c, const struct dynamodb_ExportTableToPointInTimeInput *in, struct key *k, struct str request,
+                     struct dynamodb_ExportTableToPointInTimeOutput *out)
+{
+	const struct dynamodb_ExportToken *was = call_get(c, k, &dynamodb_shape_ExportToken);
+	if (was == NULL || !str_present(in->ClientToken))
 		return false;
-	}
+	if (str_eq(was->Request, request))
+		out->ExportDescription = ((struct dynamodb_Export *)call_get(c, export_key(c, was->Arn), &dynamodb_shape_Export))->Description;
+	else
+		call_fail(c, &dynamodb_err_ExportConflictException, "Export conflict: Duplicate request detected with conflicting parameters");
 	return true;
+}
+
+static struct dynamodb_ExportDescription *describe(struct call *c, const struct dynamodb_ExportTableToPointInTimeInput *in,
+                                                   const struct dynamodb_Table *r, struct str id)
+{
+	ASSERT(str_present(id));
+	struct dynamodb_ExportDescription *d = arena_new_of(c->arena, struct dynamodb_ExportDescription);
+	*d = (struct dynamodb_ExportDescription){.ExportArn = arena_join(c->arena, r->Description->TableArn, S("/export/"), id),
+		.ExportStatus = S("IN_PROGRESS"), .StartTime = SOME_TIME(c->now_ms), .TableArn = r->Description->TableArn,
+		.TableId = r->Description->TableId, .ClientToken = in->ClientToken, .S3Bucket = in->S3Bucket,
+		.S3BucketOwner = in->S3BucketOwner, .S3Prefix = in->S3Prefix, .S3SseAlgorithm = in->S3SseAlgorithm,
+		.S3SseKmsKeyId = in->S3SseKmsKeyId, .ExportFormat = str_present(in->ExportFormat) ? in->ExportFormat : S("DYNAMODB_JSON"),
+		.ExportType = str_present(in->ExportType) ? in->ExportType : S("FULL_EXPORT"), .BilledSizeBytes = SOME_I64(0),
+		.ItemCount = SOME_I64(0)};
+	if (in->IncrementalExportSpecification == NULL) {
+		d->ExportTime = SOME_TIME(in->ExportTime.set ? in->ExportTime.ms : c->now_ms);
+		return d;
+	}
+	struct dynamodb_IncrementalExportSpecification *s = arena_new_of(c->arena, struct dynamodb_IncrementalExportSpecification);
+	*s = *in->IncrementalExportSpecification;
+	if (!s->ExportToTime.set)
+		s->ExportToTime = SOME_TIME(c->now_ms);
+	if (!str_present(s->ExportViewType))
+		s->ExportViewType = S("NEW_AND_OLD_IMAGES");
+	d->IncrementalExportSpecification = s;
+	return d;
+}
+
+static void failed(struct call *c, struct dynamodb_ExportDescription *d, const struct wire_error *why)
+{
+	d->ExportStatus = S("FAILED");
+	d->EndTime = SOME_TIME(c->now_ms);
+	d->FailureCode = s3_failure(c, why);
+	d->FailureMessage = why->message;
 }
 
 void ddb_export_table_to_point_in_time(struct call *c)
@@ -80,62 +202,131 @@ void ddb_export_table_to_point_in_time(struct call *c)
 	ASSERT(c->op->model == &dynamodb_op_ExportTableToPointInTime);
 	const struct dynamodb_ExportTableToPointInTimeInput *in = c->in;
 	struct dynamodb_ExportTableToPointInTimeOutput *out = c->out;
+	struct str request = sha256_hex(c->arena, json_text_sorted(c->arena, typed_to_json(c->arena, &dynamodb_shape_ExportTableToPointInTimeInput, in)));
+	struct key *token = key_str(call_key(c, "exporttoken"), str_present(in->ClientToken) ? in->ClientToken : S(""));
+	if (!check_asked(c, in))
+		return;
 	struct dynamodb_Table *r = backup_table(c, in->TableArn);
-	int64_t at = in->ExportTime.set ? in->ExportTime.ms : c->now_ms;
-	if (r == NULL || !check_export(c, in, r, at))
+	if (r == NULL || by_token(c, in, token, request, out) || !check_time(c, in, r))
 		return;
 	char tail[9] = {0};
 	random_hex(tail, 8);
 	struct str id = arena_printf(c->arena, "%014lld-%s", (long long)c->now_ms, tail);
-	struct dynamodb_ExportDescription *d = arena_new_of(c->arena, struct dynamodb_ExportDescription);
-	*d = (struct dynamodb_ExportDescription){.ExportArn = arena_join(c->arena, r->Description->TableArn, S("/export/"), id),
-		.ExportStatus = S("IN_PROGRESS"), .StartTime = SOME_TIME(c->now_ms), .TableArn = r->Description->TableArn,
-		.TableId = r->Description->TableId, .ExportTime = SOME_TIME(at), .ClientToken = in->ClientToken, .S3Bucket = in->S3Bucket,
-		.S3BucketOwner = in->S3BucketOwner, .S3Prefix = in->S3Prefix, .S3SseAlgorithm = in->S3SseAlgorithm,
-		.S3SseKmsKeyId = in->S3SseKmsKeyId, .ExportFormat = S("DYNAMODB_JSON"), .ExportType = S("FULL_EXPORT"),
-		.BilledSizeBytes = SOME_I64(0), .ItemCount = SOME_I64(0)};
+	struct dynamodb_ExportDescription *d = describe(c, in, r, id);
 	struct dynamodb_Export x = {.Description = d, .Table = r->Description->TableName, .Space = r->Space, .Files = S("")};
 	if (in->ExportTime.set)
-		x.UntilTime = SOME_TIME(at);
+		x.UntilTime = d->ExportTime;
 	else
 		x.UntilSerial = SOME_I64((int64_t)call_serial(c, "history"));
 	bool prefixed = in->S3Prefix.n > 0;
-	x.Folder = arena_join(c->arena, prefixed ? in->S3Prefix : S(""), prefixed ? S("/") : S(""), S("AWSDynamoDB/"), id, S("/"));
-	d->ExportManifest = file_key(c, &x, "manifest-summary.json");
+	struct str top = arena_join(c->arena, prefixed ? in->S3Prefix : S(""), prefixed ? S("/") : S(""), S("AWSDynamoDB/"));
+	x.Folder = arena_join(c->arena, top, id, S("/"));
+	/* Incremental exports share one folder of data files. */
+	x.Data = d->IncrementalExportSpecification != NULL ? arena_join(c->arena, top, S("data/")) : file_key(c, &x, "data/");
+	struct dynamodb_ExportDescription *started = arena_new_of(c->arena, struct dynamodb_ExportDescription);
+	*started = *d;
+	started->BilledSizeBytes = started->ItemCount = (struct opt_i64){0};
 	struct wire_error why;
 	/* AWS writes this too; here it shows that the caller may write to the bucket. */
-	if (!put_object(c, d, file_key(c, &x, "_started"), S(""), c->who, &why)) {
-		call_fail_as(c, &why);
-		return;
+	if (put_object(c, d, file_key(c, &x, "_started"), S(""), c->who, &why)) {
+		table_busy(c, r, 1);
+		job_put(c, "export", d->ExportArn, c->now_ms, S(""));
+	} else {
+		failed(c, d, &why);
 	}
-	table_busy(c, r, 1);
 	call_put(c, export_key(c, d->ExportArn), &dynamodb_shape_Export, &x);
-	job_put(c, "export", d->ExportArn, c->now_ms, S(""));
-	out->ExportDescription = d;
+	if (str_present(in->ClientToken))
+		call_put(c, token, &dynamodb_shape_ExportToken, &(struct dynamodb_ExportToken){d->ExportArn, request});
+	out->ExportDescription = started;
 }
 
 /* ---- the job ---- */
 
-static struct str lines_of(struct call *c, const struct table *t, struct dynamodb_Export *x, const struct past_item *items, uint32_t n,
-                           int64_t *count)
+static bool as_ion(const struct dynamodb_Export *x) { return str_eq(x->Description->ExportFormat, S("ION")); }
+
+static void write_image(struct buf *b, bool ion, struct str name, struct str bytes, struct arena *a)
+{
+	struct av item;
+	buf_printf(b, ion ? "%.*s:" : "\"%.*s\":", STR_ARG(name));
+	bool ok = ion ? item_decode(a, bytes, &item) : item_bytes_write_json(b, bytes);
+	ASSERT(ok);
+	if (ion)
+		ion_write_item(b, &item);
+}
+
+static struct str full_lines(struct call *c, const struct table *t, struct dynamodb_Export *x, uint32_t most, bool *more, int64_t *count)
 {
 	struct buf b;
+	struct moment m = {(uint64_t)x->UntilSerial.v, x->UntilTime.ms};
+	struct past_item *items = arena_array(c->arena, struct past_item, most);
+	uint32_t n = history_read(c, (uint64_t)x->Space.v, &m, x->Position.n > 0 ? x->Position : STR_NONE, items, most);
 	buf_init(&b, c->arena, 0);
-	*count = 0;
 	for (uint32_t i = 0; i < n; i++) {
+		size_t size;
 		if (items[i].bytes.n == 0)
 			continue;
-		size_t size;
 		struct str item = open_own(c, t, items[i].own_key, items[i].bytes);
 		bool ok = item_bytes_size(item, &size);
-		buf_lit(&b, "{\"Item\":");
-		ok = ok && item_bytes_write_json(&b, item);
 		ASSERT(ok);
+		buf_str(&b, as_ion(x) ? S("$ion_1_0 {") : S("{"));
+		write_image(&b, as_ion(x), S("Item"), item, c->arena);
 		buf_lit(&b, "}\n");
 		(*count)++;
 		x->Description->BilledSizeBytes.v += (int64_t)size;
 	}
-	x->Description->ItemCount.v += *count;
+	*more = n == most;
+	if (n > 0)
+		x->Position = items[n - 1].own_key;
+	return buf_view(&b);
+}
+
+/* One line of an incremental export: the item as it was before the period, and as it was at its end. */
+static void write_change(struct call *c, const struct table *t, struct dynamodb_Export *x, struct past_change *p, struct buf *b)
+{
+	ASSERT(p->before.n > 0 || p->after.n > 0);
+	bool ion = as_ion(x), both = str_eq(x->Description->IncrementalExportSpecification->ExportViewType, S("NEW_AND_OLD_IMAGES"));
+	struct av item;
+	struct buf key;
+	size_t size = 0;
+	p->before = open_own(c, t, p->own_key, p->before);
+	p->after = open_own(c, t, p->own_key, p->after);
+	bool ok = item_decode(c->arena, p->after.n > 0 ? p->after : p->before, &item) && item_bytes_size(p->after.n > 0 ? p->after : p->before, &size);
+	ASSERT(ok);
+	x->Description->BilledSizeBytes.v += (int64_t)size;
+	struct av keys = key_of_item(c->arena, &t->key, &item);
+	buf_init(&key, c->arena, 0);
+	item_encode(&key, &keys);
+	buf_printf(b, ion ? "$ion_1_0 {Record:{Metadata:{WriteTimestampMicros:%lld.}," : "{\"Metadata\":{\"WriteTimestampMicros\":{\"N\":\"%lld\"}},",
+	           (long long)p->at_ms * 1000);
+	write_image(b, ion, S("Keys"), buf_view(&key), c->arena);
+	if (p->before.n > 0 && both) {
+		buf_putc(b, ',');
+		write_image(b, ion, S("OldImage"), p->before, c->arena);
+	}
+	if (p->after.n > 0) {
+		buf_putc(b, ',');
+		write_image(b, ion, S("NewImage"), p->after, c->arena);
+	}
+	buf_str(b, ion ? S("}}\n") : S("}\n"));
+}
+
+static struct str change_lines(struct call *c, const struct table *t, struct dynamodb_Export *x, uint32_t most, bool *more, int64_t *count)
+{
+	struct buf b;
+	const struct dynamodb_IncrementalExportSpecification *s = x->Description->IncrementalExportSpecification;
+	struct past_change *all = arena_array(c->arena, struct past_change, most);
+	uint32_t n = history_changes(c, (uint64_t)x->Space.v, s->ExportFromTime.ms, s->ExportToTime.ms, x->Position.n > 0 ? x->Position : STR_NONE,
+	                             all, most);
+	buf_init(&b, c->arena, 0);
+	for (uint32_t i = 0; i < n; i++) {
+		if (all[i].at_ms == 0 || (all[i].before.n == 0 && all[i].after.n == 0))
+			continue; /* not touched, or made and gone within the period */
+		write_change(c, t, x, &all[i], &b);
+		(*count)++;
+	}
+	*more = n == most;
+	if (n > 0)
+		x->Position = all[n - 1].own_key;
 	return buf_view(&b);
 }
 
@@ -143,7 +334,7 @@ static bool write_data(struct call *c, struct dynamodb_Export *x, struct str lin
 {
 	char name[27] = {0};
 	random_lower(name, 26);
-	struct str key = arena_join(c->arena, x->Folder, S("data/"), str_c(name), S(".json.gz")), body = gzip_compress(c->arena, lines);
+	struct str key = arena_join(c->arena, x->Data, str_c(name), as_ion(x) ? S(".ion.gz") : S(".json.gz")), body = gzip_compress(c->arena, lines);
 	struct md5 sum = md5(body);
 	struct buf b;
 	buf_init(&b, c->arena, 0);
@@ -167,13 +358,19 @@ static struct str summary_of(struct call *c, const struct dynamodb_Export *x)
 	buf_init(&b, c->arena, 0);
 	jw_init(&w, &b);
 	jw_begin_object(&w);
-	jw_kv_str(&w, "version", S("2020-06-30"));
+	const struct dynamodb_IncrementalExportSpecification *s = d->IncrementalExportSpecification;
+	jw_kv_str(&w, "version", s != NULL ? S("2023-08-01") : S("2020-06-30"));
 	jw_kv_str(&w, "exportArn", d->ExportArn);
 	jw_kv_str(&w, "startTime", time_iso8601_ms(c->arena, d->StartTime.ms));
 	jw_kv_str(&w, "endTime", time_iso8601_ms(c->arena, c->now_ms));
 	jw_kv_str(&w, "tableArn", d->TableArn);
 	jw_kv_str(&w, "tableId", d->TableId);
-	jw_kv_str(&w, "exportTime", time_iso8601_ms(c->arena, d->ExportTime.ms));
+	if (s != NULL) {
+		jw_kv_str(&w, "exportFromTime", time_iso8601_ms(c->arena, s->ExportFromTime.ms));
+		jw_kv_str(&w, "exportToTime", time_iso8601_ms(c->arena, s->ExportToTime.ms));
+	} else {
+		jw_kv_str(&w, "exportTime", time_iso8601_ms(c->arena, d->ExportTime.ms));
+	}
 	jw_kv_str(&w, "s3Bucket", d->S3Bucket);
 	jw_kv_str(&w, "s3Prefix", str_present(d->S3Prefix) ? d->S3Prefix : S(""));
 	jw_kv_str(&w, "s3SseAlgorithm", str_present(d->S3SseAlgorithm) ? d->S3SseAlgorithm : S("AES256"));
@@ -185,8 +382,10 @@ static struct str summary_of(struct call *c, const struct dynamodb_Export *x)
 	jw_kv_str(&w, "manifestFilesS3Key", file_key(c, x, "manifest-files.json"));
 	jw_kv_i64(&w, "billedSizeBytes", d->BilledSizeBytes.v);
 	jw_kv_i64(&w, "itemCount", d->ItemCount.v);
-	jw_kv_str(&w, "outputFormat", S("DYNAMODB_JSON"));
-	jw_kv_str(&w, "exportType", S("FULL_EXPORT"));
+	jw_kv_str(&w, "outputFormat", d->ExportFormat);
+	if (s != NULL)
+		jw_kv_str(&w, "outputView", s->ExportViewType);
+	jw_kv_str(&w, "exportType", d->ExportType);
 	jw_end_object(&w);
 	return buf_view(&b);
 }
@@ -207,16 +406,13 @@ static bool write_manifests(struct call *c, struct dynamodb_Export *x, struct wi
 	       put_object(c, x->Description, file_key(c, x, "manifest-summary.md5"), md5_base64(c->arena, summary), who, why);
 }
 
-static void end_export(struct call *c, struct dynamodb_Export *x, const struct wire_error *why)
+static void end_export(struct call *c, struct dynamodb_Export *x, struct dynamodb_Table *r, const struct wire_error *why)
 {
-	x->Description->ExportStatus = why == NULL ? S("COMPLETED") : S("FAILED");
+	x->Description->ExportStatus = S("COMPLETED");
 	x->Description->EndTime = SOME_TIME(c->now_ms);
-	if (why != NULL) {
-		x->Description->FailureCode = str_eq(why->code, S("NoSuchBucket")) ? S("S3NoSuchBucket") : why->code;
-		x->Description->FailureMessage = why->message;
-	}
-	struct dynamodb_Table *r = table_record(c, x->Table);
-	ASSERT(r != NULL); /* a busy table cannot be deleted */
+	x->Description->ExportManifest = file_key(c, x, "manifest-summary.json");
+	if (why != NULL)
+		failed(c, x->Description, why);
 	table_busy(c, r, -1);
 }
 
@@ -233,22 +429,18 @@ void ddb_job_export(struct call *c, struct str id, struct str payload)
 		job_put(c, "export", id, c->now_ms + KEY_RETRY_MS, S(""));
 		return;
 	}
-	struct past_item *items = arena_array(c->arena, struct past_item, EXPORT_AT_ONCE);
-	struct moment m = {(uint64_t)x->UntilSerial.v, x->UntilTime.ms};
-	uint32_t n = history_read(c, (uint64_t)x->Space.v, &m, x->Position.n > 0 ? x->Position : STR_NONE, items, EXPORT_AT_ONCE);
-	int64_t count;
-	struct str lines = lines_of(c, t, x, items, n, &count);
+	int64_t count = 0;
+	bool more, incremental = x->Description->IncrementalExportSpecification != NULL;
+	struct str lines = incremental ? change_lines(c, t, x, EXPORT_AT_ONCE, &more, &count) : full_lines(c, t, x, EXPORT_AT_ONCE, &more, &count);
 	struct wire_error why;
+	x->Description->ItemCount.v += count;
 	bool ok = count == 0 || write_data(c, x, lines, count, &why);
-	bool more = n == EXPORT_AT_ONCE;
 	if (ok && !more)
 		ok = write_manifests(c, x, &why);
-	if (ok && more) {
-		x->Position = items[n - 1].own_key;
+	if (ok && more)
 		job_put(c, "export", id, c->now_ms, S(""));
-	} else {
-		end_export(c, x, ok ? NULL : &why);
-	}
+	else
+		end_export(c, x, r, ok ? NULL : &why);
 	call_put(c, export_key(c, id), &dynamodb_shape_Export, x);
 }
 
@@ -259,11 +451,15 @@ void ddb_describe_export(struct call *c)
 	ASSERT(c->op->model == &dynamodb_op_DescribeExport);
 	const struct dynamodb_DescribeExportInput *in = c->in;
 	struct dynamodb_DescribeExportOutput *out = c->out;
+	if (!job_arn_check(c, in->ExportArn, S("/export/"), "Export"))
+		return;
 	struct dynamodb_Export *x = call_get(c, export_key(c, in->ExportArn), &dynamodb_shape_Export);
 	if (x == NULL) {
-		call_fail(c, &dynamodb_err_ExportNotFoundException, "Export not found: %.*s", STR_ARG(in->ExportArn));
+		call_fail(c, &dynamodb_err_ExportNotFoundException, "Export not found: Export not found: %.*s", STR_ARG(in->ExportArn));
 		return;
 	}
+	if (str_eq(x->Description->ExportStatus, S("IN_PROGRESS")))
+		x->Description->BilledSizeBytes = x->Description->ItemCount = (struct opt_i64){0};
 	out->ExportDescription = x->Description;
 }
 

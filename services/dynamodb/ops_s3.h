@@ -16,7 +16,9 @@ void ddb_job_import(struct call *c, struct str id, struct str payload);
 
 /* Shared: the account's own principal, in whose name jobs use S3. */
 const struct principal *account_principal(struct call *c);
-/* Absent: malformed, or over max bytes. */
-struct str gunzip_text(struct arena *a, struct str bytes, size_t max);
+/* Is this the ARN of an export, of an import? part: "/export/". false: c failed. */
+bool job_arn_check(struct call *c, struct str arn, struct str part, const char *what);
+/* S3's refusal as the FailureCode of an export or import. */
+struct str s3_failure(struct call *c, const struct wire_error *e);
 
 #endif

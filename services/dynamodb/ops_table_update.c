@@ -193,7 +193,7 @@ static bool create_index(struct update_call *u, const struct dynamodb_CreateGlob
 		return false;
 	}
 	if (u->d->GlobalSecondaryIndexes.n >= GSI_MAX) {
-		fail_validation(c, INVALID "GlobalSecondaryIndex count exceeds the per-table limit of 20");
+		call_fail(c, &dynamodb_err_LimitExceededException, "GlobalSecondaryIndex count exceeds the per-table limit of 20");
 		return false;
 	}
 	for (uint32_t i = 0; !u->in->AttributeDefinitions.set && i < a->KeySchema.n; i++)
@@ -224,8 +224,13 @@ static bool create_index(struct update_call *u, const struct dynamodb_CreateGlob
 	return true;
 }
 
-static bool fail_no_index(struct update_call *u, struct str name)
+static bool fail_no_index(struct update_call *u, struct str name, const char *what)
 {
+	for (uint32_t i = 0; i < u->d->LocalSecondaryIndexes.n; i++)
+		if (str_eq(LIST_AT(u->d->LocalSecondaryIndexes, struct dynamodb_LocalSecondaryIndexDescription, i)->IndexName, name)) {
+			fail_validation(u->c, "Cannot %s an index that is not a GlobalSecondaryIndex: %.*s", what, STR_ARG(name));
+			return false;
+		}
 	call_fail(u->c, &dynamodb_err_ResourceNotFoundException, "Requested resource not found: Index: %.*s for table: %.*s not found",
 	          STR_ARG(name), STR_ARG(u->d->TableName));
 	return false;
@@ -235,7 +240,7 @@ static bool delete_index(struct update_call *u, struct str name)
 {
 	struct dynamodb_GlobalSecondaryIndexDescription *all = u->d->GlobalSecondaryIndexes.v, *x = find_index(u, name);
 	if (x == NULL)
-		return fail_no_index(u, name);
+		return fail_no_index(u, name, "delete");
 	index_drop(u->c, u->r, (uint32_t)(x - all));
 	return true;
 }
@@ -245,7 +250,7 @@ static bool update_index(struct update_call *u, const struct dynamodb_UpdateGlob
 	ASSERT(u->d == u->r->Description);
 	struct dynamodb_GlobalSecondaryIndexDescription *x = find_index(u, a->IndexName);
 	if (x == NULL)
-		return fail_no_index(u, a->IndexName);
+		return fail_no_index(u, a->IndexName, "update");
 	if (u->on_demand && a->ProvisionedThroughput != NULL) {
 		fail_validation(u->c, INVALID "The only Updates for index: %.*s when TableThroughputMode is PAY_PER_REQUEST can be to OnDemandThroughput, "
 		                              "WarmThroughput", STR_ARG(a->IndexName));
@@ -378,11 +383,15 @@ static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *
 		return false;
 	}
 	if (!in->ReplicaUpdates.set && in->ProvisionedThroughput == NULL && !str_present(in->BillingMode) && in->StreamSpecification == NULL &&
-	    in->GlobalSecondaryIndexUpdates.n == 0 && in->SSESpecification == NULL && !str_present(in->TableClass) &&
+	    !in->GlobalSecondaryIndexUpdates.set && in->SSESpecification == NULL && !str_present(in->TableClass) &&
 	    !in->DeletionProtectionEnabled.set && in->OnDemandThroughput == NULL && in->WarmThroughput == NULL) {
 		fail_validation(c, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, "
 		                   "ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, "
 		                   "OnDemandThroughput, WarmThroughput or TableClass is required");
+		return false;
+	}
+	if (in->GlobalSecondaryIndexUpdates.set && in->GlobalSecondaryIndexUpdates.n == 0) {
+		fail_validation(c, INVALID "List of GlobalSecondaryIndexUpdates is empty");
 		return false;
 	}
 	return check_together(c, in) && check_index_updates(c, in->GlobalSecondaryIndexUpdates);

@@ -467,6 +467,36 @@ void ddb_execute_transaction(struct call *c)
 		out->Responses = LIST_OF(c->arena, struct dynamodb_ItemResponse, n);
 }
 
+/* ---- what only reads, told before it is queued: the writer is for those who write ---- */
+
+static bool is_select(struct str statement)
+{
+	return str_starts_nocase(str_trim(statement), S("SELECT"));
+}
+
+bool ddb_statement_reads(const void *in)
+{
+	return is_select(((const struct dynamodb_ExecuteStatementInput *)in)->Statement);
+}
+
+bool ddb_batch_reads(const void *in)
+{
+	struct list l = ((const struct dynamodb_BatchExecuteStatementInput *)in)->Statements;
+	bool all = l.n > 0;
+	for (uint32_t i = 0; i < l.n; i++)
+		all = all && is_select(LIST_AT(l, struct dynamodb_BatchStatementRequest, i)->Statement);
+	return all;
+}
+
+bool ddb_transaction_reads(const void *in)
+{
+	struct list l = ((const struct dynamodb_ExecuteTransactionInput *)in)->TransactStatements;
+	bool all = l.n > 0;
+	for (uint32_t i = 0; i < l.n; i++)
+		all = all && is_select(LIST_AT(l, struct dynamodb_ParameterizedStatement, i)->Statement);
+	return all;
+}
+
 /* ---- permissions: PartiQLSelect, PartiQLInsert, PartiQLUpdate, PartiQLDelete on the statement's table ---- */
 
 static void access_of(struct call *c, struct str statement, struct list parameters)

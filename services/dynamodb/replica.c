@@ -148,7 +148,7 @@ static struct av mark(struct call *c, const struct av *item)
 	return marked;
 }
 
-static void write_there(struct call *c, struct table *t, const struct av *item, const struct av *fresh)
+static void write_there(struct call *c, struct table *t, struct str from, const struct av *item, const struct av *fresh)
 {
 	ASSERT(item != NULL && t->space != 0);
 	struct stored old;
@@ -162,6 +162,7 @@ static void write_there(struct call *c, struct table *t, const struct av *item, 
 	consumed_init(c, t, &used, false);
 	item_write_here(c, t, key, &old, fresh, false, &used);
 	count_metrics(c, t, &used, NULL, -1);
+	count_replication(c, t->name, from);
 }
 
 void replica_write(struct call *c, const struct table *t, struct str key, const struct stored *old, const struct av *fresh,
@@ -178,7 +179,7 @@ void replica_write(struct call *c, const struct table *t, struct str key, const 
 		return;
 	for (uint32_t i = 0; i < t->record->Regions.n; i++) {
 		struct place home = place_enter(c, replica_region(t->record, i));
-		write_there(c, other_table(c, t, i), fresh != NULL ? fresh : &old->item, fresh);
+		write_there(c, other_table(c, t, i), home.region, fresh != NULL ? fresh : &old->item, fresh);
 		place_leave(c, home);
 	}
 }

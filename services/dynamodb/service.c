@@ -19,7 +19,7 @@
 #include "ttl.h"
 #include "write.h"
 
-#define OP(name, handler, how, permission) {.model = &dynamodb_op_##name, .run = handler, .mode = how, .access = permission}
+#define OP(name, handler, how, permission, ...) {.model = &dynamodb_op_##name, .run = handler, .mode = how, .access = permission, ##__VA_ARGS__}
 
 static const struct op ops[] = {
 	OP(CreateTable, ddb_create_table, OP_WRITE, ddb_access_table),
@@ -55,9 +55,9 @@ static const struct op ops[] = {
 	OP(RestoreTableFromBackup, ddb_restore_table_from_backup, OP_WRITE, ddb_access_backup),
 	OP(RestoreTableToPointInTime, ddb_restore_table_to_point_in_time, OP_WRITE, ddb_access_table),
 	OP(UpdateContinuousBackups, ddb_update_continuous_backups, OP_WRITE, ddb_access_table),
-	OP(BatchExecuteStatement, ddb_batch_execute_statement, OP_WRITE, ddb_access_statements),
-	OP(ExecuteStatement, ddb_execute_statement, OP_WRITE, ddb_access_statement),
-	OP(ExecuteTransaction, ddb_execute_transaction, OP_WRITE, ddb_access_statements),
+	OP(BatchExecuteStatement, ddb_batch_execute_statement, OP_WRITE, ddb_access_statements, .reads = ddb_batch_reads),
+	OP(ExecuteStatement, ddb_execute_statement, OP_WRITE, ddb_access_statement, .reads = ddb_statement_reads),
+	OP(ExecuteTransaction, ddb_execute_transaction, OP_WRITE, ddb_access_statements, .reads = ddb_transaction_reads),
 	OP(DescribeExport, ddb_describe_export, OP_READ, NULL),
 	OP(DescribeImport, ddb_describe_import, OP_READ, NULL),
 	OP(ExportTableToPointInTime, ddb_export_table_to_point_in_time, OP_WRITE, ddb_access_table),

@@ -110,6 +110,10 @@ void ddb_describe_time_to_live(struct call *c)
 	struct dynamodb_Table *r = table_required(c, in->TableName);
 	if (r == NULL)
 		return;
+	if (str_eq(r->Description->TableStatus, S("CREATING"))) {
+		fail_validation(c, "Cannot describe time to live while table is in CREATING state: Current table state is CREATING");
+		return;
+	}
 	out->TimeToLiveDescription = arena_new_of(c->arena, struct dynamodb_TimeToLiveDescription);
 	out->TimeToLiveDescription->TimeToLiveStatus = r->TtlEnabled.v ? S("ENABLED") : S("DISABLED");
 	if (r->TtlEnabled.v)

@@ -308,6 +308,27 @@ void count_metrics(struct call *c, const struct table *t, const struct consumed 
 	m->started_ms = c->started_ms;
 }
 
+struct replication_block { char account[16], from[32], to[32], table[256]; int64_t at_ms; };
+
+/* Members change in one commit: what the source shows, the others show. */
+static void add_replication(void *block)
+{
+	const struct replication_block *m = block;
+	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("ReceivingRegion"), str_c(m->to)}};
+	metric_add(str_c(m->account), str_c(m->from), S("AWS/DynamoDB"), S("ReplicationLatency"), dims, 2, 0, "Milliseconds", m->at_ms);
+}
+
+void count_replication(struct call *c, struct str table, struct str from)
+{
+	ASSERT(!str_eq(from, c->region));
+	struct replication_block *m = call_effect(c, add_replication, sizeof *m);
+	copy_text(m->account, sizeof m->account, c->account);
+	copy_text(m->from, sizeof m->from, from);
+	copy_text(m->to, sizeof m->to, c->region);
+	copy_text(m->table, sizeof m->table, table);
+	m->at_ms = c->now_ms;
+}
+
 /* Not an effect: those of a failing call are dropped, and what is counted here mostly belongs to one. */
 void count_metric(struct call *c, struct str table, const char *metric, double value)
 {

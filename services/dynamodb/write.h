@@ -44,6 +44,8 @@ void collection_metrics_add(struct call *c, struct map_of *m, uint32_t room, uin
 /* Take what was used from the table's throughput, and after the commit count it towards AWS/DynamoDB's metrics.
  * operation: static text, NULL for what no request of this region asked for; returned below zero: no list is returned. */
 void count_metrics(struct call *c, const struct table *t, const struct consumed *u, const char *operation, double returned);
+/* After the commit: a change of region `from` has come to c's region (ReplicationLatency, by ReceivingRegion). */
+void count_replication(struct call *c, struct str table, struct str from);
 /* One count now, also of a call that fails; table absent: of the account. */
 void count_metric(struct call *c, struct str table, const char *metric, double value);
 

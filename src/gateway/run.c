@@ -95,7 +95,7 @@ enum next stage_run(struct request *r)
 	struct task *t = &r->task;
 	const void *in = t->call.in;
 	task_init(t, r->arena);
-	t->mode = r->op->mode;
+	t->mode = r->op->reads != NULL && r->op->reads(in) ? OP_READ : r->op->mode;
 	t->handler = r->op->run;
 	t->prepare = run_prepare;
 	t->encode = run_encode;

@@ -31,6 +31,9 @@ struct op {
 	/* OP_READ of a few keys: tried first on the loop, against what is in memory. A record missing there may be on disk, so its
 	 * handler must not take one for granted (no ASSERT); what it made of that is thrown away, and it runs again. */
 	bool look;
+	/* OP_WRITE: does this input only read? Then it runs as OP_READ would (a statement that is a SELECT). On the loop, from the
+	 * input alone. NULL: no. */
+	bool (*reads)(const void *in);
 };
 
 struct job_kind {

@@ -33,7 +33,7 @@ def all_of(d, table, **how):
 
 def restored(d, eventually, target):
     eventually(lambda: d.describe_table(TableName=target)["Table"]["TableStatus"] == "ACTIVE")
-    assert not d.describe_table(TableName=target)["Table"]["RestoreSummary"]["RestoreInProgress"]
+    assert "RestoreSummary" not in d.describe_table(TableName=target)["Table"]  # only while it is being restored
     assert all_of(d, target) == all_of(d, target, IndexName="by-g")
     return all_of(d, target)
 
@@ -95,9 +95,10 @@ def test_export_to_s3_and_import_again(client, d, table, name, eventually):
         d.export_table_to_point_in_time(TableArn=arn, S3Bucket=name)
     assert e.value.response["Error"]["Code"] == "PointInTimeRecoveryUnavailableException"
     d.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
-    with pytest.raises(ClientError) as e:
-        d.export_table_to_point_in_time(TableArn=arn, S3Bucket="no-" + name)
-    assert e.value.response["Error"]["Code"] == "NoSuchBucket"
+    nowhere = d.export_table_to_point_in_time(TableArn=arn, S3Bucket="no-" + name)["ExportDescription"]
+    assert nowhere["ExportStatus"] == "IN_PROGRESS"
+    ended = d.describe_export(ExportArn=nowhere["ExportArn"])["ExportDescription"]
+    assert (ended["ExportStatus"], ended["FailureCode"]) == ("FAILED", "S3NoSuchBucket")
     export = d.export_table_to_point_in_time(TableArn=arn, S3Bucket=name, S3Prefix="out")["ExportDescription"]["ExportArn"]
     put(d, table, "later", 1)
     eventually(lambda: d.describe_export(ExportArn=export)["ExportDescription"]["ExportStatus"] == "COMPLETED")
@@ -116,8 +117,8 @@ def test_export_to_s3_and_import_again(client, d, table, name, eventually):
                               TableCreationParameters={"TableName": name + "-i", "BillingMode": "PAY_PER_REQUEST",
                                                        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
                                                        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]})["ImportTableDescription"]["ImportArn"]
-    eventually(lambda: d.describe_import(ImportArn=imported)["ImportTableDescription"]["ImportStatus"] == "COMPLETED")
+    eventually(lambda: d.describe_import(ImportArn=imported)["ImportTableDescription"]["ImportStatus"] == "FAILED")
     told = d.describe_import(ImportArn=imported)["ImportTableDescription"]
-    assert (told["ImportedItemCount"], told["ErrorCount"]) == (31, 1)
+    assert (told["ImportedItemCount"], told["ErrorCount"], told["FailureCode"]) == (31, 1, "ItemValidationError")
     assert all_of(d, name + "-i") == {**{"k%02d" % i: i for i in range(30)}, "extra": 1}
     assert imported in [x["ImportArn"] for x in d.list_imports()["ImportSummaryList"]]

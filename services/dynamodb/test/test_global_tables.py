@@ -1,5 +1,6 @@
 """Global tables, version 2019.11.21: replicas in other regions of the same server. Follows "Global tables" (DynamoDB
 Developer Guide) and the API Reference of UpdateTable; sentences are the service's own."""
+import datetime
 import json
 import os
 import time
@@ -353,3 +354,16 @@ def test_replication_survives_kills(fresh_tsubo):
     fresh_tsubo.start()
     here, there = fresh_tsubo.client("dynamodb", region=HOME), fresh_tsubo.client("dynamodb", region=AWAY)
     assert keys(here, "tab") == keys(there, "tab") and len(keys(here, "tab")) == 2006
+
+
+def test_replication_latency(client, here, there, name):
+    """"Monitoring global tables": ReplicationLatency by TableName and ReceivingRegion, counted where the write was made."""
+    make(here, name)
+    add(here, name, AWAY)
+    put(here, name, "a")
+    put(here, name, "b")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    told = client("cloudwatch", region=HOME).get_metric_statistics(
+        Namespace="AWS/DynamoDB", MetricName="ReplicationLatency", StartTime=now - datetime.timedelta(hours=1), EndTime=now + datetime.timedelta(hours=1),
+        Dimensions=[{"Name": "TableName", "Value": name}, {"Name": "ReceivingRegion", "Value": AWAY}], Period=60, Statistics=["SampleCount", "Maximum"])
+    assert sum(p["SampleCount"] for p in told["Datapoints"]) == 2 and max(p["Maximum"] for p in told["Datapoints"]) == 0

@@ -347,3 +347,115 @@ def test_order_of_numbers_in_query(table):
         assert query(" AND s >= :n", n=n) == [m for m in every if m >= D(n)]
         assert query(" AND s = :n", n=n) == [D(n)]
         assert query(" AND s BETWEEN :l AND :n", l="-1", n=max(n, "-1", key=D)) == [m for m in every if -1 <= m <= max(D(n), -1)]
+
+
+# ---- an index whose key has five attributes of all types ----
+
+WIDE = [("h1", "S"), ("h2", "N"), ("r1", "S"), ("r2", "N"), ("r3", "B")]
+
+
+def wide_value(dice, name):
+    return {"S": lambda: dice.r.choice(["a", "ab", "b", "\x00", "\u00fc"]), "N": lambda: D(dice.r.choice([-10, -1, 0, 1, 2, 10, 100])) / dice.r.choice([1, 8]),
+            "B": lambda: Binary(dice.r.choice([b"\x00", b"\x00\x01", b"\xff", b"a"]))}[dict(WIDE)[name]]()
+
+
+def sortable(v):
+    return v.encode() if isinstance(v, str) else v.value if isinstance(v, Binary) else v
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_queries_of_a_wide_index(client, name, seed):
+    d, dice, model = client("dynamodb"), Dice(2000 + seed), {}
+    d.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
+                   AttributeDefinitions=[{"AttributeName": a, "AttributeType": t} for a, t in [("p", "S")] + WIDE],
+                   GlobalSecondaryIndexes=[{"IndexName": "wide", "Projection": {"ProjectionType": "ALL"}, "KeySchema": [
+                       {"AttributeName": a, "KeyType": "HASH" if a[0] == "h" else "RANGE"} for a, _ in WIDE]}])
+    for _ in range(250):
+        p, roll = "i%02d" % dice.r.randint(0, 60), dice.r.random()
+        if roll < 0.6:
+            # Two partitions only, so that there is something to be in order.
+            item = {"p": p, "h1": dice.r.choice("ab"), "h2": D(1), **{a: wide_value(dice, a) for a in ("r1", "r2", "r3")}}
+            item = {k: v for k, v in item.items() if k == "p" or dice.r.random() < 0.95}
+            d.put_item(TableName=name, Item=wire(item))
+            model[p] = item
+        elif roll < 0.7:
+            d.delete_item(TableName=name, Key=wire({"p": p}))
+            model.pop(p, None)
+        elif roll < 0.8 and p in model:
+            a = dice.r.choice(["h1", "r1", "r2", "r3"])
+            d.execute_statement(Statement='UPDATE "%s" REMOVE %s WHERE p = ?' % (name, a), Parameters=[to_wire(p)])
+            model[p].pop(a, None)
+        else:
+            t, h1 = Text(), dice.r.choice("ab")
+            parts = [("h1", "=", h1), ("h2", "=", D(1))]
+            for a in ("r1", "r2", "r3")[:dice.r.randint(0, 3)]:
+                parts.append((a, "=", wide_value(dice, a)))
+            if len(parts) > 2 and dice.r.random() < 0.8:
+                parts[-1] = (parts[-1][0], dice.r.choice(["<", "<=", ">", ">="]), parts[-1][2])
+            texts = ["%s %s %s" % (t.name(a), op, t.value(v)) for a, op, v in parts]
+            dice.r.shuffle(texts)
+            test = {"=": lambda x, y: x == y, "<": lambda x, y: x < y, "<=": lambda x, y: x <= y, ">": lambda x, y: x > y, ">=": lambda x, y: x >= y}
+            want = [i for i in model.values() if all(a in i for a, _ in WIDE) and all(test[op](sortable(i[a]), sortable(v)) for a, op, v in parts)]
+            by, back = lambda i: [sortable(i[a]) for a in ("r1", "r2", "r3")], dice.r.random() < 0.5
+            want.sort(key=by, reverse=back)
+            got, start = [], {}
+            while True:
+                page = d.query(TableName=name, IndexName="wide", KeyConditionExpression=" AND ".join(texts), ScanIndexForward=not back,
+                               ExpressionAttributeNames=t.names, ExpressionAttributeValues=t.values, Limit=dice.r.randint(1, 5), **start)
+                got += map(plain, page["Items"])
+                if "LastEvaluatedKey" not in page:
+                    break
+                start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+            assert [by(i) for i in got] == [by(i) for i in want], parts
+            assert sorted(i["p"] for i in got) == sorted(i["p"] for i in want)
+            everything = d.scan(TableName=name, IndexName="wide")["Items"]
+            assert {plain(i)["p"] for i in everything} == {p for p, i in model.items() if all(a in i for a, _ in WIDE)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_statements(table, seed):
+    """PartiQL: INSERT, UPDATE, DELETE on conditions, and SELECT, say what the model says."""
+    d, name = table
+    dice, model = Dice(3000 + seed), {}
+    simple = lambda: dice.r.choice([D(dice.r.randint(-3, 3)), dice.r.choice(["a", "b", "ab"])])
+
+    def where():
+        op, attribute, v = dice.r.choice(["=", "<>", "<", ">="]), dice.r.choice("abc"), simple()
+        return "%s %s ?" % (attribute, op), v, (op, ("path", [attribute]), ("value", v))
+
+    for step in range(120):
+        key, roll = {"p": dice.r.choice("kl"), "s": D(dice.r.randint(0, 3))}, dice.r.random()
+        at = (key["p"], key["s"])
+        run = lambda text, *values: d.execute_statement(Statement=text % name, **({"Parameters": [to_wire(v) for v in values]} if values else {}))
+        failed = None
+        text, v, condition = where()
+        try:
+            if roll < 0.3:
+                item = {**key, **{a: simple() for a in "abc" if dice.r.random() < 0.7}}
+                fields = list(item)
+                run('INSERT INTO "%s" VALUE {' + ", ".join("'%s': ?" % f for f in fields) + "}", *item.values())
+            elif roll < 0.55:
+                run('UPDATE "%s" SET a = ? WHERE p = ? AND s = ? AND ' + text, D(step), key["p"], key["s"], v)
+            elif roll < 0.7:
+                run('DELETE FROM "%s" WHERE p = ? AND s = ? AND ' + text, key["p"], key["s"], v)
+            else:
+                got = {(i["p"], i["s"]): i for i in map(plain, run('SELECT * FROM "%s" WHERE p = ? AND ' + text, key["p"], v)["Items"])}
+                assert got == {k: i for k, i in model.items() if k[0] == key["p"] and holds(condition, i)}, text
+                continue
+        except ClientError as e:
+            failed = e.response["Error"]["Code"]
+        if roll < 0.3:
+            assert failed == ("DuplicateItemException" if at in model else None)
+            if not failed:
+                model[at] = item
+        elif roll < 0.55:
+            ok = at in model and holds(condition, model[at])
+            assert failed == (None if ok else "ConditionalCheckFailedException"), (text, v, model.get(at))
+            if ok:
+                model[at] = {**model[at], "a": D(step)}
+        else:
+            ok = at not in model or holds(condition, model[at])  # nothing there: nothing is done
+            assert failed == (None if ok else "ConditionalCheckFailedException"), (text, v, model.get(at))
+            if ok:
+                model.pop(at, None)
+    assert {(i["p"], i["s"]): i for i in map(plain, d.scan(TableName=name)["Items"])} == model

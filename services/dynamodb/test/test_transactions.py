@@ -151,27 +151,67 @@ def test_the_checker_itself():
     assert not linearizable([(0, 1, "write", 1, True), (2, 3, "cas", (1, 2), True), (4, 5, "cas", (1, 3), True)])
 
 
-def test_single_items_are_linearizable(tsubo, table):
+class Items:
+    """One register as an item, by the operations on items."""
+    def __init__(self, d, table):
+        self.d, self.table = d, table
+
+    def read(self):
+        item = self.d.get_item(TableName=self.table, Key=key("r"), ConsistentRead=True)["Item"]
+        return int(item["v"]["N"]) if "v" in item else None
+
+    def write(self, v):
+        self.d.put_item(TableName=self.table, Item={**key("r"), "v": {"N": str(v)}})
+
+    def swap(self, old, new):
+        self.d.update_item(TableName=self.table, Key=key("r"), UpdateExpression="SET v = :n", ConditionExpression="v = :o",
+                           ExpressionAttributeValues={":o": {"N": str(old)}, ":n": {"N": str(new)}})
+
+
+class Statements(Items):
+    """The same by PartiQL: what reads runs beside the writer, and still sees all that was acknowledged."""
+    def say(self, statement, *values, **how):
+        return self.d.execute_statement(Statement=statement % self.table, **({"Parameters": [{"N": str(v)} for v in values]} if values else {}), **how)
+
+    def read(self):
+        item = self.say('SELECT v FROM "%s" WHERE pk = \'r\'', ConsistentRead=True)["Items"][0]
+        return int(item["v"]["N"]) if "v" in item else None
+
+    def write(self, v):
+        self.say('UPDATE "%s" SET v = ? WHERE pk = \'r\'', v)
+
+    def swap(self, old, new):
+        self.say('UPDATE "%s" SET v = ? WHERE pk = \'r\' AND v = ?', new, old)
+
+
+class Transactions(Statements):
+    """And by transactions of one statement."""
+    def say(self, statement, *values, **how):
+        one = {"Statement": statement % self.table, **({"Parameters": [{"N": str(v)} for v in values]} if values else {})}
+        return {"Items": [r.get("Item") for r in self.d.execute_transaction(TransactStatements=[one])["Responses"]]}
+
+
+@pytest.mark.parametrize("how", [Items, Statements, Transactions])
+def test_single_items_are_linearizable(tsubo, d, table, how):
     history, lock = [], threading.Lock()
+    d.put_item(TableName=table, Item=key("r"))
 
     def work(seed):
-        d, r = tsubo.client("dynamodb"), random.Random(seed)
+        register, r = how(tsubo.client("dynamodb"), table), random.Random(seed)
         for _ in range(12):
             kind = r.choice(["read", "write", "cas"])
-            start, argument = time.monotonic(), None
+            start, argument, answer = time.monotonic(), None, True
             if kind == "read":
-                item = d.get_item(TableName=table, Key=key("r"), ConsistentRead=True).get("Item")
-                answer = int(item["v"]["N"]) if item else None
+                answer = register.read()
             elif kind == "write":
-                argument, answer = r.randint(0, 3), True
-                d.put_item(TableName=table, Item={**key("r"), "v": {"N": str(argument)}})
+                argument = r.randint(0, 3)
+                register.write(argument)
             else:
-                argument, answer = (r.randint(0, 3), r.randint(0, 3)), True
+                argument = (r.randint(0, 3), r.randint(0, 3))
                 try:
-                    d.update_item(TableName=table, Key=key("r"), UpdateExpression="SET v = :n", ConditionExpression="v = :o",
-                                  ExpressionAttributeValues={":o": {"N": str(argument[0])}, ":n": {"N": str(argument[1])}})
+                    register.swap(*argument)
                 except ClientError as e:
-                    assert e.response["Error"]["Code"] == "ConditionalCheckFailedException"
+                    assert "ConditionalCheckFailed" in str(e), e
                     answer = False
             with lock:
                 history.append((start, time.monotonic(), kind, argument, answer))
