@@ -135,6 +135,16 @@ def name(request):
     return "t-" + os.urandom(6).hex()
 
 
+@pytest.fixture(scope="module")
+def names_below_localhost():
+    """Clients put accounts, buckets and access points in front of the host. Not every resolver knows that these are here (RFC 6761,
+    section 6.3)."""
+    before = socket.getaddrinfo
+    socket.getaddrinfo = lambda host, *more, **named: before("localhost" if str(host).endswith(".localhost") else host, *more, **named)
+    yield
+    socket.getaddrinfo = before
+
+
 def eventually(check, timeout=15, interval=0.05):
     """The first true answer of check(); fails when there is none in time. For what AWS, too, does a little later. The time is there to end a
     broken run, not to judge a slow machine."""

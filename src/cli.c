@@ -43,7 +43,7 @@ static const char help[] =
 "  --port N        port to listen on or to ask (4566)\n"
 "  --host ADDRESS  address to listen on (127.0.0.1)\n"
 "  --data DIR      where everything is kept (./.tsubo)\n"
-"  --base-name N   name it goes by beside localhost: bucket.N is a bucket, https has a certificate\n"
+"  --base-name N   a name of this server beside localhost: bucket.N is a bucket, https has a certificate for it\n"
 "  --region NAME   region of requests that name none (us-east-1)\n"
 "  --log FORMAT    text or json (text on a terminal)\n"
 "  --log-level L   debug, info, warn or error (info)\n"

@@ -7,6 +7,7 @@
 
 void add_header(struct exchange *x, struct str name, struct str value)
 {
+	ASSERT(str_present(name) && x->n_headers <= COUNT_OF(x->headers));
 	if (x->n_headers < COUNT_OF(x->headers) - 4)
 		x->headers[x->n_headers++] = (struct param){name, str_present(value) ? value : S(""), true};
 }
@@ -17,12 +18,14 @@ void set_header(struct exchange *x, struct str name, struct str value)
 	for (size_t i = 0; i < x->n_headers; i++)
 		if (!str_eq_nocase(x->headers[i].name, name))
 			x->headers[kept++] = x->headers[i];
+	ASSERT(kept <= x->n_headers);
 	x->n_headers = kept;
 	add_header(x, name, value);
 }
 
 static const struct apigateway_GatewayResponse *put_response(const struct exchange *x, struct str type)
 {
+	ASSERT(str_present(type));
 	for (uint32_t i = 0; x->deployment != NULL && i < x->deployment->Responses.n; i++) {
 		const struct apigateway_GatewayResponse *r = LIST_AT(x->deployment->Responses, struct apigateway_GatewayResponse, i);
 		if (str_eq(r->responseType, type))
@@ -117,5 +120,6 @@ void send_answer(struct exchange *x)
 			out[n++] = x->headers[i];
 	if (x->integration_status > 0)
 		out[n++] = (struct param){S("X-Amzn-Trace-Id"), x->trace, true};
+	ASSERT(n <= COUNT_OF(out));
 	call_reply(x->c, x->status, out, n, x->body);
 }

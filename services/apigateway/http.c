@@ -150,6 +150,7 @@ static bool of_connection(struct str name)
 
 static void answer_as_it_is(struct exchange *x, const struct fetched *f)
 {
+	ASSERT(f->ok && f->status >= 200 && f->status <= 599);
 	x->integration_status = x->status = f->status;
 	x->body = f->body;
 	for (size_t i = 0; i < f->n_headers; i++)

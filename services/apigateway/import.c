@@ -136,6 +136,7 @@ static void load_resources(struct import *im, bool overwrite)
 /* The resource at a path, made with all above it when it is not there. */
 static struct apigateway_Resource *resource_at(struct import *im, struct str path)
 {
+	ASSERT(str_starts(path, S("/")));
 	struct call *c = im->c;
 	struct apigateway_Resource *r = map_get(&im->resources, path);
 	if (r != NULL)
@@ -170,6 +171,7 @@ static struct str tidy(struct arena *a, struct str base, struct str path)
 
 static bool one_path(struct import *im, struct str path, const struct json *item)
 {
+	ASSERT(str_present(path) && item != NULL);
 	static const struct { const char *key, *method; } verbs[] = {{"get", "GET"}, {"put", "PUT"}, {"post", "POST"}, {"delete", "DELETE"},
 		{"options", "OPTIONS"}, {"head", "HEAD"}, {"patch", "PATCH"}, {"x-amazon-apigateway-any-method", "ANY"}};
 	struct apigateway_Resource *r = resource_at(im, path);
@@ -214,6 +216,15 @@ static struct str base_of(struct import *im, const struct map_of *parameters, bo
 	return S("");
 }
 
+/* Each part of a path is a resource. */
+static size_t parts_of(struct str path)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < path.n; i++)
+		n += path.p[i] == '/';
+	return n;
+}
+
 static bool import_paths(struct import *im, const struct map_of *parameters)
 {
 	bool fail = false;
@@ -223,9 +234,11 @@ static bool import_paths(struct import *im, const struct map_of *parameters)
 		const struct json *item = import_resolve(im, &paths->members[i].value);
 		if (!json_is(item, JSON_OBJECT) || !str_starts(paths->members[i].key, S("/")))
 			continue; /* "x-..." and empty items */
-		if (!one_path(im, tidy(im->c->arena, base, paths->members[i].key), item))
+		struct str path = tidy(im->c->arena, base, paths->members[i].key);
+		bool too_many = parts_of(path) > RESOURCES_MAX;
+		if (!too_many && !one_path(im, path, item))
 			return false;
-		if (map_count(&im->resources) > RESOURCES_MAX) {
+		if (too_many || map_count(&im->resources) > RESOURCES_MAX) {
 			call_fail(im->c, &apigateway_err_LimitExceededException, "Maximum number of resources for this API has been reached.");
 			return false;
 		}
@@ -235,6 +248,7 @@ static bool import_paths(struct import *im, const struct map_of *parameters)
 
 static void save_resources(struct import *im)
 {
+	ASSERT(txn_writable(im->c->txn));
 	size_t at = 0;
 	const struct map_entry *e;
 	while ((e = map_next(&im->resources, &at)) != NULL)

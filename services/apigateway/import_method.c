@@ -203,6 +203,7 @@ static bool integration(struct import *im, const struct json *x, struct apigatew
 bool import_method(struct import *im, struct apigateway_Resource *r, struct str http_method, const struct json *operation,
                    const struct json *shared_parameters)
 {
+	ASSERT(r != NULL && str_present(http_method) && im->api != NULL);
 	struct call *c = im->c;
 	struct apigateway_Method m = {.httpMethod = http_method, .operationName = json_get_str(operation, "operationId")};
 	struct str where = arena_join(c->arena, S(" for method '"), http_method, S("' on resource at path '"), r->path, S("'"));

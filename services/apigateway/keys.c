@@ -6,6 +6,7 @@
 
 static struct str key_sent(struct exchange *x)
 {
+	ASSERT(x->deployment != NULL && x->deployment->Api != NULL);
 	if (str_eq(x->deployment->Api->apiKeySource, S("AUTHORIZER")))
 		return x->usage_key;
 	return wire_header(x->c->http, S("x-api-key"));
@@ -49,6 +50,7 @@ static bool forbidden(struct exchange *x)
 static void bucket(struct exchange *x, struct gate *g, size_t i, struct str name, double rate, double burst)
 {
 	ASSERT(i < GATE_BUCKETS);
+	ASSERT(!str_present(g->buckets[i].name)); /* one limit each */
 	if (rate < 0 || burst < 0)
 		return; /* -1: not limited */
 	g->buckets[i].name = arena_join(x->c->arena, x->api, S("/"), x->stage_name, S("/"), name);
@@ -59,6 +61,7 @@ static void bucket(struct exchange *x, struct gate *g, size_t i, struct str name
 /* "/items/{id}/GET" in the plan's limits for the stage, else the plan's own. */
 static void plan_bucket(struct exchange *x, struct gate *g, const struct apigateway_UsagePlan *plan, const struct apigateway_ApiStage *stage)
 {
+	ASSERT(str_present(x->key_id) && x->resource != NULL && x->method != NULL);
 	struct arena *a = x->c->arena;
 	struct str method = arena_join(a, x->resource->path, S("/"), x->method->httpMethod);
 	const struct apigateway_MapOfApiStageThrottleSettings_entry *e = stage->throttle.v;
@@ -92,6 +95,7 @@ static bool setting_fits(struct exchange *x, struct str key, bool *exact)
 
 static void stage_bucket(struct exchange *x, struct gate *g)
 {
+	ASSERT(x->stage != NULL && x->resource != NULL && x->method != NULL);
 	const struct apigateway_MapOfMethodSettings_entry *e = x->stage->methodSettings.v, *found = NULL;
 	for (uint32_t i = 0; i < x->stage->methodSettings.n; i++) {
 		bool exact;
@@ -106,6 +110,7 @@ static void stage_bucket(struct exchange *x, struct gate *g)
 
 static void quota(struct exchange *x, struct gate *g, const struct apigateway_UsagePlan *plan)
 {
+	ASSERT(str_present(x->key_id) && str_present(plan->id));
 	struct call *c = x->c;
 	g->plan = plan->id;
 	g->key = x->key_id;
@@ -141,6 +146,7 @@ static bool pass(struct exchange *x, const struct gate *g)
 
 bool admit_key(struct exchange *x)
 {
+	ASSERT(!x->parked && x->method != NULL);
 	struct call *c = x->c;
 	struct str sent, id;
 	struct gate g = {.account = c->account, .region = c->region};

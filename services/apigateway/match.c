@@ -22,6 +22,7 @@ enum { KIND_GREEDY, KIND_PARAMETER, KIND_LITERAL };
 
 static int kind_of(struct str part)
 {
+	ASSERT(str_present(part));
 	if (part.n < 3 || part.p[0] != '{' || part.p[part.n - 1] != '}')
 		return KIND_LITERAL;
 	return part.p[part.n - 2] == '+' ? KIND_GREEDY : KIND_PARAMETER;
@@ -69,6 +70,7 @@ static void take_parameters(struct exchange *x, const struct str *want, size_t n
 
 bool match_resource(struct exchange *x)
 {
+	ASSERT(x->stage != NULL && x->deployment != NULL && str_starts(x->path, S("/")));
 	struct arena *a = x->c->arena;
 	struct str got[SEGMENTS_MAX] = {0}, want[SEGMENTS_MAX], best[SEGMENTS_MAX];
 	size_t n_got = split(x->path, got), n_best = 0;

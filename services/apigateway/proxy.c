@@ -72,6 +72,7 @@ static bool scalar_text(struct arena *a, const struct json *j, struct str *out)
 
 static bool known_members(const struct json *j)
 {
+	ASSERT(json_is(j, JSON_OBJECT));
 	static const char *const known[] = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"};
 	for (uint32_t i = 0; i < j->n; i++) {
 		bool ok = false;
@@ -168,6 +169,7 @@ static bool take_status(struct exchange *x, const struct json *j)
 
 static bool take_answer(struct exchange *x, struct str payload)
 {
+	ASSERT(x->n_headers == 0);
 	const struct json *j = json_parse(x->c->arena, payload, NULL);
 	if (!json_is(j, JSON_OBJECT) || !known_members(j) || !take_status(x, j) || !take_headers(x, j) || !take_body(x, j))
 		return false;
@@ -178,6 +180,7 @@ static bool take_answer(struct exchange *x, struct str payload)
 
 static void failed(struct exchange *x, const struct wire_error *e)
 {
+	ASSERT(str_present(e->code));
 	if (str_find_str(e->code, S("TooManyRequests")) >= 0)
 		gateway_answer_as(x, "INTEGRATION_FAILURE", 500, "Internal server error");
 	else if (e->status == 403 || str_find_str(e->code, S("AccessDenied")) >= 0 || str_find_str(e->code, S("NotFound")) >= 0)
@@ -188,6 +191,7 @@ static void failed(struct exchange *x, const struct wire_error *e)
 
 void run_lambda_proxy(struct exchange *x, const struct apigateway_Integration *i)
 {
+	ASSERT(str_eq(i->type, S("AWS_PROXY")) && x->resource != NULL);
 	struct call *c = x->c;
 	int64_t deadline = c->started_ms + (i->timeoutInMillis.set ? i->timeoutInMillis.v : TIMEOUT_DEFAULT_MS);
 	x->integration_status = 0;

@@ -4,6 +4,7 @@
 #include "schema.h"
 
 #include "base/enc.h"
+#include "base/map.h"
 #include "base/pattern.h"
 
 #include <math.h>
@@ -110,6 +111,23 @@ static bool check_string(const struct at *t, const struct json *schema, const st
 	return ok;
 }
 
+/* By a text that equal values share: a client's array may be so long that each cannot be compared with each. */
+static bool has_duplicates(const struct at *t, const struct json *v)
+{
+	struct map seen;
+	double number;
+	bool found = false;
+	map_init(&seen, NULL);
+	for (uint32_t i = 0; i < v->n && !found; i++) {
+		const struct json *one = &v->items[i];
+		struct str text = json_is(one, JSON_NUMBER) && json_to_f64(one, &number) ? arena_printf(t->s->a, "%.17g", number)
+		                                                                         : json_text_sorted(t->s->a, one);
+		found = map_put(&seen, text, (void *)(uintptr_t)one) != NULL;
+	}
+	map_free(&seen);
+	return found;
+}
+
 static bool check_items(const struct at *t, const struct json *schema, const struct json *v)
 {
 	int64_t limit;
@@ -120,10 +138,8 @@ static bool check_items(const struct at *t, const struct json *schema, const str
 		ok = fault(t, "array is too short: must have at least %lld elements but instance has %u elements", (long long)limit, v->n);
 	if (json_to_i64(json_get(schema, S("maxItems")), &limit) && v->n > limit)
 		ok = fault(t, "array is too long: must have at most %lld elements but instance has %u elements", (long long)limit, v->n);
-	for (uint32_t i = 0; json_get_bool(schema, "uniqueItems", false) && i < v->n; i++)
-		for (uint32_t k = 0; k < i; k++, t->s->steps++)
-			if (t->s->steps < STEPS_MAX && json_equal(&v->items[i], &v->items[k]))
-				return fault(t, "array must not contain duplicate elements");
+	if (json_get_bool(schema, "uniqueItems", false) && has_duplicates(t, v))
+		return fault(t, "array must not contain duplicate elements");
 	const struct json *items = json_get(schema, S("items")), *more = json_get(schema, S("additionalItems"));
 	for (uint32_t i = 0; i < v->n; i++) {
 		const struct json *one = json_is(items, JSON_ARRAY) ? (i < items->n ? &items->items[i] : more) : items;
@@ -137,6 +153,7 @@ static bool check_items(const struct at *t, const struct json *schema, const str
 
 static bool check_required(const struct at *t, const struct json *required, const struct json *v)
 {
+	ASSERT(v != NULL);
 	struct json *missing = json_new_array(t->s->a);
 	for (uint32_t i = 0; json_is(required, JSON_ARRAY) && i < required->n; i++)
 		if (json_get(v, json_str(&required->items[i])) == NULL)
@@ -147,6 +164,7 @@ static bool check_required(const struct at *t, const struct json *required, cons
 /* One member against what names it: properties, patternProperties, else additionalProperties. */
 static bool check_member(const struct at *t, const struct json *schema, const struct json_member *m, struct json *unwanted)
 {
+	ASSERT(json_is(unwanted, JSON_ARRAY));
 	const struct json *own = json_get(json_get(schema, S("properties")), m->key), *patterns = json_get(schema, S("patternProperties"));
 	bool named = own != NULL, ok = own == NULL || valid(*t, own, &m->value);
 	for (uint32_t i = 0; json_is(patterns, JSON_OBJECT) && i < patterns->n; i++) {
@@ -199,6 +217,7 @@ static bool check_object(const struct at *t, const struct json *schema, const st
 
 static uint32_t matching(struct at t, const struct json *list, const struct json *v)
 {
+	ASSERT(json_is(list, JSON_ARRAY));
 	uint32_t n = 0;
 	t.quiet = true;
 	for (uint32_t i = 0; i < list->n; i++)
@@ -265,5 +284,6 @@ static bool valid(struct at t, const struct json *schema, const struct json *v)
 
 bool schema_valid(struct schema_check *s, const struct json *schema, const struct json *root, const struct json *v)
 {
+	ASSERT(s->a != NULL && schema != NULL && v != NULL);
 	return valid((struct at){s, root, 0, false}, schema, v);
 }

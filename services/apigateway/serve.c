@@ -75,6 +75,7 @@ static bool find_stage(struct exchange *x)
 
 static bool find_method(struct exchange *x)
 {
+	ASSERT(x->deployment != NULL && x->method == NULL);
 	if (!match_resource(x))
 		return false;
 	x->method = method_of(x->resource, x->c->http->method);
@@ -97,6 +98,7 @@ static void integrate(struct exchange *x)
 
 static void serve(struct exchange *x)
 {
+	ASSERT(!x->parked && x->status == 0);
 	if (!find_stage(x) || x->deployment->Api->disableExecuteApiEndpoint.v) {
 		gateway_answer_as(x, "DEFAULT_4XX", 403, "Forbidden");
 		set_header(x, S("x-amzn-ErrorType"), S("ForbiddenException"));

@@ -7,6 +7,7 @@
 
 struct key *place_key(struct call *c, struct str api)
 {
+	ASSERT(str_present(api));
 	struct key *k = arena_new_of(c->arena, struct key);
 	*k = key_new(c->arena);
 	key_str(key_str(key_str(k, S("apigateway")), S("")), S(""));
@@ -15,12 +16,14 @@ struct key *place_key(struct call *c, struct str api)
 
 struct key *part_key(struct call *c, const char *table, struct str api, struct str id)
 {
+	ASSERT(table != NULL && str_present(api));
 	struct key *k = key_str(call_key(c, table), api);
 	return str_present(id) ? key_str(k, id) : k;
 }
 
 struct str new_id(struct call *c, size_t n)
 {
+	ASSERT(n >= 4 && n <= 64);
 	char *p = arena_bytes(c->arena, n + 1);
 	random_lower(p, n);
 	return str_of(p, n);
@@ -74,6 +77,7 @@ struct apigateway_Stage *stage_need(struct call *c, struct str api, struct str n
 
 struct apigateway_Method *method_of(const struct apigateway_Resource *r, struct str http_method)
 {
+	ASSERT(r != NULL && str_present(http_method));
 	struct apigateway_MapOfMethod_entry *e = r->resourceMethods.v;
 	for (uint32_t i = 0; i < r->resourceMethods.n; i++)
 		if (str_eq(e[i].key, http_method))
@@ -95,6 +99,7 @@ static void push(struct call *c, struct list *items, uint32_t *cap, const struct
 void list_records(struct call *c, struct key *prefix, const struct shape *shape, struct str position, struct opt_i64 limit,
                   bool (*keep)(const void *record, const void *arg), const void *arg, struct list *items, struct str *next)
 {
+	ASSERT(items != NULL && next != NULL && shape != NULL);
 	struct str after = STR_NONE, key, value;
 	int64_t max = limit.set && limit.v > 0 ? limit.v : PAGE_DEFAULT;
 	uint32_t cap = 0;
@@ -132,6 +137,7 @@ struct list all_records(struct call *c, struct key *prefix, const struct shape *
 
 void delete_below(struct call *c, struct key *prefix)
 {
+	ASSERT(txn_writable(c->txn));
 	struct str key, value;
 	struct scan *s = call_scan(c, prefix, STR_NONE, false);
 	while (scan_next(s, &key, &value))
@@ -150,5 +156,6 @@ struct str map_text(const struct map_of *m, struct str key)
 
 struct str execute_api_arn(struct call *c, struct str api, struct str rest)
 {
+	ASSERT(str_present(api) && str_present(rest));
 	return arn_make(c->arena, "execute-api", c->region, c->account, arena_join(c->arena, api, S("/"), rest));
 }

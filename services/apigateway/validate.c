@@ -6,6 +6,7 @@
 
 static const struct apigateway_RequestValidator *validator_of(const struct exchange *x)
 {
+	ASSERT(x->deployment != NULL && x->method != NULL);
 	for (uint32_t i = 0; i < x->deployment->Validators.n; i++) {
 		const struct apigateway_RequestValidator *v = LIST_AT(x->deployment->Validators, struct apigateway_RequestValidator, i);
 		if (str_eq(v->id, x->method->requestValidatorId))
@@ -39,6 +40,7 @@ static bool parameters_there(struct exchange *x)
 static const struct json *model_named(struct schema_check *s, struct str name)
 {
 	const struct exchange *x = s->arg;
+	ASSERT(x->stage != NULL && str_present(name));
 	const struct apigateway_Model *m =
 		call_get(x->c, key_str(part_key(x->c, "schema", x->api, x->stage->deploymentId), name), &apigateway_shape_Model);
 	return m != NULL && str_present(m->schema) ? json_parse(s->a, m->schema, NULL) : NULL;

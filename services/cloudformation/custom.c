@@ -25,6 +25,7 @@ static struct str response_url(struct cfn_resource *r, struct str token)
 
 static struct json *event_of(struct cfn_resource *r, const char *request, struct str token)
 {
+	ASSERT(str_present(token) && r->properties != NULL);
 	struct arena *a = r->c->arena;
 	struct json *e = json_new_object(a);
 	json_set_str(a, e, "RequestType", str_c(request));
@@ -48,6 +49,9 @@ static enum cfn_status ask(struct cfn_resource *r, const char *request)
 	struct arn arn;
 	if (!str_present(function))
 		return cfn_fail(r, "Missing required property ServiceToken");
+	int64_t seconds = json_get_i64(r->properties, "ServiceTimeout", TIMEOUT_SECONDS);
+	if (seconds < 1 || seconds > TIMEOUT_SECONDS)
+		return cfn_fail(r, "Invalid ServiceTimeout: it must be between 1 and %d seconds", TIMEOUT_SECONDS);
 	if (!arn_parse(function, &arn) || !is(arn.service, "lambda"))
 		return cfn_fail(r, "Invalid service token: only Lambda functions are supported");
 	struct json *in = json_new_object(c->arena);
@@ -62,7 +66,6 @@ static enum cfn_status ask(struct cfn_resource *r, const char *request)
 	struct cloudformation_ResponseRecord record = {.StackId = r->stack_id, .Token = r->client_token};
 	call_put(c, response_key(c, token), &cloudformation_shape_ResponseRecord, &record);
 	json_set_str(c->arena, r->state, "Token", token);
-	int64_t seconds = json_get_i64(r->properties, "ServiceTimeout", TIMEOUT_SECONDS);
 	json_set_i64(c->arena, r->state, "Deadline", c->now_ms + seconds * 1000);
 	r->again_ms = c->now_ms + seconds * 1000 + 1;
 	return CFN_AGAIN;
@@ -124,6 +127,7 @@ bool custom_claims(const struct wire_request *r) { return str_starts(r->raw_path
 
 void custom_response(struct call *c)
 {
+	ASSERT(str_starts(c->http->raw_path, str_c(route)));
 	struct str rest = str_slice(c->http->raw_path, sizeof(route) - 1, c->http->raw_path.n), token;
 	c->account = str_cut(&rest, '/');
 	c->region = str_present(rest) ? str_cut(&rest, '/') : STR_NONE;

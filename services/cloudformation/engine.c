@@ -39,6 +39,7 @@ static bool needs_pending(struct stack_resources all, const struct cloudformatio
 
 static void start_task(struct call *c, const struct cloudformation_StackRecord *s, struct cloudformation_ResourceRecord *r)
 {
+	ASSERT(str_present(r->Task) && !yes(r->Running) && !yes(r->Failed));
 	r->Running = SOME_BOOL(true);
 	r->Announced = SOME_BOOL(false);
 	r->State = NULL;
@@ -49,6 +50,7 @@ static void start_task(struct call *c, const struct cloudformation_StackRecord *
 
 void engine_wake(struct call *c, struct str stack_id, struct str key)
 {
+	ASSERT(str_present(stack_id) && str_present(key) && str_find(key, '#') < 0);
 	job_put(c, "resource", arena_join(c->arena, stack_id, S("#"), key), c->now_ms, S(""));
 }
 
@@ -125,6 +127,7 @@ static void cancel_running(struct call *c, const struct cloudformation_StackReco
 
 static void set_task(struct call *c, const struct cloudformation_StackRecord *s, struct cloudformation_ResourceRecord *r, const char *task)
 {
+	ASSERT(task == NULL || is(str_c(task), "CREATE") || is(str_c(task), "UPDATE") || is(str_c(task), "RESTORE") || is(str_c(task), "DELETE"));
 	r->Task = task != NULL ? str_c(task) : STR_NONE;
 	r->Running = SOME_BOOL(false);
 	r->Failed = SOME_BOOL(false);
@@ -135,6 +138,7 @@ static void set_task(struct call *c, const struct cloudformation_StackRecord *s,
 
 static void begin_phase(struct call *c, struct cloudformation_StackRecord *s, const char *phase)
 {
+	ASSERT(phase != NULL && str_ends(s->Status, S("_IN_PROGRESS")));
 	s->Phase = str_c(phase);
 	stack_save(c, s);
 	engine_advance(c, s);
@@ -185,6 +189,7 @@ static void enlist_template(struct call *c, struct cloudformation_StackRecord *s
 
 void engine_create(struct call *c, struct cloudformation_StackRecord *s)
 {
+	ASSERT(str_present(s->Id) && !str_present(s->Phase));
 	s->Operation = operation_token(c);
 	stack_set_status(c, s, "CREATE_IN_PROGRESS", str_present(s->ParentId) ? STR_NONE : S("User Initiated"));
 	enlist_template(c, s);
@@ -195,6 +200,7 @@ void engine_create(struct call *c, struct cloudformation_StackRecord *s)
 
 void engine_update(struct call *c, struct cloudformation_StackRecord *s)
 {
+	ASSERT(str_present(s->Id) && !str_present(s->Phase) && s->Before != NULL);
 	s->Operation = operation_token(c);
 	s->Updated = SOME_TIME(c->now_ms);
 	stack_set_status(c, s, "UPDATE_IN_PROGRESS", str_present(s->ParentId) ? STR_NONE : S("User Initiated"));
@@ -235,6 +241,7 @@ static void delete_all(struct call *c, struct cloudformation_StackRecord *s)
 
 void engine_delete(struct call *c, struct cloudformation_StackRecord *s)
 {
+	ASSERT(str_present(s->Id) && str_present(s->Name));
 	struct str user, name;
 	s->Operation = operation_token(c);
 	stack_set_status(c, s, "DELETE_IN_PROGRESS", str_present(s->ParentId) ? STR_NONE : S("User Initiated"));
@@ -260,6 +267,7 @@ static void tell_parent(struct call *c, const struct cloudformation_StackRecord 
 
 static void end_operation(struct call *c, struct cloudformation_StackRecord *s, const char *status, struct str reason)
 {
+	ASSERT(!str_ends(str_c(status), S("_IN_PROGRESS")) && str_present(s->Phase));
 	s->Phase = STR_NONE;
 	stack_set_status(c, s, status, reason);
 	job_drop(c, "timeout", s->Id);
@@ -269,6 +277,7 @@ static void end_operation(struct call *c, struct cloudformation_StackRecord *s, 
 
 static void create_failed(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all, struct str reason)
 {
+	ASSERT(is(s->Phase, "CREATE"));
 	struct str names = failed_sentence(c, all);
 	if (str_present(names))
 		reason = names;
@@ -304,6 +313,7 @@ static void take_back_record(struct cloudformation_StackRecord *s)
 
 static void begin_restore(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all, struct str reason)
 {
+	ASSERT(s->Before != NULL);
 	cancel_running(c, s, all);
 	stack_set_status(c, s, "UPDATE_ROLLBACK_IN_PROGRESS", reason);
 	take_back_record(s);
@@ -327,6 +337,7 @@ static void begin_restore(struct call *c, struct cloudformation_StackRecord *s, 
 
 static void update_failed(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all, struct str reason)
 {
+	ASSERT(is(s->Phase, "UPDATE"));
 	struct str names = failed_sentence(c, all);
 	if (str_present(names))
 		reason = names;
@@ -369,6 +380,7 @@ void engine_continue_rollback(struct call *c, struct cloudformation_StackRecord 
 static void make_garbage(struct call *c, const struct cloudformation_StackRecord *s, const struct cloudformation_ResourceRecord *r,
                          const struct json *was, struct str policy)
 {
+	ASSERT(was != NULL && !yes(r->Garbage));
 	struct str physical = json_get_str(was, "PhysicalId");
 	if (!str_present(physical) || is(policy, "Retain"))
 		return;
@@ -387,6 +399,7 @@ static void make_garbage(struct call *c, const struct cloudformation_StackRecord
 
 struct json *resource_snapshot(struct call *c, const struct cloudformation_ResourceRecord *r)
 {
+	ASSERT(str_present(r->Type));
 	struct json *was = json_new_object(c->arena);
 	json_set_str(c->arena, was, "Type", r->Type);
 	json_set_str(c->arena, was, "PhysicalId", r->PhysicalId);
@@ -406,6 +419,7 @@ struct json *resource_snapshot(struct call *c, const struct cloudformation_Resou
 /* After an update: what was replaced and what is not in the template any more goes. */
 static void begin_cleanup(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all)
 {
+	ASSERT(is(s->Phase, "UPDATE"));
 	struct scope sc;
 	bool ok = scope_init(&sc, c, s, stack_template(c, s), s->Parameters, all);
 	ASSERT(ok);
@@ -428,6 +442,7 @@ static void begin_cleanup(struct call *c, struct cloudformation_StackRecord *s, 
 /* After a restore: what the update added goes, and what replaced something that is back. */
 static void begin_restore_cleanup(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all)
 {
+	ASSERT(is(s->Phase, "RESTORE"));
 	for (size_t i = 0; i < all.n; i++) {
 		struct cloudformation_ResourceRecord *r = all.v[i];
 		const struct json *gone = json_get(r->Wanted, S("Gone"));
@@ -447,6 +462,7 @@ static void begin_restore_cleanup(struct call *c, struct cloudformation_StackRec
 
 static void end_delete(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all)
 {
+	ASSERT(is(s->Phase, "DELETE"));
 	struct str names = failed_names(c, all);
 	if (str_present(names)) {
 		end_operation(c, s, "DELETE_FAILED", arena_printf(c->arena, "The following resource(s) failed to delete: [%.*s]. ", STR_ARG(names)));
@@ -461,6 +477,7 @@ static void end_delete(struct call *c, struct cloudformation_StackRecord *s, str
 
 static void end_phase(struct call *c, struct cloudformation_StackRecord *s, struct stack_resources all)
 {
+	ASSERT(!any_task(all));
 	struct str names = failed_names(c, all), why = STR_NONE;
 	if (is(s->Phase, "CREATE") || is(s->Phase, "UPDATE")) {
 		bool create = is(s->Phase, "CREATE");

@@ -13,6 +13,7 @@ struct json *export_value(struct call *c, struct str name)
 
 void import_note(struct call *c, struct str name, struct str stack_id)
 {
+	ASSERT(str_present(name) && str_present(stack_id) && txn_writable(c->txn));
 	txn_put(c->txn, key_bytes(key_str(key_str(call_key(c, "import"), name), stack_id)), S("-"));
 	txn_put(c->txn, key_bytes(key_str(key_str(call_key(c, "imported"), stack_id), name)), S("-"));
 }
@@ -61,6 +62,7 @@ struct str finish_export_in_use(struct call *c, const struct cloudformation_Stac
 
 void finish_drop_exports(struct call *c, const struct cloudformation_StackRecord *s)
 {
+	ASSERT(str_present(s->Id) && txn_writable(c->txn));
 	for (uint32_t i = 0; s->Outputs != NULL && i < s->Outputs->n; i++) {
 		struct str name = json_get_str(&s->Outputs->items[i], "ExportName");
 		const struct cloudformation_ExportRecord *e = str_present(name) ? call_get(c, export_key(c, name), &cloudformation_shape_ExportRecord) : NULL;
@@ -73,6 +75,7 @@ void finish_drop_exports(struct call *c, const struct cloudformation_StackRecord
 
 static struct json *one_output(struct scope *sc, struct str key, const struct json *output)
 {
+	ASSERT(str_present(key) && output != NULL);
 	struct arena *a = sc->c->arena;
 	struct json *out = json_new_object(a);
 	struct str value = intrinsics_text(&sc->x, json_get(output, S("Value")));
@@ -116,6 +119,7 @@ static const struct json *output_exporting(const struct json *outputs, struct st
 /* May the exports become these? Others' names are taken, and what is imported must not change. */
 static bool exports_allowed(struct call *c, const struct cloudformation_StackRecord *s, const struct json *outputs, struct str *why)
 {
+	ASSERT(json_is(outputs, JSON_ARRAY) && why != NULL);
 	for (uint32_t i = 0; i < outputs->n; i++) {
 		struct str name = json_get_str(&outputs->items[i], "ExportName");
 		const struct cloudformation_ExportRecord *e = str_present(name) ? call_get(c, export_key(c, name), &cloudformation_shape_ExportRecord) : NULL;

@@ -13,6 +13,7 @@ bool intrinsics_is_no_value(const struct json *value) { return value == &no_valu
 
 void intrinsics_init(struct intrinsics *x, struct arena *a, const struct json *template)
 {
+	ASSERT(a != NULL && template != NULL);
 	*x = (struct intrinsics){.a = a, .template = template, .budget = 4 * TEMPLATE_NODES_MAX, .error = STR_NONE};
 	map_init(&x->conditions, a);
 }
@@ -25,6 +26,7 @@ struct json *intrinsics_fail(struct intrinsics *x, const char *fmt, ...)
 	va_start(ap, fmt);
 	x->error = arena_vprintf(x->a, fmt, ap);
 	va_end(ap);
+	ASSERT(str_present(x->error));
 	return NULL;
 }
 
@@ -124,6 +126,7 @@ static struct json *fn_equals(struct intrinsics *x, const struct json *arg)
 
 static struct json *and_or(struct intrinsics *x, const struct json *arg, bool all, const char *name)
 {
+	ASSERT(name != NULL && x->a != NULL);
 	if (!json_is(arg, JSON_ARRAY) || arg->n < 2 || arg->n > 10)
 		return intrinsics_fail(x, "Template error: every %s object requires a list of at least 2 and at most 10 boolean parameters.", name);
 	bool result = all;
@@ -180,6 +183,7 @@ static struct json *pseudo(struct intrinsics *x, struct str name)
 
 static struct json *resource_value(struct intrinsics *x, struct str id, struct str attribute)
 {
+	ASSERT(str_present(attribute));
 	const struct json *r = json_get(json_get(x->template, S("Resources")), id);
 	if (r == NULL || !intrinsics_present(x, r))
 		return intrinsics_fail(x, "Template format error: Unresolved resource dependencies [%.*s] in the Resources block of the template",
@@ -195,6 +199,7 @@ static struct json *resource_value(struct intrinsics *x, struct str id, struct s
 
 static struct json *reference(struct intrinsics *x, struct str name)
 {
+	ASSERT(str_present(name) && x->template != NULL);
 	struct json *p = json_get(x->parameters, name);
 	if (p != NULL)
 		return json_copy(x->a, p);
@@ -384,6 +389,7 @@ static struct json *fn_base64(struct intrinsics *x, const struct json *arg)
 
 static struct json *map_value(struct intrinsics *x, const struct json *arg, struct str map, struct str top, struct str second)
 {
+	ASSERT(str_present(map) && str_present(top) && str_present(second) && arg->n <= 4);
 	const struct json *m = json_get(json_get(x->template, S("Mappings")), map);
 	struct json *v = json_get(json_get(m, top), second);
 	if (v != NULL)
@@ -486,6 +492,7 @@ static const struct function {
 
 static struct json *eval_object(struct intrinsics *x, const struct json *node)
 {
+	ASSERT(json_is(node, JSON_OBJECT) && x->depth > 0);
 	struct json *o = json_new_object(x->a);
 	for (uint32_t i = 0; i < node->n; i++) {
 		struct json *v = intrinsics_eval(x, &node->members[i].value);
@@ -499,6 +506,7 @@ static struct json *eval_object(struct intrinsics *x, const struct json *node)
 
 static struct json *eval_array(struct intrinsics *x, const struct json *node)
 {
+	ASSERT(json_is(node, JSON_ARRAY) && x->depth > 0);
 	struct json *array = json_new_array(x->a);
 	for (uint32_t i = 0; i < node->n; i++) {
 		struct json *v = intrinsics_eval(x, &node->items[i]);
@@ -512,6 +520,7 @@ static struct json *eval_array(struct intrinsics *x, const struct json *node)
 
 static struct json *eval_function(struct intrinsics *x, struct str name, const struct json *argument)
 {
+	ASSERT(str_present(name) && argument != NULL && x->depth > 0);
 	for (size_t i = 0; i < COUNT_OF(functions); i++)
 		if (str_eq(name, str_c(functions[i].name)))
 			return functions[i].run(x, argument);

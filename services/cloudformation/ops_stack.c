@@ -23,9 +23,7 @@ struct list list_of_strings(struct call *c, const struct json *j)
 /* cloudformation:<Op> on the stack that the input names. */
 void access_stack(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("StackName"));
-	ASSERT(m != NULL && m->shape->type == SHAPE_STRING);
-	struct str name = *(const struct str *)((const char *)c->in + m->offset);
+	struct str name = call_input_text(c, "StackName");
 	if (!str_present(name)) {
 		authorize(c, NULL, S("*"), NULL);
 		return;

@@ -37,6 +37,7 @@ static bool is_list(struct str type) { return str_eq(type, S("CommaDelimitedList
 /* "failed to satisfy constraint" with the author's own words when the parameter has them. */
 static struct json *violated(struct arena *a, struct str name, const struct json *p, struct str otherwise, struct str *why)
 {
+	ASSERT(str_present(name) && p != NULL && why != NULL);
 	struct str own = json_get_str(p, "ConstraintDescription");
 	if (str_present(own))
 		return fail(why, arena_printf(a, "Parameter %.*s failed to satisfy constraint: %.*s", STR_ARG(name), STR_ARG(own)));
@@ -99,6 +100,7 @@ static bool check_value(struct arena *a, struct str name, const struct json *p, 
 
 static struct json *value_of(struct arena *a, struct str name, const struct json *p, struct str text, struct str *why)
 {
+	ASSERT(str_present(name) && str_present(text));
 	struct str type = json_get_str(p, "Type");
 	if (!is_list(type))
 		return check_value(a, name, p, text, why) ? json_new_str(a, text) : NULL;
@@ -115,6 +117,7 @@ static struct json *value_of(struct arena *a, struct str name, const struct json
 
 struct json *parameters_resolve(struct arena *a, const struct json *template, const struct json *given, struct str *why)
 {
+	ASSERT(template != NULL && why != NULL);
 	const struct json *declared = json_get(template, S("Parameters"));
 	struct json *out = json_new_object(a);
 	struct buf missing, strange;
@@ -198,6 +201,7 @@ static bool rule_truth(struct intrinsics *x, const struct json *node)
 
 bool parameters_rules(struct intrinsics *x)
 {
+	ASSERT(x->template != NULL && x->parameters != NULL);
 	const struct json *rules = json_get(x->template, S("Rules"));
 	for (uint32_t i = 0; rules != NULL && i < rules->n; i++) {
 		const struct json *rule = &rules->members[i].value, *when = json_get(rule, S("RuleCondition"));

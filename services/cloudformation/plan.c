@@ -7,6 +7,7 @@ static struct json *text(struct scope *sc, const char *s) { return json_new_str(
 
 static struct json *entry(struct scope *sc, struct json *plan, struct str id, struct str type, const char *action)
 {
+	ASSERT(json_is(plan, JSON_ARRAY) && str_present(id) && action != NULL);
 	struct arena *a = sc->c->arena;
 	struct json *e = json_push(a, plan, json_new_object(a));
 	json_set_str(a, e, "LogicalId", id);
@@ -31,6 +32,7 @@ static struct json *differing(struct scope *sc, const struct json *before, const
 /* "True", "Conditional" (a new value that is not known yet) or "False". */
 static const char *replacement(const struct cfn_type *type, const struct json *names, const struct json *after)
 {
+	ASSERT(type != NULL && json_is(names, JSON_ARRAY));
 	const char *answer = "False";
 	for (uint32_t i = 0; i < names->n; i++) {
 		struct str name = names->items[i].text;
@@ -97,6 +99,7 @@ static struct json *order_of(struct scope *sc, struct str *why)
 
 struct json *plan_make(struct scope *sc, struct str *why)
 {
+	ASSERT(sc->c != NULL && sc->x.template != NULL && why != NULL);
 	struct json *plan = json_new_array(sc->c->arena), *later = json_new_object(sc->c->arena);
 	sc->planning = true;
 	sc->later = later;
@@ -164,6 +167,7 @@ static bool same_outputs(struct scope *sc)
 
 bool plan_changes_nothing(struct scope *sc, const struct json *plan, const struct json *old_template, const struct json *tags)
 {
+	ASSERT(json_is(plan, JSON_ARRAY));
 	const struct json *before = json_get(old_template, S("Outputs")), *after = json_get(sc->x.template, S("Outputs"));
 	if (plan->n > 0 || !json_equal(tags, sc->stack->Tags))
 		return false;

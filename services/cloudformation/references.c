@@ -25,6 +25,7 @@ static bool in_array(const struct json *names, struct str name)
 
 static void add_name(struct arena *a, struct json *names, struct str name)
 {
+	ASSERT(json_is(names, JSON_ARRAY) && str_present(name));
 	if (!in_array(names, name))
 		json_push(a, names, json_new_str(a, name));
 }
@@ -198,6 +199,7 @@ static bool check_block(struct arena *a, const struct json *template, const char
 
 bool references_check(struct arena *a, const struct json *template, struct str *why)
 {
+	ASSERT(json_is(template, JSON_OBJECT) && why != NULL);
 	struct walk w = {.a = a, .found = resources_only, .names = json_new_array(a), .template = template};
 	walk(&w, json_get(template, S("Conditions")));
 	if (w.names->n > 0) {
@@ -211,6 +213,7 @@ bool references_check(struct arena *a, const struct json *template, struct str *
 
 struct json *references_of(struct intrinsics *x, struct str logical_id, const struct json *resource)
 {
+	ASSERT(str_present(logical_id) && resource != NULL);
 	struct json *names = depends_on(x->a, resource), *out = json_new_array(x->a);
 	struct walk w = {.a = x->a, .x = x, .found = resources_only, .names = names, .template = x->template};
 	const struct json *resources = json_get(x->template, S("Resources"));
@@ -228,6 +231,7 @@ struct json *references_of(struct intrinsics *x, struct str logical_id, const st
 
 struct json *references_order(struct arena *a, const struct json *needs, struct str *why)
 {
+	ASSERT(json_is(needs, JSON_OBJECT) && why != NULL);
 	struct json *order = json_new_array(a), *left = json_new_array(a);
 	struct map placed;
 	map_init(&placed, a);

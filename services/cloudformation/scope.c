@@ -4,6 +4,7 @@
 static struct json *resource_value(struct intrinsics *x, struct str logical_id, struct str attribute)
 {
 	struct scope *sc = x->user;
+	ASSERT(sc != NULL && sc->c != NULL && str_present(attribute));
 	struct cloudformation_ResourceRecord *r = stack_resource_of(sc->resources, logical_id);
 	bool later = json_get(sc->later, logical_id) != NULL || r == NULL || !str_present(r->PhysicalId);
 	if (later && sc->planning)
@@ -21,6 +22,7 @@ static struct json *resource_value(struct intrinsics *x, struct str logical_id, 
 static struct json *exported(struct intrinsics *x, struct str name)
 {
 	struct scope *sc = x->user;
+	ASSERT(sc != NULL && sc->stack != NULL && str_present(name));
 	struct json *v = export_value(sc->c, name);
 	if (v != NULL && !sc->planning)
 		import_note(sc->c, name, sc->stack->Id);
@@ -30,6 +32,7 @@ static struct json *exported(struct intrinsics *x, struct str name)
 bool scope_init(struct scope *sc, struct call *c, const struct cloudformation_StackRecord *s, const struct json *template,
                 const struct json *parameters, struct stack_resources resources)
 {
+	ASSERT(c != NULL && s != NULL && str_present(s->Id));
 	*sc = (struct scope){.c = c, .stack = s, .resources = resources};
 	struct str why = STR_NONE;
 	intrinsics_init(&sc->x, c->arena, template);
@@ -60,6 +63,7 @@ const struct cfn_type *type_find(struct str type)
 
 bool type_has_property(const struct cfn_type *t, struct str property)
 {
+	ASSERT(t != NULL && str_present(property));
 	if (t->properties == NULL)
 		return true;
 	return stack_word_in(property, t->properties);
@@ -75,6 +79,7 @@ struct json *scope_properties(struct scope *sc, struct str logical_id)
 
 struct str scope_policy(struct scope *sc, const struct json *resource, const char *name)
 {
+	ASSERT(resource != NULL && name != NULL);
 	const struct json *p = json_get(resource, str_c(name));
 	return p != NULL ? intrinsics_text(&sc->x, p) : STR_NONE;
 }

@@ -22,6 +22,7 @@ struct str operation_token(struct call *c)
 
 struct str stack_new_id(struct call *c, struct str name)
 {
+	ASSERT(str_present(name) && name.n > 0);
 	return arn_make(c->arena, "cloudformation", c->region, c->account,
 	                arena_join(c->arena, S("stack/"), name, S("/"), operation_token(c)));
 }
@@ -59,11 +60,13 @@ struct cloudformation_StackRecord *stack_need(struct call *c, struct str name_or
 
 void stack_name_take(struct call *c, const struct cloudformation_StackRecord *s)
 {
+	ASSERT(str_present(s->Name) && str_present(s->Id));
 	txn_put(c->txn, key_bytes(key_str(call_key(c, "name"), s->Name)), s->Id);
 }
 
 void stack_name_free(struct call *c, const struct cloudformation_StackRecord *s)
 {
+	ASSERT(str_present(s->Name) && str_present(s->Id));
 	struct str id;
 	struct key *k = key_str(call_key(c, "name"), s->Name);
 	if (txn_get(c->txn, key_bytes(k), c->arena, &id) && str_eq(id, s->Id))
@@ -81,6 +84,7 @@ bool stack_in_progress(const struct cloudformation_StackRecord *s)
 
 static void put_event(struct call *c, const struct cloudformation_StackRecord *s, struct cloudformation_EventRecord *e)
 {
+	ASSERT(str_present(s->Id) && str_present(e->Id) && str_present(e->Status));
 	struct key *k = key_u64(key_str(call_key(c, "event"), s->Id), call_serial(c, "event"));
 	e->Time = SOME_TIME(c->now_ms);
 	e->Token = s->Token;
@@ -91,6 +95,7 @@ static void put_event(struct call *c, const struct cloudformation_StackRecord *s
 
 void stack_set_status(struct call *c, struct cloudformation_StackRecord *s, const char *status, struct str reason)
 {
+	ASSERT(status != NULL && txn_writable(c->txn));
 	struct cloudformation_EventRecord e = {.Id = operation_token(c), .LogicalId = s->Name, .PhysicalId = s->Id,
 		.Type = S("AWS::CloudFormation::Stack"), .Status = str_c(status), .Reason = reason};
 	s->Status = str_c(status);
@@ -125,6 +130,7 @@ static struct str shown_properties(struct call *c, const struct cloudformation_S
 void resource_set_status(struct call *c, const struct cloudformation_StackRecord *s, struct cloudformation_ResourceRecord *r,
                          const char *status, struct str reason)
 {
+	ASSERT(status != NULL && str_present(r->LogicalId) && str_present(r->Type));
 	struct str now = time_iso8601_ms(c->arena, c->now_ms);
 	struct cloudformation_EventRecord e = {
 		.Id = arena_printf(c->arena, "%.*s-%s-%.*s", STR_ARG(r->LogicalId), status, STR_ARG(now)), .LogicalId = r->LogicalId,
@@ -142,6 +148,7 @@ void resource_set_status(struct call *c, const struct cloudformation_StackRecord
 
 static struct key *resource_key(struct call *c, struct str stack_id, struct str key)
 {
+	ASSERT(str_present(stack_id) && str_present(key));
 	return key_str(key_str(call_key(c, "resource"), stack_id), key);
 }
 
@@ -158,6 +165,7 @@ void stack_resource_save(struct call *c, struct str stack_id, const struct cloud
 
 void stack_resource_drop(struct call *c, struct str stack_id, const struct cloudformation_ResourceRecord *r)
 {
+	ASSERT(str_present(r->Key) && txn_writable(c->txn));
 	call_del(c, resource_key(c, stack_id, r->Key));
 }
 
@@ -172,6 +180,7 @@ struct stack_resources stack_resources(struct call *c, struct str stack_id)
 			all.v = arena_grow(c->arena, all.v, sizeof(*all.v), cap, cap > 0 ? 2 * cap : 16);
 			cap = cap > 0 ? 2 * cap : 16;
 		}
+		ASSERT(all.n < cap);
 		all.v[all.n++] = record_decode(c, &cloudformation_shape_ResourceRecord, arena_dup(c->arena, value));
 	}
 	scan_close(s);
@@ -206,6 +215,7 @@ static const struct { const char *name; size_t at; } principal_texts[] = {
 
 struct json *stack_principal_save(struct call *c, const struct principal *p)
 {
+	ASSERT(p != NULL && (p->n_tags == 0 || p->tags != NULL));
 	struct json *j = json_new_object(c->arena);
 	json_set_i64(c->arena, j, "Type", p->type);
 	for (size_t i = 0; i < COUNT_OF(principal_texts); i++) {

@@ -25,6 +25,7 @@ static struct str line_and_column(struct arena *a, struct str text, size_t at)
 
 struct json *template_parse(struct arena *a, struct str text, struct str *why)
 {
+	ASSERT(a != NULL && why != NULL);
 	struct str body = str_trim(text);
 	struct json *t = NULL;
 	ASSERT(why != NULL);
@@ -71,6 +72,7 @@ static bool known(struct str key, const char *const *names)
 /* The members of j that `names` does not have, as "[A, B]"; absent when there are none. */
 static struct str strangers(struct arena *a, const struct json *j, const char *const *names)
 {
+	ASSERT(json_is(j, JSON_OBJECT) && names != NULL);
 	struct buf b;
 	buf_init(&b, a, 4096);
 	for (uint32_t i = 0; i < j->n; i++) {
@@ -104,6 +106,7 @@ static bool find_null(struct arena *a, const struct json *j, struct str path, st
 
 static bool check_resource(struct arena *a, struct str name, const struct json *r, bool raw, struct str *why)
 {
+	ASSERT(str_present(name) && r != NULL && why != NULL);
 	static const char *const members[] = {"Type", "Properties", "DependsOn", "Condition", "Metadata", "DeletionPolicy",
 		"UpdateReplacePolicy", "UpdatePolicy", "CreationPolicy", "Description", NULL};
 	static const char *const policies[] = {"Delete", "Retain", "Snapshot", "RetainExceptOnCreate", NULL};
@@ -227,6 +230,7 @@ static bool check_mappings(struct arena *a, const struct json *mappings, struct 
 
 bool template_check(struct arena *a, const struct json *t, bool raw, struct str *why)
 {
+	ASSERT(t != NULL && why != NULL);
 	static const char *const sections[] = {"AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Mappings",
 		"Conditions", "Transform", "Resources", "Outputs", "Rules", "Hooks", NULL};
 	struct str where;

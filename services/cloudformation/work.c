@@ -19,6 +19,7 @@ static struct str default_reason(struct str reason) { return reason.n > 0 ? reas
 
 static void end_task(struct work *w)
 {
+	ASSERT(!w->ended && str_present(w->r->Task) && yes(w->r->Running));
 	w->r->Task = STR_NONE;
 	w->r->Running = SOME_BOOL(false);
 	w->r->State = NULL;
@@ -28,6 +29,7 @@ static void end_task(struct work *w)
 
 static void fail_task(struct work *w, const char *status, struct str reason)
 {
+	ASSERT(!w->ended && str_ends(str_c(status), S("_FAILED")));
 	resource_set_status(w->c, w->s, w->r, status, default_reason(reason));
 	w->r->Failed = SOME_BOOL(true);
 	w->r->Running = SOME_BOOL(false);
@@ -53,7 +55,7 @@ static struct cfn_resource resource_for(struct work *w, struct str physical_id, 
 	return (struct cfn_resource){.c = w->c, .type = arena_cstr(a, w->r->Type), .stack_name = w->s->Name, .stack_id = w->s->Id,
 		.logical_id = w->r->LogicalId, .client_token = w->r->Token,
 		.properties = properties != NULL ? json_copy(a, properties) : json_new_object(a), .old_properties = old,
-		.stack_tags = all_tags(w), .physical_id = physical_id,
+		.stack_tags = all_tags(w), .old_stack_tags = w->r->Tags, .physical_id = physical_id,
 		.attributes = w->r->Attributes != NULL ? json_copy(a, w->r->Attributes) : json_new_object(a),
 		.state = w->r->State != NULL ? json_copy(a, w->r->State) : json_new_object(a)};
 }
@@ -61,6 +63,7 @@ static struct cfn_resource resource_for(struct work *w, struct str physical_id, 
 /* Call the type under a save point: a failed call leaves nothing. */
 static enum cfn_status run_type(struct work *w, enum cfn_status (*fn)(struct cfn_resource *), struct cfn_resource *res)
 {
+	ASSERT(fn != NULL && res->c == w->c && txn_writable(w->c->txn));
 	struct str physical = res->physical_id;
 	txn_save(w->c->txn);
 	enum cfn_status status = fn(res);
@@ -78,6 +81,7 @@ static void poll_later(struct work *w, const struct cfn_resource *res)
 {
 	int64_t due_ms = res->again_ms > w->c->now_ms ? res->again_ms : w->c->now_ms + (res->again_ms > 0 && res->again_ms < 86400000
 		? res->again_ms : POLL_MS);
+	ASSERT(due_ms > w->c->now_ms && !w->ended);
 	w->r->State = res->state;
 	stack_resource_save(w->c, w->s->Id, w->r);
 	job_put(w->c, "resource", arena_join(w->c->arena, w->s->Id, S("#"), w->r->Key), due_ms, S(""));
@@ -173,6 +177,7 @@ static void work_create(struct work *w)
 
 static struct json *differing(struct work *w, const struct json *before, const struct json *after)
 {
+	ASSERT(json_is(after, JSON_OBJECT));
 	struct json *names = json_new_array(w->c->arena);
 	for (uint32_t i = 0; i < after->n; i++)
 		if (!json_equal(json_get(before, after->members[i].key), &after->members[i].value))
@@ -185,6 +190,7 @@ static struct json *differing(struct work *w, const struct json *before, const s
 
 static bool must_replace(const struct work *w, const struct json *names)
 {
+	ASSERT(w->type != NULL && json_is(names, JSON_ARRAY));
 	if (!str_eq(w->r->Type, str_c(w->type->name)) && !str_starts(w->r->Type, S("Custom::")))
 		return true;
 	if (w->type->update == NULL)
@@ -284,6 +290,7 @@ static void work_update(struct work *w)
 /* The record as it was; what is there now in its place is noted, to be removed in the cleanup. */
 static void back_to(struct work *w, struct str physical_id, struct json *gone)
 {
+	ASSERT(w->r->Before != NULL && str_present(physical_id));
 	struct json *was = json_copy(w->c->arena, w->r->Before);
 	w->r->PhysicalId = physical_id;
 	w->r->Type = json_get_str(was, "Type");
@@ -354,6 +361,7 @@ static bool keeps(const struct work *w)
 
 static void work_delete(struct work *w)
 {
+	ASSERT(is(w->r->Task, "DELETE"));
 	w->type = type_find(w->r->Type);
 	if (!str_present(w->r->PhysicalId)) {
 		end_delete(w, "DELETE_COMPLETE");

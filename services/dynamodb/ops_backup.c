@@ -327,9 +327,7 @@ void ddb_list_backups(struct call *c)
 
 void ddb_access_backup(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("BackupArn"));
-	ASSERT(m != NULL);
-	authorize(c, NULL, *(const struct str *)((const char *)c->in + m->offset), NULL);
+	authorize(c, NULL, call_input_text(c, "BackupArn"), NULL);
 }
 
 /* ---- point-in-time recovery ---- */

@@ -20,9 +20,7 @@ static struct str global_arn(struct call *c, struct str name)
 
 void ddb_access_global_table(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("GlobalTableName"));
-	ASSERT(m != NULL);
-	authorize(c, NULL, global_arn(c, *(const struct str *)((const char *)c->in + m->offset)), NULL);
+	authorize(c, NULL, global_arn(c, call_input_text(c, "GlobalTableName")), NULL);
 }
 
 static int by_name(const void *a, const void *b)

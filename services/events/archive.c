@@ -44,9 +44,7 @@ static void archive_put(struct call *c, const struct events_ArchiveRecord *a)
 
 void access_archive(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("ArchiveName"));
-	ASSERT(m != NULL);
-	authorize(c, NULL, archive_arn(c, *(const struct str *)((const char *)c->in + m->offset)), NULL);
+	authorize(c, NULL, archive_arn(c, call_input_text(c, "ArchiveName")), NULL);
 }
 
 /* ---- events come in ---- */

@@ -57,16 +57,10 @@ struct str bus_named(struct call *c, struct str text)
 	return name;
 }
 
-static struct str input_str(struct call *c, const char *name)
-{
-	const struct member *m = shape_member(c->op->model->input, str_c(name));
-	return m != NULL ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
-}
-
 void access_bus(struct call *c)
 {
-	struct str name = input_str(c, "EventBusName");
-	name = bus_named(c, str_present(name) ? name : input_str(c, "Name"));
+	struct str name = call_input_text(c, "EventBusName");
+	name = bus_named(c, str_present(name) ? name : call_input_text(c, "Name"));
 	if (c->failed)
 		return;
 	struct access_extra x = {0};

@@ -138,7 +138,7 @@ struct str target_input(struct call *c, const struct events_Target *t, struct st
 		return event_text;
 	const struct json *event = json_parse(c->arena, event_text, NULL);
 	bool ok;
-	ASSERT(event != NULL);
+	ASSERT(json_is(event, JSON_OBJECT)); /* an event is made here, never a client's text as it came */
 	if (t->InputTransformer == NULL) {
 		const struct json *part = at_path(event, t->InputPath, &ok);
 		return part != NULL ? json_text(c->arena, part) : S("null");

@@ -34,9 +34,7 @@ static struct events_ReplayRecord *replay_need(struct call *c, struct str name)
 
 void access_replay(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("ReplayName"));
-	ASSERT(m != NULL);
-	authorize(c, NULL, replay_arn(c, *(const struct str *)((const char *)c->in + m->offset)), NULL);
+	authorize(c, NULL, replay_arn(c, call_input_text(c, "ReplayName")), NULL);
 }
 
 static bool running(const struct events_ReplayRecord *r) { return str_eq(r->State, S("STARTING")) || str_eq(r->State, S("RUNNING")); }

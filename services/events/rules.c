@@ -45,12 +45,6 @@ void rules_changed(struct call *c, struct str bus)
 
 /* ---- permission ---- */
 
-static struct str input_str(struct call *c, const char *name)
-{
-	const struct member *m = shape_member(c->op->model->input, str_c(name));
-	return m != NULL ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
-}
-
 /* The texts that a pattern's field may be, as a key of several values; nothing when it has none. */
 static void add_pattern_key(struct call *c, struct access_extra *x, struct condition_key *keys, const struct json *pattern, const char *field,
                             struct str name)
@@ -88,9 +82,9 @@ static void own_conditions(struct call *c, struct access_extra *x)
 
 void access_rule(struct call *c)
 {
-	struct str bus = bus_named(c, input_str(c, "EventBusName")), rule = input_str(c, "Name");
+	struct str bus = bus_named(c, call_input_text(c, "EventBusName")), rule = call_input_text(c, "Name");
 	if (!str_present(rule))
-		rule = input_str(c, "Rule");
+		rule = call_input_text(c, "Rule");
 	ASSERT(str_present(rule) || c->failed);
 	if (c->failed || c->who->type == PRINCIPAL_ROOT)
 		return; /* nothing of a rule has a policy of its own */
@@ -104,7 +98,7 @@ void access_rule(struct call *c)
 /* Listings are judged by rules as such (resource type rule* of ListRules and ListRuleNamesByTarget). */
 void access_rules(struct call *c)
 {
-	struct str bus = bus_named(c, input_str(c, "EventBusName"));
+	struct str bus = bus_named(c, call_input_text(c, "EventBusName"));
 	if (!c->failed)
 		authorize(c, NULL, rule_arn(c, bus, S("*")), NULL);
 }

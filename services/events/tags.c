@@ -53,9 +53,7 @@ static void save(struct call *c, const struct tagged *t)
 
 void access_tags(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("ResourceARN"));
-	ASSERT(m != NULL);
-	struct str arn = *(const struct str *)((const char *)c->in + m->offset);
+	struct str arn = call_input_text(c, "ResourceARN");
 	struct access_extra x = {0};
 	struct tagged t = {0};
 	if (c->who->type != PRINCIPAL_ROOT && !find(c, arn, &t))

@@ -6,18 +6,11 @@
 
 #include "svc/tags.h"
 
-static struct str input_text(struct call *c, const char *name)
-{
-	const struct shape *s = c->op->model->input;
-	const struct member *m = s != NULL ? shape_member(s, str_c(name)) : NULL;
-	return m != NULL && m->shape->type == SHAPE_STRING ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
-}
-
 /* As it is stored, or as it would be created. */
 static struct str named(struct call *c, enum kind kind, struct str name, const struct iam_Entity **found)
 {
 	const struct iam_Entity *e = entity_find(c, kind, name);
-	struct iam_Entity made = {.Name = name, .Path = input_text(c, "Path")};
+	struct iam_Entity made = {.Name = name, .Path = call_input_text(c, "Path")};
 	if (!str_present(made.Path))
 		made.Path = S("/");
 	*found = e;
@@ -31,26 +24,26 @@ static struct str resource_of(struct call *c, const struct iam_Entity **found)
 		{"InstanceProfileName", KIND_PROFILE}, {"RoleName", KIND_ROLE}, {"GroupName", KIND_GROUP}, {"UserName", KIND_USER},
 	};
 	for (size_t i = 0; i < COUNT_OF(members); i++) {
-		struct str name = input_text(c, members[i].member);
+		struct str name = call_input_text(c, members[i].member);
 		if (str_present(name))
 			return named(c, members[i].kind, name, found);
 	}
-	struct str arn = input_text(c, "PolicyArn");
+	struct str arn = call_input_text(c, "PolicyArn");
 	if (!str_present(arn))
-		arn = input_text(c, "PolicySourceArn");
+		arn = call_input_text(c, "PolicySourceArn");
 	if (str_present(arn))
 		return arn;
-	struct str policy = input_text(c, "PolicyName"), path = input_text(c, "Path");
+	struct str policy = call_input_text(c, "PolicyName"), path = call_input_text(c, "Path");
 	if (str_present(policy))
 		return arena_printf(c->arena, "arn:aws:iam::%.*s:policy%.*s%.*s", STR_ARG(c->account), STR_ARG(str_present(path) ? path : S("/")),
 			STR_ARG(policy));
-	struct str linked = input_text(c, "AWSServiceName");
+	struct str linked = call_input_text(c, "AWSServiceName");
 	if (str_present(linked)) /* the role that would be made */
-		return linked_role_arn(c, linked, input_text(c, "CustomSuffix"));
+		return linked_role_arn(c, linked, call_input_text(c, "CustomSuffix"));
 	const struct shape *input = c->op->model->input;
 	if (c->op->model == &iam_op_ChangePassword || (input != NULL && shape_member(input, S("UserName")) != NULL)) /* absent: the caller's own */
 		return c->who->arn;
-	struct str serial = input_text(c, "SerialNumber"), device = input_text(c, "VirtualMFADeviceName");
+	struct str serial = call_input_text(c, "SerialNumber"), device = call_input_text(c, "VirtualMFADeviceName");
 	if (str_present(serial))
 		return serial;
 	if (str_present(device))
@@ -111,9 +104,9 @@ void access_iam(struct call *c)
 	struct access_extra x = {.keys = keys};
 	const struct iam_Entity *found = NULL;
 	struct str resource = resource_of(c, &found), *given = arena_array(c->arena, struct str, OWN_KEYS);
-	given[0] = input_text(c, "PolicyArn");
-	given[1] = input_text(c, "PermissionsBoundary");
-	given[2] = input_text(c, "AWSServiceName");
+	given[0] = call_input_text(c, "PolicyArn");
+	given[1] = call_input_text(c, "PermissionsBoundary");
+	given[2] = call_input_text(c, "AWSServiceName");
 	if (!str_present(given[1]) && found != NULL)
 		given[1] = found->Boundary; /* of who would get or lose something */
 	if (!str_eq(resource, given[0])) /* the policy is what is attached, not what is changed */

@@ -111,20 +111,9 @@ static bool sync_inline(struct cfn_resource *r, enum cfn_status *s, const struct
 
 static bool sync_tags(struct cfn_resource *r, enum cfn_status *s, const struct entity_type *t)
 {
-	struct arena *a = r->c->arena;
-	struct json *tags = cfn_tags(r, false), *old = json_get(r->old_properties, S("Tags")), *map = cfn_tags(r, true), *gone = json_new_array(a);
-	for (uint32_t i = 0; json_is(old, JSON_ARRAY) && i < old->n; i++)
-		if (json_get(map, cfn_text(&old->items[i], "Key")) == NULL)
-			json_push(a, gone, json_new_str(a, cfn_text(&old->items[i], "Key")));
-	struct json *in = cfn_args(r, t->name, r->physical_id, NULL);
-	if (gone->n > 0) {
-		json_set(a, in, S("TagKeys"), gone);
-		if (!cfn_do(r, s, op_name(r, "Untag", t, ""), in, NULL))
-			return false;
-	}
-	in = cfn_args(r, t->name, r->physical_id, NULL);
-	json_set(a, in, S("Tags"), tags);
-	return tags->n == 0 || cfn_do(r, s, op_name(r, "Tag", t, ""), in, NULL);
+	const struct cfn_tagging tagging = {"iam", op_name(r, "Tag", t, ""), op_name(r, "Untag", t, ""), t->name, "Tags", "TagKeys", false};
+	*s = cfn_tags_update(r, &tagging, r->physical_id);
+	return *s == CFN_DONE;
 }
 
 static bool sync_boundary(struct cfn_resource *r, enum cfn_status *s, const struct entity_type *t)

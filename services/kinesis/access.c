@@ -24,16 +24,10 @@ struct consumer *run_consumer(struct call *c)
 	return h->is_consumer ? &h->consumer : NULL;
 }
 
-static struct str text_in(struct call *c, const char *name)
-{
-	const struct member *m = shape_member(c->op->model->input, str_c(name));
-	return m != NULL ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
-}
-
 /* Reserved by AWS, "not implemented": not to be passed over in silence. */
 static bool has_stream_id(struct call *c)
 {
-	if (!str_present(text_in(c, "StreamId")))
+	if (!str_present(call_input_text(c, "StreamId")))
 		return false;
 	call_unsupported(c, "StreamId");
 	return true;
@@ -87,7 +81,7 @@ static bool take_arn(struct call *c, struct str text, struct str *account, struc
 
 void access_stream(struct call *c)
 {
-	struct str name = text_in(c, "StreamName"), arn = text_in(c, "StreamARN"), account = c->account, named, consumer = STR_NONE;
+	struct str name = call_input_text(c, "StreamName"), arn = call_input_text(c, "StreamARN"), account = c->account, named, consumer = STR_NONE;
 	int64_t made_s;
 	if (has_stream_id(c))
 		return;
@@ -117,10 +111,10 @@ void access_named(struct call *c, struct str account, struct str name)
 void access_iterator(struct call *c)
 {
 	struct position p;
-	struct str account, name, arn = text_in(c, "StreamARN");
+	struct str account, name, arn = call_input_text(c, "StreamARN");
 	if (has_stream_id(c))
 		return;
-	if (!iterator_open(c->arena, text_in(c, "ShardIterator"), &p, &account, &name)) {
+	if (!iterator_open(c->arena, call_input_text(c, "ShardIterator"), &p, &account, &name)) {
 		fail_invalid(c, "Invalid ShardIterator.");
 		return;
 	}
@@ -192,7 +186,7 @@ static void enter_consumer(struct call *c, struct str account, struct str stream
 
 void access_consumer(struct call *c)
 {
-	struct str arn = text_in(c, "ConsumerARN"), stream_text = text_in(c, "StreamARN"), name = text_in(c, "ConsumerName");
+	struct str arn = call_input_text(c, "ConsumerARN"), stream_text = call_input_text(c, "StreamARN"), name = call_input_text(c, "ConsumerName");
 	struct str account = STR_NONE, stream = STR_NONE, consumer = STR_NONE, account2 = STR_NONE, stream2 = STR_NONE, other;
 	int64_t made_s = -1, ignored;
 	if (has_stream_id(c))
@@ -221,7 +215,7 @@ void access_resource(struct call *c)
 {
 	struct str account, stream, consumer;
 	int64_t made_s;
-	if (has_stream_id(c) || !take_arn(c, text_in(c, "ResourceARN"), &account, &stream, &consumer, &made_s))
+	if (has_stream_id(c) || !take_arn(c, call_input_text(c, "ResourceARN"), &account, &stream, &consumer, &made_s))
 		return;
 	if (str_present(consumer)) {
 		enter_consumer(c, account, stream, consumer, made_s);

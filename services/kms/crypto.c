@@ -122,22 +122,32 @@ static struct str sign_ed25519(struct arena *a, EVP_PKEY *key, struct str messag
 	return str_of((const char *)out, n);
 }
 
+typedef int pair_init(EVP_PKEY_CTX *x);
+typedef int pair_work(EVP_PKEY_CTX *x, unsigned char *out, size_t *n, const unsigned char *in, size_t in_n);
+
+/* One operation with a key, which is freed. Absent: it cannot be done with this key. */
+static struct str pair_do(struct arena *a, EVP_PKEY *key, const struct algorithm *alg, pair_init *init, pair_work *work, struct str in)
+{
+	ASSERT(key != NULL && alg->scheme != SCHEME_ED25519);
+	unsigned char *out = (unsigned char *)arena_bytes(a, RESULT_MAX);
+	size_t n = RESULT_MAX;
+	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	bool ok = x != NULL && init(x) == 1 && scheme_set(x, alg) && work(x, out, &n, bytes_of(in), in.n) == 1;
+	EVP_PKEY_CTX_free(x);
+	EVP_PKEY_free(key);
+	ASSERT(n <= RESULT_MAX);
+	return ok ? str_of((const char *)out, n) : STR_NONE;
+}
+
 struct str pair_sign(struct arena *a, struct str private_key, const struct algorithm *alg, struct str digest)
 {
 	EVP_PKEY *key = private_read(private_key);
 	ASSERT(key != NULL);
-	if (alg->scheme == SCHEME_ED25519) {
-		struct str s = sign_ed25519(a, key, digest);
-		EVP_PKEY_free(key);
-		return s;
-	}
-	unsigned char *out = (unsigned char *)arena_bytes(a, RESULT_MAX);
-	size_t n = RESULT_MAX;
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-	bool ok = x != NULL && EVP_PKEY_sign_init(x) == 1 && scheme_set(x, alg) && EVP_PKEY_sign(x, out, &n, bytes_of(digest), digest.n) == 1;
-	EVP_PKEY_CTX_free(x);
+	if (alg->scheme != SCHEME_ED25519)
+		return pair_do(a, key, alg, EVP_PKEY_sign_init, EVP_PKEY_sign, digest);
+	struct str s = sign_ed25519(a, key, digest);
 	EVP_PKEY_free(key);
-	return ok ? str_of((const char *)out, n) : STR_NONE;
+	return s;
 }
 
 bool pair_verify(struct str public_key, const struct algorithm *alg, struct str digest, struct str signature)
@@ -162,28 +172,14 @@ bool pair_verify(struct str public_key, const struct algorithm *alg, struct str 
 
 struct str pair_encrypt(struct arena *a, struct str public_key, const struct algorithm *alg, struct str plain)
 {
-	EVP_PKEY *key = public_read(public_key);
-	ASSERT(key != NULL);
-	unsigned char *out = (unsigned char *)arena_bytes(a, RESULT_MAX);
-	size_t n = RESULT_MAX;
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-	bool ok = x != NULL && EVP_PKEY_encrypt_init(x) == 1 && scheme_set(x, alg) && EVP_PKEY_encrypt(x, out, &n, bytes_of(plain), plain.n) == 1;
-	EVP_PKEY_CTX_free(x);
-	EVP_PKEY_free(key);
-	return ok ? str_of((const char *)out, n) : STR_NONE;
+	ASSERT(alg->scheme == SCHEME_OAEP);
+	return pair_do(a, public_read(public_key), alg, EVP_PKEY_encrypt_init, EVP_PKEY_encrypt, plain);
 }
 
 struct str pair_decrypt(struct arena *a, struct str private_key, const struct algorithm *alg, struct str sealed)
 {
-	EVP_PKEY *key = private_read(private_key);
-	ASSERT(key != NULL);
-	unsigned char *out = (unsigned char *)arena_bytes(a, RESULT_MAX);
-	size_t n = RESULT_MAX;
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-	bool ok = x != NULL && EVP_PKEY_decrypt_init(x) == 1 && scheme_set(x, alg) && EVP_PKEY_decrypt(x, out, &n, bytes_of(sealed), sealed.n) == 1;
-	EVP_PKEY_CTX_free(x);
-	EVP_PKEY_free(key);
-	return ok ? str_of((const char *)out, n) : STR_NONE;
+	ASSERT(alg->scheme == SCHEME_OAEP);
+	return pair_do(a, private_read(private_key), alg, EVP_PKEY_decrypt_init, EVP_PKEY_decrypt, sealed);
 }
 
 size_t pair_encrypt_max(const struct spec *s, const struct algorithm *alg)

@@ -63,19 +63,6 @@ void aliases_drop(struct kms_key *k)
 
 /* ---- permission: on the alias by identity policies, on the keys by theirs ---- */
 
-static struct str name_in(struct call *c)
-{
-	const struct member *m = shape_member(c->op->model->input, S("AliasName"));
-	ASSERT(m != NULL);
-	return *(const struct str *)((const char *)c->in + m->offset);
-}
-
-static struct str target_in(struct call *c)
-{
-	const struct member *m = shape_member(c->op->model->input, S("TargetKeyId"));
-	return m != NULL ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
-}
-
 static bool name_ok(struct call *c, struct str name)
 {
 	if (!str_starts(name, S("alias/")) || name.n == 6) {
@@ -96,7 +83,7 @@ static bool name_ok(struct call *c, struct str name)
 
 void access_alias_op(struct call *c)
 {
-	struct str name = name_in(c), target = target_in(c);
+	struct str name = call_input_text(c, "AliasName"), target = call_input_text(c, "TargetKeyId");
 	if (!authorize(c, NULL, alias_arn(c, c->account, c->region, name), NULL) || !name_ok(c, name))
 		return;
 	const struct kms_StoredAlias *old = alias_get(c, name);

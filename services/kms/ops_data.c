@@ -233,10 +233,22 @@ static struct str random_str(struct call *c, size_t n)
 
 struct data_key { struct str plain, sealed, key_id, material_id; };
 
+/* Seal what is in out->plain under the key, and say which it was. false: k's call failed. */
+static bool data_key_seal(struct kms_key *k, const struct map_of *context, struct data_key *out)
+{
+	ASSERT(str_present(out->plain) && k->spec->kind == SPEC_AES);
+	struct material m;
+	out->sealed = encrypt_with(k, S("SYMMETRIC_DEFAULT"), context, out->plain, &m);
+	if (k->c->failed)
+		return false;
+	out->key_id = k->arn;
+	out->material_id = m.id;
+	return true;
+}
+
 static bool data_key(struct call *c, struct str spec, struct opt_i64 bytes, const struct map_of *context, struct opt_bool dry, struct data_key *out)
 {
 	struct kms_key *k = run_key(c);
-	struct material m;
 	if (str_present(spec) == bytes.set) {
 		call_fail_code(c, 400, "ValidationException", "Please specify either number of bytes or key spec.");
 		return false;
@@ -245,12 +257,7 @@ static bool data_key(struct call *c, struct str spec, struct opt_i64 bytes, cons
 	if (!symmetric(k) || !dry_run(c, dry))
 		return false;
 	out->plain = random_str(c, n);
-	out->sealed = encrypt_with(k, S("SYMMETRIC_DEFAULT"), context, out->plain, &m);
-	if (c->failed)
-		return false;
-	out->key_id = k->arn;
-	out->material_id = m.id;
-	return true;
+	return data_key_seal(k, context, out);
 }
 
 void op_GenerateDataKey(struct call *c)
@@ -279,7 +286,6 @@ static bool data_pair(struct call *c, struct str spec, const struct map_of *cont
 {
 	struct kms_key *k = run_key(c);
 	const struct spec *s = spec_find(spec);
-	struct material m;
 	if (s == NULL)
 		call_unsupported(c, "data key pairs of spec %.*s are not there", STR_ARG(spec));
 	if (c->failed || !symmetric(k) || !dry_run(c, dry))
@@ -288,12 +294,7 @@ static bool data_pair(struct call *c, struct str spec, const struct map_of *cont
 	if (!str_present(out->plain))
 		return false;
 	*public_key = pair_public(c->arena, s, out->plain);
-	out->sealed = encrypt_with(k, S("SYMMETRIC_DEFAULT"), context, out->plain, &m);
-	if (c->failed)
-		return false;
-	out->key_id = k->arn;
-	out->material_id = m.id;
-	return true;
+	return data_key_seal(k, context, out);
 }
 
 void op_GenerateDataKeyPair(struct call *c)

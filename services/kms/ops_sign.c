@@ -42,17 +42,26 @@ static struct str digest_of(struct call *c, const struct algorithm *alg, struct 
 	return STR_NONE;
 }
 
+/* What Sign and Verify begin with. */
+struct signing { const struct algorithm *alg; struct material m; struct str digest; };
+
+static bool signing_begin(struct kms_key *k, struct str algorithm, struct opt_bool dry, struct str message, struct str type, struct signing *s)
+{
+	s->alg = ready(k, "SIGN_VERIFY", algorithm, dry, &s->m);
+	s->digest = s->alg != NULL ? digest_of(k->c, s->alg, message, type) : STR_NONE;
+	ASSERT(str_present(s->digest) || k->c->failed);
+	return str_present(s->digest);
+}
+
 void op_Sign(struct call *c)
 {
 	const struct kms_SignRequest *in = c->in;
 	struct kms_SignResponse *out = c->out;
 	struct kms_key *k = run_key(c);
-	struct material m;
-	const struct algorithm *alg = ready(k, "SIGN_VERIFY", in->SigningAlgorithm, in->DryRun, &m);
-	struct str digest = alg != NULL ? digest_of(c, alg, in->Message, in->MessageType) : STR_NONE;
-	if (!str_present(digest))
+	struct signing s;
+	if (!signing_begin(k, in->SigningAlgorithm, in->DryRun, in->Message, in->MessageType, &s))
 		return;
-	struct str signature = pair_sign(c->arena, m.secret, alg, digest);
+	struct str signature = pair_sign(c->arena, s.m.secret, s.alg, s.digest);
 	if (str_present(signature))
 		*out = (struct kms_SignResponse){k->arn, signature, in->SigningAlgorithm};
 	else
@@ -64,12 +73,10 @@ void op_Verify(struct call *c)
 	const struct kms_VerifyRequest *in = c->in;
 	struct kms_VerifyResponse *out = c->out;
 	struct kms_key *k = run_key(c);
-	struct material m;
-	const struct algorithm *alg = ready(k, "SIGN_VERIFY", in->SigningAlgorithm, in->DryRun, &m);
-	struct str digest = alg != NULL ? digest_of(c, alg, in->Message, in->MessageType) : STR_NONE;
-	if (!str_present(digest))
+	struct signing s;
+	if (!signing_begin(k, in->SigningAlgorithm, in->DryRun, in->Message, in->MessageType, &s))
 		return;
-	if (!pair_verify(m.public_key, alg, digest, in->Signature)) {
+	if (!pair_verify(s.m.public_key, s.alg, s.digest, in->Signature)) {
 		call_fail(c, &kms_err_KMSInvalidSignatureException, "%s", "");
 		return;
 	}

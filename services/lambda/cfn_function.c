@@ -217,27 +217,8 @@ enum cfn_status cfn_function_create(struct cfn_resource *r)
 
 static enum cfn_status update_tags(struct cfn_resource *r)
 {
-	struct arena *a = r->c->arena;
-	struct json *in = json_new_object(a), *have = NULL, *wanted = cfn_tags(r, true), *gone = json_new_array(a);
-	struct str arn = function_arn(r->c, r->physical_id, STR_NONE);
-	json_set_str(a, in, "Resource", arn);
-	enum cfn_status status = cfn_ask(r, "ListTags", in, &have);
-	if (status != CFN_DONE)
-		return status;
-	struct json *old = json_get(have, S("Tags"));
-	for (size_t i = 0; old != NULL && i < old->n; i++) {
-		if (json_get(wanted, old->members[i].key) == NULL)
-			json_push(a, gone, json_new_str(a, old->members[i].key));
-	}
-	if (gone->n > 0) {
-		struct json *drop = json_copy(a, in);
-		json_set(a, drop, S("TagKeys"), gone);
-		status = cfn_ask(r, "UntagResource", drop, NULL);
-	}
-	if (status != CFN_DONE || wanted == NULL || wanted->n == 0)
-		return status;
-	json_set(a, in, S("Tags"), wanted);
-	return cfn_ask(r, "TagResource", in, NULL);
+	static const struct cfn_tagging tagging = {"lambda", "TagResource", "UntagResource", "Resource", "Tags", "TagKeys", true};
+	return cfn_tags_update(r, &tagging, function_arn(r->c, r->physical_id, STR_NONE));
 }
 
 enum cfn_status cfn_function_update(struct cfn_resource *r)

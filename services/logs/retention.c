@@ -120,9 +120,7 @@ static struct str group_of_arn(struct call *c, struct str text)
 /* For tags IAM has the group's ARN without ":*" (LogGroup, logGroupArn, in the API Reference). */
 void access_tags(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("resourceArn"));
-	ASSERT(m != NULL);
-	struct str arn = *(const struct str *)((const char *)c->in + m->offset), group = group_of_arn(c, arn);
+	struct str arn = call_input_text(c, "resourceArn"), group = group_of_arn(c, arn);
 	const struct logs_GroupRecord *g = c->failed ? NULL : group_find(c, group);
 	struct access_extra x = {0};
 	if (c->failed)
@@ -133,9 +131,7 @@ void access_tags(struct call *c)
 
 void access_group_tags(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("logGroupName"));
-	ASSERT(m != NULL);
-	access_group(c, *(const struct str *)((const char *)c->in + m->offset));
+	access_group(c, call_input_text(c, "logGroupName"));
 }
 
 void tags_add(struct call *c, struct map_of *into, const struct map_of *more)

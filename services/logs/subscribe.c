@@ -19,9 +19,7 @@ static struct key *subscription_key(struct call *c, struct str group, struct str
 
 void access_subscription(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("logGroupName"));
-	ASSERT(m != NULL);
-	access_group(c, *(const struct str *)((const char *)c->in + m->offset));
+	access_group(c, call_input_text(c, "logGroupName"));
 }
 
 /* ---- to the function ---- */

@@ -35,13 +35,6 @@ static struct scheduler_GroupRecord *record_need(struct call *c, struct str grou
 
 bool group_need(struct call *c, struct str group) { return record_need(c, group) != NULL; }
 
-static struct str input_str(struct call *c, const char *name)
-{
-	const struct member *m = shape_member(c->op->model->input, str_c(name));
-	ASSERT(m != NULL);
-	return *(const struct str *)((const char *)c->in + m->offset);
-}
-
 static void allow(struct call *c, struct str arn, struct str group)
 {
 	struct access_extra x = {0};
@@ -52,13 +45,13 @@ static void allow(struct call *c, struct str arn, struct str group)
 
 void access_group(struct call *c)
 {
-	struct str group = input_str(c, "Name");
+	struct str group = call_input_text(c, "Name");
 	allow(c, group_arn(c, group), group);
 }
 
 void access_tags(struct call *c)
 {
-	struct str arn = input_str(c, "ResourceArn");
+	struct str arn = call_input_text(c, "ResourceArn");
 	allow(c, arn, str_slice(arn, (size_t)(str_rfind(arn, '/') + 1), arn.n));
 }
 

@@ -22,16 +22,9 @@ struct str schedule_arn(struct call *c, struct str group, struct str name)
 static struct str job_id(struct call *c, struct str group, struct str name) { return arena_join(c->arena, group, S("/"), name); }
 static struct str group_or_default(struct str group) { return str_present(group) ? group : S("default"); }
 
-static struct str input_str(struct call *c, const char *name)
-{
-	const struct member *m = shape_member(c->op->model->input, str_c(name));
-	ASSERT(m != NULL);
-	return *(const struct str *)((const char *)c->in + m->offset);
-}
-
 void access_schedule(struct call *c)
 {
-	authorize(c, NULL, schedule_arn(c, group_or_default(input_str(c, "GroupName")), input_str(c, "Name")), NULL);
+	authorize(c, NULL, schedule_arn(c, group_or_default(call_input_text(c, "GroupName")), call_input_text(c, "Name")), NULL);
 }
 
 void schedule_delete(struct call *c, struct str group, struct str name)

@@ -3,7 +3,8 @@
  * A run of "fan" sends at most SENDS notifications and comes again when there is more; how far a message has come is in its
  * record (After). What always holds: a message leaves `out` in the transaction in which it was given to the last subscription, or in
  * which what could not be given went to a retry or a dead-letter queue; so nothing is lost and, queues being written in
- * the same transaction, nothing comes twice to them.
+ * the same transaction, nothing comes twice to them. What goes to a web server is a job of its own each ("retry", the first time too): none
+ * waits for another's answer.
  * Source: "Amazon SNS message delivery retries", "Amazon SNS dead-letter queues", "Amazon SNS message filtering". */
 #include "sns.h"
 
@@ -65,7 +66,10 @@ static struct json *queue_input(struct call *c, const struct arn *queue, const s
 static struct invoked give(struct call *c, const struct notification *n)
 {
 	struct arn to;
-	bool ok = arn_parse(n->sub->Endpoint, &to), raw = is_raw(n->sub) && n->sub->Token.n == 0;
+	bool raw = is_raw(n->sub) && n->sub->Token.n == 0;
+	if (is_web(n->sub))
+		return post(c, n, raw);
+	bool ok = arn_parse(n->sub->Endpoint, &to);
 	ASSERT(ok);
 	const struct invoke_options o = {.who = service_principal(c, NULL, n->topic->arn), .account = to.account, .region = to.region};
 	if (str_eq(n->sub->Protocol, S("lambda"))) {
@@ -117,25 +121,33 @@ static int64_t retry_after_ms(int64_t attempts)
 	return attempts < ATTEMPTS_MAX ? 20000 : -1;
 }
 
+static void again(struct call *c, const struct notification *n, struct str sub_id, int64_t attempts, int64_t after_ms)
+{
+	struct sns_AttemptRecord r = {n->topic->arn, sub_id, (struct sns_MessageRecord *)(uintptr_t)n->message, SOME_I64(attempts)};
+	job_put(c, "retry", arena_join(c->arena, n->message->Id, S(" "), sub_id), c->now_ms + after_ms,
+		typed_to_cbor(c->arena, &sns_shape_AttemptRecord, &r));
+}
+
 /* A refusal is final; what the other side could not do may work later. */
 static void deliver(struct call *c, const struct notification *n, struct str sub_id, int64_t attempts)
 {
 	struct invoked i = give(c, n);
-	ASSERT(!i.parked); /* sending to a queue and an event to a function are writes */
+	ASSERT(!i.parked || is_web(n->sub)); /* sending to a queue and an event to a function are writes */
+	if (i.parked)
+		return;
 	if (i.ok) {
 		count_metric(c, n->topic, "NumberOfNotificationsDelivered", 1, "Count");
 		return;
 	}
 	bool later = i.error.status == 429 || (i.error.status >= 500 && i.error.status != 501);
-	int64_t after_ms = later ? retry_after_ms(attempts) : -1;
+	int64_t after_ms = !later ? -1 : is_web(n->sub) ? web_retry_after_ms(c->arena, n, attempts) : retry_after_ms(attempts);
 	if (after_ms < 0) {
 		count_metric(c, n->topic, "NumberOfNotificationsFailed", 1, "Count");
-		to_dead_letters(c, n, &i.error);
+		if (n->sub->Token.n == 0) /* a request to confirm is no message */
+			to_dead_letters(c, n, &i.error);
 		return;
 	}
-	struct sns_AttemptRecord again = {n->topic->arn, sub_id, (struct sns_MessageRecord *)(uintptr_t)n->message, SOME_I64(attempts + 1)};
-	job_put(c, "retry", arena_join(c->arena, n->message->Id, S(" "), sub_id), c->now_ms + after_ms,
-		typed_to_cbor(c->arena, &sns_shape_AttemptRecord, &again));
+	again(c, n, sub_id, attempts + 1, after_ms);
 }
 
 /* ---- a round ---- */
@@ -154,7 +166,7 @@ static void add(struct round *r, const struct sns_MessageRecord *m, const struct
 	struct sending *s = &r->sends[r->n_sends++];
 	ASSERT(r->n_sends <= SENDS);
 	*s = (struct sending){m, sub, id, message_for(r->c->arena, m, sub->Protocol), SIZE_MAX};
-	if (!is_raw(sub))
+	if (!is_raw(sub) && !is_web(sub))
 		s->signature = place_of(r, envelope_to_sign(r->c, &(struct notification){r->t, sub, m, s->text, STR_NONE}));
 }
 
@@ -219,7 +231,10 @@ void job_fan(struct call *c, struct str id, struct str payload)
 	for (size_t i = 0; i < r.n_sends; i++) {
 		const struct sending *s = &r.sends[i];
 		const struct notification n = {r.t, s->sub, s->m, s->text, s->signature != SIZE_MAX ? signatures[s->signature] : STR_NONE};
-		deliver(c, &n, s->id, 0);
+		if (is_web(s->sub))
+			again(c, &n, s->id, 0, 0);
+		else
+			deliver(c, &n, s->id, 0);
 	}
 	if (r.more)
 		fan_out(c, r.t);
@@ -234,6 +249,8 @@ void job_retry(struct call *c, struct str id, struct str payload)
 	const struct subscription *s = t != NULL ? subscription_of_id(c, t, r->SubscriptionId) : NULL;
 	if (s == NULL)
 		return; /* ended meanwhile */
+	if (!str_present(r->Message->Message) && s->rec->Token.n == 0)
+		return; /* a request to confirm, and it has been: perhaps before the web server had answered this */
 	struct notification n = {t, s->rec, r->Message, STR_NONE, STR_NONE};
 	n.text = s->rec->Token.n == 0 ? message_for(c->arena, r->Message, s->rec->Protocol)
 		: arena_printf(c->arena, "You have chosen to subscribe to the topic %.*s.\nTo confirm the subscription, visit the SubscribeURL included in "

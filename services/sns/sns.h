@@ -137,6 +137,19 @@ struct str envelope_document(struct call *c, const struct notification *n);
 struct str envelope_event(struct call *c, const struct notification *n);
 struct str unsubscribe_url(struct call *c, struct str subscription_arn);
 
+/* ---- post.c: to web servers ---- */
+
+/* Is it a subscription of a web server, http or https? */
+bool is_web(const struct sns_SubscriptionRecord *r);
+/* Is it a URL of that protocol? Fails c and returns false. */
+bool web_endpoint_ok(struct call *c, struct str protocol, struct str endpoint);
+/* A DeliveryPolicy, of a topic ({"http": ...}) or a subscription. Fails c and returns false. */
+bool delivery_policy_ok(struct call *c, struct str text, bool of_topic);
+/* When a notification that was not taken is tried for the attempts-th time again (from 0); -1: never. */
+int64_t web_retry_after_ms(struct arena *a, const struct notification *n, int64_t attempts);
+/* Send it; parks. An error's status says by 5xx that it may be taken later. */
+struct invoked post(struct call *c, const struct notification *n, bool raw);
+
 /* ---- sign.c ---- */
 
 /* Signatures of texts, base64, in their order, made on the worker pool. NULL: parked. Not `sha256`: SHA1, SignatureVersion 1. The

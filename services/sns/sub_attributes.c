@@ -42,9 +42,12 @@ bool subscription_attributes_ok(struct call *c, const struct topic *t, const str
 		return fail_parameter(c, "Attributes Reason: RawMessageDelivery: Invalid value [%.*s]. Must be true or false.", STR_ARG(raw));
 	if (str_eq_nocase(raw, S("true")) && str_eq(r->Protocol, S("lambda")))
 		return fail_parameter(c, "Attributes Reason: Delivery protocol [lambda] does not support raw message delivery.");
-	if (attribute_get(m, "DeliveryPolicy").n > 0)
+	struct str delivery = attribute_get(m, "DeliveryPolicy");
+	if (delivery.n > 0 && !is_web(r))
 		return fail_parameter(c, "Attributes Reason: DeliveryPolicy: Delivery protocol [%.*s] does not support delivery policy",
 			STR_ARG(r->Protocol));
+	if (delivery.n > 0 && !delivery_policy_ok(c, delivery, false))
+		return false;
 	if (str_present(scope) && !str_eq(scope, S("MessageAttributes")) && !str_eq(scope, S("MessageBody")))
 		return fail_parameter(c, "Attributes Reason: FilterPolicyScope: Invalid value [%.*s]. Please use either MessageBody or MessageAttributes",
 			STR_ARG(scope));

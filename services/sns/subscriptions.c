@@ -60,16 +60,19 @@ void subscription_remove(struct call *c, struct topic *t, const struct subscript
 
 static bool endpoint_ok(struct call *c, const struct topic *t, const struct sns_SubscribeInput *in, struct arn *to)
 {
-	static const char *const elsewhere[] = {"http", "https", "email", "email-json", "sms", "application", "firehose"};
+	static const char *const elsewhere[] = {"email", "email-json", "sms", "application", "firehose"};
 	bool queue = str_eq(in->Protocol, S("sqs")), function = str_eq(in->Protocol, S("lambda"));
 	for (size_t i = 0; i < COUNT_OF(elsewhere); i++) {
 		if (!str_eq(in->Protocol, str_c(elsewhere[i])))
 			continue;
 		if (t->fifo)
 			return fail_parameter(c, "Invalid protocol type: %s", elsewhere[i]);
-		call_unsupported(c, "subscriptions of protocol %s: queues (sqs) and functions (lambda) are", elsewhere[i]);
+		call_unsupported(c, "subscriptions of protocol %s: queues (sqs), functions (lambda) and web servers (http, https) are", elsewhere[i]);
 		return false;
 	}
+	*to = (struct arn){0};
+	if (str_eq(in->Protocol, S("http")) || str_eq(in->Protocol, S("https")))
+		return t->fifo ? fail_parameter(c, "Invalid protocol type: %.*s", STR_ARG(in->Protocol)) : web_endpoint_ok(c, in->Protocol, in->Endpoint);
 	if (!queue && !function)
 		return fail_parameter(c, "Amazon SNS does not support this protocol string: %.*s", STR_ARG(in->Protocol));
 	if (!arn_parse(in->Endpoint, to) || !str_eq(to->service, in->Protocol))
@@ -139,7 +142,7 @@ void op_subscribe(struct call *c)
 			out->SubscriptionArn = pending(have->rec) && !in->ReturnSubscriptionArn.v ? S("pending confirmation") : have->rec->Arn;
 		return;
 	}
-	/* A queue of somebody else must be asked; a function says by its policy whom it lets in. */
+	/* A web server, and a queue of somebody else, must be asked; a function says by its policy whom it lets in. */
 	bool confirmed = str_eq(in->Protocol, S("lambda")) || str_eq(to.account, c->account);
 	struct subscription *s = subscribe_new(c, t, in, confirmed);
 	if (!subscription_attributes_ok(c, t, s->rec))
@@ -216,33 +219,40 @@ static struct sns_Subscription shown(const struct sns_SubscriptionRecord *r)
 		.Endpoint = r->Endpoint, .TopicArn = r->TopicArn};
 }
 
+/* The page that a listing fills; false: c has failed. */
+static bool list_begin(struct page_scan *p, struct call *c, struct key *prefix, struct str token, struct list *out, struct str *next_token)
+{
+	*out = LIST_OF(c->arena, struct sns_Subscription, PAGE);
+	out->n = 0;
+	*p = (struct page_scan){.c = c, .out = out, .max = PAGE, .next_token = next_token};
+	return page_scan_open(p, prefix, token) || fail_parameter(c, "NextToken");
+}
+
+static void list_add(struct page_scan *p, const struct sns_SubscriptionRecord *r)
+{
+	ASSERT(p->out->n < PAGE);
+	p->out->n++;
+	*LIST_AT(*p->out, struct sns_Subscription, p->out->n - 1) = shown(r);
+}
+
 void op_list_subscriptions(struct call *c)
 {
 	const struct sns_ListSubscriptionsInput *in = c->in;
 	struct sns_ListSubscriptionsResponse *out = c->out;
-	struct str key, value, after = STR_NONE;
-	if (!page_position(c->arena, in->NextToken, &after)) {
-		fail_parameter(c, "NextToken");
-		return;
-	}
-	out->Subscriptions = LIST_OF(c->arena, struct sns_Subscription, PAGE);
-	out->Subscriptions.n = 0;
 	struct key *prefix = sns_key(c, c->account, "mine");
-	struct scan *s = call_scan(c, prefix, after, false);
-	while (scan_next(s, &key, &value)) {
-		if (out->Subscriptions.n == PAGE) {
-			out->NextToken = page_token(c->arena, after);
-			return;
-		}
-		after = arena_dup(c->arena, key);
-		struct key_reader r = key_reader_of(str_slice(after, key_bytes(prefix).n, after.n));
+	struct page_scan p;
+	struct str key, value;
+	if (!list_begin(&p, c, prefix, in->NextToken, &out->Subscriptions, &out->NextToken))
+		return;
+	while (page_scan_next(&p, &key, &value)) {
+		struct key_reader r = key_reader_of(str_slice(key, key_bytes(prefix).n, key.n));
 		struct str arn;
 		struct topic *t;
 		bool ok = key_read_str(&r, c->arena, &arn);
 		ASSERT(ok);
 		struct subscription *one = subscription_find(c, arn, &t);
 		if (one != NULL) /* its topic may be on the way out */
-			((struct sns_Subscription *)out->Subscriptions.v)[out->Subscriptions.n++] = shown(one->rec);
+			list_add(&p, one->rec);
 	}
 }
 
@@ -250,22 +260,12 @@ void op_list_subscriptions_by_topic(struct call *c)
 {
 	const struct sns_ListSubscriptionsByTopicInput *in = c->in;
 	struct sns_ListSubscriptionsByTopicResponse *out = c->out;
-	struct str key, value, after = STR_NONE;
-	if (!page_position(c->arena, in->NextToken, &after)) {
-		fail_parameter(c, "NextToken");
+	struct page_scan p;
+	struct str key, value;
+	if (!list_begin(&p, c, topic_key(c, run_topic(c), "sub"), in->NextToken, &out->Subscriptions, &out->NextToken))
 		return;
-	}
-	out->Subscriptions = LIST_OF(c->arena, struct sns_Subscription, PAGE);
-	out->Subscriptions.n = 0;
-	struct scan *s = call_scan(c, topic_key(c, run_topic(c), "sub"), after, false);
-	while (scan_next(s, &key, &value)) {
-		if (out->Subscriptions.n == PAGE) {
-			out->NextToken = page_token(c->arena, after);
-			return;
-		}
-		((struct sns_Subscription *)out->Subscriptions.v)[out->Subscriptions.n++] = shown(record_decode(c, &sns_shape_SubscriptionRecord, value));
-		after = arena_dup(c->arena, key);
-	}
+	while (page_scan_next(&p, &key, &value))
+		list_add(&p, record_decode(c, &sns_shape_SubscriptionRecord, value));
 }
 
 /* ---- attributes ---- */

@@ -182,13 +182,6 @@ struct topic *run_topic(struct call *c)
 	return t;
 }
 
-static struct str member_of(struct call *c, struct str name)
-{
-	const struct member *m = shape_member(c->op->model->input, name);
-	ASSERT(m != NULL);
-	return *(const struct str *)((const char *)c->in + m->offset);
-}
-
 void access_create(struct call *c)
 {
 	const struct sns_CreateTopicInput *in = c->in;
@@ -198,7 +191,7 @@ void access_create(struct call *c)
 
 void access_topic(struct call *c)
 {
-	struct topic *t = topic_open(c, member_of(c, S("TopicArn")));
+	struct topic *t = topic_open(c, call_input_text(c, "TopicArn"));
 	if (t == NULL)
 		return;
 	struct str protocol = STR_NONE, endpoint = STR_NONE;
@@ -228,7 +221,7 @@ void access_publish(struct call *c)
 
 void access_subscription(struct call *c)
 {
-	struct str arn = member_of(c, S("SubscriptionArn"));
+	struct str arn = call_input_text(c, "SubscriptionArn");
 	struct topic *t = NULL;
 	struct subscription *s = subscription_find(c, arn, &t);
 	if (s == NULL) {
@@ -244,7 +237,7 @@ void access_subscription(struct call *c)
 
 void access_resource(struct call *c)
 {
-	struct topic *t = topic_find(c, member_of(c, S("ResourceArn")));
+	struct topic *t = topic_find(c, call_input_text(c, "ResourceArn"));
 	if (t == NULL)
 		call_fail(c, &sns_err_ResourceNotFoundException, "Resource does not exist");
 	else
@@ -316,7 +309,7 @@ static bool attribute_ok(struct call *c, struct str name, struct str value, bool
 	if (str_eq(name, S("FifoThroughputScope")))
 		return one_of(c, name, value, "Topic", "MessageGroup");
 	if (str_eq(name, S("DeliveryPolicy")) && value.n > 0)
-		return json_is(json_parse(c->arena, value, NULL), JSON_OBJECT) || fail_parameter(c, "DeliveryPolicy: failed to parse JSON");
+		return delivery_policy_ok(c, value, true);
 	return !str_eq(name, S("DisplayName")) || value.n <= DISPLAY_NAME_MAX || fail_parameter(c, "DisplayName");
 }
 
@@ -424,22 +417,18 @@ void op_list_topics(struct call *c)
 {
 	const struct sns_ListTopicsInput *in = c->in;
 	struct sns_ListTopicsResponse *out = c->out;
-	struct str key, value, after = STR_NONE;
-	if (!page_position(c->arena, in->NextToken, &after)) {
+	struct page_scan p = {.c = c, .out = &out->Topics, .max = PAGE, .next_token = &out->NextToken};
+	struct str key, value;
+	out->Topics = LIST_OF(c->arena, struct sns_Topic, PAGE);
+	out->Topics.n = 0;
+	if (!page_scan_open(&p, sns_key(c, c->account, "topic"), in->NextToken)) {
 		fail_parameter(c, "NextToken");
 		return;
 	}
-	out->Topics = LIST_OF(c->arena, struct sns_Topic, PAGE);
-	out->Topics.n = 0;
-	struct scan *s = call_scan(c, sns_key(c, c->account, "topic"), after, false);
-	while (scan_next(s, &key, &value)) {
-		if (out->Topics.n == PAGE) {
-			out->NextToken = page_token(c->arena, after);
-			return;
-		}
+	while (page_scan_next(&p, &key, &value)) {
 		const struct sns_TopicRecord *r = record_decode(c, &sns_shape_TopicRecord, value);
-		((struct sns_Topic *)out->Topics.v)[out->Topics.n++] = (struct sns_Topic){topic_arn(c, c->account, r->Name)};
-		after = arena_dup(c->arena, key);
+		out->Topics.n++;
+		*LIST_AT(out->Topics, struct sns_Topic, out->Topics.n - 1) = (struct sns_Topic){topic_arn(c, c->account, r->Name)};
 	}
 }
 

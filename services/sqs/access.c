@@ -29,9 +29,7 @@ struct queue *run_queue(struct call *c)
 /* Every input that names a queue has it as its member QueueUrl. */
 void access_queue(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("QueueUrl"));
-	ASSERT(m != NULL);
-	struct queue *q = queue_of_url(c, *(const struct str *)((const char *)c->in + m->offset));
+	struct queue *q = queue_of_url(c, call_input_text(c, "QueueUrl"));
 	if (q != NULL && allow(q, NULL))
 		c->user = q;
 }
@@ -90,9 +88,7 @@ static void by_arn(struct call *c, struct str text)
 
 void access_source_arn(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("SourceArn"));
-	ASSERT(m != NULL);
-	struct str arn = *(const struct str *)((const char *)c->in + m->offset);
+	struct str arn = call_input_text(c, "SourceArn");
 	if (!str_present(arn))
 		fail_missing(c, "SourceArn");
 	else

@@ -97,29 +97,8 @@ static enum cfn_status queue_create(struct cfn_resource *r)
 
 static enum cfn_status set_tags(struct cfn_resource *r)
 {
-	struct arena *a = r->c->arena;
-	struct json *want = cfn_tags(r, true);
-	struct invoked have = invoke(r->c, "sqs", "ListQueueTags", url_input(r, r->physical_id), NULL);
-	if (!have.ok)
-		return have.parked ? CFN_PARKED : cfn_fail_as(r, &have.error);
-	struct json *tags = json_get(have.out, S("Tags")), *gone = json_new_array(a);
-	for (uint32_t i = 0; tags != NULL && i < tags->n; i++)
-		if (json_get(want, tags->members[i].key) == NULL)
-			json_push(a, gone, json_new_str(a, tags->members[i].key));
-	struct invoked done = {.ok = true};
-	if (gone->n > 0) {
-		struct json *in = url_input(r, r->physical_id);
-		json_set(a, in, S("TagKeys"), gone);
-		done = invoke(r->c, "sqs", "UntagQueue", in, NULL);
-	}
-	if (done.ok && want->n > 0) {
-		struct json *in = url_input(r, r->physical_id);
-		json_set(a, in, S("Tags"), want);
-		done = invoke(r->c, "sqs", "TagQueue", in, NULL);
-	}
-	if (!done.ok)
-		return done.parked ? CFN_PARKED : cfn_fail_as(r, &done.error);
-	return CFN_DONE;
+	static const struct cfn_tagging tagging = {"sqs", "TagQueue", "UntagQueue", "QueueUrl", "Tags", "TagKeys", true};
+	return cfn_tags_update(r, &tagging, r->physical_id);
 }
 
 static enum cfn_status queue_update(struct cfn_resource *r)

@@ -143,8 +143,10 @@ static struct str over_key(const struct scan *s, struct over *o)
 /* The running group's cursor may have passed where a key that was deleted after the scan began now lies. */
 static bool deleted_since(const struct scan *s, struct str key)
 {
+	if (LIKELY(s->txn->view != NULL))
+		return false; /* a reader's: the group is not its to look at */
 	const struct overlay *o = s->txn->store->group;
-	if (LIKELY(s->txn->view != NULL || o->stamp == s->stamp))
+	if (LIKELY(o->stamp == s->stamp))
 		return false;
 	const struct version *v = overlay_find(o, key);
 	return v != NULL && v->deleted;

@@ -40,7 +40,7 @@ struct txn *store_read_memory(struct store *s);
 bool txn_incomplete(const struct txn *t);
 /* What comes is not for such a reader: marks it incomplete. false: it is none of them. */
 bool txn_needs_disk(struct txn *t);
-/* Another reader on the same snapshot as a reader's. */
+/* Another reader on the same snapshot as a reader's; beside a writer, on what is committed. */
 struct txn *txn_again(struct txn *t);
 
 /* Writing: one group at a time. A group holds transactions that commit together:

@@ -267,6 +267,14 @@ void call_reply(struct call *c, int status, const struct param *headers, size_t 
 	w->body = body;
 }
 
+struct str call_input_text(const struct call *c, const char *name)
+{
+	ASSERT(c->op != NULL && c->op->model != NULL && c->in != NULL);
+	const struct shape *input = c->op->model->input;
+	const struct member *m = input != NULL ? shape_member(input, str_c(name)) : NULL;
+	return m != NULL && m->shape->type == SHAPE_STRING ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
+}
+
 void call_header(struct call *c, const char *name, struct str value)
 {
 	struct task *t = task_of(c);

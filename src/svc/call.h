@@ -81,6 +81,10 @@ void *record_decode(struct call *c, const struct shape *shape, struct str value)
 /* A never-repeating, growing number from the store (order of commits); OP_WRITE only. */
 uint64_t call_serial(struct call *c, const char *name);
 
+/* A text of the input by its member's name, for what many operations name alike (permission, mostly). Absent: not given, or the
+ * operation has no such text. */
+struct str call_input_text(const struct call *c, const char *name);
+
 /* ---- permission ---- */
 
 struct access_extra {

@@ -111,6 +111,17 @@ struct json *cfn_tags(struct cfn_resource *r, bool as_map)
 	return list;
 }
 
+/* A key that was there and is not wanted any more; once, though the resource and its stack had it. */
+static void add_gone(struct arena *a, struct json *gone, const struct json *now, struct str key)
+{
+	ASSERT(json_is(gone, JSON_ARRAY) && json_is(now, JSON_OBJECT));
+	bool there = !str_present(key) || json_get(now, key) != NULL;
+	for (uint32_t i = 0; i < gone->n; i++)
+		there |= str_eq(gone->items[i].text, key);
+	if (!there)
+		json_push(a, gone, json_new_str(a, key));
+}
+
 enum cfn_status cfn_tags_update(struct cfn_resource *r, const struct cfn_tagging *t, struct str resource)
 {
 	struct arena *a = r->c->arena;
@@ -118,8 +129,11 @@ enum cfn_status cfn_tags_update(struct cfn_resource *r, const struct cfn_tagging
 	struct json *tags = cfn_tags(r, t->as_map), *in = json_new_object(a);
 	ASSERT(str_present(resource));
 	for (uint32_t i = 0; json_is(old, JSON_ARRAY) && i < old->n; i++)
-		if (json_get(now, json_get_str(&old->items[i], "Key")) == NULL)
-			json_push(a, gone, json_new_str(a, json_get_str(&old->items[i], "Key")));
+		add_gone(a, gone, now, json_get_str(&old->items[i], "Key"));
+	for (uint32_t i = 0; json_is(old, JSON_OBJECT) && i < old->n; i++)
+		add_gone(a, gone, now, old->members[i].key);
+	for (uint32_t i = 0; json_is(r->old_stack_tags, JSON_OBJECT) && i < r->old_stack_tags->n; i++)
+		add_gone(a, gone, now, r->old_stack_tags->members[i].key);
 	struct invoked done = {.ok = true};
 	if (gone->n > 0) {
 		json_set(a, in, str_c(t->resource), json_new_str(a, resource));

@@ -19,6 +19,7 @@ struct cfn_resource {
 	struct json *properties;          /* resolved; no intrinsics left */
 	struct json *old_properties;      /* update */
 	struct json *stack_tags;          /* object of strings: stack tags and aws:cloudformation:* */
+	struct json *old_stack_tags;      /* update: the stack's tags that the resource has by now; NULL: none */
 	struct str physical_id;           /* what Ref gives; set by create (or replaced by update) */
 	struct json *attributes;          /* object: what GetAtt gives ("Arn", "Outputs.x"); filled by create and update */
 	struct json *state;               /* object kept between polls of one operation */

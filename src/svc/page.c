@@ -41,3 +41,26 @@ bool page_position(struct arena *a, struct str token, struct str *position)
 	*position = at;
 	return true;
 }
+
+bool page_scan_open(struct page_scan *p, const struct key *prefix, struct str token)
+{
+	ASSERT(p->c != NULL && p->out != NULL && p->out->n == 0 && p->max > 0 && p->next_token != NULL);
+	p->after = STR_NONE;
+	if (!page_position(p->c->arena, token, &p->after))
+		return false;
+	p->scan = call_scan(p->c, prefix, p->after, false);
+	return true;
+}
+
+bool page_scan_next(struct page_scan *p, struct str *key, struct str *value)
+{
+	ASSERT(p->scan != NULL && p->out->n <= p->max);
+	if (!scan_next(p->scan, key, value))
+		return false;
+	if (p->out->n == p->max) {
+		*p->next_token = page_token(p->c->arena, p->after);
+		return false;
+	}
+	p->after = *key = arena_dup(p->c->arena, *key);
+	return true;
+}

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BINARY, Server, free_port
+from conftest import BINARY, ROOT, Server, free_port
 
 
 def run(*args, env=None):
@@ -39,7 +39,7 @@ def test_help_and_version():
     assert code == 0 and err == "" and "usage: tsubo" in out and "exit codes" in out
     assert run("help")[1] == out and run()[1] == out
     assert all(len(line) <= 110 for line in out.splitlines())
-    version = open(os.path.join(os.path.dirname(BINARY), "..", "VERSION")).read().strip()
+    version = open(os.path.join(ROOT, "VERSION")).read().strip()
     assert run("version") == (0, f"tsubo {version}\n", "") == run("--version")
 
 

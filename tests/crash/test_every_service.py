@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -73,13 +72,7 @@ KEEPERS = {
 BOUNDED = {"s3control": 500, "scheduler": 500, "events": 250, "apigateway": 100, "lambda": 100, "cloudformation": 60}  # quotas, and what a machine bears
 
 
-@pytest.fixture(scope="module", autouse=True)
-def names_below_localhost():
-    """S3 Control's clients put the account in front of the host. Not every resolver knows that it is here (RFC 6761, section 6.3)."""
-    before = socket.getaddrinfo
-    socket.getaddrinfo = lambda host, *more, **named: before("localhost" if str(host).endswith(".localhost") else host, *more, **named)
-    yield
-    socket.getaddrinfo = before
+pytestmark = pytest.mark.usefixtures("names_below_localhost")  # S3 Control's clients put the account there
 
 
 def clients(server):

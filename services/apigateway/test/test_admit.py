@@ -104,7 +104,8 @@ def test_a_request_authorizer_sees_the_request_and_may_name_the_key(authorizer, 
 
 ITEM = {"type": "object", "required": ["name", "price"], "additionalProperties": False,
         "properties": {"name": {"type": "string", "minLength": 2}, "price": {"type": "number", "minimum": 0},
-                       "tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}, "uniqueItems": True}}}
+                       "tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}, "uniqueItems": True},
+                       "seen": {"type": "array", "uniqueItems": True}}}
 
 
 def test_requests_are_validated(deployed, function, proxy, api):
@@ -120,9 +121,11 @@ def test_requests_are_validated(deployed, function, proxy, api):
 
     def post(body, **more):
         return requests.post(url + "?q=1", headers={"X-H": "1", "Content-Type": "application/json"}, data=json.dumps(body), **more)
-    assert post({"name": "ab", "price": 0, "tags": ["a", "b"]}).status_code == 200
+    assert post({"name": "ab", "price": 0, "tags": ["a", "b"], "seen": [1, "1", 2, {"a": 1}, {"a": 2}]}).status_code == 200
     for bad in [{"name": "ab"}, {"name": "a", "price": 1}, {"name": "ab", "price": -1}, {"name": "ab", "price": "1"}, [],
-                {"name": "ab", "price": 1, "more": 1}, {"name": "ab", "price": 1, "tags": ["c"]}, {"name": "ab", "price": 1, "tags": ["a", "a"]}]:
+                {"name": "ab", "price": 1, "more": 1}, {"name": "ab", "price": 1, "tags": ["c"]}, {"name": "ab", "price": 1, "tags": ["a", "a"]},
+                {"name": "ab", "price": 1, "seen": [1, 2, 1.0]}, {"name": "ab", "price": 1, "seen": [{"a": 1, "b": 2}, {"b": 2, "a": 1}]},
+                {"name": "ab", "price": 1, "seen": [*range(400_000), 7]}]:  # each with each would take minutes
         r = post(bad)
         assert r.status_code == 400 and r.json() == {"message": "Invalid request body"}
         assert r.headers["x-amzn-ErrorType"] == "BadRequestException"

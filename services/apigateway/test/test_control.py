@@ -148,6 +148,9 @@ def test_what_does_not_run_here_is_refused_by_name(api):
         with pytest.raises(ClientError) as e:
             api.import_rest_api(body=bad)
         assert code(e)[0] == "BadRequestException"
+    with pytest.raises(ClientError) as e:  # each part of a path is a resource, and an API has a thousand at most
+        api.import_rest_api(body=json.dumps({"openapi": "3.0.1", "info": {"title": "deep"}, "paths": {"/a" * 500_000: {"get": {}}}}))
+    assert code(e)[0] == "LimitExceededException"
 
 
 def test_keys_plans_and_tags(api, name):

@@ -62,7 +62,7 @@ def test_a_creation_that_takes_too_long_is_rolled_back(fresh_tsubo, eventually):
     assert eventually(ended(cfn, "fn")) == "CREATE_COMPLETE"
     arn = cfn.describe_stacks(StackName="fn")["Stacks"][0]["Outputs"][0]["OutputValue"]
     assert function.get_function(FunctionName=arn)["Configuration"]["State"] == "Active"
-    silent = json.dumps({"Resources": {"C": {"Type": "Custom::Silent", "Properties": {"ServiceToken": arn, "ServiceTimeout": 7200}}}})
+    silent = json.dumps({"Resources": {"C": {"Type": "Custom::Silent", "Properties": {"ServiceToken": arn, "ServiceTimeout": 3600}}}})
     cfn.create_stack(StackName="slow", TemplateBody=silent, TimeoutInMinutes=5, OnFailure="DO_NOTHING")
     fresh_tsubo.turn_clock("+4m")
     assert cfn.describe_stacks(StackName="slow")["Stacks"][0]["StackStatus"] == "CREATE_IN_PROGRESS"

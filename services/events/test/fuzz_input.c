@@ -1,4 +1,5 @@
-/* Any text as an event and as what a target makes of it, apart by NULs: event, path or template, two variables' paths. It ends, and
+/* Any JSON object as an event and any text as what a target makes of it, apart by NULs: event, path or template, the paths of two
+ * variables. It ends, and
  * a path that was let in when the target was put gives JSON. */
 #include "../events.h"
 #include "svc/task.h"
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < COUNT_OF(paths); i++)
 		if (!str_present(paths[i].value))
 			paths[i].value = S("$.detail");
-	if (json_parse(a, event, NULL) != NULL && str_present(text)) {
+	if (json_is(json_parse(a, event, NULL), JSON_OBJECT) && str_present(text)) {
 		struct events_InputTransformer with = {.InputPathsMap = {paths, COUNT_OF(paths), true}, .InputTemplate = text};
 		struct events_Target path = {.InputPath = text}, filled = {.InputTransformer = &with};
 		if (target_input_wrong(&c, &path) == NULL)

@@ -4,10 +4,13 @@ Sources: "Define Lambda function handler in Node.js/Python", "Log-level filterin
 (developer guide); logs of real functions."""
 import base64
 import json
+import os
 import re
 
 import pytest
 from botocore.exceptions import ClientError
+
+IN_SANDBOX = pytest.mark.skipif(os.environ.get("TSUBO_SANDBOX") == "off", reason="the places are those of the sandbox")
 
 
 @pytest.fixture
@@ -38,6 +41,7 @@ def tail(aws, function, event=None):
     ("m.mjs", "import { SQSClient, ListQueuesCommand } from '@aws-sdk/client-sqs';\nexport const handler = async () => (await new SQSClient({}).send(new ListQueuesCommand({}))).$metadata.httpStatusCode;"),
     ("m.js", "const { SQSClient, ListQueuesCommand } = require('@aws-sdk/client-sqs');\nexports.handler = async () => (await new SQSClient({}).send(new ListQueuesCommand({}))).$metadata.httpStatusCode;"),
 ])
+@IN_SANDBOX
 def test_the_sdk_is_there(node, call, file, code):
     assert call(node(code, file)) == (200, None)
 
@@ -118,6 +122,7 @@ def test_an_exit(aws, python):
     assert "Status: error\tError Type: Runtime.ExitError" in log[-1]
 
 
+@IN_SANDBOX
 def test_an_exception_of_python_in_aws_shape(aws, python):
     f = python("def deep(x):\n    raise ValueError('no ' + x)\n\ndef handler(event, context):\n    return deep('way')\n")
     answer, error, log = tail(aws, f)

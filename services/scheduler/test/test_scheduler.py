@@ -176,3 +176,18 @@ def test_a_stack_with_a_schedule_and_its_group(place):
     cfn.delete_stack(StackName=name)
     cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     assert [g["Name"] for g in place.scheduler.list_schedule_groups()["ScheduleGroups"]] == ["default"]
+
+
+def test_an_operation_that_reads_on_snapshots_runs_in_a_delivery(place):
+    """"Using universal targets" (User Guide): any operation. A query of S3 keeps its snapshot while a worker reads; a delivery is a write."""
+    s3 = place.server.client("s3")
+    s3.create_bucket(Bucket=place.name)
+    s3.put_object(Bucket=place.name, Key="k", Body=b"a,b\n1,2\n")
+    place.iam.put_role_policy(RoleName=place.name, PolicyName="s3", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}))
+    query = {"Bucket": place.name, "Key": "k", "Expression": "SELECT * FROM s3object", "ExpressionType": "SQL", "InputSerialization": {"CSV": {}},
+             "OutputSerialization": {"CSV": {}}}
+    place.create("rate(1 minute)", Target={"Arn": "arn:aws:scheduler:::aws-sdk:s3:selectObjectContent", "RoleArn": place.role,
+                                           "Input": json.dumps(query), "DeadLetterConfig": {"Arn": place.queue_arn}})
+    place.server.turn_clock("+61s")
+    assert place.receive(wait=2) == []  # neither dead letters nor a dead server

@@ -26,8 +26,8 @@ def stack(client, name):
     cfn = client("cloudformation")
 
     class Stack:
-        def run(self, what, body, state):
-            getattr(cfn, what)(StackName=name, TemplateBody=body, Tags=[{"Key": "team", "Value": "a"}])
+        def run(self, what, body, state, **tags):
+            getattr(cfn, what)(StackName=name, TemplateBody=body, Tags=[{"Key": k, "Value": v} for k, v in {"team": "a", **tags}.items()])
             cfn.get_waiter(state).wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 100})
             outputs = cfn.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
             return {o["OutputKey"]: o["OutputValue"] for o in outputs}
@@ -44,7 +44,7 @@ def attributes(sqs, url):
 
 def test_life_of_a_stack(client, stack, name):
     sqs = client("sqs")
-    made = stack.run("create_stack", template({"VisibilityTimeout": 45, "Tags": [{"Key": "k", "Value": "v"}]}), "stack_create_complete")
+    made = stack.run("create_stack", template({"VisibilityTimeout": 45, "Tags": [{"Key": "k", "Value": "v"}]}), "stack_create_complete", floor="3")
     assert made["Name"].startswith(name + "-Queue-") and made["Url"].endswith("/000000000000/" + made["Name"])
     assert made["Arn"] == "arn:aws:sqs:us-east-1:000000000000:" + made["Name"]
     assert made["Ordered"].endswith(".fifo") and attributes(sqs, made["Ordered"])["ContentBasedDeduplication"] == "true"
@@ -52,13 +52,14 @@ def test_life_of_a_stack(client, stack, name):
     assert have["VisibilityTimeout"] == "45" and json.loads(have["RedrivePolicy"])["maxReceiveCount"] == 3
     assert json.loads(have["Policy"])["Statement"][0]["Action"] == "sqs:SendMessage"
     tags = sqs.list_queue_tags(QueueUrl=made["Url"])["Tags"]
-    assert tags["team"] == "a" and tags["k"] == "v"
+    assert (tags["team"], tags["k"], tags["floor"]) == ("a", "v", "3")
 
     changed = stack.run("update_stack", template({"DelaySeconds": "5"}, policy=False), "stack_update_complete")
     assert changed["Url"] == made["Url"]
     have = attributes(sqs, made["Url"])
     assert (have["VisibilityTimeout"], have["DelaySeconds"]) == ("30", "5") and "Policy" not in have
-    assert "k" not in sqs.list_queue_tags(QueueUrl=made["Url"])["Tags"]
+    tags = sqs.list_queue_tags(QueueUrl=made["Url"])["Tags"]  # the stack's tag that is gone is taken from its resources, too
+    assert tags["team"] == "a" and "k" not in tags and "floor" not in tags
 
     replaced = stack.run("update_stack", template({"QueueName": name + "-named"}, policy=False), "stack_update_complete")
     assert replaced["Name"] == name + "-named"

@@ -97,6 +97,11 @@ static void a_reader_keeps_its_snapshot(void **state)
 	txn_put(w, S("a"), S("2"));
 	txn_put(w, S("b"), S("2"));
 	assert_string_equal(get_in(r, "a"), "1");
+	struct txn *beside = txn_again(w), *same = txn_again(r); /* a writer has no snapshot: what is committed */
+	assert_string_equal(get_in(beside, "a"), "1");
+	assert_string_equal(get_in(same, "a"), "1");
+	txn_end(beside);
+	txn_end(same);
 	txn_keep(w);
 	struct txn *between = store_read(s);
 	assert_true(store_group_commit(s));
