@@ -48,7 +48,7 @@ CPPFLAGS += -D_GNU_SOURCE -DTSUBO_VERSION='"$(VERSION)"' -Isrc -I$(GEN)
 # The models' tables are full of pointers: packed, their relocations are 30 KB instead of 2 MB to read at start and keep.
 LDFLAGS += -Wl,-z,pack-relative-relocs
 LDFLAGS += $(filter -fsanitize%,$(subst fuzzer-no-link$(,)address,address,$(VFLAGS))) -pthread -rdynamic
-LDLIBS += -luv -lrocksdb -lssl -lcrypto -lexpat -lyaml -lpcre2-8 -ldeflate -lisal -lxxhash -lbz2 -lzstd -lqrencode -ldl -lm
+LDLIBS += -luv -lrocksdb -lssl -lcrypto -lgcrypt -lexpat -lyaml -lpcre2-8 -ldeflate -lisal -lxxhash -lbz2 -lzstd -lqrencode -ldl -lm
 
 ROOMS    := base os store http wire auth telemetry svc gateway launcher
 SRC      := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS)))) src/cli.c

@@ -4,7 +4,7 @@ BENCH_FULL=1 runs the sizes the aims speak of (a million keys, 64 clients moving
 without it both are smaller and the rows say so. BENCH_S3 picks rows: get, put, small, list, memory, rivals."""
 import os
 import re
-import statistics
+import socket
 import subprocess
 import time
 
@@ -161,7 +161,53 @@ def bench_memory(server, folder):
         s3.delete_object(Bucket="memory", Key=f"put{n}")
 
 
-BENCHES = {"get": bench_get, "put": bench_put, "small": bench_small, "list": bench_list, "memory": bench_memory}
+def rclone_server(folder):
+    """rclone's S3 server on a folder: it takes any request, and syncs nothing. None: it is not installed."""
+    binary = os.path.join(ROOT, "build/bench/rclone/bin/rclone")
+    if not os.path.exists(binary):
+        return None, None
+    port = free_port()
+    os.makedirs(os.path.join(folder, "rclone/rival"))
+    process = subprocess.Popen([binary, "serve", "s3", "--addr", f"127.0.0.1:{port}", os.path.join(folder, "rclone")],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    return process, f"http://127.0.0.1:{port}"
+
+
+def bench_rivals(server, folder):
+    s3 = client(server)
+    s3.create_bucket(Bucket="rival")
+    process, url = rclone_server(folder)
+    if process is None:
+        return
+    try:
+        def both(method, operation, keys, clients, requests, body=0):
+            ours = [presigned(s3, operation, Bucket="rival", Key=k) for k in keys]
+            theirs = [f"/rival/{k}" for k in keys]
+            return alternate(lambda: requests / load(server.url, method, ours, clients, requests, body),
+                             lambda: requests / load(url, method, theirs, clients, requests, body))
+
+        versus = "rclone serve s3, not durable"
+        ours, theirs = both("PUT", "put_object", [f"{n:05}" for n in range(2000)], 64, 4000, 4096)
+        row("PUT of 4 KB, 64 clients, requests/s", ours, theirs, versus, "-")
+        ours, theirs = both("PUT", "put_object", ["1MB"], 1, 50, MB)
+        row("PUT of 1 MB, 1 client, MB/s", ours, theirs, versus, "-")
+        ours, theirs = both("GET", "get_object", ["1MB"], 16, 1000)
+        row("GET of 1 MB, 16 clients, MB/s", ours, theirs, versus, "-")
+        ours, theirs = both("PUT", "put_object", ["1GB"], 1, 1, GB)
+        row("PUT of 1 GB, MB/s", 1024 * ours, 1024 * theirs, versus, "-")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+BENCHES = {"get": bench_get, "put": bench_put, "small": bench_small, "list": bench_list, "memory": bench_memory,
+           "rivals": bench_rivals}
 
 
 def bench(server, folder):

@@ -25,9 +25,10 @@ bool bucket_versioned(const struct s3_StoredBucket *b) { return str_present(b->V
 
 struct s3_StoredBucket *bucket_anywhere(struct call *c, struct str name, struct str expected_owner)
 {
-	struct s3_StoredBucket *b = call_get(c, bucket_key(c, name), &s3_shape_StoredBucket);
-	if (b == NULL)
-		b = bucket_by_point(c, name);
+	const struct s3_StoredBucket *there = call_get_shared(c, bucket_key(c, name), &s3_shape_StoredBucket);
+	struct s3_StoredBucket *b = there != NULL ? arena_new_of(c->arena, struct s3_StoredBucket) : bucket_by_point(c, name);
+	if (there != NULL)
+		*b = *there; /* whoever sets a member replaces it whole */
 	if (b == NULL) {
 		fail_no_bucket(c, name);
 		return NULL;

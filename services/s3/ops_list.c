@@ -76,7 +76,7 @@ static struct str start_of(struct listing *l, const char *name)
 	return str_cmp(behind, from) > 0 ? behind : from;
 }
 
-/* Is there another key? A common prefix on the way is given and passed over. */
+/* Is there another key? The value lives until the next is asked for. A common prefix on the way is given and passed over. */
 struct walk { struct listing *l; const char *name; struct scan *scan; struct str to; };
 
 static void walk_open(struct walk *w, struct listing *l, const char *name)
@@ -104,7 +104,7 @@ static bool walk_next(struct walk *w, struct str *key, struct str *value)
 			return false;
 		}
 		if (!str_present(p)) {
-			*value = arena_dup(l->c->arena, v);
+			*value = v;
 			return true;
 		}
 		add_prefix(l, p);
@@ -133,11 +133,11 @@ static bool begin(struct call *c, struct listing *l, struct str bucket, struct s
 	return true;
 }
 
-static struct s3_Owner *object_owner(struct listing *l, const struct s3_StoredObject *o) { return owner_of(l->c, o->Account); }
-
-static void show(struct listing *l, const struct s3_StoredObject *o, bool owner, struct s3_Object *to)
+/* o: of an object's record what a listing shows; the rest is passed over. */
+static void show(struct listing *l, struct str key, const struct s3_StoredListed *o, bool owner, struct s3_Object *to)
 {
-	to->Key = shown(l, o->Key);
+	ASSERT(str_present(key) && o->Size.set);
+	to->Key = shown(l, key);
 	to->LastModified = o->Modified;
 	to->ETag = etag_quoted(l->c, o->Tag);
 	to->Size = o->Size;
@@ -148,7 +148,7 @@ static void show(struct listing *l, const struct s3_StoredObject *o, bool owner,
 		to->ChecksumType = o->SumType;
 	}
 	if (owner)
-		to->Owner = object_owner(l, o);
+		to->Owner = owner_of(l->c, o->Account);
 }
 
 static struct list walk_objects(struct listing *l, bool owner)
@@ -165,7 +165,7 @@ static struct list walk_objects(struct listing *l, bool owner)
 			v = arena_grow(l->c->arena, v, sizeof *v, cap, cap * 2 + 32);
 			cap = cap * 2 + 32;
 		}
-		show(l, record_decode(l->c, &s3_shape_StoredObject, value), owner, &v[n++]);
+		show(l, key, record_decode(l->c, &s3_shape_StoredListed, value), owner, &v[n++]);
 		l->last = key;
 		l->n++;
 	}
@@ -243,7 +243,7 @@ static void give(struct versions *x, const struct s3_StoredObject *o, bool lates
 			x->cap_m = x->cap_m * 2 + 16;
 		}
 		x->m[x->n_m++] = (struct s3_DeleteMarkerEntry){.Key = shown(l, o->Key), .VersionId = version, .IsLatest = SOME_BOOL(latest),
-			.LastModified = o->Modified, .Owner = object_owner(l, o)};
+			.LastModified = o->Modified, .Owner = owner_of(l->c, o->Account)};
 	} else {
 		if (x->n_v == x->cap_v) {
 			x->v = arena_grow(a, x->v, sizeof *x->v, x->cap_v, x->cap_v * 2 + 16);
@@ -251,7 +251,7 @@ static void give(struct versions *x, const struct s3_StoredObject *o, bool lates
 		}
 		struct s3_ObjectVersion *to = &x->v[x->n_v++];
 		*to = (struct s3_ObjectVersion){.Key = shown(l, o->Key), .VersionId = version, .IsLatest = SOME_BOOL(latest), .LastModified = o->Modified,
-			.Owner = object_owner(l, o), .ETag = etag_quoted(l->c, o->Tag), .Size = o->Size,
+			.Owner = owner_of(l->c, o->Account), .ETag = etag_quoted(l->c, o->Tag), .Size = o->Size,
 			.StorageClass = str_present(o->StorageClass) ? o->StorageClass : S("STANDARD")};
 		if (str_present(o->SumKind)) {
 			to->ChecksumAlgorithm = LIST_OF(a, struct str, 1);
@@ -273,7 +273,7 @@ static void cursor_step(struct listing *l, struct cursor *k)
 	if (!k->have)
 		return;
 	k->key = key_of(l->c, stored);
-	k->o = record_decode(l->c, &s3_shape_StoredObject, arena_dup(l->c->arena, value));
+	k->o = record_decode(l->c, &s3_shape_StoredObject, value);
 }
 
 static void cursor_open(struct listing *l, struct cursor *k, const char *name, struct str from)

@@ -168,4 +168,10 @@ static void on_gone(struct http_request *h)
 		receive_gone(r);
 }
 
-const struct http_handler gateway_handler = {on_request, on_body, on_end, on_gone};
+static char *body_room(struct http_request *h, size_t *n)
+{
+	struct request *r = h->user;
+	return r != NULL && r->receiving && r->spool != NULL ? spool_room(r, n) : NULL;
+}
+
+const struct http_handler gateway_handler = {on_request, on_body, on_end, on_gone, body_room};

@@ -1,6 +1,6 @@
 /* Streaming bodies on their way in, as the loop sees them. See spool.h, and spool_inside.h for the lanes.
  *
- * The loop copies what comes into a buffer; workers take full ones through the lanes while the next fills. A request that has
+ * What comes is read into a buffer, or copied there; workers take full ones through the lanes while the next fills. A request that has
  * RING buffers, or finds none to be had, pauses its client, so all uploads together hold BUFFERS_MAX buffers and what small
  * bodies are kept in memory, never more.
  * What always holds: while bytes may come there is a buffer with room for one read of the connection; what is sealed and was not
@@ -99,7 +99,9 @@ static void final_work(void *arg) { spool_final_work(arg); }
 static void lane_work(void *arg)
 {
 	struct lane *l = arg;
-	spool_lane_work(l->spool, l->kind, &l->spool->ring[l->at % RING]);
+	ASSERT(l->working && l->at < l->upto);
+	for (uint64_t i = l->at; i < l->upto && !spool_failed(l->spool); i++)
+		spool_lane_work(l->spool, l->kind, &l->spool->ring[i % RING]);
 }
 
 /* How far the lanes behind decode may go. */
@@ -129,9 +131,11 @@ static void go_on(struct spool *s)
 	bool failed = spool_failed(s);
 	for (enum lane_kind k = 0; k < N_LANES && !failed; k++) {
 		struct lane *l = &s->lane[k];
-		ASSERT(!l->used || (l->at <= s->filled && l->at >= s->freed));
-		if (!l->used || l->working || l->at == (k == LANE_DECODE ? s->filled : decoded(s)))
+		uint64_t there = k == LANE_DECODE ? s->filled : decoded(s);
+		ASSERT(!l->used || (l->at <= there && l->at >= s->freed));
+		if (!l->used || l->working || l->at == there)
 			continue;
+		l->upto = there - l->at < BATCH ? there : l->at + BATCH;
 		l->working = true;
 		worker_run(lane_work, lane_done, l);
 	}
@@ -266,9 +270,9 @@ static void lane_done(void *arg)
 	struct lane *l = arg;
 	struct spool *s = l->spool;
 	CHECK_MAGIC(s, (unsigned)SPOOL_MAGIC);
-	ASSERT(l->working && l->at < s->filled);
+	ASSERT(l->working && l->at < l->upto && l->upto <= s->filled);
 	l->working = false;
-	l->at++;
+	l->at = l->upto;
 	if (left(s))
 		return;
 	release(s);
@@ -330,15 +334,33 @@ static void asked(struct buffer_user *u)
 	drop_buffer(&empty);
 }
 
+/* Are bytes of the body still of use? */
+static bool receives(const struct spool *s)
+{
+	return !s->request->body_done && !s->done && !s->final_working && !spool_failed(s);
+}
+
+char *spool_room(struct request *r, size_t *n)
+{
+	struct spool *s = r->spool;
+	CHECK_MAGIC(s, (unsigned)SPOOL_MAGIC);
+	ASSERT(s->request == r);
+	if (!receives(s) || s->fill.p == NULL || s->fill.n == s->fill_cap)
+		return NULL;
+	*n = s->fill_cap - s->fill.n;
+	return s->fill.p + s->fill.n;
+}
+
 void spool_piece(struct request *r, struct str piece)
 {
 	struct spool *s = r->spool;
 	CHECK_MAGIC(s, (unsigned)SPOOL_MAGIC);
 	r->bytes_in += piece.n;
-	if (piece.n == 0 || r->body_done || s->done || s->final_working || spool_failed(s))
+	if (piece.n == 0 || !receives(s))
 		return;
 	ASSERT(!s->ended && s->fill.p != NULL && s->fill.n + piece.n <= s->fill_cap);
-	memcpy(s->fill.p + s->fill.n, piece.p, piece.n);
+	if (piece.p != s->fill.p + s->fill.n)
+		memcpy(s->fill.p + s->fill.n, piece.p, piece.n);
 	s->fill.n += piece.n;
 	if (!s->fill.pooled)
 		return;

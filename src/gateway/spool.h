@@ -7,7 +7,9 @@
 
 /* Begin to receive r->stream; the stage's answer (NEXT when there is no body or it was there whole). */
 enum next spool_start(struct request *r);
-/* A piece of the wire's bytes; the last of them has come. */
+/* Where the wire's next bytes are best put, *n of them at most; NULL: they are not wanted there. */
+char *spool_room(struct request *r, size_t *n);
+/* A piece of the wire's bytes (which may lie in that room already); the last of them has come. */
 void spool_piece(struct request *r, struct str piece);
 void spool_end(struct request *r);
 /* The client has gone: true when the request can be freed now, false when the spool frees it later. */

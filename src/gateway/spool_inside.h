@@ -23,8 +23,9 @@
 
 #include <stdatomic.h>
 
-/* TURNS: buffers that a request which moves fills again before others get theirs. */
-enum { SPOOL_MAGIC = 0x5b001001, RING = 3, TURNS = 32 };
+/* RING: buffers that a request has on their way through the lanes; BATCH: that a lane takes in one go, so that a worker need not
+ * ask the loop after each. TURNS: those that a request which moves fills again before others get theirs. */
+enum { SPOOL_MAGIC = 0x5b001001, RING = 8, BATCH = 4, TURNS = 32 };
 #define SPOOL_LARGEST (INT64_C(5) << 30)
 
 /* Those from SUM_SHA1 on are digests of the lane sha; SUM_MD5 is what the lane md5 computes anyway. */
@@ -38,7 +39,8 @@ struct lane {
 	struct spool *spool;
 	enum lane_kind kind;
 	bool used, working;
-	uint64_t at; /* buffers that have been through it */
+	uint64_t at;   /* buffers that have been through it */
+	uint64_t upto; /* while it works: where it stops */
 };
 
 struct spool_buffer {

@@ -141,6 +141,7 @@ static void add_crcs(struct spool *s, struct str bytes)
 static bool write_bytes(struct spool *s, struct str bytes, int64_t at)
 {
 	char sealed[CIPHER_BLOCK];
+	ASSERT(s->blob != NULL && at >= 0);
 	if (!s->encrypt)
 		return blob_write(s->blob, bytes) || fail_disk(s);
 	while (bytes.n > 0) {

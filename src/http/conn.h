@@ -36,7 +36,7 @@ enum conn_state {
 struct span {
 	char *p;
 	size_t at, end, cap;
-	bool borrowed; /* the server's scratch: to be used up or moved before the callback returns */
+	bool borrowed; /* the server's scratch, or the handler's room: to be used up or moved before the callback returns */
 };
 
 struct http_listener {
@@ -86,6 +86,7 @@ struct http_conn {
 	char peer[INET6_ADDRSTRLEN];
 
 	struct span in;
+	char *room; /* the handler's, for the read under way */
 	char *pinned;
 	size_t pinned_cap;
 	size_t scanned; /* bytes of `in` known to end no line: not worth parsing again */

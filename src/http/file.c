@@ -13,15 +13,16 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The more answers are under way, the smaller the blocks of the next, and what is left with the kernel to send: what they hold
- * together is bounded (four blocks each: 14 MB for the first eight, 28 MB for the next 56, 64 KB for each one more). Large ones
- * mean fewer ways to a worker and back. */
-static const struct { unsigned senders; size_t bytes; } block_sizes[] = {{8, 512 << 10}, {64, 128 << 10}, {UINT32_MAX, 16 << 10}};
-enum { STEP = 64 << 10 }; /* read and changed at once: what the processor's cache keeps */
+/* The more answers are under way, the smaller the blocks of the next: what they hold together is bounded (two blocks each and a
+ * step that the kernel does not take: 4.5 MB for the first eight, 18 MB for the next 56, 48 KB for each one more). Large ones mean
+ * fewer ways to a worker and back. */
+static const struct { unsigned senders; size_t bytes; } block_sizes[] = {{8, 256 << 10}, {64, 128 << 10}, {UINT32_MAX, 16 << 10}};
+/* Read and changed, or written, at once: what the processor's cache keeps; what the kernel does not take of it is copied. */
+enum { STEP = 64 << 10, SPARE_MAX = 16 };
 
 struct block {
 	char *own;     /* NULL until needed */
-	const char *p; /* own, or the bytes of a piece in memory */
+	const char *p; /* own, or the bytes of a piece in memory; the first that is not yet written */
 	size_t n;      /* 0: empty */
 	bool failed;
 };
@@ -42,7 +43,29 @@ struct file_send {
 	size_t block_bytes;
 };
 
-static unsigned n_sending; /* loop thread */
+/* Of the loop thread. Blocks of the largest size are kept for the next answer: to have as much memory of the system each time,
+ * and give it back, costs more than to read and send what lies in it. */
+static unsigned n_sending, n_spare;
+static char *spare[SPARE_MAX];
+
+static char *memory_take(size_t n)
+{
+	ASSERT(n > 0 && n <= block_sizes[0].bytes);
+	if (n > STEP && n_spare > 0)
+		return spare[--n_spare];
+	char *p = malloc(n > STEP ? block_sizes[0].bytes : n);
+	if (p == NULL)
+		die("out of memory");
+	return p;
+}
+
+static void memory_give(char *p, size_t n)
+{
+	if (p != NULL && n > STEP && n_spare < SPARE_MAX)
+		spare[n_spare++] = p;
+	else
+		free(p);
+}
 
 static void file_free(struct file_send *f)
 {
@@ -52,8 +75,8 @@ static void file_free(struct file_send *f)
 		close(f->fd);
 	if (f->source.end != NULL)
 		f->source.end(f->source.arg);
-	free(f->block[0].own);
-	free(f->block[1].own);
+	memory_give(f->block[0].own, f->block_bytes);
+	memory_give(f->block[1].own, f->block_bytes);
 	free(f);
 }
 
@@ -159,8 +182,8 @@ static void read_ahead(struct file_send *f)
 	struct block *b = &f->block[f->to_read];
 	if (f->reading || f->left + f->later == 0 || b->n > 0 || b->failed)
 		return;
-	if (b->own == NULL && (b->own = malloc(f->block_bytes)) == NULL)
-		die("out of memory");
+	if (b->own == NULL)
+		b->own = memory_take(f->block_bytes);
 	f->reading = true;
 	if (uv_queue_work(f->conn->server->loop, &f->work, read_work, read_done) != 0)
 		die("cannot queue work");
@@ -187,11 +210,14 @@ static void go_on(struct file_send *f)
 		if (f->to_read == f->to_write)
 			f->to_read ^= 1; /* the other is empty */
 		read_ahead(f);
-		bool more = http_write(r, str_of(b->p, b->n));
-		f->unsent -= (int64_t)b->n;
+		struct str step = str_of(b->p, b->n < STEP ? b->n : STEP);
+		bool more = http_write(r, step);
+		f->unsent -= (int64_t)step.n;
 		ASSERT(f->unsent >= 0);
-		b->n = 0;
-		f->to_write ^= 1;
+		b->p += step.n;
+		b->n -= step.n;
+		if (b->n == 0)
+			f->to_write ^= 1;
 		if (f->unsent == 0) {
 			http_end(r);
 			return;
@@ -236,12 +262,9 @@ static struct file_send *file_new(struct http_conn *c, int64_t length)
 		size++;
 	int64_t most = (int64_t)block_sizes[size].bytes;
 	*f = (struct file_send){.conn = c, .fd = -1, .unsent = length, .block_bytes = (size_t)(length < most ? length : most)};
-	f->block[0].own = malloc(f->block_bytes);
-	if (f->block[0].own == NULL)
-		die("out of memory");
+	f->block[0].own = memory_take(f->block_bytes);
 	f->work.data = f;
-	if (f->block_bytes < c->drain_below && length > most)
-		c->drain_below = f->block_bytes;
+	c->drain_below = 1; /* a step is queued at most */
 	c->file = f;
 	c->released = true;
 	return f;

@@ -70,6 +70,9 @@ struct http_handler {
 	void (*on_body)(struct http_request *r, struct str piece);
 	void (*on_end)(struct http_request *r);
 	void (*on_gone)(struct http_request *r);
+	/* Where the next bytes of the body are to be put, *n of them at most: the piece that follows lies there, if it came that way.
+	 * NULL, or no such function: somewhere else. */
+	char *(*body_room)(struct http_request *r, size_t *n);
 };
 
 /* Body flow. Until http_read_body is called no body byte is read and, where the client expects it, no 100 is sent:

@@ -112,12 +112,29 @@ static bool wants_bytes(struct http_conn *c)
 
 /* --- reading --- */
 
+/* Bytes of a body with an announced length go where the handler wants them, if it does. */
+static bool handlers_room(struct http_conn *c, uv_buf_t *b)
+{
+	size_t n = 0;
+	if (!body_flows(c) || c->chunked_in || !in_empty(c) || c->server->handler->body_room == NULL)
+		return false;
+	c->room = c->server->handler->body_room(c->r, &n);
+	if (c->room == NULL)
+		return false;
+	ASSERT(n > 0 && c->body_left > 0);
+	*b = uv_buf_init(c->room, (unsigned)((int64_t)n < c->body_left ? (int64_t)n : c->body_left));
+	return true;
+}
+
 static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *b)
 {
 	struct http_conn *c = h->data;
 	(void)hint;
+	c->room = NULL;
 	if (c->tls != NULL) {
 		*b = uv_buf_init(c->server->sealed, SCRATCH_BYTES);
+	} else if (handlers_room(c, b)) {
+		return;
 	} else if (wants_scratch(c)) {
 		*b = uv_buf_init(c->server->scratch, SCRATCH_BYTES);
 	} else {
@@ -126,13 +143,13 @@ static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *b)
 	}
 }
 
-/* n plain bytes have been put at p: into `in`, or into the scratch. */
+/* n plain bytes have been put at p: into `in`, into the scratch, or where the handler wants them. */
 static void take(struct http_conn *c, char *p, size_t n)
 {
-	if (p == c->server->scratch) {
+	if (p == c->server->scratch || p == c->room) {
 		ASSERT(in_empty(c));
 		in_release(c);
-		c->in = (struct span){.p = p, .end = n, .cap = SCRATCH_BYTES, .borrowed = true};
+		c->in = (struct span){.p = p, .end = n, .cap = n, .borrowed = true};
 		c->since_ms = now_ms(c);
 	} else {
 		ASSERT(p == c->in.p + c->in.end && n <= c->in.cap - c->in.end);

@@ -71,6 +71,8 @@ struct key *call_key(struct call *c, const char *table);
 void *call_get(struct call *c, const struct key *k, const struct shape *shape);
 /* The same for records that many calls read and few change: decoded once for as long as their bytes stay. Not to be changed. */
 const void *call_get_shared(struct call *c, const struct key *k, const struct shape *shape);
+/* The same for bytes that are no record. Absent: not there. */
+struct str call_get_shared_bytes(struct call *c, const struct key *k);
 /* A key that is too long for the store fails c: the name in it was the client's. */
 void call_put(struct call *c, const struct key *k, const struct shape *shape, const void *v);
 void call_del(struct call *c, const struct key *k);

@@ -6,11 +6,12 @@
 #include "os/os.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 
 void master_key(struct call *c, const struct key *where, unsigned char out[MASTER_BYTES])
 {
-	struct str value;
-	if (txn_get(c->txn, key_bytes(where), c->arena, &value)) {
+	struct str value = call_get_shared_bytes(c, where);
+	if (str_present(value)) {
 		ASSERT(value.n == MASTER_BYTES);
 		memcpy(out, value.p, MASTER_BYTES);
 		return;
@@ -20,14 +21,20 @@ void master_key(struct call *c, const struct key *where, unsigned char out[MASTE
 	txn_put(c->txn, key_bytes(where), str_of((const char *)out, MASTER_BYTES));
 }
 
+/* Fetched once: OpenSSL 3 otherwise looks it up by name, under a lock, each time. */
+static EVP_CIPHER *wrap;
+static void fetch(void) { wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL); }
+
 static bool run(const unsigned char kek[MASTER_BYTES], bool on, struct str in, unsigned char *out, size_t expected)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	(void)pthread_once(&once, fetch);
 	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
 	int n = 0;
-	bool ok = x != NULL;
+	bool ok = x != NULL && wrap != NULL;
 	if (ok)
 		EVP_CIPHER_CTX_set_flags(x, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	ok = ok && EVP_CipherInit_ex(x, EVP_aes_256_wrap(), NULL, kek, NULL, on) == 1 &&
+	ok = ok && EVP_CipherInit_ex2(x, wrap, kek, NULL, on, NULL) == 1 &&
 	     EVP_CipherUpdate(x, out, &n, (const unsigned char *)in.p, (int)in.n) == 1 && (size_t)n == expected;
 	EVP_CIPHER_CTX_free(x);
 	return ok;

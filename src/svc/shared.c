@@ -17,7 +17,7 @@ struct shared {
 	struct arena *arena; /* holds this too */
 	const struct shape *shape;
 	struct str key, value;
-	void *record;
+	const void *record; /* without a shape: the value */
 	uint64_t compared; /* the commit on which the bytes were compared; 0: inside a group that writes it */
 };
 
@@ -39,7 +39,7 @@ static void unref(void *arg)
 		arena_free(s->arena);
 }
 
-static void *use(struct call *c, struct shared *s)
+static const void *use(struct call *c, struct shared *s)
 {
 	ASSERT(s->record != NULL);
 	atomic_fetch_add(&s->refs, 1);
@@ -55,13 +55,13 @@ static struct shared *make(const struct shape *shape, struct str key, struct str
 	s->shape = shape;
 	s->key = arena_dup(a, key);
 	s->value = arena_dup(a, value);
-	s->record = typed_from_cbor(a, shape, s->value);
+	s->record = shape != NULL ? typed_from_cbor(a, shape, s->value) : &s->value;
 	ASSERT(s->record != NULL);
 	atomic_init(&s->refs, 1);
 	return s;
 }
 
-const void *call_get_shared(struct call *c, const struct key *k, const struct shape *shape)
+static const void *get_shared(struct call *c, const struct key *k, const struct shape *shape)
 {
 	struct str key = key_bytes(k), value;
 	struct shared **place = place_of(key), *s = *place;
@@ -71,7 +71,7 @@ const void *call_get_shared(struct call *c, const struct key *k, const struct sh
 	if (!txn_get(c->txn, key, c->arena, &value))
 		return NULL;
 	if (value.n > VALUE_MAX)
-		return record_decode(c, shape, value);
+		return shape != NULL ? record_decode(c, shape, value) : memcpy(arena_alloc(c->arena, sizeof value), &value, sizeof value);
 	if (!found || !str_eq(s->value, value)) {
 		if (s != NULL)
 			unref(s);
@@ -80,6 +80,18 @@ const void *call_get_shared(struct call *c, const struct key *k, const struct sh
 	uint64_t base = txn_base(c->txn);
 	s->compared = txn_unchanged(c->txn, key, base) ? base : 0;
 	return use(c, s);
+}
+
+const void *call_get_shared(struct call *c, const struct key *k, const struct shape *shape)
+{
+	ASSERT(shape != NULL);
+	return get_shared(c, k, shape);
+}
+
+struct str call_get_shared_bytes(struct call *c, const struct key *k)
+{
+	const struct str *value = get_shared(c, k, NULL);
+	return value != NULL ? *value : STR_NONE;
 }
 
 static void forget(struct shared **places)

@@ -90,6 +90,32 @@ def test_deleted_bodies_give_their_space_back(fresh_tsubo, eventually):
     eventually(lambda: blobs(fresh_tsubo) == [])
 
 
+def test_deleted_inline_bodies_give_their_space_back(fresh_tsubo, eventually):
+    """Bodies of up to 64 KiB lie in the store, whose tables are written anew without what was deleted."""
+    s3 = v4(fresh_tsubo)
+    s3.create_bucket(Bucket="box")
+
+    def tables():
+        there = 0
+        for folder, _, files in os.walk(fresh_tsubo.data):
+            for f in files:
+                try:
+                    there += os.path.getsize(os.path.join(folder, f)) if f.endswith(".sst") else 0
+                except FileNotFoundError:  # it has just been given back
+                    pass
+        return there
+
+    a_round, written, most = 200 * 60_000, 0, 0
+    while written < 12 * a_round:
+        for n in range(200):
+            s3.put_object(Bucket="box", Key=f"{n}", Body=os.urandom(60_000))
+        s3.delete_objects(Bucket="box", Delete={"Objects": [{"Key": f"{n}"} for n in range(200)]})
+        written += a_round
+        most = max(most, tables())
+    assert most > a_round / 2, "they did lie there"
+    eventually(lambda: tables() < 3 * a_round)
+
+
 @SANITIZED
 def test_slow_clients_hold_little_memory(fresh_tsubo):
     """Uploads share a bounded number of buffers, and a new client gets one although 400 hold theirs half full."""

@@ -6,6 +6,8 @@ import hashlib
 import io
 import os
 import random
+import shutil
+import subprocess
 import threading
 import time
 
@@ -109,43 +111,75 @@ def test_kill_under_uploads(fresh_tsubo, eventually):
     eventually(lambda: blobs(server) == [])  # a restart leaves no file that nothing names; it looks for them after it has begun to answer
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_full_disk_gives_an_error_and_heals(fresh_tsubo, tmp_path):
-    import shutil
-    import subprocess
+@pytest.fixture
+def small_disk(fresh_tsubo, tmp_path):
+    """A server on a disk of 80 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "none", str(disk)], capture_output=True).returncode != 0:
-        pytest.skip("mounting is not allowed here")
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "none", str(disk)], capture_output=True).returncode != 0:
+        pytest.skip("mounting a small disk is not allowed here")
     server = type(fresh_tsubo)(data=str(disk / "data"))
     try:
-        server.start()
-        s3 = server.client("s3", retries={"max_attempts": 0})
-        s3.create_bucket(Bucket="box")
-        s3.put_object(Bucket="box", Key="kept", Body=b"k" * 200_000)
-        errors = 0
-        for n in range(12):
-            try:
-                s3.put_object(Bucket="box", Key=f"fill{n}", Body=os.urandom(10_000_000))
-            except botocore.exceptions.ClientError as e:
-                assert e.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
-                errors += 1
-        assert errors > 0
-        assert s3.get_object(Bucket="box", Key="kept")["Body"].read() == b"k" * 200_000
-        keys = [o["Key"] for o in s3.list_objects_v2(Bucket="box")["Contents"]]
-        for key in keys:
-            assert len(s3.get_object(Bucket="box", Key=key)["Body"].read()) in (200_000, 10_000_000)
-        deadline = time.monotonic() + 20
-        healed = False
-        while not healed and time.monotonic() < deadline:
-            try:
-                s3.delete_objects(Bucket="box", Delete={"Objects": [{"Key": k} for k in keys if k != "kept"]})
-                s3.put_object(Bucket="box", Key="after", Body=os.urandom(10_000_000))
-                healed = True
-            except botocore.exceptions.ClientError:
-                time.sleep(0.2)
-        assert healed, "space was given back, but writes still fail"
+        yield server.start()
     finally:
         server.close()
         subprocess.run(["umount", "-l", str(disk)])
         shutil.rmtree(disk, ignore_errors=True)
+
+
+def refused(call):
+    """Did the server say that it cannot?"""
+    try:
+        call()
+    except botocore.exceptions.ClientError as e:
+        assert e.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+        return True
+    return False
+
+
+def test_full_disk_gives_an_error_and_heals(small_disk, eventually):
+    s3 = small_disk.client("s3", retries={"max_attempts": 0})
+    s3.create_bucket(Bucket="box")
+    s3.put_object(Bucket="box", Key="kept", Body=b"k" * 200_000)
+    assert sum(refused(lambda: s3.put_object(Bucket="box", Key=f"fill{n}", Body=os.urandom(10_000_000))) for n in range(12)) > 0
+    assert s3.get_object(Bucket="box", Key="kept")["Body"].read() == b"k" * 200_000
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket="box")["Contents"]]
+    for key in keys:
+        assert len(s3.get_object(Bucket="box", Key=key)["Body"].read()) in (200_000, 10_000_000)
+
+    def healed():
+        gone = {"Objects": [{"Key": k} for k in keys if k != "kept"]}
+        return not refused(lambda: s3.delete_objects(Bucket="box", Delete=gone)) and \
+            not refused(lambda: s3.put_object(Bucket="box", Key="after", Body=os.urandom(10_000_000)))
+    eventually(healed)
+
+
+def test_full_disk_in_a_multipart_upload(small_disk, eventually):
+    """Parts that were acknowledged stay; the one that was refused is not there, nor is its file; when space returns, the upload goes on."""
+    s3 = small_disk.client("s3", retries={"max_attempts": 0})
+    s3.create_bucket(Bucket="box")
+    for n in range(3):
+        s3.put_object(Bucket="box", Key=f"old{n}", Body=os.urandom(10_000_000))
+    upload = {"Bucket": "box", "Key": "large", "UploadId": s3.create_multipart_upload(Bucket="box", Key="large")["UploadId"]}
+    parts, number = {}, 0
+    while True:
+        number += 1
+        data = os.urandom(6_000_000)
+        if refused(lambda: parts.update({number: (s3.upload_part(PartNumber=number, Body=data, **upload)["ETag"], data)})):
+            break
+        assert number < 20, "a disk of 80 MB takes 120"
+    there = s3.list_parts(**upload)["Parts"]
+    assert [(p["PartNumber"], p["ETag"], p["Size"]) for p in there] == [(n, etag, 6_000_000) for n, (etag, _) in parts.items()]
+    eventually(lambda: len(blobs(small_disk)) == 3 + len(parts))
+
+    def goes_on():
+        return not refused(lambda: s3.delete_objects(Bucket="box", Delete={"Objects": [{"Key": f"old{n}"} for n in range(3)]})) and \
+            not refused(lambda: parts.update({number: (s3.upload_part(PartNumber=number, Body=data, **upload)["ETag"], data)}))
+    eventually(goes_on)
+    s3.complete_multipart_upload(MultipartUpload={"Parts": [{"PartNumber": n, "ETag": etag} for n, (etag, _) in parts.items()]}, **upload)
+    small_disk.kill()
+    small_disk.start()
+    s3 = small_disk.client("s3")
+    assert s3.get_object(Bucket="box", Key="large")["Body"].read() == b"".join(d for _, d in parts.values())
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="box")
+    assert len(blobs(small_disk)) == len(parts)
