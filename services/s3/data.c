@@ -136,6 +136,12 @@ static void discard(void *block)
 	worker_run(discard_now, NULL, id);
 }
 
+void data_discard(struct call *c, const struct body *b)
+{
+	ASSERT(b->blob[0] != '\0');
+	memcpy(call_effect(c, discard, sizeof b->blob), b->blob, sizeof b->blob);
+}
+
 void data_keep_keys(struct call *c, struct s3_StoredPart *p, const unsigned char key[KEY_BYTES], const unsigned char outer[KEY_BYTES],
                     const struct sse_key *k)
 {
@@ -160,7 +166,7 @@ struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const s
 	if (in_blob && k->twice) {
 		if (!data_layer(c, &body, 1, 0, k, p))
 			return NULL;
-		memcpy(call_effect(c, discard, sizeof body->blob), body->blob, sizeof body->blob); /* what came in, in one layer */
+		data_discard(c, body); /* what came in, in one layer */
 		return p;
 	}
 	if (in_blob) {
@@ -380,4 +386,6 @@ void object_drop_data(struct call *c, const struct s3_StoredObject *o)
 		data_drop(c, LIST_AT(parts, struct s3_StoredPart, i));
 	if (o->PartsRow.set)
 		call_del(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v));
+	if (o->AnnotationsRow.set)
+		annotations_drop(c, o);
 }

@@ -2,7 +2,6 @@
 shared datasets with access points" (S3 User Guide), Amazon S3 Control API Reference."""
 import io
 import json
-import socket
 
 import botocore.exceptions
 import pytest
@@ -10,13 +9,7 @@ import pytest
 ACCOUNT = "000000000000"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def names_below_localhost():
-    """Clients put accounts and access points in front of the host. Not every resolver knows that these are here (RFC 6761, section 6.3)."""
-    before = socket.getaddrinfo
-    socket.getaddrinfo = lambda host, *more, **named: before("localhost" if str(host).endswith(".localhost") else host, *more, **named)
-    yield
-    socket.getaddrinfo = before
+pytestmark = pytest.mark.usefixtures("names_below_localhost")
 
 
 @pytest.fixture(scope="module")
