@@ -153,7 +153,7 @@ void data_keep_keys(struct call *c, struct s3_StoredPart *p, const unsigned char
 struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const struct sse_key *k)
 {
 	struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
-	bool in_blob = body != NULL && body->blob[0] != '\0';
+	bool came_as_blob = body != NULL && body->blob[0] != '\0', in_blob = came_as_blob && body->length > 0; /* a form's file may be empty */
 	p->Modified = SOME_TIME(c->now_ms);
 	p->Start = SOME_I64(body != NULL && in_blob ? body->offset : 0);
 	struct str md5_raw = body != NULL ? body->md5 : STR_NONE;
@@ -162,7 +162,9 @@ struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const s
 		md5_raw = arena_dup(c->arena, str_of((const char *)sum.b, sizeof sum.b));
 	}
 	p->Digest = hex_encode(c->arena, md5_raw);
-	p->Size = SOME_I64(in_blob ? body->length : body != NULL ? (int64_t)body->bytes.n : 0);
+	p->Size = SOME_I64(in_blob ? body->length : body != NULL && !came_as_blob ? (int64_t)body->bytes.n : 0);
+	if (came_as_blob && !in_blob)
+		data_discard(c, body);
 	if (in_blob && k->twice) {
 		if (!data_layer(c, &body, 1, 0, k, p))
 			return NULL;
