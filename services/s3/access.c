@@ -4,6 +4,7 @@
 #include "s3.h"
 
 #include "svc/policies.h"
+#include "svc/tags.h"
 
 #define ALL_USERS "http://acs.amazonaws.com/groups/global/AllUsers"
 #define AUTHENTICATED "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
@@ -38,6 +39,7 @@ static bool ignores_public(struct call *c, const struct s3_StoredBucket *b)
 
 static bool acl_allows(struct call *c, const struct s3_StoredBucket *b, const struct list *grants, enum acl need)
 {
+	ASSERT((size_t)need < COUNT_OF(acl_words));
 	if (grants == NULL || need == ACL_NONE || acls_off(b))
 		return false;
 	bool known = c->who->type != PRINCIPAL_ANONYMOUS;
@@ -63,6 +65,7 @@ static bool acl_allows(struct call *c, const struct s3_StoredBucket *b, const st
 
 static struct str resource_of(struct call *c, const struct s3_StoredBucket *b, struct str key)
 {
+	ASSERT(b->Name.n > 0);
 	if (!str_present(key))
 		return arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
 	return arena_join(c->arena, S("arn:aws:s3:::"), b->Name, S("/"), key);
@@ -105,6 +108,22 @@ static size_t list_keys(struct call *c, struct condition_key *keys, struct str *
 
 enum { KEYS_MAX = 16 };
 
+/* The bucket's tags, where they are to decide: as the global key, and as S3's own.
+ * Source: "Using tags with S3 general purpose buckets", "Enabling ABAC in general purpose buckets" (S3 User Guide). */
+static void bucket_tag_keys(struct call *c, const struct s3_StoredBucket *b, struct access_extra *x)
+{
+	if (!str_eq(b->Abac, S("Enabled")) || b->Labels.n == 0)
+		return;
+	tags_conditions(c, x, TAGS_OF(b->Labels, struct s3_Tag));
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, x->n_keys + b->Labels.n);
+	memcpy(keys, x->keys, x->n_keys * sizeof *keys);
+	for (uint32_t i = 0; i < b->Labels.n; i++) {
+		struct s3_Tag *t = LIST_AT(b->Labels, struct s3_Tag, i);
+		keys[x->n_keys++] = (struct condition_key){arena_join(c->arena, S("s3:BucketTag/"), t->Key), &t->Value, 1};
+	}
+	x->keys = keys;
+}
+
 static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucket *b)
 {
 	struct condition_key *keys = arena_array(c->arena, struct condition_key, KEYS_MAX);
@@ -120,6 +139,7 @@ static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucke
 	ASSERT(x->n_keys <= KEYS_MAX);
 	x->keys = keys;
 	x->resource_policy = b->PolicyText;
+	bucket_tag_keys(c, b, x);
 	if (!same_account(c, b))
 		x->resource_account = b->Account;
 	return x;
@@ -129,11 +149,17 @@ static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucke
 static enum decision decide(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct access_extra *x,
                             const struct list *grants, enum acl need)
 {
+	ASSERT(strncmp(action, "s3:", 3) == 0 && need <= ACL_WRITE_ACP);
 	struct verdict v = authorize_as(c, c->who, str_c(action), resource_of(c, b, key), x);
 	if (v.decision == DECISION_ALLOW && !same_account(c, b) && c->who->type != PRINCIPAL_SERVICE && policy_public(c->arena, b->PolicyText) &&
 	    ((b->Public != NULL && yes(b->Public->RestrictPublicBuckets)) || account_blocks(c, b, "RestrictPublicBuckets")))
 		return DECISION_IMPLICIT_DENY;
-	return v.decision == DECISION_IMPLICIT_DENY && acl_allows(c, b, grants, need) ? DECISION_ALLOW : v.decision;
+	if (v.decision != DECISION_IMPLICIT_DENY || !acl_allows(c, b, grants, need))
+		return v.decision;
+	struct s3_note *note = note_of(c);
+	if (note != NULL)
+		note->acl = true;
+	return DECISION_ALLOW;
 }
 
 bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need)
@@ -185,6 +211,7 @@ struct list owner_grants(struct call *c, struct str account)
 {
 	struct grants g = {.c = c};
 	grant(&g, "CanonicalUser", canonical_id(c, account), STR_NONE, "FULL_CONTROL");
+	ASSERT(g.n == 1);
 	return (struct list){g.v, g.n, true};
 }
 

@@ -150,10 +150,10 @@ static void who_and_how(struct buf *b, struct arena *a, const struct answered *x
 	field(b, str_present(version) ? uri_encode(a, version, false) : STR_NONE);
 	field(b, response_header(x->response, S("x-amz-id-2")));
 	field(b, str_c(versions[x->signature]));
-	field(b, STR_NONE); /* the cipher: the connection does not tell */
+	field(b, x->tls_cipher != NULL ? str_c(x->tls_cipher) : STR_NONE);
 	field(b, str_c(ways[x->signature]));
 	field(b, uri_encode(a, x->request->host, true));
-	field(b, STR_NONE); /* nor the version of TLS */
+	field(b, x->tls_version != NULL ? str_c(x->tls_version) : STR_NONE);
 }
 
 struct watched {
@@ -185,8 +185,9 @@ static void write_line(struct buf *b, struct arena *a, const struct watched *w, 
 	number(b, true, x->took_us / 1000);
 	number(b, true, x->turn_around_us / 1000);
 	who_and_how(b, a, x);
-	field(b, STR_NONE); /* access point */
-	field(b, STR_NONE); /* aclRequired */
+	const struct s3_note *note = x->note;
+	field(b, note != NULL ? note->point : STR_NONE);
+	field(b, note != NULL && note->acl ? S("Yes") : STR_NONE);
 	field(b, str_c(w->region));
 	buf_putc(b, '\n');
 }

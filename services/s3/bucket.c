@@ -76,12 +76,32 @@ static bool payer_ok(struct call *c, const struct s3_StoredBucket *b)
 	return false;
 }
 
+struct s3_note *note_of(struct call *c)
+{
+	if (c->http == NULL || c->parent != NULL)
+		return NULL;
+	if (c->note == NULL)
+		c->note = arena_new_of(call_keep(c), struct s3_note);
+	return c->note;
+}
+
+static void note_point(struct call *c, const struct s3_StoredBucket *b)
+{
+	struct s3_note *note = b->Via != NULL ? note_of(c) : NULL;
+	if (note == NULL)
+		return;
+	note->bucket = arena_dup(call_keep(c), b->Name);
+	note->point = arena_dup(call_keep(c), b->Via->Arn);
+}
+
 struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner)
 {
 	struct s3_StoredBucket *b = bucket_anywhere(c, name, expected_owner);
 	if (b == NULL || !accelerated_ok(c, b) || !region_ok(c, b) || !payer_ok(c, b))
 		return NULL;
+	ASSERT(b->Account.n > 0 && b->Region.n > 0 && str_present(b->Name));
 	cors_answer(c, b);
+	note_point(c, b);
 	return b;
 }
 
@@ -199,6 +219,7 @@ void op_CreateBucket(struct call *c)
 		already_there(c, there); /* in us-east-1 making one's own bucket again is no error */
 		return;
 	}
+	ASSERT(region.n > 0);
 	struct s3_StoredBucket *b = arena_new_of(c->arena, struct s3_StoredBucket);
 	b->Name = in->Bucket;
 	b->Account = c->account;

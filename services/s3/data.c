@@ -108,7 +108,7 @@ void data_keep_row(struct call *c, struct s3_StoredPart *p, struct str plain, co
 {
 	unsigned char key[KEY_BYTES], outer[KEY_BYTES];
 	char *copy = arena_bytes(c->arena, plain.n);
-	ASSERT(plain.n > 0 && plain.n <= INLINE_MAX && !p->Row.set && !str_present(p->Blob));
+	ASSERT(plain.n > 0 && !p->Row.set && !str_present(p->Blob)); /* what other services put may be larger than INLINE_MAX */
 	random_bytes(key, KEY_BYTES);
 	body_cipher(key, 0, plain, copy);
 	p->Wrapped = wrapped_key(c, key, k);
@@ -136,6 +136,12 @@ static void discard(void *block)
 	worker_run(discard_now, NULL, id);
 }
 
+void data_discard(struct call *c, const struct body *b)
+{
+	ASSERT(b->blob[0] != '\0');
+	memcpy(call_effect(c, discard, sizeof b->blob), b->blob, sizeof b->blob);
+}
+
 void data_keep_keys(struct call *c, struct s3_StoredPart *p, const unsigned char key[KEY_BYTES], const unsigned char outer[KEY_BYTES],
                     const struct sse_key *k)
 {
@@ -147,7 +153,7 @@ void data_keep_keys(struct call *c, struct s3_StoredPart *p, const unsigned char
 struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const struct sse_key *k)
 {
 	struct s3_StoredPart *p = arena_new_of(c->arena, struct s3_StoredPart);
-	bool in_blob = body != NULL && body->blob[0] != '\0';
+	bool came_as_blob = body != NULL && body->blob[0] != '\0', in_blob = came_as_blob && body->length > 0; /* a form's file may be empty */
 	p->Modified = SOME_TIME(c->now_ms);
 	p->Start = SOME_I64(body != NULL && in_blob ? body->offset : 0);
 	struct str md5_raw = body != NULL ? body->md5 : STR_NONE;
@@ -156,11 +162,13 @@ struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const s
 		md5_raw = arena_dup(c->arena, str_of((const char *)sum.b, sizeof sum.b));
 	}
 	p->Digest = hex_encode(c->arena, md5_raw);
-	p->Size = SOME_I64(in_blob ? body->length : body != NULL ? (int64_t)body->bytes.n : 0);
+	p->Size = SOME_I64(in_blob ? body->length : body != NULL && !came_as_blob ? (int64_t)body->bytes.n : 0);
+	if (came_as_blob && !in_blob)
+		data_discard(c, body);
 	if (in_blob && k->twice) {
 		if (!data_layer(c, &body, 1, 0, k, p))
 			return NULL;
-		memcpy(call_effect(c, discard, sizeof body->blob), body->blob, sizeof body->blob); /* what came in, in one layer */
+		data_discard(c, body); /* what came in, in one layer */
 		return p;
 	}
 	if (in_blob) {
@@ -380,4 +388,6 @@ void object_drop_data(struct call *c, const struct s3_StoredObject *o)
 		data_drop(c, LIST_AT(parts, struct s3_StoredPart, i));
 	if (o->PartsRow.set)
 		call_del(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v));
+	if (o->AnnotationsRow.set)
+		annotations_drop(c, o);
 }

@@ -19,7 +19,7 @@ enum { STEP = 2000, DAY_MS = 86400000, GZIP_LEVEL = 6, FILE_MAX = 32 << 20 };
 
 static const char *const optional[] = {"Size", "LastModifiedDate", "ETag", "StorageClass", "IsMultipartUploaded", "ReplicationStatus",
 	"EncryptionStatus", "ObjectLockRetainUntilDate", "ObjectLockMode", "ObjectLockLegalHoldStatus", "IntelligentTieringAccessTier",
-	"BucketKeyStatus", "ChecksumAlgorithm", "ObjectOwner"};
+	"BucketKeyStatus", "ChecksumAlgorithm", "ObjectOwner", "ObjectAccessControlList", "LifecycleExpirationDate"};
 
 static bool known_field(struct str name)
 {
@@ -45,7 +45,37 @@ static void cell(struct buf *b, struct str s)
 static struct str time_cell(struct call *c, struct opt_time t) { return t.set ? time_iso8601_ms(c->arena, t.ms) : S(""); }
 static struct str yes_no(bool b) { return b ? S("true") : S("false"); }
 
-static struct str field_of(struct call *c, const struct s3_StoredObject *o, struct str name)
+/* The grants as JSON in base64. Source: "Working with the Object ACL field" (S3 User Guide). */
+static struct str acl_cell(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
+{
+	struct arena *a = c->arena;
+	struct json *root = json_new_object(a), *list;
+	struct list grants = o->Grants.n > 0 && !acls_off(b) ? o->Grants : owner_grants(c, o->Account);
+	json_set_str(a, root, "version", S("2022-11-10"));
+	json_set_str(a, root, "status", S("AVAILABLE"));
+	list = json_set(a, root, S("grants"), json_new_array(a));
+	for (uint32_t i = 0; i < grants.n; i++) {
+		const struct s3_Grant *g = LIST_AT(grants, struct s3_Grant, i);
+		struct json *one = json_push(a, list, json_new_object(a));
+		ASSERT(g->Grantee != NULL);
+		if (str_present(g->Grantee->ID))
+			json_set_str(a, one, "canonicalId", g->Grantee->ID);
+		else
+			json_set_str(a, one, "uri", g->Grantee->URI);
+		json_set_str(a, one, "type", g->Grantee->Type);
+		json_set_str(a, one, "permission", g->Permission);
+	}
+	return base64_encode(a, json_text(a, root));
+}
+
+static struct str expiration_cell(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, bool latest)
+{
+	int64_t at;
+	struct str rule;
+	return latest && expires_at(b, o, &at, &rule) ? time_iso8601_ms(c->arena, at) : S("");
+}
+
+static struct str field_of(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, struct str name, bool latest)
 {
 	bool tiered = str_eq(o->StorageClass, S("INTELLIGENT_TIERING"));
 	if (o->Marker.v && !str_eq(name, S("LastModifiedDate")) && !str_eq(name, S("ReplicationStatus")) && !str_eq(name, S("ObjectOwner")))
@@ -76,6 +106,10 @@ static struct str field_of(struct call *c, const struct s3_StoredObject *o, stru
 		return o->Kms != NULL && o->Kms->BucketKey.v ? S("ENABLED") : S("DISABLED");
 	if (str_eq(name, S("ChecksumAlgorithm")))
 		return o->SumKind;
+	if (str_eq(name, S("ObjectAccessControlList")))
+		return acl_cell(c, b, o);
+	if (str_eq(name, S("LifecycleExpirationDate")))
+		return expiration_cell(c, b, o, latest);
 	return str_eq(name, S("ObjectOwner")) ? canonical_id(c, o->Account) : S("");
 }
 
@@ -90,7 +124,7 @@ static void row(struct call *c, struct buf *b, const struct s3_StoredBucket *fro
 		cell(b, yes_no(o->Marker.v));
 	}
 	for (uint32_t k = 0; k < i->OptionalFields.n; k++)
-		cell(b, field_of(c, o, *LIST_AT(i->OptionalFields, struct str, k)));
+		cell(b, field_of(c, from, o, *LIST_AT(i->OptionalFields, struct str, k), latest));
 	buf_putc(b, '\n');
 }
 

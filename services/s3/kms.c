@@ -105,6 +105,7 @@ bool encryption_choose(struct call *c, const struct s3_StoredBucket *b, struct s
 	struct s3_StoredKms *kms = arena_new_of(c->arena, struct s3_StoredKms);
 	*kms = (struct s3_StoredKms){.KeyArn = d.key_arn, .Sealed = d.sealed, .Context = json_text(c->arena, context),
 		.BucketKey = SOME_BOOL(ask.bucket_key.v), .Twice = SOME_BOOL(k->twice)};
+	ASSERT(str_present(kms->Sealed) && kms->KeyArn.n > 0 && !(kms->Twice.v && kms->BucketKey.v));
 	k->kms = kms;
 	return true;
 }
@@ -132,4 +133,5 @@ void encryption_keep(struct s3_StoredObject *o, const struct sse_key *k)
 {
 	o->Kms = k->kms;
 	o->CustomerKey = k->set && k->kms == NULL ? k->md5 : STR_NONE;
+	ASSERT(o->Kms == NULL || !str_present(o->CustomerKey)); /* one key or the other */
 }

@@ -323,7 +323,7 @@ void op_DeleteBucketLifecycle(struct call *c)
 }
 
 /* x-amz-expiration: when the object goes, and by which rule; absent: it stays. */
-struct str expiration_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
+bool expires_at(const struct s3_StoredBucket *b, const struct s3_StoredObject *o, int64_t *at_ms, struct str *id)
 {
 	int64_t first = INT64_MAX;
 	struct str rule = STR_NONE;
@@ -338,7 +338,16 @@ struct str expiration_text(struct call *c, const struct s3_StoredBucket *b, cons
 			rule = r->ID;
 		}
 	}
-	if (!str_present(rule))
+	*at_ms = first;
+	*id = rule;
+	return str_present(rule);
+}
+
+struct str expiration_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
+{
+	int64_t first;
+	struct str rule;
+	if (!expires_at(b, o, &first, &rule))
 		return STR_NONE;
 	return arena_printf(c->arena, "expiry-date=\"%.*s\", rule-id=\"%.*s\"", STR_ARG(time_rfc1123(c->arena, first)), STR_ARG(rule));
 }

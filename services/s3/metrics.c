@@ -12,7 +12,7 @@
 struct measured {
 	struct measured *next;    /* of the same bucket */
 	char bucket[64], account[16], region[32], id[72];
-	char *prefix;             /* heap; "" takes all */
+	char *prefix, *point;     /* heap; "" takes all; the access point's ARN */
 };
 
 static struct map measured_buckets; /* name -> the first of its configurations; the loop's */
@@ -40,18 +40,20 @@ static void drop(struct str bucket, struct str id)
 		}
 		*at = m->next;
 		free(m->prefix);
+		free(m->point);
 		free(m);
 	}
 	if (first != NULL)
 		map_put(&measured_buckets, str_c(first->bucket), first);
 }
 
-/* value: "<account>\n<region>\n<bucket>\n<id>\n<prefix>" */
+/* value: "<account>\n<region>\n<bucket>\n<id>\n<access point>\n<prefix>" */
 static void add(struct str value)
 {
 	struct str rest = value, account = str_cut(&rest, '\n'), region = str_cut(&rest, '\n'), bucket = str_cut(&rest, '\n'), id = str_cut(&rest, '\n');
+	struct str point = str_cut(&rest, '\n');
 	struct measured *m = calloc(1, sizeof *m);
-	if (m == NULL || (m->prefix = calloc(1, rest.n + 1)) == NULL)
+	if (m == NULL || (m->prefix = calloc(1, rest.n + 1)) == NULL || (m->point = calloc(1, point.n + 1)) == NULL)
 		die("out of memory");
 	drop(bucket, id);
 	hold(m->bucket, sizeof m->bucket, bucket);
@@ -59,6 +61,7 @@ static void add(struct str value)
 	hold(m->region, sizeof m->region, region);
 	hold(m->id, sizeof m->id, id);
 	hold(m->prefix, rest.n + 1, rest);
+	hold(m->point, point.n + 1, point);
 	m->next = map_get(&measured_buckets, bucket);
 	if (m->next != NULL)
 		(void)map_del(&measured_buckets, bucket);
@@ -131,9 +134,13 @@ void metrics_answered(const struct answered *x, struct str bucket, struct str ke
 {
 	struct arena *a = arena_new(2048);
 	struct str plain = uri_decode(a, key, false);
-	for (const struct measured *m = map_get(&measured_buckets, bucket); m != NULL; m = m->next)
-		if (m->prefix[0] == '\0' || (str_present(plain) && str_starts(plain, str_c(m->prefix))))
+	const struct s3_note *note = x->note;
+	struct str point = note != NULL ? note->point : STR_NONE;
+	for (const struct measured *m = map_get(&measured_buckets, bucket); m != NULL; m = m->next) {
+		bool through = m->point[0] == '\0' || str_eq(point, str_c(m->point));
+		if (through && (m->prefix[0] == '\0' || (str_present(plain) && str_starts(plain, str_c(m->prefix)))))
 			measure(m, x);
+	}
 	arena_free(a);
 }
 
@@ -149,14 +156,11 @@ bool metrics_ok(struct call *c, const struct s3_StoredBucket *b, struct s3_Metri
 		call_unsupported(c, "tsubo measures requests by prefix, not by tags: at the end of a request they are not known");
 		return false;
 	}
-	if (str_present(f->AccessPointArn) || (f->And != NULL && str_present(f->And->AccessPointArn))) {
-		call_unsupported(c, "tsubo measures requests by prefix, not by access point");
-		return false;
-	}
 	return true;
 }
 
-struct change { bool on; size_t n; char value[1400]; };
+enum { POINT_MAX = 256 };
+struct change { bool on; size_t n; char value[1700]; };
 
 static void apply(void *block)
 {
@@ -189,7 +193,9 @@ void metrics_changed(struct call *c, const struct s3_StoredBucket *b, struct str
 	ASSERT(m != NULL);
 	struct str prefix = m->Filter == NULL ? STR_NONE : m->Filter->And != NULL ? m->Filter->And->Prefix : m->Filter->Prefix;
 	prefix = str_present(prefix) ? str_slice(prefix, 0, KEY_MAX) : S("");
-	struct str value = arena_join(c->arena, b->Account, S("\n"), b->Region, S("\n"), b->Name, S("\n"), id, S("\n"), prefix);
+	struct str point = m->Filter == NULL ? STR_NONE : m->Filter->And != NULL ? m->Filter->And->AccessPointArn : m->Filter->AccessPointArn;
+	point = str_present(point) ? str_slice(point, 0, POINT_MAX) : S("");
+	struct str value = arena_join(c->arena, b->Account, S("\n"), b->Region, S("\n"), b->Name, S("\n"), id, S("\n"), point, S("\n"), prefix);
 	txn_put(c->txn, key_bytes(measured_key(c, b->Name, id)), value);
 	tell(c, true, value);
 }

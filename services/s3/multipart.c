@@ -26,6 +26,7 @@ static struct key *piece_key(struct call *c, struct str id, int64_t number) { re
 
 void upload_put(struct call *c, struct str bucket, const struct s3_StoredUpload *u)
 {
+	ASSERT(u->Object != NULL && u->Id.n > 0 && !u->Object->Serial.set); /* it is no version yet */
 	call_put(c, upload_key(c, bucket, u->Object->Key, u->Id), &s3_shape_StoredUpload, u);
 }
 
@@ -35,6 +36,7 @@ static struct s3_StoredUpload *upload_find(struct call *c, struct str bucket, st
 	if (u == NULL)
 		call_fail_code(c, 404, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
 			"been aborted or completed.");
+	ASSERT(u == NULL || (u->Object != NULL && str_eq(u->Object->Key, key) && str_eq(u->Id, id)));
 	return u;
 }
 
@@ -53,6 +55,7 @@ static struct s3_StoredPart **pieces(struct call *c, struct str id, size_t *n)
 		}
 		v[(*n)++] = record_decode(c, &s3_shape_StoredPart, arena_dup(c->arena, value));
 	}
+	ASSERT(*n <= PARTS_MAX); /* numbers are bounded */
 	scan_close(s);
 	return v;
 }
@@ -78,6 +81,7 @@ static bool key_of_upload(struct call *c, const struct s3_StoredUpload *u, const
 
 static void keep_piece(struct call *c, struct str id, int64_t number, struct s3_StoredPart *p)
 {
+	ASSERT(number >= 1 && number <= PARTS_MAX && p->Size.set && p->Digest.n == 32);
 	struct key *k = piece_key(c, id, number);
 	const struct s3_StoredPart *before = call_get(c, k, &s3_shape_StoredPart);
 	if (before != NULL)
@@ -137,6 +141,7 @@ static bool copy_range(struct call *c, struct str header, int64_t size, int64_t 
 	}
 	*start = first;
 	*length = last - first + 1;
+	ASSERT(*start >= 0 && *length > 0 && *start + *length <= size);
 	return true;
 }
 
@@ -173,6 +178,7 @@ static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *i
 /* The bytes are shared, not copied; but those that get a second layer. */
 static struct s3_StoredPart *share_range(struct call *c, const struct part_source *s, const struct sse_key *k)
 {
+	ASSERT(s->start >= 0 && s->length >= 0 && s->start + s->length <= s->o->Size.v);
 	struct list parts = object_parts(c, s->o);
 	int64_t at = 0;
 	if (k->twice) {
@@ -192,6 +198,7 @@ static struct s3_StoredPart *share_range(struct call *c, const struct part_sourc
 /* The digest and checksum of the range, when it is exactly one part of the source and that has them. */
 static bool told_by_source(struct call *c, const struct part_source *s, struct str kind, struct hashes *h)
 {
+	ASSERT(sum_bytes(kind) > 0);
 	struct list parts = object_parts(c, s->o);
 	int64_t at = 0;
 	for (uint32_t i = 0; i < parts.n; i++) {
@@ -340,6 +347,7 @@ static bool assemble(struct call *c, const struct s3_CompleteMultipartUploadRequ
 		call_fail_code(c, 400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
 		return false;
 	}
+	ASSERT(n > 0 && n <= PARTS_MAX && digests.n == n * 16 && !o->PartsRow.set && o->Part == NULL);
 	struct str whole = md5_hex(c->arena, buf_view(&digests));
 	o->Tag = arena_printf(c->arena, "%.*s-%zu", STR_ARG(whole), n);
 	o->Size = SOME_I64(size);
@@ -410,6 +418,7 @@ void op_CompleteMultipartUpload(struct call *c)
 		else
 			data_drop(c, all[i]);
 	}
+	ASSERT(o->Size.set && o->PartsCount.v == (int64_t)n && n <= n_all);
 	forget_upload(c, b->Name, u, all, n_all);
 	o->Modified = SOME_TIME(c->now_ms);
 	object_add(c, b, o);
@@ -497,6 +506,7 @@ void op_ListParts(struct call *c)
 			SUM_OUT(p, u->Object->SumKind, all[i]->Sum);
 		out->NextPartNumberMarker = all[i]->Number;
 	}
+	ASSERT(shown <= n && shown <= max);
 	out->Parts.n = shown;
 	out->Bucket = b->Name;
 	out->Key = in->Key;
@@ -579,6 +589,7 @@ void op_ListMultipartUploads(struct call *c)
 		return;
 	}
 	walk_uploads(c, in, b->Name, max, &x);
+	ASSERT(x.n + x.n_p <= max);
 	bool url = str_present(in->EncodingType);
 	out->Uploads = (struct list){x.v, x.n, x.n > 0};
 	out->CommonPrefixes = (struct list){x.p, x.n_p, x.n_p > 0};

@@ -73,6 +73,7 @@ static struct str record_text(struct call *c, const struct s3_StoredBucket *b, c
 	struct arena *a = c->arena;
 	struct json *root = json_new_object(a), *list = json_set(a, root, S("Records"), json_new_array(a)), *r = json_push(a, list, json_new_object(a));
 	bool removed = str_starts(str_c(event), S("s3:ObjectRemoved:"));
+	ASSERT(strncmp(event, "s3:", 3) == 0 && o->Key.n > 0);
 	json_set_str(a, r, "eventVersion", more != NULL ? S("2.2") : S("2.1"));
 	json_set_str(a, r, "eventSource", S("aws:s3"));
 	json_set_str(a, r, "awsRegion", b->Region);
@@ -108,6 +109,7 @@ static struct str record_text(struct call *c, const struct s3_StoredBucket *b, c
 
 static void queue_delivery(struct call *c, const struct s3_StoredBucket *b, int kind, struct str arn, struct str message)
 {
+	ASSERT(kind >= DEST_QUEUE && kind <= DEST_BUS && str_present(message));
 	struct arena *a = c->arena;
 	struct json *j = json_new_object(a);
 	json_set_i64(a, j, "kind", kind);

@@ -130,11 +130,13 @@ struct str version_shown(const struct s3_StoredBucket *b, const struct s3_Stored
 
 static void put_behind(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
 {
+	ASSERT(o->Serial.set);
 	call_put(c, version_key(c, b->Name, o->Key, o->Serial.v), &s3_shape_StoredObject, o);
 }
 
 void object_update(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o)
 {
+	ASSERT(o->Serial.set && o->Key.n > 0);
 	const struct s3_StoredObject *current = object_current(c, b->Name, o->Key);
 	if (current != NULL && current->Serial.v == o->Serial.v)
 		call_put(c, object_key(c, b->Name, o->Key), &s3_shape_StoredObject, o);
@@ -152,6 +154,7 @@ static struct str new_version(struct call *c, int64_t serial)
 /* Remove the null version, wherever it is. */
 static void drop_null(struct call *c, const struct s3_StoredBucket *b, struct str key)
 {
+	ASSERT(bucket_versioned(b));
 	struct s3_StoredObject *o = find_behind(c, b->Name, key, S("null"));
 	if (o == NULL)
 		return;
@@ -245,6 +248,7 @@ bool locked(struct call *c, const struct s3_StoredObject *o, bool bypass)
 
 static void add_marker(struct call *c, const struct s3_StoredBucket *b, struct str key, struct deletion *out)
 {
+	ASSERT(bucket_versioned(b) && !out->done);
 	struct s3_StoredObject *m = arena_new_of(c->arena, struct s3_StoredObject);
 	m->Key = key;
 	m->Marker = SOME_BOOL(true);
@@ -284,6 +288,7 @@ static bool delete_version(struct call *c, const struct s3_StoredBucket *b, stru
 		return true; /* what is not there is deleted */
 	if (locked(c, o, bypass))
 		return false;
+	ASSERT(o->Serial.set && is_version(o, version));
 	out->marker = o->Marker.v;
 	out->done = true;
 	object_drop_data(c, o);

@@ -77,13 +77,36 @@ void op_PutBucketVersioning(struct call *c)
 	bucket_put(c, b);
 }
 
-/* ---- tags ---- */
+/* ---- tags, and whether they decide ---- */
+
+/* S3 Control tags buckets through these, once it has decided that it may. */
+static bool asked_by_control(const struct call *c)
+{
+	return c->parent != NULL && c->parent->service != NULL && str_eq(str_c(c->parent->service->name), S("s3control")) &&
+	       c->who->type == PRINCIPAL_SERVICE;
+}
+
+static struct s3_StoredBucket *bucket_for_control(struct call *c, struct str name, struct str owner, const char *action)
+{
+	struct s3_StoredBucket *b = bucket_get(c, name, owner);
+	return b != NULL && (asked_by_control(c) || allow(c, b, STR_NONE, action, NULL, ACL_NONE)) ? b : NULL;
+}
+
+/* Who could tag by the old operations is not meant to give himself rights. */
+static bool abac_stands_against(struct call *c, const struct s3_StoredBucket *b)
+{
+	if (!str_eq(b->Abac, S("Enabled")) || c->parent != NULL)
+		return false;
+	fail_request(c, "Attribute-based access control is enabled for this bucket. Use the TagResource and UntagResource "
+		"operations to change its tags.");
+	return true;
+}
 
 void op_GetBucketTagging(struct call *c)
 {
 	const struct s3_GetBucketTaggingRequest *in = c->in;
 	struct s3_GetBucketTaggingOutput *out = c->out;
-	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketTagging");
+	const struct s3_StoredBucket *b = bucket_for_control(c, in->Bucket, in->ExpectedBucketOwner, "s3:GetBucketTagging");
 	if (b == NULL)
 		return;
 	if (b->Labels.n == 0) {
@@ -96,8 +119,9 @@ void op_GetBucketTagging(struct call *c)
 void op_PutBucketTagging(struct call *c)
 {
 	const struct s3_PutBucketTaggingRequest *in = c->in;
-	struct s3_StoredBucket *b = CHANGE(in, "s3:PutBucketTagging");
-	if (b == NULL || (c->parent == NULL && !tags_ok(c, &in->Tagging->TagSet, BUCKET_TAGS_MAX)))
+	struct s3_StoredBucket *b = bucket_for_control(c, in->Bucket, in->ExpectedBucketOwner, "s3:PutBucketTagging");
+	if (b == NULL || !body_digests_ok(c, true) || abac_stands_against(c, b) ||
+	    (c->parent == NULL && !tags_ok(c, &in->Tagging->TagSet, BUCKET_TAGS_MAX)))
 		return;
 	b->Labels = in->Tagging->TagSet;
 	bucket_put(c, b);
@@ -107,9 +131,34 @@ void op_DeleteBucketTagging(struct call *c)
 {
 	const struct s3_DeleteBucketTaggingRequest *in = c->in;
 	struct s3_StoredBucket *b = OPEN(in, "s3:PutBucketTagging");
-	if (b == NULL)
+	if (b == NULL || abac_stands_against(c, b))
 		return;
 	b->Labels = (struct list){0};
+	bucket_put(c, b);
+}
+
+void op_GetBucketAbac(struct call *c)
+{
+	const struct s3_GetBucketAbacRequest *in = c->in;
+	struct s3_GetBucketAbacOutput *out = c->out;
+	const struct s3_StoredBucket *b = bucket_for_control(c, in->Bucket, in->ExpectedBucketOwner, "s3:GetBucketAbac");
+	if (b == NULL)
+		return;
+	out->AbacStatus = arena_new_of(c->arena, struct s3_AbacStatus);
+	out->AbacStatus->Status = str_present(b->Abac) ? b->Abac : S("Disabled");
+}
+
+void op_PutBucketAbac(struct call *c)
+{
+	const struct s3_PutBucketAbacRequest *in = c->in;
+	struct s3_StoredBucket *b = OPEN(in, "s3:PutBucketAbac");
+	if (b == NULL || !body_digests_ok(c, false))
+		return;
+	if (in->AbacStatus == NULL || !str_present(in->AbacStatus->Status)) {
+		fail_xml(c);
+		return;
+	}
+	b->Abac = in->AbacStatus->Status;
 	bucket_put(c, b);
 }
 
@@ -168,7 +217,7 @@ void op_GetBucketPolicy(struct call *c)
 {
 	const struct s3_GetBucketPolicyRequest *in = c->in;
 	struct s3_GetBucketPolicyOutput *out = c->out;
-	const struct s3_StoredBucket *b = OPEN(in, "s3:GetBucketPolicy");
+	const struct s3_StoredBucket *b = bucket_for_control(c, in->Bucket, in->ExpectedBucketOwner, "s3:GetBucketPolicy");
 	if (b == NULL)
 		return;
 	if (!str_present(b->PolicyText))
@@ -306,6 +355,7 @@ void op_GetBucketEncryption(struct call *c)
 	const struct s3_StoredBucket *b = OPEN(in, "s3:GetEncryptionConfiguration");
 	if (b == NULL)
 		return;
+	ASSERT(b->Encryption == NULL || b->Encryption->Rules.n == 1); /* another number is refused */
 	struct s3_ServerSideEncryptionRule *rule = b->Encryption == NULL ? default_encryption(c)
 		: LIST_AT(b->Encryption->Rules, struct s3_ServerSideEncryptionRule, 0);
 	if (b->CustomerKeysBlocked.set) {
@@ -581,6 +631,10 @@ void op_PutObjectLockConfiguration(struct call *c)
 	}
 	if (d != NULL && (d->Days.set ? d->Days.v : d->Years.v) <= 0) {
 		fail_argument(c, "Default retention period must be a positive integer value.");
+		return;
+	}
+	if (d != NULL && (d->Days.set ? d->Days.v > LOCK_YEARS_MAX * 365 : d->Years.v > LOCK_YEARS_MAX)) {
+		fail_argument(c, "Default retention period too large.");
 		return;
 	}
 	b->Lock = SOME_BOOL(true);

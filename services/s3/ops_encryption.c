@@ -60,6 +60,8 @@ static bool rewrap_parts(struct call *c, struct s3_StoredObject *o, const struct
 	for (uint32_t i = 0; i < all.Parts.n; i++)
 		if (!data_rewrap(c, LIST_AT(all.Parts, struct s3_StoredPart, i), &ours, k))
 			return false;
+	if (!annotations_rewrap(c, o, &ours, k))
+		return false;
 	if (o->PartsRow.set)
 		call_put(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v), &s3_shape_StoredParts, &all);
 	return true;

@@ -8,6 +8,7 @@
 
 static void not_modified(struct call *c, const struct s3_StoredObject *o)
 {
+	ASSERT(!o->Marker.v && str_present(o->Tag));
 	call_header(c, "ETag", etag_quoted(c, o->Tag));
 	call_header(c, "Last-Modified", time_rfc1123(c->arena, o->Modified.ms));
 	call_fail_code(c, 304, "NotModified", "Not Modified");
@@ -51,6 +52,7 @@ bool range_of(struct call *c, struct str header, int64_t size, int64_t *start, i
 	}
 	*start = first;
 	*length = last - first + 1;
+	ASSERT(*start >= 0 && *length > 0 && *start + *length <= size);
 	return true;
 }
 
@@ -67,6 +69,7 @@ struct reading {
 
 static void refuse_marker(struct call *c, const struct s3_StoredObject *o, bool by_version)
 {
+	ASSERT(o->Marker.v);
 	call_header(c, "x-amz-delete-marker", S("true"));
 	call_header(c, "x-amz-version-id", str_present(o->Version) ? o->Version : S("null"));
 	if (by_version) {
@@ -85,6 +88,7 @@ bool object_archived(struct call *c, const struct s3_StoredObject *o)
 
 static bool part_range(struct call *c, struct reading *r, struct opt_i64 number)
 {
+	ASSERT(number.set && !r->o->Marker.v);
 	struct list parts = object_parts(c, r->o);
 	int64_t at = 0;
 	for (uint32_t i = 0; i < parts.n; i++) {
@@ -209,6 +213,7 @@ void op_GetObject(struct call *c)
 	struct reading r;
 	if (!overrides_ok(c) || !READ(c, in, &r, true))
 		return;
+	ASSERT(r.start >= 0 && r.length >= 0 && r.start + r.length <= r.o->Size.v);
 	SHOW(c, out, in, &r);
 	out->Body = data_body(c, r.o, &r.key, r.start, r.length);
 	if (r.partial)
@@ -242,6 +247,7 @@ static struct s3_GetObjectAttributesParts *show_parts(struct call *c, const stru
 	struct s3_GetObjectAttributesParts *p = arena_new_of(c->arena, struct s3_GetObjectAttributesParts);
 	struct list parts = object_parts(c, o);
 	int64_t max = in->MaxParts.set && in->MaxParts.v < 1000 ? in->MaxParts.v : 1000, after = in->PartNumberMarker.v;
+	ASSERT(o->PartsCount.set && parts.n <= PARTS_MAX);
 	p->TotalPartsCount = SOME_I64(parts.n);
 	p->MaxParts = SOME_I64(max);
 	p->PartNumberMarker = SOME_I64(after);
@@ -263,6 +269,7 @@ static struct s3_GetObjectAttributesParts *show_parts(struct call *c, const stru
 		SUM_OUT(to, o->SumKind, from->Sum);
 		p->NextPartNumberMarker = from->Number;
 	}
+	ASSERT(n <= parts.n);
 	p->Parts.n = n;
 	p->Parts.set = str_present(o->SumKind);
 	return p;

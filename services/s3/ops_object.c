@@ -11,6 +11,7 @@ static struct s3_StoredObject *object_open(struct call *c, const struct s3_Store
 	struct s3_StoredObject *o = object_find(c, *b, key, version);
 	if (o == NULL || !allow(c, *b, key, str_present(version) ? version_action : action, &o->Grants, need))
 		return NULL;
+	ASSERT(str_eq(o->Key, key) && o->Serial.set);
 	if (!o->Marker.v)
 		return o;
 	if (str_present(version))
@@ -107,6 +108,7 @@ static bool acl_of_put(struct call *c, const struct s3_StoredBucket *b, struct s
 		fail_denied(c);
 		return false;
 	}
+	ASSERT(document != NULL && !acls_off(b));
 	*out = document->Grants;
 	return acl_check(c, b, out);
 }
@@ -168,6 +170,7 @@ void op_GetObjectRetention(struct call *c)
 		call_fail_code(c, 404, "NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration");
 		return;
 	}
+	ASSERT(o->LockUntil.set); /* the two are set together */
 	out->Retention = arena_new_of(c->arena, struct s3_ObjectLockRetention);
 	out->Retention->Mode = o->LockMode;
 	out->Retention->RetainUntilDate = o->LockUntil;
@@ -177,6 +180,7 @@ void op_GetObjectRetention(struct call *c)
 static bool retention_may_change(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o,
 		const struct s3_ObjectLockRetention *to, bool bypass)
 {
+	ASSERT(!o->Marker.v && str_present(o->LockMode) == o->LockUntil.set);
 	bool in_force = o->LockUntil.set && o->LockUntil.ms > c->now_ms;
 	bool weaker = to == NULL || !str_present(to->Mode) || to->RetainUntilDate.ms < o->LockUntil.ms || (str_eq(o->LockMode, S("COMPLIANCE")) &&
 		!str_eq(to->Mode, S("COMPLIANCE")));
@@ -267,6 +271,7 @@ void op_RestoreObject(struct call *c)
 		fail_xml(c);
 		return;
 	}
+	ASSERT(r->Days.v >= 1 && !o->Marker.v);
 	bool again = o->RestoredUntil.set && o->RestoredUntil.ms > c->now_ms;
 	o->RestoredUntil = SOME_TIME((c->now_ms / 86400000 + r->Days.v + 1) * 86400000);
 	object_update(c, b, o);

@@ -1,6 +1,7 @@
 /* PutObject and CopyObject. Source: their pages in the S3 API Reference. */
 #include "s3.h"
 
+#include "base/time.h"
 #include "svc/arn.h"
 
 enum { METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX = 256 };
@@ -110,6 +111,18 @@ static bool encryption_ok(struct call *c, struct str algorithm, struct str kms_k
 	return true;
 }
 
+/* The same day and hour so many years on; of the 29th of February, the 28th where there is none. */
+static int64_t years_later(int64_t ms, int64_t years)
+{
+	struct civil t = civil_of(ms);
+	ASSERT(years > 0 && years <= LOCK_YEARS_MAX);
+	t.year += (int)years;
+	bool leap = (t.year % 4 == 0 && t.year % 100 != 0) || t.year % 400 == 0;
+	if (t.month == 2 && t.day == 29 && !leap)
+		t.day = 28;
+	return civil_ms(t);
+}
+
 /* Lock settings of the request, or the bucket's default. */
 static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struct str mode, struct opt_time until, struct str hold,
 		struct s3_StoredObject *o)
@@ -131,9 +144,8 @@ static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struc
 	o->Hold = hold;
 	const struct s3_DefaultRetention *d = b->LockRule;
 	if (!str_present(mode) && b->Lock.v && d != NULL && str_present(d->Mode)) {
-		int64_t days = d->Days.set ? d->Days.v : d->Years.v * 365;
 		o->LockMode = d->Mode;
-		o->LockUntil = SOME_TIME(c->now_ms + days * 86400000);
+		o->LockUntil = SOME_TIME(d->Days.set ? c->now_ms + d->Days.v * 86400000 : years_later(c->now_ms, d->Years.v));
 	}
 	return true;
 }
@@ -165,6 +177,7 @@ struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBu
 	    !lock_settings(c, b, in->ObjectLockMode, in->ObjectLockRetainUntilDate, in->ObjectLockLegalHoldStatus, o) ||
 	    !encryption_choose(c, b, in->Key, SSE_ASK(in), k))
 		return NULL;
+	ASSERT(!c->failed && !(k->set && k->kms == NULL && str_present(in->ServerSideEncryption)));
 	TAKE_HEADERS(c, o, in);
 	o->Key = in->Key;
 	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
@@ -199,6 +212,7 @@ void op_PutObject(struct call *c)
 	o->Part = data_keep(c, in->Body, &k);
 	if (o->Part == NULL)
 		return;
+	ASSERT(o->Part->Size.v >= 0 && o->Part->Digest.n == 32);
 	o->Size = o->Part->Size;
 	o->Tag = o->Part->Digest;
 	o->SumType = S("FULL_OBJECT");
@@ -238,6 +252,7 @@ struct str decode_copy_source(struct call *c, struct str source, struct str *key
 		fail_argument(c, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
 		return STR_NONE;
 	}
+	ASSERT(bucket.n > 0 && plain.n > 0);
 	*key = plain;
 	return bucket;
 }
@@ -300,6 +315,7 @@ static bool share_parts(struct call *c, const struct s3_StoredObject *from, cons
 {
 	struct list parts = object_parts(c, from);
 	struct s3_StoredParts all = {.Parts = LIST_OF(c->arena, struct s3_StoredPart, parts.n)};
+	ASSERT(parts.n <= PARTS_MAX && (parts.n == 1 || from->PartsRow.set));
 	if (k->twice && !layer_parts(c, from->Serial.v, &parts, from_key, k, &all.Parts))
 		return false;
 	for (uint32_t i = 0; i < parts.n && !k->twice; i++) {
@@ -377,6 +393,23 @@ static bool copy_changes_something(struct call *c, const struct s3_CopyObjectReq
 	return false;
 }
 
+/* Unless they are left out, which a presigned URL says in its query. */
+static bool copy_annotations(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket *sb, const struct s3_StoredBucket *b,
+                             const struct s3_StoredObject *from, const struct sse_key *from_key, const struct sse_key *k, struct s3_StoredObject *o)
+{
+	struct str said = in->AnnotationDirective;
+	if (!str_present(said) && c->http != NULL)
+		said = params_get(&c->http->query, S("x-amz-object-annotation-directive"));
+	if (!from->AnnotationsRow.set || str_eq(said, S("EXCLUDE")) || annotations_of(c, from).n == 0)
+		return true;
+	if (str_present(o->CustomerKey)) {
+		fail_request(c, "Objects encrypted with SSE-C cannot have annotations.");
+		return false;
+	}
+	return allow(c, sb, from->Key, "s3:GetObjectAnnotation", NULL, ACL_NONE) && allow(c, b, o->Key, "s3:PutObjectAnnotation", NULL, ACL_NONE) &&
+	       annotations_copy(c, from, from_key, k, o);
+}
+
 void op_CopyObject(struct call *c)
 {
 	const struct s3_CopyObjectRequest *in = c->in;
@@ -396,7 +429,7 @@ void op_CopyObject(struct call *c)
 	if (other && !object_hash(c, from, &from_key, 0, from->Size.v, in->ChecksumAlgorithm, &h))
 		return;
 	struct s3_StoredObject *o = copy_headers(c, b, in, from, &k);
-	if (o == NULL || !share_parts(c, from, &from_key, &k, o))
+	if (o == NULL || !share_parts(c, from, &from_key, &k, o) || !copy_annotations(c, in, sb, b, from, &from_key, &k, o))
 		return;
 	if (other) {
 		o->SumKind = in->ChecksumAlgorithm;
@@ -455,6 +488,7 @@ void op_CreateMultipartUpload(struct call *c)
 	encryption_keep(o, &k);
 	o->SumKind = in->ChecksumAlgorithm;
 	o->SumType = str_present(in->ChecksumAlgorithm) ? type : STR_NONE;
+	ASSERT(str_present(o->SumType) == str_present(o->SumKind));
 	struct s3_StoredUpload u = {.Initiated = SOME_TIME(c->now_ms), .Object = o};
 	u.Id = upload_id_new(c);
 	upload_put(c, b->Name, &u);

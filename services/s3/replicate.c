@@ -155,6 +155,8 @@ static const char *encrypt_replica(struct call *c, const struct s3_StoredBucket 
 		bool fits = data_rewrap(c, LIST_AT(all.Parts, struct s3_StoredPart, i), &from, &to);
 		ASSERT(fits); /* KMS has opened what it sealed itself */
 	}
+	bool fit = annotations_rewrap(c, o, &from, &to);
+	ASSERT(fit);
 	if (o->PartsRow.set)
 		call_put(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v), &s3_shape_StoredParts, &all);
 	struct s3_StoredKms *kms = arena_new_of(c->arena, struct s3_StoredKms);
@@ -196,8 +198,27 @@ static const char *not_permitted(struct call *c, const struct s3_StoredBucket *b
 	return NULL;
 }
 
-static const char *change_replica(struct call *c, const struct s3_StoredBucket *d, const struct s3_StoredObject *from,
-                                  const struct s3_ReplicationRule *r)
+/* The replica's annotations become the source's, under the replica's own key. NULL: done; else why not. */
+static const char *change_annotations(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredBucket *d,
+                                      const struct s3_StoredObject *from, struct s3_StoredObject *o)
+{
+	struct sse_key from_key = {.set = true}, to_key = {.set = true};
+	struct wire_error error;
+	annotations_drop(c, o);
+	annotations_again(c, from, o);
+	if (!o->AnnotationsRow.set || from->Kms == NULL || o->Kms == NULL)
+		return NULL;
+	if (!datakey_open(c, from->Kms->Sealed, json_parse(c->arena, from->Kms->Context, NULL), b->Region, from_key.key, &error))
+		return "SrcKmsKeyNotPermitted";
+	if (!datakey_open(c, o->Kms->Sealed, json_parse(c->arena, o->Kms->Context, NULL), d->Region, to_key.key, &error))
+		return "DstKmsKeyNotPermitted";
+	bool fit = annotations_rewrap(c, o, &from_key, &to_key);
+	ASSERT(fit);
+	return NULL;
+}
+
+static const char *change_replica(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredBucket *d,
+                                  const struct s3_StoredObject *from, const struct s3_ReplicationRule *r)
 {
 	struct s3_StoredObject *o = object_version(c, d->Name, from->Key, from->Version);
 	if (o == NULL)
@@ -213,8 +234,9 @@ static const char *change_replica(struct call *c, const struct s3_StoredBucket *
 	struct str account = o->Account;
 	own_replica(d, r, o);
 	o->Account = account;
+	const char *why = o->AnnotationsRow.set || from->AnnotationsRow.set ? change_annotations(c, b, d, from, o) : NULL;
 	object_update(c, d, o);
-	return NULL;
+	return why;
 }
 
 /* NULL: it is there; else why not. */
@@ -232,7 +254,7 @@ static const char *send(struct call *c, const struct s3_StoredBucket *b, const s
 	if (why != NULL)
 		return why;
 	if (change)
-		return change_replica(c, d, from, r);
+		return change_replica(c, b, d, from, r);
 	if (object_version(c, d->Name, from->Key, from->Version) != NULL)
 		return NULL;
 	ASSERT(!str_eq(from->ReplicationStatus, S("REPLICA"))); /* replicas send changes only */
@@ -245,6 +267,7 @@ static const char *send(struct call *c, const struct s3_StoredBucket *b, const s
 	own_replica(d, r, o);
 	bool cloned = clone_data(c, o);
 	ASSERT(cloned);
+	annotations_again(c, from, o);
 	if (o->Kms != NULL && (why = encrypt_replica(c, b, d, r, o)) != NULL) {
 		object_drop_data(c, o);
 		return why;

@@ -6,6 +6,7 @@
  *   (s3, "version", bucket, key, ~serial)     the versions behind it, newest first, and delete markers
  *   (s3, "data", row)                         the bytes of a small body, encrypted
  *   (s3, "parts", row)                        the parts of an object made of several
+ *   (s3, "annotation", row, name)             the annotations of an object that has some
  *   (s3, "upload", bucket, key, id)           a multipart upload under way
  *   (s3, "piece", id, number)                 its parts
  *   (s3, "config", bucket, kind, id)          configurations that a bucket may have many of */
@@ -16,10 +17,11 @@
 #include "base/pattern.h"
 #include "svc/service.h"
 
-enum { KEY_MAX = 1024, LIST_MAX = 1000, PARTS_MAX = 10000, PART_SMALLEST = 5 << 20, INLINE_MAX = 64 << 10 };
+enum { KEY_MAX = 1024, LIST_MAX = 1000, PARTS_MAX = 10000, PART_SMALLEST = 5 << 20, INLINE_MAX = 64 << 10, LOCK_YEARS_MAX = 100 };
 
 struct s3_StoredBucket;
 struct s3_StoredObject;
+struct s3_StoredAnnotation;
 struct s3_Tag;
 struct s3_ReplicationRule;
 struct s3_LoggingEnabled;
@@ -31,6 +33,13 @@ void fail_argument(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void fail_request(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void fail_xml(struct call *c);
 void fail_denied(struct call *c);
+
+/* ---- what a handler leaves for the log and the measures of its request ---- */
+struct s3_note {
+	struct str bucket, point; /* the bucket behind an access point, and the point's ARN; absent: it came straight */
+	bool acl;                 /* without an ACL's word it would have been denied */
+};
+struct s3_note *note_of(struct call *c); /* NULL: not a client's request */
 
 /* ---- buckets (bucket.c) ---- */
 struct key *table(struct call *c, const char *name);
@@ -125,6 +134,8 @@ bool data_rewrap(struct call *c, struct s3_StoredPart *p, const struct sse_key *
 /* Write the bytes of bodies anew in two layers, as parts (layers.c): sets where their bytes are. serial: of the version they belong
  * to, or 0. false: c is parked or has failed. */
 bool data_layer(struct call *c, const struct body *const *bodies, size_t n, int64_t serial, const struct sse_key *k, struct s3_StoredPart *out);
+/* The file that a body came in as is not kept, whatever its request makes of it. */
+void data_discard(struct call *c, const struct body *b);
 /* Give a part's bytes back. */
 void data_drop(struct call *c, const struct s3_StoredPart *p);
 /* The stretch [start, start+length) of a part, ready to be sent. false: the key does not fit (c failed). */
@@ -243,6 +254,24 @@ struct s3_StoredObject *object_deliver(struct call *c, const struct s3_StoredBuc
 bool object_archived(struct call *c, const struct s3_StoredObject *o);
 bool object_has_tag(const struct s3_StoredObject *o, const struct s3_Tag *t);
 
+/* ---- annotations (annotations.c) ---- */
+enum { ANNOTATION_MAX = 1 << 20, ANNOTATION_NAME_MAX = 512, ANNOTATIONS_MAX = 1000 };
+struct annotations { struct s3_StoredAnnotation **v; size_t n; };
+struct s3_StoredAnnotation *annotation_get(struct call *c, const struct s3_StoredObject *o, struct str name); /* NULL: it has none so named */
+struct annotations annotations_of(struct call *c, const struct s3_StoredObject *o);
+/* Its bytes as rows under the object's key: a part of pieces. */
+struct s3_StoredPart *annotation_keep(struct call *c, struct str bytes, const struct sse_key *k);
+/* Write one; the object gets a row for them when it is the first: object_update or object_add after it. */
+void annotation_put(struct call *c, struct s3_StoredObject *o, const struct s3_StoredAnnotation *one);
+void annotation_drop(struct call *c, const struct s3_StoredObject *o, const struct s3_StoredAnnotation *one);
+void annotations_drop(struct call *c, const struct s3_StoredObject *o);
+/* Those of one object for another, under its key. false: the key does not fit (c failed). */
+bool annotations_copy(struct call *c, const struct s3_StoredObject *from, const struct sse_key *from_key, const struct sse_key *k,
+                      struct s3_StoredObject *to);
+/* As data_again: under the same wrapped keys. */
+void annotations_again(struct call *c, const struct s3_StoredObject *from, struct s3_StoredObject *to);
+bool annotations_rewrap(struct call *c, struct s3_StoredObject *o, const struct sse_key *from_key, const struct sse_key *k);
+
 /* ---- operations ---- */
 #define S3_OPERATION(name, how) void op_##name(struct call *c);
 #include "operations.h"
@@ -292,6 +321,8 @@ void notify_not_replicated(struct call *c, const struct s3_StoredBucket *b, cons
                            const char *why);
 void job_deliver(struct call *c, struct str id, struct str payload);
 void job_lifecycle(struct call *c, struct str id, struct str payload);
+/* When the bucket's lifecycle lets the current version expire, and by which rule. false: it does not. */
+bool expires_at(const struct s3_StoredBucket *b, const struct s3_StoredObject *o, int64_t *at_ms, struct str *id);
 struct str expiration_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o);
 
 extern const struct cfn_type s3_cfn_types[2];

@@ -382,6 +382,7 @@ bool select_run_step(struct select_run *r)
 	struct sql_error e = {0};
 	struct str record;
 	int64_t until = reader_processed(r->reader) + STEP_BYTES;
+	ASSERT(!r->sealed); /* it has not ended */
 	r->rows = 0;
 	if (!r->begun)
 		begin(r);

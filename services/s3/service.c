@@ -44,6 +44,9 @@ static void answered(const struct answered *x)
 		path = arena_join(a, S("/"), site, x->request->raw_path);
 	path = str_slice(path, 1, path.n);
 	struct str bucket = uri_decode(a, str_cut(&path, '/'), false);
+	const struct s3_note *note = x->note;
+	if (note != NULL && str_present(note->bucket))
+		bucket = note->bucket; /* the path named an access point */
 	if (str_present(bucket)) {
 		access_log_answered(x, bucket, path);
 		metrics_answered(x, bucket, path);

@@ -63,6 +63,7 @@ static void show(struct call *c, const struct s3_StoredObject *o, int status)
 		redirect(c, 301, o->WebsiteRedirectLocation);
 		return;
 	}
+	ASSERT(!o->Marker.v && !needs_key(o));
 	int64_t start = 0, length = o->Size.v;
 	struct str range = wire_header(c->http, S("range"));
 	bool same = status == 200 && str_present(if_none) && etag_matches(if_none, o->Tag);

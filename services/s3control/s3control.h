@@ -16,12 +16,14 @@ void op_get_access_point_policy(struct call *c);
 void op_delete_access_point_policy(struct call *c);
 void op_get_access_point_policy_status(struct call *c);
 
-/* ---- tags and the account (account.c) ---- */
+/* ---- the account (account.c) ---- */
 void access_account(struct call *c);
-void access_tags(struct call *c);
 void op_put_public_access_block(struct call *c);
 void op_get_public_access_block(struct call *c);
 void op_delete_public_access_block(struct call *c);
+
+/* ---- tags (resource_tags.c) ---- */
+void access_tags(struct call *c); /* the right to do it to what the ARN means, which is in c->memo then */
 void op_tag_resource(struct call *c);
 void op_untag_resource(struct call *c);
 void op_list_tags_for_resource(struct call *c);

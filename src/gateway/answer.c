@@ -66,6 +66,7 @@ static void tell_service(struct request *r, const struct call_record *record)
 	const struct answered a = {
 		.request = &r->wire, .op = r->model_op, .who = &r->who, .error = r->failed ? &r->error : NULL, .response = &r->response,
 		.request_id = r->request_id, .source_ip = r->source_ip, .signature = r->claim.kind, .tls = r->tls,
+		.tls_version = r->tls_version, .tls_cipher = r->tls_cipher, .note = r->task.call.note,
 		.started_ms = r->started_ms, .took_us = record->took_us,
 		.turn_around_us = r->received_us != 0 ? os.monotonic_us() - r->received_us : record->took_us,
 		.bytes_in = (int64_t)record->bytes_in, .bytes_out = (int64_t)record->bytes_out,

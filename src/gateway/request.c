@@ -101,6 +101,8 @@ static void copy_head(struct request *r, const struct http_request *h)
 	struct wire_request *w = &r->wire;
 	r->source_ip = arena_dup(r->arena, h->peer); /* an address without a port */
 	r->tls = h->tls;
+	r->tls_version = h->tls_version;
+	r->tls_cipher = h->tls_cipher;
 	w->method = arena_dup(r->arena, h->method);
 	w->raw_path = arena_dup(r->arena, h->raw_path);
 	w->raw_query = arena_dup(r->arena, h->raw_query);

@@ -61,6 +61,7 @@ struct request {
 	int64_t started_us, started_ms, received_us; /* received_us: the body was there; 0: it never was */
 	struct str source_ip;
 	bool tls;
+	const char *tls_version, *tls_cipher; /* as http.h has them */
 	size_t bytes_in;
 };
 

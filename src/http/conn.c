@@ -64,6 +64,10 @@ static void request_start(struct http_conn *c, const struct head *h)
 		.content_length = h->content_length, .expects_continue = h->expects_continue, .complete = !h->has_body,
 		.keep_alive = h->keep_alive, .started_us = os.monotonic_us(), .listener_user = c->listener_user,
 	};
+	if (c->tls != NULL) {
+		r->tls_version = session_version(c->tls);
+		r->tls_cipher = session_cipher(c->tls);
+	}
 	r->headers = (struct http_header *)(void *)arena_alloc(c->arena, h->n_headers * sizeof *r->headers);
 	if (h->n_headers > 0)
 		memcpy(r->headers, s->room, h->n_headers * sizeof *r->headers);

@@ -42,6 +42,7 @@ struct http_request {
 	struct str host;     /* the Host header (or absolute-form authority), port included */
 	struct str peer;     /* the client's address, text */
 	bool tls;
+	const char *tls_version, *tls_cipher; /* OpenSSL's names, static; NULL: plain */
 	bool has_body;
 	int64_t content_length; /* -1: chunked; 0: no body */
 	struct http_header *trailers; /* of a chunked body, from on_end on */

@@ -64,6 +64,9 @@ ssize_t session_read(struct session *s, char *p, size_t n)
 	return why == SSL_ERROR_ZERO_RETURN ? -2 : -1;
 }
 
+const char *session_version(const struct session *s) { return SSL_get_version(s->ssl); }
+const char *session_cipher(const struct session *s) { return SSL_get_cipher_name(s->ssl); }
+
 bool session_write(struct session *s, struct str plain)
 {
 	ASSERT(plain.n > 0 && plain.n <= 1024 * 1024);

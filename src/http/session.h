@@ -23,6 +23,9 @@ bool session_write(struct session *s, struct str plain);
 /* What is to be sent; valid until the next call. session_sent empties it. */
 struct str session_output(struct session *s);
 void session_sent(struct session *s);
+/* "TLSv1.3", and the cipher by OpenSSL's name; once the handshake is over. Static. */
+const char *session_version(const struct session *s);
+const char *session_cipher(const struct session *s);
 /* Append the closing alert to the output. */
 void session_bye(struct session *s);
 

@@ -45,6 +45,7 @@ struct call {
 	struct call *parent;        /* invoke: who invokes */
 	void *user;                 /* internal calls: call_submit's arg */
 	void *memo;                 /* the service's own, from access to run; NULL at the start of each run */
+	void *note;                 /* the service's own, for its answered(): in call_keep memory, kept through reruns */
 	struct call_state *state;
 };
 

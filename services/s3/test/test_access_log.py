@@ -105,3 +105,26 @@ def test_targets_that_cannot_be(server):
     s3.delete_bucket(Bucket="web")
     s3.create_bucket(Bucket="web")
     assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket="web")
+
+
+def test_lines_tell_the_access_point_the_acl_and_tls(server, eventually, names_below_localhost):
+    """Access point ARN, aclRequired, cipher suite and TLS version ("Amazon S3 server access log format")."""
+    s3 = server.client("s3")
+    for bucket in ("web", "logs"):
+        s3.create_bucket(Bucket=bucket)
+    let_in(s3, "logs")
+    s3.delete_public_access_block(Bucket="web")
+    s3.put_bucket_ownership_controls(Bucket="web", OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    s3.put_object(Bucket="web", Key="open", Body=b"1", ACL="public-read")
+    point = server.client("s3control").create_access_point(AccountId="000000000000", Name="door", Bucket="web")
+    s3.put_bucket_logging(Bucket="web", BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "l/"}})
+    assert requests.get(server.url + "/web/open").content == b"1"
+    s3.get_object(Bucket=point["AccessPointArn"], Key="open")["Body"].read()
+    s3.get_object(Bucket=point["Alias"], Key="open")["Body"].read()
+    assert requests.get(server.url.replace("http:", "https:") + "/web/open", verify=False).content == b"1"
+    server.turn_clock("+61s")
+    lines = eventually(lambda: len(l := [x for x in read_logs(s3, "logs", "l/") if x["operation"] == "REST.GET.OBJECT"]) == 4 and l)
+    assert [l["acl"] for l in lines] == ["Yes", "-", "-", "Yes"] and {l["bucket"] for l in lines} == {"web"}
+    assert [l["access_point"] for l in lines] == ["-", point["AccessPointArn"], point["AccessPointArn"], "-"]
+    assert [l["tls"] for l in lines] == ["-", "-", "-", "TLSv1.3"] and lines[3]["cipher"].startswith("TLS_") and lines[0]["cipher"] == "-"
+    assert [l["key"] for l in lines] == ["open"] * 4

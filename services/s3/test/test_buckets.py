@@ -169,6 +169,45 @@ def test_bucket_policy_lets_in_and_keeps_out(s3, client, bucket, tsubo):
     fails("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket=bucket)
 
 
+def test_the_meaning_of_public(s3, bucket):
+    """ "The meaning of public" (S3 User Guide): only fixed values of certain keys bind a policy for everyone to someone."""
+    s3.delete_public_access_block(Bucket=bucket)
+
+    def public(op, key, *values):
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*", "Condition": {op: {key: list(values)}}}]}))
+        return s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"]
+    assert not public("StringEquals", "aws:SourceVpc", "vpc-91237329") and not public("StringLike", "aws:SourceVpc", "vpc-91237329", "vpc-2")
+    assert public("StringLike", "aws:SourceVpc", "vpc-*") and public("StringLike", "aws:SourceVpc", "vpc-1", "*")
+    assert public("StringNotEquals", "aws:SourceVpc", "vpc-1") and public("StringEqualsIfExists", "aws:SourceVpc", "vpc-1")
+    assert public("StringEquals", "aws:PrincipalAccount", "${aws:PrincipalAccount}") and public("StringEquals", "aws:UserAgent", "me")
+    assert not public("IpAddress", "aws:SourceIp", "10.0.0.0/8", "192.0.2.1") and public("IpAddress", "aws:SourceIp", "0.0.0.0/1")
+    assert not public("IpAddress", "aws:SourceIp", "2001:db8::/32") and public("IpAddress", "aws:SourceIp", "2001::/16")
+    assert not public("StringLike", "aws:userid", "AROAEXAMPLEID:*") and public("StringLike", "aws:userid", "AROA*")
+    assert not public("ArnLike", "s3:DataAccessPointArn", "arn:aws:s3:us-west-2:123456789012:accesspoint/*")
+    assert public("ArnLike", "s3:DataAccessPointArn", "arn:aws:s3:us-west-2:*:accesspoint/*")
+
+
+def test_years_of_retention_are_calendar_years(s3, name):
+    """DefaultRetention.Years (S3 API Reference)."""
+    import datetime
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    lock = lambda **how: s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={
+        "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", **how}}})
+    lock(Years=4)
+    made = s3.put_object(Bucket=name, Key="k", Body=b"1")["VersionId"]
+    head = s3.head_object(Bucket=name, Key="k")
+    at, until = head["LastModified"], head["ObjectLockRetainUntilDate"]
+    leap_day = (at.month, at.day) == (2, 29)
+    assert until.replace(microsecond=0) - at.replace(year=at.year + 4) < datetime.timedelta(seconds=2) or leap_day
+    assert (until.year, until.month) == (at.year + 4, at.month)
+    for how in ({"Years": 101}, {"Days": 36501}):
+        with pytest.raises(botocore.exceptions.ClientError) as e:
+            lock(**how)
+        assert "too large" in str(e.value)
+    s3.delete_object(Bucket=name, Key="k", VersionId=made, BypassGovernanceRetention=True)
+
+
 def test_acls(s3, bucket, tsubo):
     put(s3, bucket, "k")
     fails("AccessControlListNotSupported", s3.put_object_acl, Bucket=bucket, Key="k", ACL="public-read")

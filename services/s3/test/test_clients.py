@@ -1,4 +1,5 @@
 """The clients people have, against the real server: what went up comes down with the same hash."""
+import base64
 import hashlib
 import io
 import json
@@ -184,6 +185,47 @@ def test_javascript_sdk(tsubo, bucket):
                          cwd=os.path.join(ROOT, "build/runtimes/nodejs")))
     assert out["same"] and out["small"] == "hello" and out["keys"] == ["large", "small/ü"] and out["etag"].endswith('-4"')
     assert out["hosts"] == [f"{bucket}.localhost"], "the bucket is named by the host"
+
+
+NEWER = """
+import { S3Client, PutObjectCommand, HeadObjectCommand, PutObjectAnnotationCommand, GetObjectAnnotationCommand, ListObjectAnnotationsCommand,
+  UpdateObjectEncryptionCommand } from "@aws-sdk/client-s3";
+const { endpoint, Bucket, key } = JSON.parse(process.argv[process.argv.length - 1]);
+const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, credentials: { accessKeyId: "test", secretAccessKey: "test" } });
+const at = { Bucket, Key: "k" }, AnnotationName = "summary";
+await client.send(new PutObjectCommand({ ...at, Body: "hello", ChecksumAlgorithm: "SHA256" }));
+await client.send(new PutObjectAnnotationCommand({ ...at, AnnotationName, AnnotationPayload: "of many ".repeat(20000) }));
+const got = await client.send(new GetObjectAnnotationCommand({ ...at, AnnotationName, ChecksumMode: "ENABLED" }));
+const text = await got.AnnotationPayload.transformToString();
+const list = await client.send(new ListObjectAnnotationsCommand(at));
+await client.send(new UpdateObjectEncryptionCommand({ ...at, ObjectEncryption: { SSEKMS: { KMSKeyArn: key } } }));
+const head = await client.send(new HeadObjectCommand({ ...at, ChecksumMode: "ENABLED" }));
+console.log(JSON.stringify({ length: text.length, names: list.Annotations.map(a => a.AnnotationName), key: head.SSEKMSKeyId, sum: head.ChecksumSHA256 }));
+client.destroy();
+"""
+
+
+def test_javascript_sdk_annotates_and_encrypts_anew(tsubo, bucket):
+    key = tsubo.client("kms").create_key()["KeyMetadata"]["Arn"]
+    out = json.loads(run([NODE, "--input-type=module", "-e", NEWER, "--", json.dumps({"endpoint": tsubo.url, "Bucket": bucket, "key": key})],
+                         cwd=os.path.join(ROOT, "build/runtimes/nodejs")))
+    assert (out["length"], out["names"], out["key"]) == (160_000, ["summary"], key) and out["sum"]
+
+
+def test_aws_cli_knows_the_newer_operations(tsubo, bucket, tmp_path):
+    """Version 1 of the CLI computes SHA-512; the others it leaves to a native library."""
+    env = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": str(tmp_path / "none")}
+    api = lambda *args: json.loads(run([CLIS[0], "--endpoint-url", tsubo.url, "s3api", *args], env) or b"null")
+    (tmp_path / "f").write_bytes(b"hello")
+    put = api("put-object", "--bucket", bucket, "--key", "k", "--body", str(tmp_path / "f"), "--checksum-algorithm", "SHA512",
+              "--server-side-encryption", "aws:kms:dsse")
+    assert put["ChecksumSHA512"] == base64.b64encode(hashlib.sha512(b"hello").digest()).decode() and put["ServerSideEncryption"] == "aws:kms:dsse"
+    api("put-object-annotation", "--bucket", bucket, "--key", "k", "--annotation-name", "n", "--annotation-payload", str(tmp_path / "f"))
+    assert api("list-object-annotations", "--bucket", bucket, "--key", "k")["Annotations"][0]["AnnotationName"] == "n"
+    api("get-object-annotation", "--bucket", bucket, "--key", "k", "--annotation-name", "n", str(tmp_path / "g"))
+    assert (tmp_path / "g").read_bytes() == b"hello"
+    api("put-bucket-abac", "--bucket", bucket, "--abac-status", "Status=Enabled")
+    assert api("get-bucket-abac", "--bucket", bucket)["AbacStatus"]["Status"] == "Enabled"
 
 
 # ---- rclone ----

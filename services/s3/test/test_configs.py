@@ -1,5 +1,6 @@
 """Configurations by id: inventories really made, request metrics really sent, the others kept or refused. Source: "Cataloging and analyzing your
 data with S3 Inventory", "Metrics and dimensions" (S3 User Guide), the operations' pages in the S3 API Reference."""
+import base64
 import csv
 import datetime
 import gzip
@@ -98,6 +99,33 @@ def test_inventories_of_all_versions(fresh_tsubo, eventually):
                                                   ["gone", marker, "true", "true", ""], ["gone", gone, "false", "false", "3"]])
 
 
+def test_inventories_tell_grants_and_the_end(fresh_tsubo, eventually):
+    """ "Working with the Object ACL field", LifecycleExpirationDate ("Amazon S3 Inventory list", S3 User Guide)."""
+    s3 = fresh_tsubo.client("s3")
+    for b in ("src", "dst"):
+        s3.create_bucket(Bucket=b)
+    let_in(s3, "dst", "src")
+    s3.delete_public_access_block(Bucket="src")
+    s3.put_bucket_ownership_controls(Bucket="src", OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    s3.put_object(Bucket="src", Key="open", Body=b"1", ACL="public-read")
+    s3.put_object(Bucket="src", Key="stays", Body=b"1")
+    s3.put_bucket_lifecycle_configuration(Bucket="src", LifecycleConfiguration={"Rules": [
+        {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "open"}, "Expiration": {"Days": 30}}]})
+    s3.put_bucket_inventory_configuration(Bucket="src", Id="all", InventoryConfiguration=inventory(
+        "dst", OptionalFields=["ObjectAccessControlList", "LifecycleExpirationDate"]))
+    owner = s3.get_bucket_acl(Bucket="src")["Owner"]["ID"]
+    expires = s3.head_object(Bucket="src", Key="open")["Expiration"]
+    fresh_tsubo.turn_clock("+1d")
+    manifest, rows = eventually(lambda: report(s3, "dst", "src"))
+    acl = json.loads(base64.b64decode(rows[0][2]))
+    full = {"canonicalId": owner, "type": "CanonicalUser", "permission": "FULL_CONTROL"}
+    assert acl == {"version": "2022-11-10", "status": "AVAILABLE", "grants": [
+        full, {"uri": "http://acs.amazonaws.com/groups/global/AllUsers", "type": "Group", "permission": "READ"}]}
+    assert json.loads(base64.b64decode(rows[1][2]))["grants"] == [full] and rows[1][3] == ""
+    end = datetime.datetime.fromisoformat(rows[0][3].replace("Z", "+00:00"))
+    assert end.strftime("%d %b %Y") in expires
+
+
 def test_inventory_configurations(s3, bucket, client):
     put = lambda **more: code(s3.put_bucket_inventory_configuration, Bucket=bucket, Id="all", InventoryConfiguration=inventory(bucket, **more))
     s3.put_bucket_inventory_configuration(Bucket=bucket, Id="all", InventoryConfiguration=inventory(bucket))
@@ -110,7 +138,7 @@ def test_inventory_configurations(s3, bucket, client):
     assert len(rest["InventoryConfigurationList"]) == 6 and not rest["IsTruncated"]
     s3.delete_bucket_inventory_configuration(Bucket=bucket, Id="all")
     assert code(s3.get_bucket_inventory_configuration, Bucket=bucket, Id="all") == "NoSuchConfiguration"
-    assert put(Id="other") == "InvalidArgument" and put(OptionalFields=["LifecycleExpirationDate"]) == "NotImplemented"
+    assert put(Id="other") == "InvalidArgument"
     where = lambda **d: {"S3BucketDestination": {"Bucket": f"arn:aws:s3:::{bucket}", "Format": "CSV", **d}}
     assert put(Destination=where(Format="Parquet")) == "NotImplemented" and put(Destination=where(Bucket="arn:aws:s3:::none-such")) == "InvalidS3DestinationBucket"
 
@@ -138,6 +166,20 @@ def test_request_metrics_reach_cloudwatch(s3, bucket, client, eventually):
         "Id": "t", "Filter": {"Tag": {"Key": "a", "Value": "b"}}}) == "NotImplemented"
 
 
+def test_request_metrics_of_an_access_point(s3, bucket, name, client, eventually, names_below_localhost):
+    """AccessPointArn of MetricsFilter (S3 API Reference)."""
+    point = client("s3control").create_access_point(AccountId="000000000000", Name=name, Bucket=bucket)
+    s3.put_bucket_metrics_configuration(Bucket=bucket, Id="p", MetricsConfiguration={"Id": "p", "Filter": {"AccessPointArn": point["AccessPointArn"]}})
+    s3.put_object(Bucket=bucket, Key="straight", Body=b"1")
+    s3.put_object(Bucket=point["Alias"], Key="k", Body=b"1")
+    s3.get_object(Bucket=point["AccessPointArn"], Key="k")["Body"].read()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    counted = lambda: sum(p["Sum"] for p in client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/S3", MetricName="AllRequests", Statistics=["Sum"], Period=3600, StartTime=now - datetime.timedelta(hours=2),
+        EndTime=now + datetime.timedelta(hours=2), Dimensions=[{"Name": "BucketName", "Value": bucket}, {"Name": "FilterId", "Value": "p"}])["Datapoints"])
+    eventually(lambda: counted() == 2)
+
+
 def test_what_is_kept_and_what_is_refused(s3, bucket):
     kept = {"Id": "a", "Filter": {"Prefix": "p"}, "StorageClassAnalysis": {}}
     s3.put_bucket_analytics_configuration(Bucket=bucket, Id="a", AnalyticsConfiguration=kept)
@@ -158,7 +200,7 @@ def test_what_is_kept_and_what_is_refused(s3, bucket):
 def test_what_makes_no_sense_here_is_refused_by_name(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"1")
     for call, arguments in ((s3.get_object_torrent, {"Bucket": bucket, "Key": "k"}), (s3.get_bucket_metadata_table_configuration, {"Bucket": bucket}),
-                            (s3.get_bucket_metadata_configuration, {"Bucket": bucket}), (s3.get_bucket_abac, {"Bucket": bucket})):
+                            (s3.get_bucket_metadata_configuration, {"Bucket": bucket})):
         with pytest.raises(botocore.exceptions.ClientError) as e:
             call(**arguments)
         assert e.value.response["Error"]["Code"] == "NotImplemented"

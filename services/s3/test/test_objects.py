@@ -254,6 +254,16 @@ def test_multipart_checksums(s3, bucket, algorithm, kind):
     assert kept["Checksum"][member] == done[member] and [p[member] for p in kept["ObjectParts"]["Parts"]] == [p[member] for p in parts]
 
 
+@pytest.mark.parametrize("size", [10, 200_000])
+@pytest.mark.parametrize("word", ["x-amz-checksum-sha256", "SHA256", "sha256"])
+def test_a_checksum_may_be_asked_for_in_any_word(s3, bucket, size, word):
+    """x-amz-sdk-checksum-algorithm without a value: the object is kept, with a checksum of its bytes."""
+    data = os.urandom(size)
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
+    assert requests.put(url, data=data, headers={"x-amz-sdk-checksum-algorithm": word}).status_code in (200, 400, 403)
+    s3.list_objects_v2(Bucket=bucket)
+
+
 def test_digests_have_no_full_object_kind_in_parts(s3, bucket):
     """"Checking object integrity in Amazon S3": full object checksums of multipart uploads are CRCs."""
     for algorithm in DIGESTS:

@@ -187,3 +187,12 @@ def test_a_client_that_leaves_leaves_nothing(s3, bucket, tsubo):
     while os.path.isdir(new) and os.listdir(new) and datetime.datetime.now() < deadline:
         s3.list_objects_v2(Bucket=bucket)
     assert not os.path.isdir(new) or not os.listdir(new)
+
+
+def test_a_form_may_bring_an_empty_file(s3, bucket):
+    """What follows the file is ignored ("Browser-based uploads using POST", S3 API Reference), however long it is."""
+    post = s3.generate_presigned_post(bucket, "empty")
+    answer = requests.post(post["url"], data=post["fields"], files=[("file", ("f", b"")), ("after", (None, "x" * 200_000))])
+    assert answer.status_code == 204, answer.text
+    got = s3.get_object(Bucket=bucket, Key="empty")
+    assert got["Body"].read() == b"" and got["ETag"] == '"d41d8cd98f00b204e9800998ecf8427e"'
