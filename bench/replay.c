@@ -40,6 +40,7 @@ struct client {
 
 static struct {
 	struct sockaddr_in to;
+	char *text; /* of the requests */
 	struct request *requests;
 	size_t n_requests, next;
 	uint64_t done, failed;
@@ -165,15 +166,18 @@ static void open_connection(struct client *c)
 static void read_requests(void)
 {
 	size_t n = 0, cap = 0;
-	char *all = NULL;
 	for (ssize_t got = 1; got > 0; n += (size_t)got) {
-		if (cap - n < READ_STEP && (all = realloc(all, cap = cap * 2 + READ_STEP)) == NULL)
+		if (cap - n < READ_STEP) {
+			cap = cap * 2 + READ_STEP;
+			load.text = realloc(load.text, cap);
+		}
+		if (load.text == NULL)
 			die("out of memory");
-		got = read(0, all + n, cap - n);
+		got = read(0, load.text + n, cap - n);
 		if (got < 0)
 			die("read: %m");
 	}
-	for (char *at = all, *end; (end = memchr(at, '\0', n - (size_t)(at - all))) != NULL; at = end + 1) {
+	for (char *at = load.text, *end; (end = memchr(at, '\0', n - (size_t)(at - load.text))) != NULL; at = end + 1) {
 		load.requests = realloc(load.requests, (load.n_requests + 1) * sizeof *load.requests);
 		if (load.requests == NULL)
 			die("out of memory");

@@ -74,10 +74,10 @@ class Load:
     """Requests of each kind for n items of a table at a url, as files for bench/replay.c."""
     run = 0  # of puts, everywhere: the same item again would change nothing and write nothing
 
-    def __init__(self, folder, name, url, table, n):
+    def __init__(self, folder, name, url, table, n, requests=REQUESTS):
         self.path, self.url, self.table = os.path.join(folder, name), url, table
         rng = random.Random(7)
-        self.picks = [rng.randrange(n) for _ in range(REQUESTS)]
+        self.picks = [rng.randrange(n) for _ in range(requests)]
         gets = [compact({"TableName": table, "Key": key(i)}) for i in self.picks]
         queries = [compact({"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": key(i)["pk"]}})
                    for i in self.picks[:500]]
@@ -93,5 +93,5 @@ class Load:
         for _ in range(2):
             Load.run += 1
             rest.append(compact({**REST, "state": {"S": f"{Load.run:04}"}})[1:])
-        ever = list(dict.fromkeys(self.picks))[:REQUESTS // 2]
+        ever = list(dict.fromkeys(self.picks))[:len(self.picks) // 2]
         return self.file("put", "PutItem", [f'{{"TableName":"{self.table}","Item":{compact(key(i))[:-1]},{text}}}' for text in rest for i in ever])

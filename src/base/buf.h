@@ -22,6 +22,27 @@ static inline void buf_clear(struct buf *b) { b->n = 0; b->overflow = false; }
 /* Make room for n more bytes: false (and overflow) when the maximum forbids it. */
 bool buf_reserve(struct buf *b, size_t n);
 bool buf_put_slow(struct buf *b, const void *p, size_t n);
+/* As memcpy. A few bytes, which most names and values are, go in two moves that may overlap: a call costs more than that. */
+static inline void copy_bytes(char *to, const char *from, size_t n)
+{
+	uint64_t first, last;
+	if (n > 2 * sizeof first) {
+		memcpy(to, from, n);
+	} else if (n >= 8) {
+		memcpy(&first, from, 8);
+		memcpy(&last, from + n - 8, 8);
+		memcpy(to, &first, 8);
+		memcpy(to + n - 8, &last, 8);
+	} else if (n >= 4) {
+		memcpy(&first, from, 4);
+		memcpy(&last, from + n - 4, 4);
+		memcpy(to, &first, 4);
+		memcpy(to + n - 4, &last, 4);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			to[i] = from[i];
+	}
+}
 static inline void buf_put(struct buf *b, const void *p, size_t n)
 {
 	if (LIKELY(n <= b->cap - b->n)) {
@@ -33,7 +54,17 @@ static inline void buf_put(struct buf *b, const void *p, size_t n)
 	}
 }
 static inline void buf_putc(struct buf *b, char c) { buf_put(b, &c, 1); }
-static inline void buf_str(struct buf *b, struct str s) { buf_put(b, s.p, s.n); }
+static inline void buf_str(struct buf *b, struct str s)
+{
+	if (s.n == 0)
+		return;
+	if (LIKELY(s.n <= b->cap - b->n)) {
+		copy_bytes(b->p + b->n, s.p, s.n);
+		b->n += s.n;
+	} else {
+		(void)buf_put_slow(b, s.p, s.n);
+	}
+}
 #define buf_lit(b, lit) buf_put((b), (lit), sizeof(lit) - 1)
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_u64(struct buf *b, uint64_t v);
