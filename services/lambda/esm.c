@@ -175,7 +175,11 @@ bool target_read(struct call *c, const struct mapping *m, struct arena *a, struc
 	t->factor = k->ParallelizationFactor.set ? k->ParallelizationFactor.v : 1;
 	t->concurrency = k->ScalingConfig != NULL && k->ScalingConfig->MaximumConcurrency.set ? k->ScalingConfig->MaximumConcurrency.v : 5;
 	t->bisect = k->BisectBatchOnFunctionError.v;
-	t->from_latest = str_eq(k->StartingPosition, S("LATEST"));
+	/* LATEST: from when the mapping was made, whenever its first batch is. */
+	if (str_eq(k->StartingPosition, S("LATEST")))
+		t->from_ms = r->Created.set ? r->Created.ms : k->LastModified.ms;
+	else if (str_eq(k->StartingPosition, S("AT_TIMESTAMP")))
+		t->from_ms = k->StartingPositionTimestamp.ms;
 	for (uint32_t i = 0; i < k->FunctionResponseTypes.n; i++)
 		t->report_failures |= str_eq(*LIST_AT(k->FunctionResponseTypes, struct str, i), S("ReportBatchItemFailures"));
 	t->filters = filters_compile(a, k->FilterCriteria != NULL ? &k->FilterCriteria->Filters : &(struct list){0});

@@ -23,8 +23,8 @@ struct target {
 	struct engine_call call;     /* without payload and request id */
 	struct str function_arn, role, source, on_failure;
 	int64_t batch_size, window_ms, retries, max_age_s, factor, concurrency;
-	bool bisect, report_failures, from_latest, later; /* later: the function is missing; look again */
-	int64_t from_ms; /* AT_TIMESTAMP; -1: not */
+	bool bisect, report_failures, later; /* later: the function is missing; look again */
+	int64_t from_ms; /* where a stream without a checkpoint is read from; -1: its beginning */
 	const struct filters *filters;
 };
 
@@ -47,6 +47,8 @@ struct json *item_failures(struct arena *a, struct str answer);
 const struct filters *filters_compile(struct arena *a, const struct list *given);
 /* Does a record pass? No filters: yes. */
 bool filters_pass(struct arena *a, const struct filters *f, const struct json *record);
+/* What a record's filters look at: of Kinesis the record itself, its data decoded (esm_source.c). */
+const struct json *record_seen(struct arena *a, const struct json *record);
 /* A pattern's grammar. NULL: good; else what is wrong, in the arena. */
 const char *filter_check(struct arena *a, struct str text);
 

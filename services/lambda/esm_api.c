@@ -1,5 +1,5 @@
 /* Event source mappings: their operations. ("mapping", uuid) is the record; ("lambda", "", "", "mappings", account,
- * region, uuid) finds all of them at start. Queues of SQS and streams of DynamoDB; other sources are refused. */
+ * region, uuid) finds all of them at start. Queues of SQS, streams of DynamoDB and of Kinesis; other sources are refused. */
 #include "lambda.h"
 
 #include "esm.h"
@@ -14,7 +14,7 @@ static struct key *index_key(struct call *c, struct str uuid)
 	return key_str(key_str(key_str(k, c->account), c->region), uuid);
 }
 
-enum source_kind { SOURCE_NONE, SOURCE_SQS, SOURCE_DYNAMODB };
+enum source_kind { SOURCE_NONE, SOURCE_SQS, SOURCE_DYNAMODB, SOURCE_KINESIS };
 
 static enum source_kind source_kind(struct str arn)
 {
@@ -23,6 +23,8 @@ static enum source_kind source_kind(struct str arn)
 		return SOURCE_NONE;
 	if (str_eq(a.service, S("sqs")))
 		return SOURCE_SQS;
+	if (str_eq(a.service, S("kinesis")) && str_starts(a.resource, S("stream/")) && str_find_str(a.resource, S("/consumer/")) < 0)
+		return SOURCE_KINESIS;
 	return str_eq(a.service, S("dynamodb")) && str_find_str(a.resource, S("/stream/")) > 0 ? SOURCE_DYNAMODB : SOURCE_NONE;
 }
 
@@ -55,8 +57,11 @@ static bool limits_ok(struct call *c, const struct lambda_EventSourceMappingConf
 		return invalid(c, "Unsupported parameter for event source type: ScalingConfig");
 	if (!str_present(k->StartingPosition))
 		return invalid(c, "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null.");
-	if (str_eq(k->StartingPosition, S("AT_TIMESTAMP")))
+	bool by_time = str_eq(k->StartingPosition, S("AT_TIMESTAMP"));
+	if (by_time && kind == SOURCE_DYNAMODB)
 		return invalid(c, "Unsupported starting position for DynamoDB streams: AT_TIMESTAMP");
+	if (by_time != k->StartingPositionTimestamp.set)
+		return invalid(c, "StartingPositionTimestamp must be given for the starting position AT_TIMESTAMP, and for no other");
 	return k->BatchSize.v <= 10000 || invalid(c, "Batch size must be at most 10000");
 }
 
@@ -75,15 +80,20 @@ static bool filters_ok(struct call *c, const struct lambda_FilterCriteria *f)
 /* The execution role must be able to poll. */
 static bool role_ok(struct call *c, struct str role_arn, struct str source, enum source_kind kind)
 {
+	static const struct { const char *action, *service; } needs[] = {[SOURCE_SQS] = {"sqs:ReceiveMessage", "SQS"},
+		[SOURCE_DYNAMODB] = {"dynamodb:GetRecords", "DynamoDB"}, [SOURCE_KINESIS] = {"kinesis:GetRecords", "Kinesis"}};
 	const struct principal *role = assume_role(c, role_arn, "lambda.amazonaws.com", S("mapping"), false);
 	if (role == NULL)
 		return false;
-	const char *action = kind == SOURCE_SQS ? "ReceiveMessage" : "GetRecords", *service = kind == SOURCE_SQS ? "SQS" : "DynamoDB";
-	struct str full = arena_printf(c->arena, "%s:%s", kind == SOURCE_SQS ? "sqs" : "dynamodb", action);
-	if (authorize_as(c, role, full, source, NULL).decision == DECISION_ALLOW)
+	ASSERT(kind != SOURCE_NONE && kind < COUNT_OF(needs));
+	if (authorize_as(c, role, str_c(needs[kind].action), source, NULL).decision == DECISION_ALLOW)
 		return true;
-	lambda_fail(c, &lambda_err_InvalidParameterValueException, "The provided execution role does not have permissions to call %s on %s",
-		action, service);
+	if (kind == SOURCE_KINESIS)
+		lambda_fail(c, &lambda_err_InvalidParameterValueException, "Cannot access stream %.*s. Please ensure the role can perform the GetRecords, "
+			"GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM.", STR_ARG(source));
+	else
+		lambda_fail(c, &lambda_err_InvalidParameterValueException, "The provided execution role does not have permissions to call %s on %s",
+			strchr(needs[kind].action, ':') + 1, needs[kind].service);
 	return false;
 }
 
@@ -125,8 +135,9 @@ static bool source_ok(struct call *c, const struct lambda_FunctionRecord *f, str
 	if (kind == SOURCE_SQS)
 		return queue_ok(c, f, source, &o);
 	struct json *in = json_new_object(c->arena);
-	json_set_str(c->arena, in, "StreamArn", source);
-	struct invoked got = invoke(c, "dynamodbstreams", "DescribeStream", in, &o);
+	bool kinesis = kind == SOURCE_KINESIS;
+	json_set(c->arena, in, kinesis ? S("StreamARN") : S("StreamArn"), json_new_str(c->arena, source));
+	struct invoked got = invoke(c, kinesis ? "kinesis" : "dynamodbstreams", "DescribeStream", in, &o);
 	ASSERT(!got.parked);
 	if (got.ok || !str_eq(got.error.code, S("ResourceNotFoundException")))
 		return true;
@@ -162,7 +173,7 @@ static bool create_refused(struct call *c, const struct lambda_CreateEventSource
 	else if (in->ProvisionedPollerConfig != NULL)
 		what = "ProvisionedPollerConfig";
 	else if (source_kind(in->EventSourceArn) == SOURCE_NONE)
-		what = "this event source (queues of SQS and streams of DynamoDB are)";
+		what = "this event source (queues of SQS, streams of DynamoDB and of Kinesis are)";
 	if (what != NULL)
 		call_unsupported(c, "event source mappings: %s: not supported", what);
 	return what != NULL;
@@ -212,6 +223,7 @@ void op_create_mapping(struct call *c)
 	enum source_kind kind = source_kind(in->EventSourceArn);
 	struct lambda_EventSourceMappingConfiguration *k = arena_new_of(c->arena, struct lambda_EventSourceMappingConfiguration);
 	*k = (struct lambda_EventSourceMappingConfiguration){.UUID = new_uuid(c), .StartingPosition = in->StartingPosition,
+		.StartingPositionTimestamp = in->StartingPositionTimestamp,
 		.BatchSize = in->BatchSize.set ? in->BatchSize : SOME_I64(kind == SOURCE_SQS ? 10 : 100),
 		.MaximumBatchingWindowInSeconds = in->MaximumBatchingWindowInSeconds.set ? in->MaximumBatchingWindowInSeconds : SOME_I64(0),
 		.ParallelizationFactor = in->ParallelizationFactor, .EventSourceArn = in->EventSourceArn, .FilterCriteria = in->FilterCriteria,
@@ -225,9 +237,10 @@ void op_create_mapping(struct call *c)
 	if (!limits_ok(c, k, kind) || !filters_ok(c, k->FilterCriteria) || !destination_ok(c, k->DestinationConfig) ||
 	    !role_ok(c, f->Config->Role, in->EventSourceArn, kind) || !source_ok(c, f, in->EventSourceArn, kind))
 		return;
-	if (kind == SOURCE_DYNAMODB)
+	if (kind != SOURCE_SQS)
 		stream_defaults(k);
-	struct lambda_MappingRecord m = {k, ref.name, ref.qualifier, in->Tags};
+	struct lambda_MappingRecord m = {.Config = k, .FunctionName = ref.name, .Qualifier = ref.qualifier, .Tags = in->Tags,
+		.Created = SOME_TIME(c->now_ms)};
 	call_put(c, mapping_key(c, k->UUID), &lambda_shape_MappingRecord, &m);
 	txn_put(c->txn, key_bytes(index_key(c, k->UUID)), k->EventSourceArn);
 	esm_changed(c, k->UUID);

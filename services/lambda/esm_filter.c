@@ -45,7 +45,7 @@ bool filters_pass(struct arena *a, const struct filters *f, const struct json *r
 {
 	ASSERT(f != NULL && json_is(record, JSON_OBJECT));
 	for (size_t i = 0; i < f->n; i++) {
-		const struct json *seen = f->v[i].into_body ? body_opened(a, record) : record;
+		const struct json *seen = f->v[i].into_body ? body_opened(a, record) : record_seen(a, record);
 		if (event_pattern_matches(f->v[i].pattern, event_normal(a, seen)))
 			return true;
 	}

@@ -13,23 +13,21 @@ enum { BACKOFF_FIRST_MS = 200, BACKOFF_MOST_MS = 60 * 1000 };
 
 static void lane_go(struct lane *l);
 
-/* Which lane: all changes of one item share one. */
+/* Which lane: all changes of one item, all records of one partition key share one. */
 static size_t lane_of(struct arena *a, const struct json *record, size_t n)
 {
 	ASSERT(n <= LANES_MAX);
 	if (n < 2)
 		return 0;
-	struct str keys = json_text_sorted(a, json_get(json_get(record, S("dynamodb")), S("Keys")));
-	return (size_t)(str_hash(keys) % n);
+	return (size_t)(str_hash(record_order(a, record)) % n);
 }
 
 static void age_metric(const struct shard *s)
 {
-	double seconds = 0;
 	const struct json *last = s->records->n > 0 ? json_at(s->records, s->records->n - 1) : NULL;
-	if (last == NULL || !json_to_f64(json_get(json_get(last, S("dynamodb")), S("ApproximateCreationDateTime")), &seconds))
+	if (last == NULL)
 		return;
-	double age = (double)clock_now_ms() - seconds * 1000;
+	double age = (double)(clock_now_ms() - record_ms(last));
 	report_async(s->target.call.account, s->target.call.region, s->target.call.function, "IteratorAge", age > 0 ? age : 0, "Milliseconds");
 }
 
@@ -84,13 +82,6 @@ static void on_backoff(void *arg)
 	lane_go(l);
 }
 
-static int64_t record_ms(const struct json *record)
-{
-	double seconds = 0;
-	(void)json_to_f64(json_get(json_get(record, S("dynamodb")), S("ApproximateCreationDateTime")), &seconds);
-	return (int64_t)(seconds * 1000);
-}
-
 /* ---- giving up ---- */
 
 struct given_up { struct arena *arena; struct lane *lane; struct json *record; };
@@ -141,7 +132,7 @@ static struct json *failure_record(struct arena *a, const struct lane *l, size_t
 	json_set_str(a, batch, "approximateArrivalOfLastRecord", time_iso8601(a, record_ms(last)));
 	json_set_i64(a, batch, "batchSize", (int64_t)(to - from));
 	json_set_str(a, batch, "streamArn", s->target.source);
-	json_set(a, r, S("DDBStreamBatchInfo"), batch);
+	json_set(a, r, stream_kind_of(s->target.source)->batch_info, batch);
 	return r;
 }
 

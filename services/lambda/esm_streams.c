@@ -1,8 +1,8 @@
-/* Reading streams of DynamoDB for functions: shards, iterators, checkpoints.
+/* Reading streams of DynamoDB and Kinesis for functions: shards, iterators, checkpoints.
  *
  * A shard is read after its parent is finished; its next batch after the one before is done. ("checkpoint", uuid, shard)
  * holds the last sequence number done, written when a batch is, so after a crash a batch may come again and none is
- * lost. Source: "Using Lambda with Amazon DynamoDB" (developer guide). */
+ * lost. Sources: "Using Lambda with Amazon DynamoDB", "Using Lambda with Kinesis" (developer guide). */
 #include "esm_streams.h"
 
 #include "os/os.h"
@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IDLE_MS = 200, RETRY_MS = 1000, MISSING_MS = 5000, DISCOVER_MS = 10000 };
+/* A batch is as large as an invocation may be, less what an event has around its records. */
+enum { RETRY_MS = 1000, MISSING_MS = 5000, DISCOVER_MS = 10000, BATCH_BYTES = 6 * 1024 * 1024 - 64 * 1024, AROUND_DATA = 768 };
 
 struct streams {
 	struct mapping *mapping;
+	const struct stream_kind *kind;
 	struct shard *shards;
 	struct loop_timer *timer;
 	int64_t discovered_ms;
@@ -49,8 +51,6 @@ void streams_poller_free(struct mapping *m)
 	free(p);
 }
 
-struct str record_sequence(const struct json *record) { return json_get_str(json_get(record, S("dynamodb")), "SequenceNumber"); }
-
 static struct invoked ask(struct call *c, const struct target *t, const char *op, struct json *in)
 {
 	struct arn arn;
@@ -59,7 +59,7 @@ static struct invoked ask(struct call *c, const struct target *t, const char *op
 	const struct invoke_options o = {.who = target_role(c, t), .account = arn.account, .region = arn.region};
 	if (o.who == NULL)
 		return (struct invoked){.error = {.code = S("AccessDenied"), .message = S("the role cannot be assumed")}};
-	return invoke(c, "dynamodbstreams", op, in, &o);
+	return invoke(c, stream_kind_of(t->source)->service, op, in, &o);
 }
 
 /* ---- discovering shards ---- */
@@ -69,30 +69,33 @@ struct discovery {
 	struct mapping *mapping;
 	struct target target;
 	bool enabled, failed;
-	struct { struct str id, parent; bool finished; } *v;
+	struct { struct str id, parent, adjacent; bool finished; } *v;
 	size_t n;
 };
 
 static bool discover_page(struct call *c, struct discovery *d, struct str *after)
 {
 	struct json *in = json_new_object(c->arena);
-	json_set_str(c->arena, in, "StreamArn", d->target.source);
+	const struct stream_kind *kind = stream_kind_of(d->target.source);
+	json_set(c->arena, in, kind->arn_member, json_new_str(c->arena, d->target.source));
 	if (str_present(*after))
 		json_set_str(c->arena, in, "ExclusiveStartShardId", *after);
-	struct invoked got = ask(c, &d->target, "DescribeStream", in);
+	struct invoked got = ask(c, &d->target, kind->list, in);
 	if (!got.ok)
 		return false;
-	struct json *about = json_get(got.out, S("StreamDescription")), *shards = json_get(about, S("Shards"));
+	struct json *about = json_get(got.out, S("StreamDescription")), *shards = json_get(about != NULL ? about : got.out, S("Shards"));
+	bool more = str_present(json_get_str(about, "LastEvaluatedShardId")) || str_present(json_get_str(got.out, "NextToken"));
 	for (size_t i = 0; shards != NULL && i < shards->n; i++) {
 		struct json *s = json_at(shards, i);
 		d->v = arena_grow(d->arena, d->v, sizeof *d->v, d->n, d->n + 1);
 		d->v[d->n].id = arena_dup(d->arena, json_get_str(s, "ShardId"));
 		d->v[d->n].parent = arena_dup(d->arena, json_get_str(s, "ParentShardId"));
+		d->v[d->n].adjacent = arena_dup(d->arena, json_get_str(s, "AdjacentParentShardId"));
 		const char *id = arena_cstr(c->arena, d->v[d->n].id);
 		struct lambda_Checkpoint *k = call_get(c, checkpoint_key(c, d->mapping, id), &lambda_shape_Checkpoint);
 		d->v[d->n++].finished = k != NULL && k->Finished.v;
 	}
-	*after = json_get_str(about, "LastEvaluatedShardId");
+	*after = more && d->n > 0 ? d->v[d->n - 1].id : STR_NONE;
 	return true;
 }
 
@@ -134,6 +137,7 @@ static void discover_done(void *arg, const struct wire_error *error)
 		s->mapping = m;
 		snprintf(s->id, sizeof s->id, "%.*s", STR_ARG(d->v[i].id));
 		snprintf(s->parent, sizeof s->parent, "%.*s", STR_ARG(d->v[i].parent));
+		snprintf(s->adjacent, sizeof s->adjacent, "%.*s", STR_ARG(d->v[i].adjacent));
 		s->finished = d->v[i].finished;
 		s->next = p->shards;
 		p->shards = s;
@@ -170,7 +174,8 @@ struct reading {
 	struct str iterator, next;
 	struct json *records;
 	int64_t wanted;
-	bool skipped; /* a filter left records out */
+	size_t room, bytes; /* of the batch: what it may still have, and what was read */
+	bool full;          /* there were more records than room */
 	struct str last;
 };
 
@@ -182,16 +187,34 @@ static bool iterator_get(struct call *c, struct reading *r)
 	struct lambda_Checkpoint *k = call_get(c, checkpoint_key(c, r->shard->mapping, r->shard->id), &lambda_shape_Checkpoint);
 	if (k != NULL && k->Sequence.n == 0)
 		k = NULL;
-	json_set_str(c->arena, in, "StreamArn", r->target.source);
+	const struct stream_kind *kind = stream_kind_of(r->target.source);
+	json_set(c->arena, in, kind->arn_member, json_new_str(c->arena, r->target.source));
 	json_set_str(c->arena, in, "ShardId", str_c(r->shard->id));
-	/* LATEST holds for the shards that are there at the beginning; a child is read from its start. */
-	bool latest = r->target.from_latest && r->shard->parent[0] == '\0';
-	json_set_str(c->arena, in, "ShardIteratorType", k != NULL ? S("AFTER_SEQUENCE_NUMBER") : latest ? S("LATEST") : S("TRIM_HORIZON"));
+	bool by_time = k == NULL && r->target.from_ms >= 0;
+	json_set_str(c->arena, in, "ShardIteratorType", k != NULL ? S("AFTER_SEQUENCE_NUMBER") : by_time ? S("AT_TIMESTAMP") : S("TRIM_HORIZON"));
 	if (k != NULL)
-		json_set_str(c->arena, in, "SequenceNumber", k->Sequence);
+		json_set(c->arena, in, kind->sequence_member, json_new_str(c->arena, k->Sequence));
+	if (by_time)
+		json_set(c->arena, in, S("Timestamp"), json_new_f64(c->arena, (double)r->target.from_ms / 1000));
 	struct invoked got = ask(c, &r->target, "GetShardIterator", in);
 	r->iterator = arena_dup(r->arena, json_get_str(got.out, "ShardIterator"));
 	return got.ok;
+}
+
+/* One more for the batch, unless the function's filters leave it out or the batch has no room for it. */
+static void read_one(struct call *c, struct reading *r, const struct stream_kind *kind, const struct json *given)
+{
+	size_t size = AROUND_DATA + json_text(c->arena, given).n;
+	bool some = r->bytes > 0 || r->room < BATCH_BYTES;
+	r->full = some && r->bytes + size > r->room;
+	if (r->full)
+		return;
+	struct json *one = record_event(r->arena, kind, &r->target, given, str_c(r->shard->id));
+	r->last = record_sequence(one);
+	if (!filters_pass(c->arena, r->target.filters, one))
+		return;
+	r->bytes += size;
+	json_push(r->arena, r->records, one);
 }
 
 static void read_run(struct call *c)
@@ -204,34 +227,31 @@ static void read_run(struct call *c)
 	if (r->failed)
 		return;
 	struct json *in = json_new_object(c->arena);
+	const struct stream_kind *kind = stream_kind_of(r->target.source);
 	json_set_str(c->arena, in, "ShardIterator", r->iterator);
 	int64_t wanted = r->wanted > 0 ? r->wanted : r->target.batch_size;
-	json_set_i64(c->arena, in, "Limit", wanted < 1000 ? wanted : 1000);
+	json_set_i64(c->arena, in, "Limit", wanted < kind->records_most ? wanted : kind->records_most);
 	struct invoked got = ask(c, &r->target, "GetRecords", in);
 	if (!got.ok) {
-		r->failed = r->lost = true;
+		r->failed = true;
+		r->lost = !str_eq(got.error.code, S("ProvisionedThroughputExceededException"));
 		return;
 	}
 	struct json *given = json_get(got.out, S("Records"));
 	r->next = arena_dup(r->arena, json_get_str(got.out, "NextShardIterator"));
 	r->records = json_new_array(r->arena);
-	for (size_t i = 0; given != NULL && i < given->n; i++) {
-		struct json *one = json_copy(r->arena, json_at(given, i));
-		json_set_str(r->arena, one, "eventSourceARN", r->target.source);
-		r->last = record_sequence(one);
-		if (filters_pass(c->arena, r->target.filters, one))
-			json_push(r->arena, r->records, one);
-		else
-			r->skipped = true;
-	}
+	for (size_t i = 0; given != NULL && i < given->n && !r->full; i++)
+		read_one(c, r, kind, json_at(given, i));
 }
 
 static void shard_take(struct shard *s, struct reading *r)
 {
 	ASSERT(r->records != NULL && (s->arena == NULL) == (s->records == NULL));
 	free(s->iterator);
-	s->iterator = str_present(r->next) ? strdup(arena_cstr(r->arena, r->next)) : NULL;
-	s->at_end = !str_present(r->next);
+	/* What had no room is asked for by the checkpoint, when the batch is done. */
+	s->iterator = str_present(r->next) && !r->full ? strdup(arena_cstr(r->arena, r->next)) : NULL;
+	s->at_end = !str_present(r->next) && !r->full;
+	s->bytes += r->bytes;
 	if (str_present(r->last))
 		snprintf(s->last, sizeof s->last, "%.*s", STR_ARG(r->last));
 	if (s->arena == NULL && (r->records->n > 0 || s->at_end || str_present(r->last))) {
@@ -246,6 +266,16 @@ static void shard_take(struct shard *s, struct reading *r)
 	}
 }
 
+static void batch_drop(struct shard *s)
+{
+	arena_free(s->arena);
+	s->arena = NULL;
+	s->records = NULL;
+	s->result = NULL;
+	s->bytes = 0;
+	s->last[0] = '\0';
+}
+
 static void read_done(void *arg, const struct wire_error *error)
 {
 	struct reading *r = arg;
@@ -254,9 +284,10 @@ static void read_done(void *arg, const struct wire_error *error)
 	struct streams *p = m->poller;
 	bool some = r->records != NULL && r->records->n > 0;
 	s->reading = false;
-	if (r->lost) {
+	if (r->lost) { /* what was gathered comes again, from the checkpoint on */
 		free(s->iterator);
 		s->iterator = NULL;
+		batch_drop(s);
 	}
 	if (error != NULL || r->failed) {
 		tick_later(p, RETRY_MS);
@@ -265,12 +296,12 @@ static void read_done(void *arg, const struct wire_error *error)
 			tick_later(p, MISSING_MS);
 	} else {
 		shard_take(s, r);
-		bool due = s->arena != NULL && (s->records->n == 0 || (int64_t)s->records->n >= s->target.batch_size || s->at_end ||
+		bool due = s->arena != NULL && (s->records->n == 0 || r->full || (int64_t)s->records->n >= s->target.batch_size || s->at_end ||
 		                                clock_now_ms() >= s->first_ms + s->target.window_ms);
 		if (due)
 			shard_work(s);
 		else
-			tick_later(p, some ? 0 : IDLE_MS);
+			tick_later(p, some ? 0 : p->kind->idle_ms);
 	}
 	arena_free(r->arena);
 	free(r);
@@ -282,7 +313,7 @@ static void shard_read(struct shard *s)
 	struct reading *r = calloc(1, sizeof *r);
 	if (r == NULL)
 		die("out of memory");
-	*r = (struct reading){.arena = arena_new(4096), .shard = s};
+	*r = (struct reading){.arena = arena_new(4096), .shard = s, .room = s->bytes < BATCH_BYTES ? BATCH_BYTES - s->bytes : 0};
 	if (s->iterator != NULL)
 		r->iterator = arena_dup(r->arena, str_c(s->iterator));
 	if (s->arena != NULL)
@@ -320,11 +351,7 @@ static void checkpoint_done(void *arg, const struct wire_error *error)
 	struct mapping *m = s->mapping;
 	struct streams *p = m->poller;
 	(void)error; /* not written: the batch may come again after a restart, which is allowed */
-	arena_free(s->arena);
-	s->arena = NULL;
-	s->records = NULL;
-	s->result = NULL;
-	s->last[0] = '\0';
+	batch_drop(s);
 	if (s->at_end) {
 		s->finished = true;
 		p->discovered_ms = 0;
@@ -345,8 +372,9 @@ void shard_done(struct shard *s)
 
 static bool parent_open(struct streams *p, const struct shard *s)
 {
-	struct shard *parent = s->parent[0] != '\0' ? shard_find(p, str_c(s->parent)) : NULL;
-	return parent != NULL && !parent->finished;
+	const struct shard *parent = s->parent[0] != '\0' ? shard_find(p, str_c(s->parent)) : NULL;
+	const struct shard *adjacent = s->adjacent[0] != '\0' ? shard_find(p, str_c(s->adjacent)) : NULL;
+	return (parent != NULL && !parent->finished) || (adjacent != NULL && !adjacent->finished);
 }
 
 static void tick(void *arg)
@@ -369,7 +397,7 @@ static void tick(void *arg)
 	if (!waiting && clock_now_ms() - p->discovered_ms > DISCOVER_MS)
 		p->discovered_ms = 0;
 	if (!waiting)
-		tick_later(p, IDLE_MS);
+		tick_later(p, p->kind->idle_ms);
 }
 
 void streams_poller_start(struct mapping *m)
@@ -378,6 +406,7 @@ void streams_poller_start(struct mapping *m)
 	if (p == NULL)
 		die("out of memory");
 	p->mapping = m;
+	p->kind = stream_kind_of(str_c(m->source));
 	m->poller = p;
 	tick_later(p, 0);
 }

@@ -22,13 +22,14 @@ struct lane {
 struct shard {
 	struct shard *next;
 	struct mapping *mapping;
-	char id[100], parent[100];
+	char id[100], parent[100], adjacent[100]; /* a merged shard of Kinesis has two parents */
 	char *iterator;        /* heap; NULL: ask for one */
 	bool listed, finished, reading, at_end;
 	/* the batch under way; NULL: none */
 	struct arena *arena;
 	struct target target;
 	struct json *records;
+	size_t bytes;          /* of its records as they are sent */
 	int64_t first_ms;      /* when its first record was read, for the window */
 	char last[64];         /* sequence number to remember when the batch is done */
 	struct lane lanes[LANES_MAX];
@@ -39,6 +40,25 @@ struct shard {
 /* The batch is full or its window over: work on it. shard_done is called when nothing of it is left. */
 void shard_work(struct shard *s);
 void shard_done(struct shard *s);
+
+/* ---- esm_source.c: what the two kinds of streams call things ---- */
+
+struct stream_kind {
+	const char *service;
+	struct str arn;              /* the service in the stream's ARN */
+	const char *list;            /* the operation that lists shards */
+	struct str arn_member, sequence_member, batch_info;
+	struct str part;             /* the event's member that has the record itself; in it: */
+	const char *sequence;
+	struct str time, order;      /* records that are alike in `order` stay in order */
+	int64_t records_most, idle_ms;
+};
+const struct stream_kind *stream_kind_of(struct str source);
+/* Of records in the event's form. */
 struct str record_sequence(const struct json *record);
+int64_t record_ms(const struct json *record);
+struct str record_order(struct arena *a, const struct json *record);
+/* A record as GetRecords gives it, in the event's form; nothing of `given` is kept. */
+struct json *record_event(struct arena *a, const struct stream_kind *k, const struct target *t, const struct json *given, struct str shard);
 
 #endif
