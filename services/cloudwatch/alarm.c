@@ -268,7 +268,8 @@ static void describe_relatives(struct call *c, const struct cloudwatch_DescribeA
 		const struct cloudwatch_CompositeRecord *x = m == NULL ? composite_get(c, rule.alarms[i]) : NULL;
 		if (m != NULL)
 			((struct cloudwatch_MetricAlarm *)out->MetricAlarms.v)[out->MetricAlarms.n++] = (struct cloudwatch_MetricAlarm){
-				.AlarmName = rule.alarms[i], .AlarmArn = m->Alarm->AlarmArn, .StateValue = m->Alarm->StateValue, .StateUpdatedTimestamp = m->Alarm->StateUpdatedTimestamp};
+				.AlarmName = rule.alarms[i], .AlarmArn = m->Alarm->AlarmArn, .StateValue = m->Alarm->StateValue,
+				.StateUpdatedTimestamp = m->Alarm->StateUpdatedTimestamp};
 		else if (x != NULL)
 			((struct cloudwatch_CompositeAlarm *)out->CompositeAlarms.v)[out->CompositeAlarms.n++] = (struct cloudwatch_CompositeAlarm){
 				.AlarmName = rule.alarms[i], .AlarmArn = x->Alarm->AlarmArn, .StateValue = x->Alarm->StateValue,
