@@ -62,6 +62,13 @@ enum location { LOC_BODY, LOC_URI, LOC_QUERY, LOC_HEADER, LOC_HEADERS /* prefix 
 struct shape;
 struct model;
 
+/* What few members have. */
+struct member_rare {
+	const char *xml_namespace, *xml_prefix; /* either may be NULL */
+	const char *query_name; /* ec2 queryName */
+};
+
+/* There are some ten thousand of them: what few have, and what is a bit, takes little room. */
 struct member {
 	const char *name;      /* the model's name: JSON's, CBOR's */
 	const char *wire_name; /* locationName: XML's, query's, the header's; same as name when the model gives none */
@@ -69,10 +76,9 @@ struct member {
 	uint32_t offset;       /* in the C struct */
 	uint8_t location;      /* enum location */
 	uint8_t time_format;
-	bool required, flattened, xml_attribute, payload, host_label, idempotency_token, json_value, streaming;
-	bool event_payload, event_header;
-	const char *xml_namespace, *xml_prefix; /* NULL mostly */
-	const char *query_name; /* ec2 queryName */
+	bool required : 1, flattened : 1, xml_attribute : 1, payload : 1, host_label : 1, idempotency_token : 1, json_value : 1, streaming : 1;
+	bool event_payload : 1, event_header : 1;
+	const struct member_rare *rare; /* NULL mostly */
 };
 
 struct shape {
@@ -80,10 +86,11 @@ struct shape {
 	enum shape_type type;
 	uint8_t bits;          /* INT: 8, 16, 32, 64; FLOAT: 32, 64 */
 	uint8_t time_format;
-	bool flattened, sensitive, eventstream, has_min, has_max, is_error, fault;
-	bool no_constraints;   /* nothing below it has a constraint: checks can be passed over */
-	const struct member *members; /* STRUCT, UNION: sorted by name; model order in `order` */
+	bool flattened : 1, sensitive : 1, eventstream : 1, has_min : 1, has_max : 1, is_error : 1, fault : 1;
+	bool no_constraints : 1; /* nothing below it has a constraint: checks can be passed over */
+	uint16_t http_status;    /* errors */
 	uint16_t n_members;
+	const struct member *members; /* STRUCT, UNION: sorted by name; model order in `order` */
 	const uint16_t *order;
 	const struct member *item;  /* LIST: the element; MAP: the value (name "value") */
 	const struct member *key;   /* MAP: the key */
@@ -95,9 +102,7 @@ struct shape {
 	const struct member *payload; /* the payload member, or NULL */
 	const char *xml_name;  /* the root element when it is one */
 	const char *xml_namespace;
-	/* errors */
-	const char *error_code; /* query's and awsQueryError code; NULL: the name */
-	uint16_t http_status;
+	const char *error_code; /* errors: query's and awsQueryError code; NULL: the name */
 };
 
 struct model_op {

@@ -78,10 +78,10 @@ static bool structure(struct qin *q, const struct shape *s, void *v)
 	ASSERT(v != NULL);
 	for (size_t i = 0; i < s->n_members; i++) {
 		const struct member *m = &s->members[i];
-		bool named = q->ec2 && m->query_name != NULL;
+		bool named = q->ec2 && m->rare != NULL && m->rare->query_name != NULL;
 		if (m->streaming)
 			continue;
-		enter(q, str_c(named ? m->query_name : m->wire_name), q->ec2 && !named);
+		enter(q, str_c(named ? m->rare->query_name : m->wire_name), q->ec2 && !named);
 		bool there = exact(q) != NULL || below(q) < q->n;
 		bool ok = !there || value(q, m, member_put(q->a, m, v));
 		q->prefix.n = was;

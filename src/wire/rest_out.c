@@ -116,14 +116,16 @@ static void xml_root(struct buf *b, struct arena *a, const struct model_op *op, 
 static void xml_payload(struct buf *b, struct arena *a, const struct model *model, const struct member *m, const void *v)
 {
 	struct str name = str_c(m->wire_name);
-	if (m->xml_namespace != NULL || model->xml_namespace == NULL) {
+	if ((m->rare != NULL && m->rare->xml_namespace != NULL) || model->xml_namespace == NULL) {
 		buf_lit(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
 		xml_encode_value(b, a, m, name, v);
 		return;
 	}
 	ASSERT(shape_is_struct(m->shape));
+	struct member_rare rare = m->rare != NULL ? *m->rare : (struct member_rare){0};
 	struct member with_namespace = *m;
-	with_namespace.xml_namespace = model->xml_namespace;
+	rare.xml_namespace = model->xml_namespace;
+	with_namespace.rare = &rare;
 	buf_lit(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
 	xml_encode_value(b, a, &with_namespace, name, v);
 }

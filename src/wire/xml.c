@@ -176,9 +176,9 @@ static void open_element(struct buf *b, struct arena *a, const struct member *m,
 {
 	buf_putc(b, '<');
 	buf_str(b, name);
-	if (m->xml_namespace != NULL)
-		attribute_out(b, m->xml_prefix != NULL ? arena_join(a, S("xmlns:"), str_c(m->xml_prefix)) : S("xmlns"),
-		              str_c(m->xml_namespace));
+	const struct member_rare *r = m->rare;
+	if (r != NULL && r->xml_namespace != NULL)
+		attribute_out(b, r->xml_prefix != NULL ? arena_join(a, S("xmlns:"), str_c(r->xml_prefix)) : S("xmlns"), str_c(r->xml_namespace));
 	if (shape_is_struct(m->shape))
 		xml_encode_attributes(b, a, m->shape, v);
 	buf_putc(b, '>');
