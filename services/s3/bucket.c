@@ -85,6 +85,18 @@ struct s3_note *note_of(struct call *c)
 	return c->note;
 }
 
+void note_labels(struct call *c, const struct s3_StoredObject *o)
+{
+	struct s3_note *note = o->Labels.n > 0 || c->note != NULL ? note_of(c) : NULL; /* those of the last one stay */
+	if (note == NULL)
+		return;
+	note->labels = LIST_OF(call_keep(c), struct s3_Tag, o->Labels.n);
+	for (uint32_t i = 0; i < o->Labels.n; i++) {
+		const struct s3_Tag *t = LIST_AT(o->Labels, struct s3_Tag, i);
+		*LIST_AT(note->labels, struct s3_Tag, i) = (struct s3_Tag){arena_dup(call_keep(c), t->Key), arena_dup(call_keep(c), t->Value)};
+	}
+}
+
 static void note_point(struct call *c, const struct s3_StoredBucket *b)
 {
 	struct s3_note *note = b->Via != NULL ? note_of(c) : NULL;

@@ -12,7 +12,7 @@
 struct measured {
 	struct measured *next;    /* of the same bucket */
 	char bucket[64], account[16], region[32], id[72];
-	char *prefix, *point;     /* heap; "" takes all; the access point's ARN */
+	char *prefix, *point, *tags; /* heap; "" takes all; the access point's ARN; tags as in a query */
 };
 
 static struct map measured_buckets; /* name -> the first of its configurations; the loop's */
@@ -41,19 +41,21 @@ static void drop(struct str bucket, struct str id)
 		*at = m->next;
 		free(m->prefix);
 		free(m->point);
+		free(m->tags);
 		free(m);
 	}
 	if (first != NULL)
 		map_put(&measured_buckets, str_c(first->bucket), first);
 }
 
-/* value: "<account>\n<region>\n<bucket>\n<id>\n<access point>\n<prefix>" */
+/* value: "<account>\n<region>\n<bucket>\n<id>\n<access point>\n<tags>\n<prefix>" */
 static void add(struct str value)
 {
 	struct str rest = value, account = str_cut(&rest, '\n'), region = str_cut(&rest, '\n'), bucket = str_cut(&rest, '\n'), id = str_cut(&rest, '\n');
-	struct str point = str_cut(&rest, '\n');
+	struct str point = str_cut(&rest, '\n'), tags = str_cut(&rest, '\n');
 	struct measured *m = calloc(1, sizeof *m);
-	if (m == NULL || (m->prefix = calloc(1, rest.n + 1)) == NULL || (m->point = calloc(1, point.n + 1)) == NULL)
+	if (m == NULL || (m->prefix = calloc(1, rest.n + 1)) == NULL || (m->point = calloc(1, point.n + 1)) == NULL ||
+	    (m->tags = calloc(1, tags.n + 1)) == NULL)
 		die("out of memory");
 	drop(bucket, id);
 	hold(m->bucket, sizeof m->bucket, bucket);
@@ -62,6 +64,7 @@ static void add(struct str value)
 	hold(m->id, sizeof m->id, id);
 	hold(m->prefix, rest.n + 1, rest);
 	hold(m->point, point.n + 1, point);
+	hold(m->tags, tags.n + 1, tags);
 	m->next = map_get(&measured_buckets, bucket);
 	if (m->next != NULL)
 		(void)map_del(&measured_buckets, bucket);
@@ -128,6 +131,26 @@ static void measure(const struct measured *m, const struct answered *x)
 	count(m, "TotalRequestLatency", (double)x->took_us / 1000, "Milliseconds", at);
 }
 
+/* Has the object of the request all the tags of the filter? */
+static bool tagged(struct arena *a, const struct measured *m, const struct s3_note *note)
+{
+	struct params want = {0};
+	if (m->tags[0] == '\0')
+		return true;
+	bool ok = params_parse(a, str_c(m->tags), FILTER_TAGS_MAX, &want);
+	ASSERT(ok); /* we wrote them */
+	for (size_t i = 0; i < want.n; i++) {
+		bool has = false;
+		for (uint32_t k = 0; note != NULL && k < note->labels.n && !has; k++) {
+			const struct s3_Tag *t = LIST_AT(note->labels, struct s3_Tag, k);
+			has = str_eq(t->Key, want.v[i].name) && str_eq(t->Value, want.v[i].value);
+		}
+		if (!has)
+			return false;
+	}
+	return true;
+}
+
 bool metrics_any(void) { return map_count(&measured_buckets) > 0; }
 
 void metrics_answered(const struct answered *x, struct str bucket, struct str key)
@@ -138,7 +161,7 @@ void metrics_answered(const struct answered *x, struct str bucket, struct str ke
 	struct str point = note != NULL ? note->point : STR_NONE;
 	for (const struct measured *m = map_get(&measured_buckets, bucket); m != NULL; m = m->next) {
 		bool through = m->point[0] == '\0' || str_eq(point, str_c(m->point));
-		if (through && (m->prefix[0] == '\0' || (str_present(plain) && str_starts(plain, str_c(m->prefix)))))
+		if (through && tagged(a, m, note) && (m->prefix[0] == '\0' || (str_present(plain) && str_starts(plain, str_c(m->prefix)))))
 			measure(m, x);
 	}
 	arena_free(a);
@@ -148,19 +171,17 @@ void metrics_answered(const struct answered *x, struct str bucket, struct str ke
 
 bool metrics_ok(struct call *c, const struct s3_StoredBucket *b, struct s3_MetricsConfiguration *m)
 {
-	const struct s3_MetricsFilter *f = m->Filter;
+	const struct list *tags = m->Filter != NULL && m->Filter->And != NULL ? &m->Filter->And->Tags : NULL;
 	(void)b;
-	if (f == NULL)
-		return true;
-	if (f->Tag != NULL || (f->And != NULL && f->And->Tags.n > 0)) {
-		call_unsupported(c, "tsubo measures requests by prefix, not by tags: at the end of a request they are not known");
+	if (tags != NULL && tags->n > FILTER_TAGS_MAX) {
+		fail_xml(c);
 		return false;
 	}
 	return true;
 }
 
 enum { POINT_MAX = 256 };
-struct change { bool on; size_t n; char value[1700]; };
+struct change { bool on; size_t n; char value[]; };
 
 static void apply(void *block)
 {
@@ -174,8 +195,7 @@ static void apply(void *block)
 
 static void tell(struct call *c, bool on, struct str value)
 {
-	struct change *x = call_effect(c, apply, sizeof *x);
-	ASSERT(value.n <= sizeof x->value);
+	struct change *x = call_effect(c, apply, sizeof *x + value.n);
 	x->on = on;
 	x->n = value.n;
 	memcpy(x->value, value.p, value.n);
@@ -187,6 +207,27 @@ static struct key *measured_key(struct call *c, struct str bucket, struct str id
 	return str_present(id) ? key_str(k, id) : k;
 }
 
+static void add_tag(struct call *c, struct buf *b, const struct s3_Tag *t)
+{
+	if (b->n > 0)
+		buf_putc(b, '&');
+	buf_str(b, uri_encode(c->arena, t->Key, false));
+	buf_putc(b, '=');
+	buf_str(b, uri_encode(c->arena, t->Value, false));
+}
+
+/* The tags a filter asks for, as a query. */
+static struct str filter_tags(struct call *c, const struct s3_MetricsFilter *f)
+{
+	struct buf b;
+	buf_init(&b, c->arena, 0);
+	if (f != NULL && f->Tag != NULL)
+		add_tag(c, &b, f->Tag);
+	for (uint32_t i = 0; f != NULL && f->And != NULL && i < f->And->Tags.n; i++)
+		add_tag(c, &b, LIST_AT(f->And->Tags, struct s3_Tag, i));
+	return b.n > 0 ? buf_view(&b) : S("");
+}
+
 void metrics_changed(struct call *c, const struct s3_StoredBucket *b, struct str id)
 {
 	const struct s3_MetricsConfiguration *m = call_get(c, config_key(c, b->Name, "metrics", id), &s3_shape_MetricsConfiguration);
@@ -195,7 +236,8 @@ void metrics_changed(struct call *c, const struct s3_StoredBucket *b, struct str
 	prefix = str_present(prefix) ? str_slice(prefix, 0, KEY_MAX) : S("");
 	struct str point = m->Filter == NULL ? STR_NONE : m->Filter->And != NULL ? m->Filter->And->AccessPointArn : m->Filter->AccessPointArn;
 	point = str_present(point) ? str_slice(point, 0, POINT_MAX) : S("");
-	struct str value = arena_join(c->arena, b->Account, S("\n"), b->Region, S("\n"), b->Name, S("\n"), id, S("\n"), point, S("\n"), prefix);
+	struct str where = arena_join(c->arena, b->Account, S("\n"), b->Region, S("\n"), b->Name, S("\n"), id);
+	struct str value = arena_join(c->arena, where, S("\n"), point, S("\n"), filter_tags(c, m->Filter), S("\n"), prefix);
 	txn_put(c->txn, key_bytes(measured_key(c, b->Name, id)), value);
 	tell(c, true, value);
 }

@@ -112,6 +112,8 @@ struct s3_StoredObject *object_find(struct call *c, const struct s3_StoredBucket
 			o = find_behind(c, b->Name, key, version);
 		if (o == NULL)
 			call_fail_code(c, 404, "NoSuchVersion", "The specified version does not exist.");
+		else
+			note_labels(c, o);
 		return o;
 	}
 	if (o == NULL && bucket_versioned(b))
@@ -120,6 +122,8 @@ struct s3_StoredObject *object_find(struct call *c, const struct s3_StoredBucket
 		fail_denied(c);
 	if (o == NULL)
 		fail_no_key(c, key);
+	else
+		note_labels(c, o);
 	return o;
 }
 
@@ -167,6 +171,8 @@ static struct str make_room(struct call *c, const struct s3_StoredBucket *b, str
 {
 	struct s3_StoredObject *current = object_current(c, b->Name, key);
 	bool enabled = str_eq(b->Versioning, S("Enabled"));
+	if (current != NULL)
+		note_labels(c, current); /* of a delete; a new object brings its own */
 	if (current != NULL && (enabled || (bucket_versioned(b) && str_present(current->Version))))
 		put_behind(c, b, current);
 	else if (current != NULL)
@@ -182,6 +188,7 @@ void object_add(struct call *c, const struct s3_StoredBucket *b, struct s3_Store
 	o->Serial = SOME_I64((int64_t)call_serial(c, "version"));
 	o->Version = make_room(c, b, o->Key, o->Serial.v);
 	replicate_new(c, b, o);
+	note_labels(c, o);
 	call_put(c, object_key(c, b->Name, o->Key), &s3_shape_StoredObject, o);
 }
 
@@ -312,6 +319,7 @@ bool object_delete(struct call *c, const struct s3_StoredBucket *b, struct str k
 	struct s3_StoredObject *o = object_current(c, b->Name, key);
 	if (o == NULL)
 		return true;
+	note_labels(c, o);
 	object_drop_data(c, o);
 	call_del(c, object_key(c, b->Name, key));
 	out->done = true;

@@ -37,9 +37,12 @@ void fail_denied(struct call *c);
 /* ---- what a handler leaves for the log and the measures of its request ---- */
 struct s3_note {
 	struct str bucket, point; /* the bucket behind an access point, and the point's ARN; absent: it came straight */
+	struct list labels;       /* the tags of the object it was about */
 	bool acl;                 /* without an ACL's word it would have been denied */
 };
 struct s3_note *note_of(struct call *c); /* NULL: not a client's request */
+void note_labels(struct call *c, const struct s3_StoredObject *o);
+enum { FILTER_TAGS_MAX = 10 };
 
 /* ---- buckets (bucket.c) ---- */
 struct key *table(struct call *c, const char *name);

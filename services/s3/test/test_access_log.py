@@ -128,3 +128,17 @@ def test_lines_tell_the_access_point_the_acl_and_tls(server, eventually, names_b
     assert [l["access_point"] for l in lines] == ["-", point["AccessPointArn"], point["AccessPointArn"], "-"]
     assert [l["tls"] for l in lines] == ["-", "-", "-", "TLSv1.3"] and lines[3]["cipher"].startswith("TLS_") and lines[0]["cipher"] == "-"
     assert [l["key"] for l in lines] == ["open"] * 4
+
+
+def test_a_busy_minute_is_one_object(server, eventually):
+    """Up to 256 KiB of lines are delivered at once: more than a body that comes in may have to lie in the store."""
+    s3 = server.client("s3")
+    for bucket in ("web", "logs"):
+        s3.create_bucket(Bucket=bucket)
+    let_in(s3, "logs")
+    s3.put_bucket_logging(Bucket="web", BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "l/"}})
+    for i in range(60):
+        s3.put_object(Bucket="web", Key=f"{i:02}" + "k" * 900, Body=b"1")
+    server.turn_clock("+61s")
+    lines = eventually(lambda: len(l := [x for x in read_logs(s3, "logs", "l/") if x["operation"] == "REST.PUT.OBJECT"]) == 60 and l)
+    assert len({l["file"] for l in lines}) == 1 and s3.head_object(Bucket="logs", Key=lines[0]["file"])["ContentLength"] > 100_000

@@ -162,8 +162,24 @@ def test_request_metrics_reach_cloudwatch(s3, bucket, client, eventually):
     assert total("BytesDownloaded") >= 1000 and total("BytesUploaded") >= 1000
     s3.delete_bucket_metrics_configuration(Bucket=bucket, Id="in")
     assert code(s3.get_bucket_metrics_configuration, Bucket=bucket, Id="in") == "NoSuchConfiguration"
-    assert code(s3.put_bucket_metrics_configuration, Bucket=bucket, Id="t", MetricsConfiguration={
-        "Id": "t", "Filter": {"Tag": {"Key": "a", "Value": "b"}}}) == "NotImplemented"
+
+
+def test_request_metrics_of_tagged_objects(s3, bucket, client, eventually):
+    """Tag and And of MetricsFilter (S3 API Reference)."""
+    both = [{"Key": "team", "Value": "a&b"}, {"Key": "kind", "Value": "log"}]
+    for config in ({"Id": "one", "Filter": {"Tag": both[0]}}, {"Id": "both", "Filter": {"And": {"Prefix": "in/", "Tags": both}}}):
+        s3.put_bucket_metrics_configuration(Bucket=bucket, Id=config["Id"], MetricsConfiguration=config)
+    s3.put_object(Bucket=bucket, Key="in/k", Body=b"1", Tagging="team=a%26b&kind=log")
+    s3.get_object(Bucket=bucket, Key="in/k")["Body"].read()
+    s3.put_object(Bucket=bucket, Key="out", Body=b"1", Tagging="team=a%26b")
+    s3.put_object(Bucket=bucket, Key="in/plain", Body=b"1")
+    s3.delete_object(Bucket=bucket, Key="in/k")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    counted = lambda config, metric="AllRequests": sum(p["Sum"] for p in client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/S3", MetricName=metric, Statistics=["Sum"], Period=3600, StartTime=now - datetime.timedelta(hours=2),
+        EndTime=now + datetime.timedelta(hours=2), Dimensions=[{"Name": "BucketName", "Value": bucket}, {"Name": "FilterId", "Value": config}])["Datapoints"])
+    eventually(lambda: counted("one") == 4 and counted("both") == 3)
+    assert (counted("both", "DeleteRequests"), counted("both", "PutRequests"), counted("both", "GetRequests")) == (1, 1, 1)
 
 
 def test_request_metrics_of_an_access_point(s3, bucket, name, client, eventually, names_below_localhost):
