@@ -109,6 +109,13 @@ struct dynamodb_Table *table_make(struct call *c, const struct table_definition 
 		make_local(c, r, in->local_indexes);
 	if (in->global_indexes.set)
 		make_global(c, r, in->global_indexes);
+	bool on_demand = table_is_on_demand(d);
+	if (!warm_table(c, d, in->warm, true))
+		return NULL;
+	for (uint32_t i = 0; i < in->global_indexes.n; i++)
+		if (!warm_index(c, LIST_AT(d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i),
+		                LIST_AT(in->global_indexes, struct dynamodb_GlobalSecondaryIndex, i)->WarmThroughput, on_demand, true))
+			return NULL;
 	return r;
 }
 
@@ -144,7 +151,7 @@ void ddb_create_table(struct call *c)
 	struct table_definition def = {.name = in->TableName, .billing_mode = in->BillingMode, .table_class = in->TableClass,
 		.attributes = in->AttributeDefinitions, .key_schema = in->KeySchema, .local_indexes = in->LocalSecondaryIndexes,
 		.global_indexes = in->GlobalSecondaryIndexes, .throughput = in->ProvisionedThroughput, .on_demand = in->OnDemandThroughput,
-		.sse = in->SSESpecification, .deletion_protection = in->DeletionProtectionEnabled.v};
+		.sse = in->SSESpecification, .warm = in->WarmThroughput, .deletion_protection = in->DeletionProtectionEnabled.v};
 	struct dynamodb_Table *r = table_make(c, &def);
 	if (r == NULL)
 		return;
@@ -215,6 +222,7 @@ struct dynamodb_TableDescription *table_describe(struct call *c, const struct dy
 	struct dynamodb_TableDescription *d = arena_new_of(c->arena, struct dynamodb_TableDescription);
 	*d = *r->Description;
 	replica_describe(c, r, d);
+	warm_describe(c, d);
 	const struct table *t = table_of_record(c, (struct dynamodb_Table *)r);
 	count_space(c, t->space, &d->ItemCount, &d->TableSizeBytes);
 	for (uint32_t i = 0; i < t->n_indexes; i++) {

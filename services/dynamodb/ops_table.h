@@ -27,6 +27,7 @@ struct table_definition {
 	const struct dynamodb_ProvisionedThroughput *throughput;
 	const struct dynamodb_OnDemandThroughput *on_demand;
 	const struct dynamodb_SSESpecification *sse;
+	const struct dynamodb_WarmThroughput *warm;
 	bool deletion_protection;
 };
 /* Of a table as it is described, in its own billing mode or another: name, keys, indexes, throughput. (definition.c) */
@@ -49,6 +50,13 @@ void index_add(struct call *c, struct dynamodb_Table *r, const struct dynamodb_G
 void index_drop(struct call *c, struct dynamodb_Table *r, uint32_t at);
 /* The table goes with all that hangs on it, whatever its protection says. */
 void table_remove(struct call *c, struct dynamodb_Table *r);
+
+/* Warm throughput asked for (warm.c), of a table that is made or changed, of a global index. false: c failed. */
+bool warm_table(struct call *c, struct dynamodb_TableDescription *d, const struct dynamodb_WarmThroughput *asked, bool creating);
+bool warm_index(struct call *c, struct dynamodb_GlobalSecondaryIndexDescription *x, const struct dynamodb_WarmThroughput *asked, bool on_demand,
+                bool creating);
+/* As it is shown, of the table and its indexes. */
+void warm_describe(struct call *c, struct dynamodb_TableDescription *d);
 
 /* Is the attribute in a key schema? */
 bool schema_names(struct list key_schema, struct str attribute);

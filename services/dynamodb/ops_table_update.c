@@ -220,6 +220,8 @@ static bool create_index(struct update_call *u, const struct dynamodb_CreateGlob
 	p->WriteCapacityUnits = SOME_I64(a->ProvisionedThroughput != NULL ? a->ProvisionedThroughput->WriteCapacityUnits.v : 0);
 	struct dynamodb_GlobalSecondaryIndexDescription like = {.IndexName = a->IndexName, .KeySchema = a->KeySchema,
 		.Projection = a->Projection, .ProvisionedThroughput = p, .OnDemandThroughput = a->OnDemandThroughput};
+	if (!warm_index(c, &like, a->WarmThroughput, u->on_demand, true))
+		return false;
 	index_add(c, u->r, &like);
 	return true;
 }
@@ -260,6 +262,8 @@ static bool update_index(struct update_call *u, const struct dynamodb_UpdateGlob
 		return false;
 	if (a->OnDemandThroughput != NULL)
 		x->OnDemandThroughput = a->OnDemandThroughput;
+	if (!warm_index(u->c, x, a->WarmThroughput, u->on_demand, false))
+		return false;
 	return a->ProvisionedThroughput == NULL || set_throughput(u, a->IndexName, x->ProvisionedThroughput, a->ProvisionedThroughput);
 }
 
@@ -447,6 +451,8 @@ void ddb_update_table(struct call *c)
 	if (was != NULL && !replicas_settled(c, u.r))
 		return;
 	if (!update_billing(&u) || !add_definitions(&u, u.in->AttributeDefinitions) || !update_indexes(&u) || !update_stream(&u))
+		return;
+	if (!warm_table(c, u.d, u.in->WarmThroughput, false))
 		return;
 	if (u.in->DeletionProtectionEnabled.set)
 		u.d->DeletionProtectionEnabled = u.in->DeletionProtectionEnabled;

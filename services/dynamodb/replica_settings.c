@@ -64,6 +64,7 @@ static void follow_indexes(struct call *c, struct dynamodb_Table *r, const struc
 		}
 		ASSERT(was != NULL); /* members have the same indexes */
 		follow_units(have->ProvisionedThroughput, was->ProvisionedThroughput, now->ProvisionedThroughput);
+		have->WarmThroughput = now->WarmThroughput;
 		have->OnDemandThroughput = follow_most(c, have->OnDemandThroughput, was->OnDemandThroughput, now->OnDemandThroughput);
 	}
 }
@@ -76,6 +77,7 @@ static void follow(struct call *c, struct dynamodb_Table *r, const void *arg)
 	struct dynamodb_TableDescription *d = r->Description;
 	d->AttributeDefinitions = now->AttributeDefinitions;
 	d->BillingModeSummary = now->BillingModeSummary;
+	d->WarmThroughput = now->WarmThroughput;
 	follow_units(d->ProvisionedThroughput, was->ProvisionedThroughput, now->ProvisionedThroughput);
 	d->OnDemandThroughput = follow_most(c, d->OnDemandThroughput, was->OnDemandThroughput, now->OnDemandThroughput);
 	follow_indexes(c, r, x);

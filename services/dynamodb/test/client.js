@@ -46,6 +46,29 @@ async function conditions() {
 	await assert.rejects(send(new lib.GetCommand({ TableName: TableName + "-nope", Key })), ddb.ResourceNotFoundException);
 }
 
+// "Multi-attribute keys pattern" (DynamoDB Developer Guide), the example's tournaments.
+async function wideKeys() {
+	const table = TableName + "-wide";
+	const element = (KeyType) => (AttributeName) => ({ AttributeName, KeyType });
+	await client.send(new ddb.CreateTableCommand({
+		TableName: table, BillingMode: "PAY_PER_REQUEST", KeySchema: [{ AttributeName: "matchId", KeyType: "HASH" }],
+		AttributeDefinitions: ["matchId", "tournamentId", "region", "round", "bracket"].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
+		GlobalSecondaryIndexes: [{ IndexName: "TournamentRegionIndex", Projection: { ProjectionType: "ALL" },
+			KeySchema: [...["tournamentId", "region"].map(element("HASH")), ...["round", "bracket", "matchId"].map(element("RANGE"))] }],
+	}));
+	const matches = [["m2", "SEMIFINALS", "UPPER"], ["m1", "SEMIFINALS", "UPPER"], ["m3", "FINALS", "CHAMPIONSHIP"], ["m4", "SEMIFINALS", "LOWER"]];
+	for (const [matchId, round, bracket] of matches)
+		await send(new lib.PutCommand({ TableName: table, Item: { matchId, round, bracket, tournamentId: "WINTER2024", region: "NA-EAST" } }));
+	const ids = async (more, values) => (await send(new lib.QueryCommand({
+		TableName: table, IndexName: "TournamentRegionIndex", KeyConditionExpression: "tournamentId = :t AND #r = :r" + more,
+		ExpressionAttributeNames: { "#r": "region", ...(more.includes("#round") ? { "#round": "round" } : {}) },
+		ExpressionAttributeValues: { ":t": "WINTER2024", ":r": "NA-EAST", ...values } }))).Items.map((i) => i.matchId);
+	assert.deepEqual(await ids("", {}), ["m3", "m4", "m1", "m2"]);
+	assert.deepEqual(await ids(" AND #round = :round", { ":round": "SEMIFINALS" }), ["m4", "m1", "m2"]);
+	assert.deepEqual(await ids(" AND #round = :round AND begins_with(bracket, :b)", { ":round": "SEMIFINALS", ":b": "UP" }), ["m1", "m2"]);
+	await assert.rejects(ids(" AND bracket = :b", { ":b": "UPPER" }), (e) => e.name === "ValidationException");
+}
+
 async function searches() {
 	for (let from = 0; from < 60; from += 20)
 		await send(new lib.BatchWriteCommand({ RequestItems: { [TableName]: Array.from({ length: 20 }, (_, i) => (
@@ -91,7 +114,7 @@ async function statements() {
 }
 
 (async () => {
-	for (const part of [tables, values, conditions, searches, transactions, statements]) {
+	for (const part of [tables, values, conditions, wideKeys, searches, transactions, statements]) {
 		await part();
 		console.log("ok", part.name);
 	}

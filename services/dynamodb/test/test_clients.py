@@ -16,7 +16,7 @@ def test_sdk_for_javascript(tsubo, name):
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client.js")
     run = subprocess.run([NODE, script, tsubo.url, name], env={**os.environ, "NODE_PATH": MODULES}, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.split() == "ok tables ok values ok conditions ok searches ok transactions ok statements".split()
+    assert run.stdout.split() == "ok tables ok values ok conditions ok wideKeys ok searches ok transactions ok statements".split()
 
 
 @pytest.fixture

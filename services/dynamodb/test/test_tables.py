@@ -237,3 +237,23 @@ def test_provisioned_throughput_throttles(fresh_tsubo):
     d.update_table(TableName="small", BillingMode="PAY_PER_REQUEST")
     for i in range(50):
         put(d, "small", pk="k")
+
+
+def test_warm_throughput(d, name):
+    """"Understanding DynamoDB warm throughput" (Developer Guide): the mode's at first, more when asked for, never less."""
+    index = {"IndexName": "by-g", "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}
+    definition = dict(BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+                      AttributeDefinitions=[{"AttributeName": a, "AttributeType": "S"} for a in ("pk", "g")])
+    warm = lambda r, w: {"ReadUnitsPerSecond": r, "WriteUnitsPerSecond": w}
+    refused("ValidationException", "Requested WriteUnitsPerSecond for WarmThroughput for table is lower than initial throughput for OnDemand", d.create_table,
+            TableName=name, GlobalSecondaryIndexes=[index], WarmThroughput=warm(13000, 100), **definition)
+    d.create_table(TableName=name, GlobalSecondaryIndexes=[{**index, "WarmThroughput": warm(20000, 5000)}], **definition)
+    table = lambda: d.describe_table(TableName=name)["Table"]
+    assert table()["WarmThroughput"] == {**warm(12000, 4000), "Status": "ACTIVE"}
+    assert table()["GlobalSecondaryIndexes"][0]["WarmThroughput"] == {**warm(20000, 5000), "Status": "ACTIVE"}
+    d.update_table(TableName=name, WarmThroughput={"ReadUnitsPerSecond": 30000})
+    assert table()["WarmThroughput"] == {**warm(30000, 4000), "Status": "ACTIVE"}
+    refused("ValidationException", "Requested ReadUnitsPerSecond for WarmThroughput for table is lower than current WarmThroughput, decreasing",
+            d.update_table, TableName=name, WarmThroughput={"ReadUnitsPerSecond": 20000})
+    refused("ValidationException", "for WarmThroughput for index by-g is lower than current WarmThroughput", d.update_table, TableName=name,
+            GlobalSecondaryIndexUpdates=[{"Update": {"IndexName": "by-g", "WarmThroughput": {"WriteUnitsPerSecond": 10}}}])
