@@ -13,16 +13,16 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The more answers are under way, the smaller the blocks of the next: what they hold together is bounded (two blocks each and a
- * step that the kernel does not take: 4.5 MB for the first eight, 18 MB for the next 56, 48 KB for each one more). Large ones mean
- * fewer ways to a worker and back. */
-static const struct { unsigned senders; size_t bytes; } block_sizes[] = {{8, 256 << 10}, {64, 128 << 10}, {UINT32_MAX, 16 << 10}};
-/* Read and changed, or written, at once: what the processor's cache keeps; what the kernel does not take of it is copied. */
-enum { STEP = 64 << 10, SPARE_MAX = 16 };
+/* The more answers are under way, the smaller the blocks of the next, and what is left with the kernel to send: what they hold
+ * together is bounded (four blocks each: 14 MB for the first eight, 28 MB for the next 56, 64 KB for each one more). Large ones
+ * mean fewer ways to a worker and back, and fewer writes: each wakes the client. */
+static const struct { unsigned senders; size_t bytes; } block_sizes[] = {{8, 512 << 10}, {64, 128 << 10}, {UINT32_MAX, 16 << 10}};
+/* STEP: read and changed at once: what the processor's cache keeps. */
+enum { STEP = 64 << 10, SPARE_MAX = 8 };
 
 struct block {
 	char *own;     /* NULL until needed */
-	const char *p; /* own, or the bytes of a piece in memory; the first that is not yet written */
+	const char *p; /* own, or the bytes of a piece in memory */
 	size_t n;      /* 0: empty */
 	bool failed;
 };
@@ -210,14 +210,11 @@ static void go_on(struct file_send *f)
 		if (f->to_read == f->to_write)
 			f->to_read ^= 1; /* the other is empty */
 		read_ahead(f);
-		struct str step = str_of(b->p, b->n < STEP ? b->n : STEP);
-		bool more = http_write(r, step);
-		f->unsent -= (int64_t)step.n;
+		bool more = http_write(r, str_of(b->p, b->n));
+		f->unsent -= (int64_t)b->n;
 		ASSERT(f->unsent >= 0);
-		b->p += step.n;
-		b->n -= step.n;
-		if (b->n == 0)
-			f->to_write ^= 1;
+		b->n = 0;
+		f->to_write ^= 1;
 		if (f->unsent == 0) {
 			http_end(r);
 			return;
@@ -264,7 +261,8 @@ static struct file_send *file_new(struct http_conn *c, int64_t length)
 	*f = (struct file_send){.conn = c, .fd = -1, .unsent = length, .block_bytes = (size_t)(length < most ? length : most)};
 	f->block[0].own = memory_take(f->block_bytes);
 	f->work.data = f;
-	c->drain_below = 1; /* a step is queued at most */
+	if (f->block_bytes < c->drain_below && length > most)
+		c->drain_below = f->block_bytes;
 	c->file = f;
 	c->released = true;
 	return f;
