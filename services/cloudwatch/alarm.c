@@ -89,6 +89,8 @@ static bool queries_ok(struct call *c, const struct cloudwatch_PutMetricAlarmInp
 		watched = returns ? i : watched;
 		n += returns;
 	}
+	if (math_period_s(&in->Metrics) < 10)
+		return refuse(c, "Period must be 10, 20, 30 or a multiple of 60");
 	if (n != 1)
 		return refuse(c, "Exactly one element of the metrics list should return data.");
 	struct math m;

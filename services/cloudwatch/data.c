@@ -185,7 +185,9 @@ void op_get_metric_data(struct call *c)
 	if (!feed_flushed(c))
 		return;
 	struct results r = {.c = c, .in = in};
-	math_init(&r.math, c, &in->MetricDataQueries, in->StartTime.ms - in->StartTime.ms % coarse_ms, in->EndTime.ms);
+	int64_t into_ms = ((in->StartTime.ms % coarse_ms) + coarse_ms) % coarse_ms;
+	if (in->MetricDataQueries.n > 0)
+		math_init(&r.math, c, &in->MetricDataQueries, in->StartTime.ms - into_ms, in->EndTime.ms);
 	for (uint32_t i = 0; i < in->MetricDataQueries.n && !c->failed; i++) {
 		const struct cloudwatch_MetricDataQuery *q = LIST_AT(in->MetricDataQueries, struct cloudwatch_MetricDataQuery, i);
 		if (q->ReturnData.set && !q->ReturnData.v)

@@ -168,9 +168,7 @@ static bool slice(struct reader *r, struct math_value *out)
 		return bad(r, "SLICE takes an array and where it begins");
 	if (take(r, ",") && !number_argument(r, &to))
 		return false;
-	uint32_t first = from > 0 ? (uint32_t)from : 0, end = to > 0 ? (uint32_t)to : 0;
-	first = first < out->n ? first : out->n;
-	end = end < out->n ? end : out->n;
+	uint32_t first = from >= out->n ? out->n : from > 0 ? (uint32_t)from : 0, end = to >= out->n ? out->n : to > 0 ? (uint32_t)to : 0;
 	out->v += first;
 	out->n = end > first ? end - first : 0;
 	return take(r, ")") || bad(r, ") is missing");
@@ -382,7 +380,7 @@ int64_t math_period_s(const struct list *queries)
 void math_init(struct math *m, struct call *c, const struct list *queries, int64_t from_ms, int64_t to_ms)
 {
 	int64_t period_ms = math_period_s(queries) * 1000;
-	ASSERT(from_ms <= to_ms && (to_ms - from_ms) / period_ms <= MATH_POINTS_MAX);
+	ASSERT(from_ms <= to_ms && (to_ms - from_ms) / period_ms <= MATH_POINTS_MAX + 1); /* from may be rounded down */
 	*m = (struct math){.c = c, .grid = {from_ms, period_ms, (uint32_t)((to_ms - from_ms + period_ms - 1) / period_ms)}, .queries = queries,
 		.done = arena_array(c->arena, struct math_value, queries->n), .state = arena_array(c->arena, uint8_t, queries->n)};
 }

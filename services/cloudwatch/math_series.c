@@ -272,6 +272,9 @@ bool math_unary(struct math *m, struct str name, const struct math_value *x, str
 		return true;
 	}
 	bool remove = x->kind == MATH_ARRAY && str_eq(name, S("REMOVE_EMPTY"));
+	double unused;
+	if (!remove && !of_time(name, 0, &unused) && !of_value(name, 1, 1, 1, 1, &unused))
+		return false;
 	struct math_value r = {.kind = x->kind, .v = arena_array(m->c->arena, struct math_series, x->n)};
 	for (uint32_t i = 0; i < x->n; i++) {
 		if (remove && empty(m, &x->v[i]))
@@ -282,7 +285,7 @@ bool math_unary(struct math *m, struct str name, const struct math_value *x, str
 			return false;
 	}
 	*out = r;
-	return x->n > 0 || remove || is_summary(name) || x->kind == MATH_ARRAY;
+	return true;
 }
 
 /* ---- FILL, IF, SORT ---- */

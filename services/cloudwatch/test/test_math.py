@@ -136,6 +136,21 @@ def test_expressions_that_are_not_valid(series, ask, expression):
     assert e.value.response["Error"]["Code"] in ("ValidationError", "ValidationException")
 
 
+def test_odd_times_and_lists(cw, series, ask, name):
+    """Times before 1970, no queries, indexes beyond the end: answered, and the server goes on."""
+    series(m1=[1])
+    q = [{"Id": "e", "Expression": "TIME_SERIES(1)"}]
+    assert cw.get_metric_data(MetricDataQueries=q, StartTime=-59, EndTime=-30)["MetricDataResults"][0]["Values"] == [1]
+    assert cw.get_metric_data(MetricDataQueries=[], StartTime=0, EndTime=10**9)["MetricDataResults"] == []
+    assert cw.get_metric_data(MetricDataQueries=q, StartTime=1, EndTime=1 + 60 * 100800)["MetricDataResults"][0]["Values"]
+    assert ask("SLICE(METRICS(), 99999999999999999999)", "m1") == []
+    with pytest.raises(ClientError):
+        ask('NONE(METRICS("zzz"))', "m1")
+    with pytest.raises(ClientError):
+        cw.put_metric_alarm(AlarmName=name, EvaluationPeriods=80000, Threshold=1, ComparisonOperator="GreaterThanThreshold",
+                            Metrics=[{"Id": "m", "MetricStat": {"Metric": {"Namespace": name, "MetricName": "m1"}, "Period": 1, "Stat": "Sum"}}])
+
+
 def test_what_is_not_there(series, ask):
     series(m1=[1])
     for expression in ("ANOMALY_DETECTION_BAND(m1)", "SERVICE_QUOTA(m1)", "SELECT AVG(x) FROM y"):
