@@ -2,11 +2,12 @@
  *
  * Source: CloudWatch API Reference; "Using Amazon CloudWatch alarms" (User Guide). */
 #include "composite.h"
+#include "math.h"
 
 #include "svc/arn.h"
 #include "svc/page.h"
 
-enum { PAGE = 50, PAGE_MOST = 100, DAY_S = 86400, HOUR_S = 3600 };
+enum { PAGE = 50, PAGE_MOST = 100, QUERIES_MOST = 20, DAY_S = 86400, HOUR_S = 3600 };
 
 struct str alarm_arn(struct call *c, struct str name)
 {
@@ -28,10 +29,15 @@ void alarm_save(struct call *c, const struct cloudwatch_AlarmRecord *r)
 	call_put(c, alarm_key(c, r->Alarm->AlarmName), &cloudwatch_shape_AlarmRecord, r);
 }
 
+int64_t alarm_period_s(const struct cloudwatch_MetricAlarm *a)
+{
+	ASSERT(a->Metrics.n > 0 || (a->Period.set && a->Period.v > 0));
+	return a->Metrics.n > 0 ? math_period_s(&a->Metrics) : a->Period.v;
+}
+
 int64_t alarm_step_ms(const struct cloudwatch_MetricAlarm *a)
 {
-	ASSERT(a->Period.set && a->Period.v > 0);
-	return a->Period.v < 60 ? 10 * 1000 : MINUTE_MS;
+	return alarm_period_s(a) < 60 ? 10 * 1000 : MINUTE_MS;
 }
 
 void alarm_look_at(struct call *c, struct str name, int64_t at_ms)
@@ -57,17 +63,50 @@ static bool refuse(struct call *c, const char *text)
 
 static bool parts_there(struct call *c, const struct cloudwatch_PutMetricAlarmInput *in)
 {
-	const char *missing = in->Metrics.n > 0 ? "Metrics (metric math and several metrics)" : str_present(in->ThresholdMetricId)
-		? "ThresholdMetricId (anomaly detection)" : in->EvaluationWindow != NULL || in->EvaluationCriteria != NULL
-		? "EvaluationWindow and EvaluationCriteria" : in->EvaluationInterval.set ? "EvaluationInterval" : in->WarmUpConfiguration != NULL
-		? "WarmUpConfiguration" : in->ActionConfiguration != NULL ? "ActionConfiguration" : NULL;
+	const char *missing = str_present(in->ThresholdMetricId) ? "ThresholdMetricId (anomaly detection)"
+		: in->EvaluationWindow != NULL || in->EvaluationCriteria != NULL ? "EvaluationWindow and EvaluationCriteria"
+		: in->EvaluationInterval.set ? "EvaluationInterval" : in->WarmUpConfiguration != NULL ? "WarmUpConfiguration"
+		: in->ActionConfiguration != NULL ? "ActionConfiguration" : NULL;
 	if (missing != NULL)
 		call_unsupported(c, "alarms with %s are not there", missing);
 	return missing == NULL;
 }
 
+/* Of a list of queries it watches the one that returns data. */
+static bool queries_ok(struct call *c, const struct cloudwatch_PutMetricAlarmInput *in)
+{
+	uint32_t watched = 0, n = 0;
+	if (str_present(in->MetricName) || str_present(in->Namespace) || in->Period.set || str_present(in->Statistic) ||
+	    str_present(in->ExtendedStatistic) || in->Dimensions.n > 0 || str_present(in->Unit))
+		return refuse(c, "Metrics cannot be combined with MetricName, Namespace, Dimensions, Period, Unit, Statistic or ExtendedStatistic");
+	if (in->Metrics.n > QUERIES_MOST)
+		return refuse(c, "Metrics has too many members (20)");
+	if (!metric_queries_ok(c, &in->Metrics))
+		return false;
+	for (uint32_t i = 0; i < in->Metrics.n; i++) {
+		const struct cloudwatch_MetricDataQuery *q = LIST_AT(in->Metrics, struct cloudwatch_MetricDataQuery, i);
+		bool returns = !q->ReturnData.set || q->ReturnData.v;
+		watched = returns ? i : watched;
+		n += returns;
+	}
+	if (math_period_s(&in->Metrics) < 10)
+		return refuse(c, "Period must be 10, 20, 30 or a multiple of 60");
+	if (n != 1)
+		return refuse(c, "Exactly one element of the metrics list should return data.");
+	struct math m;
+	int64_t periods = in->EvaluationPeriods.set && in->EvaluationPeriods.v > 0 && in->EvaluationPeriods.v < DAY_S ? in->EvaluationPeriods.v : 1;
+	math_init(&m, c, &in->Metrics, 0, (periods + 2) * math_period_s(&in->Metrics) * 1000);
+	m.dry = true;
+	const struct math_value *v = math_value_of(&m, watched);
+	if (v == NULL)
+		return false;
+	return (v->kind == MATH_SERIES && !m.searched) || refuse(c, "The expression of an alarm must give a single time series, without SEARCH");
+}
+
 static bool metric_ok(struct call *c, const struct cloudwatch_PutMetricAlarmInput *in)
 {
+	if (in->Metrics.n > 0)
+		return queries_ok(c, in);
 	if (!str_present(in->MetricName) || !str_present(in->Namespace) || !in->Period.set)
 		return refuse(c, "The parameters MetricName, Namespace and Period must be given");
 	if (str_present(in->Statistic) == str_present(in->ExtendedStatistic))
@@ -88,8 +127,9 @@ static bool evaluation_ok(struct call *c, const struct cloudwatch_PutMetricAlarm
 	if (in->DatapointsToAlarm.set && in->DatapointsToAlarm.v > in->EvaluationPeriods.v)
 		return refuse(c, "DatapointsToAlarm must be less than or equal to EvaluationPeriods");
 	/* divided, not multiplied: both numbers are the client's */
-	if (in->EvaluationPeriods.v > (in->Period.v < HOUR_S ? DAY_S : 7 * DAY_S) / in->Period.v)
-		return refuse(c, in->Period.v < HOUR_S ? "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400)."
+	int64_t period = in->Metrics.n > 0 ? math_period_s(&in->Metrics) : in->Period.v;
+	if (in->EvaluationPeriods.v > (period < HOUR_S ? DAY_S : 7 * DAY_S) / period)
+		return refuse(c, period < HOUR_S ? "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400)."
 			: "Metrics cannot be checked across more than a week (EvaluationPeriods * Period must be <= 604800).");
 	if (str_find_str(in->ComparisonOperator, S("UpperThreshold")) >= 0 || str_find_str(in->ComparisonOperator, S("LowerThreshold")) >= 0) {
 		call_unsupported(c, "alarms on anomaly detection are not there");
@@ -129,6 +169,7 @@ static void configure(struct call *c, struct cloudwatch_MetricAlarm *a, const st
 	a->Dimensions = (struct list){in->Dimensions.v, in->Dimensions.n, true};
 	a->Period = in->Period;
 	a->Unit = in->Unit;
+	a->Metrics = in->Metrics;
 	a->EvaluationPeriods = in->EvaluationPeriods;
 	a->DatapointsToAlarm = in->DatapointsToAlarm;
 	a->Threshold = in->Threshold;

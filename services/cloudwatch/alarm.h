@@ -17,6 +17,8 @@ struct str alarm_arn(struct call *c, struct str name);
 void note_configuration(struct call *c, struct str name, bool composite, const char *type);
 /* Is there an action whose ARN begins so? */
 bool alarm_acts(const struct list *alarm, const struct list *ok, const struct list *insufficient, struct str prefix);
+/* Its period in seconds; of several metrics, the longest. */
+int64_t alarm_period_s(const struct cloudwatch_MetricAlarm *a);
 /* How often it is looked at: every minute; every ten seconds for high-resolution metrics. */
 int64_t alarm_step_ms(const struct cloudwatch_MetricAlarm *a);
 /* Look at it at at_ms of the service clock. */

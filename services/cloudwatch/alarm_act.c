@@ -50,24 +50,42 @@ struct json *alarm_state_json(struct arena *a, struct str value, struct str reas
 	return o;
 }
 
-static struct json *configuration_json(struct arena *a, const struct cloudwatch_MetricAlarm *m)
+static struct json *query_json(struct arena *a, const struct cloudwatch_MetricDataQuery *x)
 {
-	struct json *o = json_new_object(a), *list = json_new_array(a), *q = json_new_object(a), *stat = json_new_object(a),
-	            *metric = json_new_object(a), *dims = json_new_object(a);
-	for (uint32_t i = 0; i < m->Dimensions.n; i++) {
-		const struct cloudwatch_Dimension *d = LIST_AT(m->Dimensions, struct cloudwatch_Dimension, i);
+	struct json *q = json_new_object(a);
+	json_set_str(a, q, "id", x->Id);
+	if (str_present(x->Expression))
+		json_set_str(a, q, "expression", x->Expression);
+	if (str_present(x->Label))
+		json_set_str(a, q, "label", x->Label);
+	json_set_bool(a, q, "returnData", !x->ReturnData.set || x->ReturnData.v);
+	if (x->MetricStat == NULL)
+		return q;
+	struct json *stat = json_new_object(a), *metric = json_new_object(a), *dims = json_new_object(a);
+	for (uint32_t i = 0; i < x->MetricStat->Metric->Dimensions.n; i++) {
+		const struct cloudwatch_Dimension *d = LIST_AT(x->MetricStat->Metric->Dimensions, struct cloudwatch_Dimension, i);
 		json_set(a, dims, d->Name, json_new_str(a, d->Value));
 	}
-	json_set_str(a, metric, "namespace", m->Namespace);
-	json_set_str(a, metric, "name", m->MetricName);
+	json_set_str(a, metric, "namespace", x->MetricStat->Metric->Namespace);
+	json_set_str(a, metric, "name", x->MetricStat->Metric->MetricName);
 	json_set(a, metric, S("dimensions"), dims);
 	json_set(a, stat, S("metric"), metric);
-	json_set_i64(a, stat, "period", m->Period.v);
-	json_set_str(a, stat, "stat", str_present(m->Statistic) ? m->Statistic : m->ExtendedStatistic);
-	json_set_str(a, q, "id", S("m1"));
+	json_set_i64(a, stat, "period", x->MetricStat->Period.v);
+	json_set_str(a, stat, "stat", x->MetricStat->Stat);
 	json_set(a, q, S("metricStat"), stat);
-	json_set_bool(a, q, "returnData", true);
-	json_push(a, list, q);
+	return q;
+}
+
+static struct json *configuration_json(struct arena *a, const struct cloudwatch_MetricAlarm *m)
+{
+	struct json *o = json_new_object(a), *list = json_new_array(a);
+	struct cloudwatch_Metric metric = {.Namespace = m->Namespace, .MetricName = m->MetricName, .Dimensions = m->Dimensions};
+	struct cloudwatch_MetricStat stat = {.Metric = &metric, .Period = m->Period,
+		.Stat = str_present(m->Statistic) ? m->Statistic : m->ExtendedStatistic};
+	for (uint32_t i = 0; i < m->Metrics.n; i++)
+		json_push(a, list, query_json(a, LIST_AT(m->Metrics, struct cloudwatch_MetricDataQuery, i)));
+	if (m->Metrics.n == 0)
+		json_push(a, list, query_json(a, &(struct cloudwatch_MetricDataQuery){.Id = S("m1"), .MetricStat = &stat}));
 	if (str_present(m->AlarmDescription))
 		json_set_str(a, o, "description", m->AlarmDescription);
 	json_set(a, o, S("metrics"), list);
@@ -191,12 +209,16 @@ static struct json *trigger_json(struct call *c, struct str alarm)
 		json_set_str(a, one, "name", d->Name);
 		json_push(a, dims, one);
 	}
-	json_set_str(a, t, "MetricName", m->MetricName);
-	json_set_str(a, t, "Namespace", m->Namespace);
-	json_set_str(a, t, "StatisticType", str_present(m->Statistic) ? S("Statistic") : S("ExtendedStatistic"));
-	json_set_str(a, t, "Statistic", str_present(m->Statistic) ? m->Statistic : m->ExtendedStatistic);
-	json_set(a, t, S("Dimensions"), dims);
-	json_set_i64(a, t, "Period", m->Period.v);
+	if (m->Metrics.n > 0) {
+		json_set(a, t, S("Metrics"), typed_to_json(a, &cloudwatch_shape_MetricDataQueries, &m->Metrics));
+	} else {
+		json_set_str(a, t, "MetricName", m->MetricName);
+		json_set_str(a, t, "Namespace", m->Namespace);
+		json_set_str(a, t, "StatisticType", str_present(m->Statistic) ? S("Statistic") : S("ExtendedStatistic"));
+		json_set_str(a, t, "Statistic", str_present(m->Statistic) ? m->Statistic : m->ExtendedStatistic);
+		json_set(a, t, S("Dimensions"), dims);
+	}
+	json_set_i64(a, t, "Period", alarm_period_s(m));
 	json_set_i64(a, t, "EvaluationPeriods", m->EvaluationPeriods.v);
 	json_set_str(a, t, "ComparisonOperator", m->ComparisonOperator);
 	json_set(a, t, S("Threshold"), json_new_f64(a, m->Threshold.v));

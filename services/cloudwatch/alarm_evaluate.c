@@ -4,6 +4,7 @@
  * through the times that were missed, at most CATCH_UP of them. Source: "Evaluating an alarm", "Configuring how CloudWatch
  * alarms treat missing data" (User Guide), whose tables are the test's. */
 #include "alarm.h"
+#include "math.h"
 
 #include "base/time.h"
 
@@ -34,11 +35,35 @@ static bool breaches(const struct cloudwatch_MetricAlarm *m, double v)
 
 static struct str statistic_of(const struct cloudwatch_MetricAlarm *m) { return str_present(m->Statistic) ? m->Statistic : m->ExtendedStatistic; }
 
+/* The same of an expression, or of the one of several metrics that returns data. */
+static void read_math(struct call *c, const struct cloudwatch_MetricAlarm *m, int64_t end_ms, struct point *out, size_t n)
+{
+	struct math x;
+	uint32_t watched = 0;
+	math_init(&x, c, &m->Metrics, end_ms - (int64_t)n * alarm_period_s(m) * 1000, end_ms);
+	for (uint32_t i = 0; i < m->Metrics.n; i++) {
+		const struct cloudwatch_MetricDataQuery *q = LIST_AT(m->Metrics, struct cloudwatch_MetricDataQuery, i);
+		if (!q->ReturnData.set || q->ReturnData.v)
+			watched = i;
+	}
+	const struct math_value *v = math_value_of(&x, watched);
+	ASSERT(v != NULL && v->kind == MATH_SERIES && x.grid.n == n); /* the put has tried it */
+	for (size_t i = 0; i < n; i++) {
+		uint32_t at = (uint32_t)(n - 1 - i);
+		bool there = v->v[0].there[at];
+		out[i] = (struct point){there, there && breaches(m, v->v[0].v[at]), v->v[0].v[at], there, grid_time(&x.grid, at)};
+	}
+}
+
 /* Statistics of n periods that end at end_ms, the newest first. */
 static void read_points(struct call *c, const struct cloudwatch_MetricAlarm *m, int64_t end_ms, struct point *out, size_t n)
 {
-	ASSERT(n > 0 && n <= WINDOWS_MOST && m->Period.v > 0);
-	int64_t period_ms = m->Period.v * 1000, from_ms = end_ms - (int64_t)n * period_ms;
+	int64_t period_ms = alarm_period_s(m) * 1000, from_ms = end_ms - (int64_t)n * period_ms;
+	ASSERT(n > 0 && n <= WINDOWS_MOST && period_ms > 0);
+	if (m->Metrics.n > 0) {
+		read_math(c, m, end_ms, out, n);
+		return;
+	}
 	struct stats *stats = arena_array(c->arena, struct stats, n);
 	struct cloudwatch_SeriesRecord **series;
 	size_t n_series = series_find(c, m->Namespace, m->MetricName, &m->Dimensions, m->Unit, &series);
@@ -167,9 +192,10 @@ static struct str reason_data(struct arena *a, const struct cloudwatch_MetricAla
 	struct json *o = json_new_object(a), *recent = json_new_array(a), *looked = json_new_array(a);
 	json_set_str(a, o, "version", S("1.0"));
 	json_set_str(a, o, "queryDate", time_iso8601_ms(a, at_ms));
-	json_set_str(a, o, "startDate", time_iso8601_ms(a, at_ms - m->EvaluationPeriods.v * m->Period.v * 1000));
-	json_set_str(a, o, "statistic", statistic_of(m));
-	json_set_i64(a, o, "period", m->Period.v);
+	json_set_str(a, o, "startDate", time_iso8601_ms(a, at_ms - m->EvaluationPeriods.v * alarm_period_s(m) * 1000));
+	if (m->Metrics.n == 0)
+		json_set_str(a, o, "statistic", statistic_of(m));
+	json_set_i64(a, o, "period", alarm_period_s(m));
 	for (size_t i = n_points; i-- > 0;) {
 		const struct point *p = &f->points[i];
 		if (!p->there)

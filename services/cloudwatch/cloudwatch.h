@@ -46,6 +46,16 @@ void feed_stop(void);
 void access_put_metric_data(struct call *c);
 void op_put_metric_data(struct call *c);
 /* ---- get.c ---- */
+/* One period's numbers. */
+struct period { int64_t at_ms; struct stats stats; };
+struct periods { struct period *v; size_t n; };
+/* Of the periods (from the epoch on) that have any. */
+struct periods periods_collect(struct call *c, const struct cloudwatch_SeriesRecord *s, int64_t from_ms, int64_t to_ms, int64_t period_ms);
+/* 1, 5, 10, 20, 30 or a multiple of 60; where: the parameter, for the message. */
+bool period_ok(struct call *c, int64_t period, const char *where);
+/* ---- data.c ---- */
+/* Ids, periods and statistics of MetricDataQueries; false: c failed. */
+bool metric_queries_ok(struct call *c, const struct list *queries);
 void op_get_metric_statistics(struct call *c);
 void op_get_metric_data(struct call *c);
 void op_list_metrics(struct call *c);

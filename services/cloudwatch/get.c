@@ -1,4 +1,4 @@
-/* Reading metrics: statistics of periods, GetMetricData, ListMetrics; and the daily job that forgets old samples. */
+/* Reading metrics: statistics of periods, ListMetrics; and the daily job that forgets old samples. */
 #include "alarm.h"
 #include "insight.h"
 
@@ -6,13 +6,9 @@
 
 #include <stdlib.h>
 
-enum { POINTS_MAX = 1440, DATA_POINTS_MAX = 100800, LIST_PAGE = 500, KEEP_DAYS = 63, HISTORY_DAYS = 30, QUERIES_MAX = 500 };
+enum { POINTS_MAX = 1440, LIST_PAGE = 500, KEEP_DAYS = 63, HISTORY_DAYS = 30 };
 
-/* One period's numbers. */
-struct period { int64_t at_ms; struct stats stats; };
-struct periods { struct period *v; size_t n; };
-
-static struct periods collect(struct call *c, const struct cloudwatch_SeriesRecord *s, int64_t from_ms, int64_t to_ms, int64_t period_ms)
+struct periods periods_collect(struct call *c, const struct cloudwatch_SeriesRecord *s, int64_t from_ms, int64_t to_ms, int64_t period_ms)
 {
 	ASSERT(period_ms >= 1000 && s->Id.set);
 	struct periods out = {0};
@@ -36,7 +32,7 @@ static struct periods collect(struct call *c, const struct cloudwatch_SeriesReco
 	return out;
 }
 
-static bool period_ok(struct call *c, int64_t period, const char *where)
+bool period_ok(struct call *c, int64_t period, const char *where)
 {
 	if (period > 0 && (period % 60 == 0 || period == 1 || period == 5 || period == 10 || period == 20 || period == 30))
 		return true;
@@ -123,7 +119,7 @@ void op_get_metric_statistics(struct call *c)
 	struct cloudwatch_Datapoint *v = NULL;
 	uint32_t used = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct periods p = collect(c, series[i], in->StartTime.ms, in->EndTime.ms, in->Period.v * 1000);
+		struct periods p = periods_collect(c, series[i], in->StartTime.ms, in->EndTime.ms, in->Period.v * 1000);
 		ASSERT(p.n <= POINTS_MAX + 2); /* statistics_ok; the first and the last period may be cut */
 		v = arena_grow(c->arena, v, sizeof *v, used, used + p.n);
 		for (size_t k = 0; k < p.n; k++)
@@ -131,147 +127,6 @@ void op_get_metric_statistics(struct call *c)
 	}
 	out->Label = in->MetricName;
 	out->Datapoints = (struct list){v, used, true};
-}
-
-/* ---- GetMetricData ---- */
-
-static bool query_ok(struct call *c, const struct cloudwatch_MetricDataQuery *q, uint32_t i)
-{
-	if (str_present(q->Expression)) {
-		call_unsupported(c, "GetMetricData with metric math (Expression) is not there yet");
-		return false;
-	}
-	if (q->MetricStat == NULL) {
-		call_fail(c, &cloudwatch_err_ValidationException, "The value for MetricDataQueries.member.%u must have MetricStat or Expression.", i + 1);
-		return false;
-	}
-	if (!stat_known(q->MetricStat->Stat)) {
-		call_fail(c, &cloudwatch_err_ValidationException,
-			"The value '%.*s' for parameter MetricDataQueries.member.%u.MetricStat.Stat is not supported.",
-			STR_ARG(q->MetricStat->Stat), i + 1);
-		return false;
-	}
-	return period_ok(c, q->MetricStat->Period.v, "MetricStat.Period");
-}
-
-/* Ids name results: "The values for parameter id in MetricDataQueries are not unique" is AWS's word for two of one name. */
-static bool ids_ok(struct call *c, const struct list *queries)
-{
-	for (uint32_t i = 0; i < queries->n; i++) {
-		struct str id = LIST_AT(*queries, struct cloudwatch_MetricDataQuery, i)->Id;
-		bool ok = id.n > 0 && id.p[0] >= 'a' && id.p[0] <= 'z';
-		for (size_t k = 1; k < id.n && ok; k++)
-			ok = (id.p[k] >= 'a' && id.p[k] <= 'z') || (id.p[k] >= 'A' && id.p[k] <= 'Z') || (id.p[k] >= '0' && id.p[k] <= '9') || id.p[k] == '_';
-		if (!ok) {
-			call_fail(c, &cloudwatch_err_ValidationException, "The value %.*s is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.",
-				STR_ARG(id));
-			return false;
-		}
-		for (uint32_t k = 0; k < i; k++)
-			if (str_eq(LIST_AT(*queries, struct cloudwatch_MetricDataQuery, k)->Id, id)) {
-				call_fail(c, &cloudwatch_err_ValidationException, "The values for parameter id in MetricDataQueries are not unique.");
-				return false;
-			}
-	}
-	return true;
-}
-
-/* One page of all data points in the order of the results: the first `skip` have been told, at most `max` are told now. */
-static bool page_results(struct list *results, uint64_t skip, uint64_t max)
-{
-	uint64_t room = max;
-	bool more = false;
-	ASSERT(max > 0);
-	for (uint32_t i = 0; i < results->n; i++) {
-		struct cloudwatch_MetricDataResult *r = LIST_AT(*results, struct cloudwatch_MetricDataResult, i);
-		ASSERT(r->Timestamps.n == r->Values.n);
-		uint32_t n = r->Values.n, from = skip < n ? (uint32_t)skip : n, left = n - from, take = left < room ? left : (uint32_t)room;
-		r->Timestamps = (struct list){(struct opt_time *)r->Timestamps.v + from, take, true};
-		r->Values = (struct list){(struct opt_f64 *)r->Values.v + from, take, true};
-		skip -= from;
-		room -= take;
-		if (take < left) {
-			more = true;
-			r->StatusCode = S("PartialData");
-		}
-	}
-	return more;
-}
-
-static void answer_query(struct call *c, const struct cloudwatch_GetMetricDataInput *in, const struct cloudwatch_MetricDataQuery *q,
-                         struct cloudwatch_MetricDataResult *out)
-{
-	const struct cloudwatch_MetricStat *m = q->MetricStat;
-	ASSERT(m != NULL && str_present(q->Id)); /* query_ok */
-	struct cloudwatch_SeriesRecord **series;
-	size_t n = series_find(c, m->Metric->Namespace, m->Metric->MetricName, &m->Metric->Dimensions, m->Unit, &series);
-	struct periods p = {0};
-	for (size_t i = 0; i < n && p.n == 0; i++)
-		p = collect(c, series[i], in->StartTime.ms, in->EndTime.ms, m->Period.v * 1000);
-	*out = (struct cloudwatch_MetricDataResult){.Id = q->Id, .StatusCode = S("Complete"),
-		.Label = str_present(q->Label) ? q->Label : m->Metric->MetricName,
-		.Timestamps = LIST_OF(c->arena, struct opt_time, p.n), .Values = LIST_OF(c->arena, struct opt_f64, p.n)};
-	bool ascending = str_eq(in->ScanBy, S("TimestampAscending"));
-	uint32_t k = 0;
-	for (size_t i = 0; i < p.n; i++) {
-		const struct period *at = &p.v[ascending ? i : p.n - 1 - i];
-		struct opt_f64 v = stat_of(&at->stats, m->Stat);
-		if (!v.set)
-			continue;
-		*LIST_AT(out->Timestamps, struct opt_time, k) = SOME_TIME(at->at_ms);
-		*LIST_AT(out->Values, struct opt_f64, k) = v;
-		k++;
-	}
-	out->Timestamps.n = out->Values.n = k;
-}
-
-void op_get_metric_data(struct call *c)
-{
-	const struct cloudwatch_GetMetricDataInput *in = c->in;
-	struct cloudwatch_GetMetricDataOutput *out = c->out;
-	if (in->StartTime.ms >= in->EndTime.ms) {
-		call_fail(c, &cloudwatch_err_ValidationException, "The parameter StartTime must be less than the parameter EndTime.");
-		return;
-	}
-	if (in->MetricDataQueries.n > QUERIES_MAX) {
-		call_fail(c, &cloudwatch_err_ValidationException, "MetricDataQueries has too many members (500).");
-		return;
-	}
-	struct str position;
-	uint64_t told = 0;
-	if (!page_position(c->arena, in->NextToken, &position) || (str_present(position) && !str_to_u64(position, &told))) {
-		call_fail(c, &cloudwatch_err_InvalidNextToken, "The next token is invalid.");
-		return;
-	}
-	int64_t points = 0;
-	if (!ids_ok(c, &in->MetricDataQueries))
-		return;
-	for (uint32_t i = 0; i < in->MetricDataQueries.n; i++) {
-		const struct cloudwatch_MetricDataQuery *q = LIST_AT(in->MetricDataQueries, struct cloudwatch_MetricDataQuery, i);
-		if (!query_ok(c, q, i))
-			return;
-		points += (in->EndTime.ms - in->StartTime.ms) / (q->MetricStat->Period.v * 1000);
-	}
-	if (points > DATA_POINTS_MAX) {
-		call_fail(c, &cloudwatch_err_ValidationException,
-			"The request asks for %lld data points; at most 100,800 can be returned.", (long long)points);
-		return;
-	}
-	if (!feed_flushed(c))
-		return;
-	out->MetricDataResults = LIST_OF(c->arena, struct cloudwatch_MetricDataResult, in->MetricDataQueries.n);
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < in->MetricDataQueries.n; i++) {
-		const struct cloudwatch_MetricDataQuery *q = LIST_AT(in->MetricDataQueries, struct cloudwatch_MetricDataQuery, i);
-		if (!q->ReturnData.set || q->ReturnData.v)
-			answer_query(c, in, q, LIST_AT(out->MetricDataResults, struct cloudwatch_MetricDataResult, n++));
-	}
-	ASSERT(n <= in->MetricDataQueries.n);
-	out->MetricDataResults.n = n;
-	uint64_t most = in->MaxDatapoints.set && in->MaxDatapoints.v > 0 && in->MaxDatapoints.v < DATA_POINTS_MAX ? (uint64_t)in->MaxDatapoints.v
-		: DATA_POINTS_MAX;
-	if (page_results(&out->MetricDataResults, told, most))
-		out->NextToken = page_token(c->arena, arena_printf(c->arena, "%llu", (unsigned long long)told + most));
 }
 
 /* ---- ListMetrics ---- */

@@ -38,6 +38,10 @@ void insight_trim(struct call *c, int64_t before_ms);
 /* ---- insight_report.c ---- */
 void access_get_insight_rule_report(struct call *c);
 void op_get_insight_rule_report(struct call *c);
+/* A statistic of a rule for each period of a grid; false: there is no such rule. */
+struct grid;
+bool insight_series(struct call *c, struct str rule, struct str metric, const struct grid *g,
+                    void (*point)(void *arg, const struct grid *g, int64_t at_ms, double v), void *arg);
 /* One of the statistics that a report can have ("Sum", "UniqueContributors"...)? */
 bool insight_metric_known(struct str metric);
 

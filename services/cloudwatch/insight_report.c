@@ -5,6 +5,7 @@
  * Source: GetInsightRuleReport (API Reference); "CloudWatch Contributor Insights for DynamoDB: how it works" for managed rules, whose
  * observations are minutes. */
 #include "insight.h"
+#include "math.h"
 
 #include "base/map.h"
 
@@ -29,7 +30,7 @@ struct report {
 	const struct cloudwatch_GetInsightRuleReportInput *in;
 	const struct insight_rule *rule;
 	bool by_maximum;
-	int64_t period_ms;
+	int64_t period_ms, base_ms; /* periods are counted from base_ms */
 	struct map contributors;   /* by their keys as text */
 	struct sketch *all, *here; /* of the whole time, of the open period */
 	double total;
@@ -151,7 +152,8 @@ static void read_minutes(struct report *r, const struct cloudwatch_InsightRecord
 	while (scan_next(s, &key, &value)) {
 		const struct cloudwatch_MinuteRecord *m = record_decode(r->c, &cloudwatch_shape_MinuteRecord, value);
 		int64_t at = sample_time(key);
-		at -= ((at % r->period_ms) + r->period_ms) % r->period_ms;
+		int64_t into = (at - r->base_ms) % r->period_ms;
+		at -= into < 0 ? into + r->period_ms : into;
 		if (points) {
 			r->open = at;
 			add_points(r, m);
@@ -276,4 +278,30 @@ void op_get_insight_rule_report(struct call *c)
 		.all = arena_new_of(c->arena, struct sketch), .here = arena_new_of(c->arena, struct sketch)};
 	map_init(&r.contributors, c->arena);
 	answer(&r, record, c->out);
+}
+
+bool insight_series(struct call *c, struct str name, struct str metric, const struct grid *g,
+                    void (*point)(void *arg, const struct grid *g, int64_t at_ms, double v), void *arg)
+{
+	const struct cloudwatch_InsightRecord *record = insight_get(c, name);
+	struct insight_rule rule;
+	const char *why;
+	ASSERT(insight_metric_known(metric));
+	if (record == NULL || !insight_rule_parse(c->arena, record->Rule->Definition, &rule, &why))
+		return false;
+	const struct cloudwatch_GetInsightRuleReportInput in = {.StartTime = SOME_TIME(g->from_ms), .EndTime = SOME_TIME(grid_time(g, g->n)),
+		.Metrics = {&metric, 1, true}};
+	struct report r = {.c = c, .in = &in, .rule = &rule, .period_ms = g->period_ms, .base_ms = g->from_ms,
+		.all = arena_new_of(c->arena, struct sketch), .here = arena_new_of(c->arena, struct sketch)};
+	map_init(&r.contributors, c->arena);
+	read_minutes(&r, record, false);
+	for (uint32_t i = 0; i < r.n_points; i++) {
+		const struct cloudwatch_InsightRuleMetricDatapoint *p = &r.points[i];
+		const struct opt_f64 *const all[] = {&p->UniqueContributors, &p->MaxContributorValue, &p->SampleCount, &p->Sum, &p->Minimum, &p->Maximum,
+			&p->Average};
+		for (size_t k = 0; k < COUNT_OF(all); k++)
+			if (all[k]->set)
+				point(arg, g, p->Timestamp.ms, all[k]->v);
+	}
+	return true;
 }

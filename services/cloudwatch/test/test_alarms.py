@@ -95,7 +95,8 @@ def test_what_is_refused(cw, alarm, name):
     refused("ValidationError", "Statistic", ExtendedStatistic="p90")
     refused("ValidationError", "arn", AlarmActions=["no-arn"])
     refused("NotImplemented", "arn:aws:automate", AlarmActions=["arn:aws:automate:us-east-1:ec2:stop"])
-    refused("NotImplemented", "metric math", Metrics=[{"Id": "e", "Expression": "m*2"}])
+    refused("ValidationError", "Metrics cannot be combined", Metrics=[{"Id": "e", "Expression": "m*2"}])
+    refused("NotImplemented", "anomaly detection", ThresholdMetricId="e")
     with pytest.raises(cw.exceptions.ResourceNotFound):
         cw.delete_alarms(AlarmNames=[name + "-none"])
     with pytest.raises(cw.exceptions.ResourceNotFound):
