@@ -143,7 +143,8 @@ void job_deliver(struct call *c, struct str id, struct str payload)
 	struct events_DeliveryRecord *d = typed_from_cbor(c->arena, &events_shape_DeliveryRecord, payload);
 	ASSERT(d != NULL && d->Target != NULL);
 	struct sending s = {.rule_arn = rule_arn(c, d->Bus, d->Rule)};
-	s.body = target_input(c, d->Target, text_of(c, d), d->Rule, s.rule_arn);
+	s.event = text_of(c, d);
+	s.body = target_input(c, d->Target, s.event, d->Rule, s.rule_arn);
 	enum sent sent = send_to_target(c, d, &s);
 	if (sent == SENT_PARKED)
 		return;

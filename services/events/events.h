@@ -99,7 +99,7 @@ void job_deliver(struct call *c, struct str id, struct str payload);
 /* ---- send.c ---- */
 enum sent { SENT, SENT_RETRY, SENT_NEVER, SENT_PARKED };
 struct sending {
-	struct str rule_arn, body;
+	struct str rule_arn, body, event; /* event: as it came, whatever the target is given of it */
 	struct str code, message; /* why not: ERROR_CODE and ERROR_MESSAGE of a dead letter */
 };
 /* Can events be delivered there? NULL: yes; else why not. */
@@ -111,7 +111,9 @@ enum sent send_dead_letter(struct call *c, struct str queue_arn, struct str body
 /* ---- input.c ---- */
 /* What a target is given of an event. */
 struct str target_input(struct call *c, const struct events_Target *t, struct str event_text, struct str rule, struct str arn);
-/* NULL: Input, InputPath and InputTransformer are well made; else what is wrong. */
+/* The text at a path of an event, for a partition key; absent: nothing is there. */
+struct str event_text_at(struct call *c, struct str event_text, struct str path);
+/* NULL: Input, InputPath, InputTransformer and PartitionKeyPath are well made; else what is wrong. */
 const char *target_input_wrong(struct call *c, const struct events_Target *t);
 
 /* ---- archive.c ---- */

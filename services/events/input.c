@@ -147,9 +147,23 @@ struct str target_input(struct call *c, const struct events_Target *t, struct st
 	return fill(&f);
 }
 
+struct str event_text_at(struct call *c, struct str event_text, struct str path)
+{
+	bool ok;
+	const struct json *v = at_path(json_parse(c->arena, event_text, NULL), path, &ok);
+	if (v == NULL || v->type == JSON_NULL)
+		return STR_NONE;
+	return v->type == JSON_STRING ? v->text : json_text(c->arena, v);
+}
+
 const char *target_input_wrong(struct call *c, const struct events_Target *t)
 {
 	bool ok = true;
+	if (t->KinesisParameters != NULL) {
+		at_path(NULL, t->KinesisParameters->PartitionKeyPath, &ok);
+		if (!ok)
+			return "PartitionKeyPath";
+	}
 	if (str_present(t->Input) && json_parse(c->arena, t->Input, NULL) == NULL)
 		return "Input";
 	if (str_present(t->InputPath)) {

@@ -164,6 +164,15 @@ static enum sent to_bus(struct call *c, const struct events_DeliveryRecord *d, c
 	return SENT;
 }
 
+/* What lies at the target's path, else the event's id. A key has at most 256 characters. */
+static struct str partition_key(struct call *c, const struct events_DeliveryRecord *d, const struct sending *s)
+{
+	enum { KEY_BYTES_MAX = 256 };
+	const struct events_KinesisParameters *p = d->Target->KinesisParameters;
+	struct str key = p != NULL ? event_text_at(c, s->event, p->PartitionKeyPath) : STR_NONE;
+	return str_present(key) && key.n > 0 && key.n <= KEY_BYTES_MAX ? key : d->EventId;
+}
+
 static struct json *simple_input(struct call *c, const struct events_DeliveryRecord *d, const struct arn *arn, const struct sending *s)
 {
 	struct arena *a = c->arena;
@@ -189,7 +198,7 @@ static struct json *simple_input(struct call *c, const struct events_DeliveryRec
 		struct str bytes = base64_encode(a, s->body);
 		if (kinesis) {
 			json_set_str(a, in, "StreamName", name);
-			json_set_str(a, in, "PartitionKey", d->EventId);
+			json_set_str(a, in, "PartitionKey", partition_key(c, d, s));
 			json_set_str(a, in, "Data", bytes);
 		} else {
 			struct json *record = json_new_object(a);

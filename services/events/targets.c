@@ -68,6 +68,8 @@ static bool target_ok(struct call *c, const struct events_Target *t)
 	bool fifo = str_eq(arn.service, S("sqs")) && str_ends(arn.resource, S(".fifo"));
 	if (fifo && (t->SqsParameters == NULL || t->SqsParameters->MessageGroupId.n == 0))
 		invalid(c, "Parameter(s) SqsParameters must be specified for target: %.*s.", STR_ARG(t->Id));
+	if (!c->failed && str_eq(arn.service, S("kinesis")) && t->RoleArn.n == 0)
+		invalid(c, "RoleArn is required for target %.*s.", STR_ARG(t->Arn));
 	if (!c->failed && t->RoleArn.n > 0 && !role_ok(c, t->RoleArn))
 		return false;
 	return !c->failed && dead_letter_ok(c, t);

@@ -51,6 +51,13 @@ void access_put_retention_policy(struct call *c);
 void access_delete_retention_policy(struct call *c);
 void op_put_retention_policy(struct call *c);
 void op_delete_retention_policy(struct call *c);
+/* ---- subscribe_kinesis.c ---- */
+/* May CloudWatch Logs put there? A test message is put, as AWS does. false: c failed. */
+bool kinesis_destination_ok(struct call *c, struct str destination, struct str role_arn);
+/* Put the gzipped message now, or have a job do it later (false). */
+bool kinesis_deliver(struct call *c, const struct logs_SubscriptionFilter *f, struct str log_stream, struct str gzipped);
+void job_forward(struct call *c, struct str id, struct str payload);
+
 void job_expire(struct call *c, struct str id, struct str payload);
 /* Delete events of a group older than before_ms (INT64_MAX: all), at most max; true when none is left. */
 bool events_delete(struct call *c, struct str group, struct str stream, int64_t before_ms, size_t max);

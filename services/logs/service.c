@@ -28,7 +28,7 @@ static const struct op ops[] = {
 	{&logs_op_ListTagsLogGroup, op_list_tags_log_group, OP_READ, .access = access_group_tags},
 };
 
-static const struct job_kind jobs[] = {{"expire", job_expire}};
+static const struct job_kind jobs[] = {{"expire", job_expire}, {"forward", job_forward}};
 
 const struct service service_logs = {
 	.name = "logs",

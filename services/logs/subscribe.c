@@ -1,7 +1,7 @@
-/* Subscription filters: what is put into a group and matches goes to a Lambda function, packed as AWS packs it.
+/* Subscription filters: what is put into a group and matches goes to a Lambda function or a Kinesis stream, packed as AWS packs it.
  *
  * What always holds: a delivery is an asynchronous invocation made in the transaction of the put, so an event that is acknowledged is
- * on its way; a stored pattern parses and a stored destination is a function's ARN, for the put of the filter has let it in.
+ * on its way; a stored pattern parses and a stored destination is a function's or a stream's ARN, for the put of the filter has let it in.
  * Source: "Real-time processing of log data with subscriptions" (CloudWatch Logs User Guide), PutSubscriptionFilter (API Reference). */
 #include "logs.h"
 
@@ -35,14 +35,21 @@ static struct invoked call_function(struct call *c, struct str group, const stru
 	return invoke(c, "lambda", "Invoke", in, &o);
 }
 
+static bool to_kinesis(const struct logs_SubscriptionFilter *f)
+{
+	struct arn to;
+	return arn_parse(f->destinationArn, &to) && str_eq(to.service, S("kinesis"));
+}
+
 static void count(struct call *c, const struct logs_SubscriptionFilter *f, const char *name, double value, const char *unit)
 {
 	ASSERT(str_present(f->filterName) && str_present(f->logGroupName));
-	const struct metric_dim dims[] = {{S("DestinationType"), S("Lambda")}, {S("FilterName"), f->filterName}, {S("LogGroupName"), f->logGroupName}};
+	const struct metric_dim dims[] = {{S("DestinationType"), to_kinesis(f) ? S("Kinesis") : S("Lambda")}, {S("FilterName"), f->filterName},
+		{S("LogGroupName"), f->logGroupName}};
 	measure(c, &(struct measure){.ns = S("AWS/Logs"), .name = str_c(name), .dims = dims, .n_dims = COUNT_OF(dims), .value = value, .unit = unit});
 }
 
-/* {"awslogs": {"data": <base64 of gzip of the message>}} of events [from, to). */
+/* The gzipped message of n events. */
 static struct str message_of(struct call *c, const struct logs_SubscriptionFilter *f, const struct put *p, const uint32_t *which, size_t n)
 {
 	struct buf b;
@@ -71,7 +78,7 @@ static struct str message_of(struct call *c, const struct logs_SubscriptionFilte
 	}
 	jw_end_array(&w);
 	jw_end_object(&w);
-	return arena_join(c->arena, S("{\"awslogs\": {\"data\": \""), base64_encode(c->arena, gzip_compress(c->arena, buf_view(&b))), S("\"}}"));
+	return gzip_compress(c->arena, buf_view(&b));
 }
 
 /* What is too much for one invocation goes in halves. */
@@ -80,10 +87,18 @@ static void deliver(struct call *c, const struct logs_SubscriptionFilter *f, con
 	struct arn to;
 	bool ok = arn_parse(f->destinationArn, &to);
 	ASSERT(ok && n > 0);
-	struct str payload = message_of(c, f, p, which, n);
+	struct str gzipped = message_of(c, f, p, which, n);
+	struct str payload = arena_join(c->arena, S("{\"awslogs\": {\"data\": \""), base64_encode(c->arena, gzipped), S("\"}}"));
 	if (payload.n > PAYLOAD_MAX && n > 1) {
 		deliver(c, f, p, which, n / 2);
 		deliver(c, f, p, which + n / 2, n - n / 2);
+		return;
+	}
+	if (to_kinesis(f)) {
+		bool sent = kinesis_deliver(c, f, p->stream, gzipped);
+		count(c, f, sent ? "ForwardedLogEvents" : "DeliveryThrottling", (double)n, "Count");
+		if (sent)
+			count(c, f, "ForwardedBytes", (double)gzipped.n, "Bytes");
 		return;
 	}
 	struct invoked i = call_function(c, f->logGroupName, &to, f->destinationArn, "Event", payload);
@@ -119,13 +134,15 @@ void subscriptions_apply(struct call *c, const struct put *p)
 
 /* ---- operations ---- */
 
-static bool destination_ok(struct call *c, struct str group, struct str text)
+static bool destination_ok(struct call *c, struct str group, struct str text, struct str role_arn)
 {
 	struct arn to;
 	if (!arn_parse(text, &to)) {
 		call_fail(c, &logs_err_InvalidParameterException, "destinationArn is not an ARN.");
 		return false;
 	}
+	if (str_eq(to.service, S("kinesis")) && str_starts(to.resource, S("stream/")))
+		return kinesis_destination_ok(c, text, role_arn);
 	if (!str_eq(to.service, S("lambda"))) {
 		call_unsupported(c, "subscription filters to %.*s", STR_ARG(to.service));
 		return false;
@@ -161,7 +178,7 @@ void op_put_subscription_filter(struct call *c)
 		call_fail(c, &logs_err_InvalidParameterException, "Invalid filter pattern: %s", why);
 		return;
 	}
-	if (group_need(c, in->logGroupName) == NULL || !destination_ok(c, in->logGroupName, in->destinationArn))
+	if (group_need(c, in->logGroupName) == NULL || !destination_ok(c, in->logGroupName, in->destinationArn, in->roleArn))
 		return;
 	struct key *k = subscription_key(c, in->logGroupName, in->filterName);
 	if (!txn_has(c->txn, key_bytes(k)) && subscriptions_count(c, in->logGroupName) >= SUBSCRIPTIONS_PER_GROUP) {

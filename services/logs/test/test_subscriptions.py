@@ -96,7 +96,8 @@ def test_filters_are_kept_and_limited(client, function, allowed):
     ({"destinationArn": "arn:aws:lambda:us-east-1:000000000000:function:none"}, "InvalidParameterException"),
     ({"destinationArn": "x"}, "InvalidParameterException"),
     ({"filterPattern": "{ $.a = }"}, "InvalidParameterException"),
-    ({"destinationArn": "arn:aws:kinesis:us-east-1:000000000000:stream/x"}, "NotImplemented"),
+    ({"destinationArn": "arn:aws:kinesis:us-east-1:000000000000:stream/x"}, "InvalidParameterException"),
+    ({"destinationArn": "arn:aws:firehose:us-east-1:000000000000:deliverystream/x"}, "NotImplemented"),
     ({"logGroupName": "none"}, "ResourceNotFoundException"),
 ])
 def test_filters_that_cannot_be(client, function, allowed, change, code):
