@@ -3,7 +3,6 @@
 
 struct invoked cfn_ask(struct cfn_resource *r, const char *op, const struct json *in)
 {
-	ASSERT(op != NULL && in != NULL);
 	return invoke(r->c, "apigateway", op, in, NULL);
 }
 
@@ -26,7 +25,6 @@ static struct str property(const struct cfn_resource *r, const char *name) { ret
 
 static void copy(struct cfn_resource *r, struct json *to, const char *name, const struct json *from)
 {
-	ASSERT(json_is(to, JSON_OBJECT) && name != NULL);
 	if (from != NULL)
 		json_set(r->c->arena, to, str_c(name), from);
 }
@@ -62,7 +60,6 @@ static struct json *text_of(struct arena *a, const struct json *v)
 
 void cfn_patch(struct cfn_resource *r, struct json *list, const char *op, struct str path, const struct json *value)
 {
-	ASSERT(json_is(list, JSON_ARRAY) && op != NULL && str_present(path));
 	struct arena *a = r->c->arena;
 	struct json *p = json_push(a, list, json_new_object(a));
 	json_set_str(a, p, "op", str_c(op));
@@ -273,7 +270,6 @@ static void setting_patches(struct cfn_resource *r, struct json *list)
 
 static enum cfn_status stage_settings(struct cfn_resource *r)
 {
-	ASSERT(str_present(r->physical_id));
 	struct arena *a = r->c->arena;
 	struct json *list = json_new_array(a), *in = cfn_object1(r, S("restApiId"), property(r, "RestApiId"));
 	const struct json *log = json_get(r->properties, S("AccessLogSetting")), *variables = json_get(r->properties, S("Variables"));

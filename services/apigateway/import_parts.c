@@ -8,7 +8,6 @@
 
 static struct str last_part(struct str ref)
 {
-	ASSERT(str_present(ref));
 	ptrdiff_t slash = str_rfind(ref, '/');
 	return str_slice(ref, (size_t)(slash + 1), ref.n);
 }
@@ -53,7 +52,6 @@ static bool import_models(struct import *im)
 
 struct str import_model_of(struct import *im, const struct json *schema)
 {
-	ASSERT(schema != NULL);
 	struct call *c = im->c;
 	struct str ref = json_get_str(schema, "$ref");
 	if (str_present(ref)) {
@@ -91,7 +89,6 @@ static void import_validators(struct import *im)
 /* A security scheme with an x-amazon-apigateway-authorizer. */
 static bool import_authorizer(struct import *im, struct str name, const struct json *scheme, const struct map *known)
 {
-	ASSERT(str_present(name) && scheme != NULL && known != NULL);
 	struct call *c = im->c;
 	const struct json *x = json_get(scheme, S("x-amazon-apigateway-authorizer"));
 	struct apigateway_Authorizer *a = arena_new_of(c->arena, struct apigateway_Authorizer);

@@ -7,7 +7,6 @@
 /* Add 2^bits to a big-endian address of n bytes. */
 static void add_power(unsigned char *address, size_t n, unsigned bits)
 {
-	ASSERT(n > 0 && bits < 8 * n);
 	unsigned carry = 1u << (bits % 8);
 	for (size_t i = n - bits / 8; i-- > 0 && carry != 0;) {
 		unsigned v = address[i] + carry;

@@ -102,7 +102,6 @@ static struct json *collection(struct expansion *e, const struct json *node, con
 
 static bool loop(struct expansion *e, struct json *into, const struct json *arg, const struct binding *outer, unsigned depth)
 {
-	ASSERT(json_is(into, JSON_OBJECT));
 	if (!json_is(arg, JSON_ARRAY) || arg->n != 3 || arg->items[0].type != JSON_STRING || arg->items[2].type != JSON_OBJECT)
 		return fail(e, "needs an identifier, a collection and a fragment") != NULL;
 	struct json *values = collection(e, &arg->items[1], outer);
@@ -119,7 +118,6 @@ static bool loop(struct expansion *e, struct json *into, const struct json *arg,
 
 static struct json *expand_object(struct expansion *e, const struct json *node, const struct binding *b, unsigned depth)
 {
-	ASSERT(json_is(node, JSON_OBJECT));
 	struct json *o = json_new_object(e->a);
 	struct str name;
 	const struct json *arg;
@@ -161,7 +159,6 @@ static struct json *expand(struct expansion *e, const struct json *node, const s
 
 struct json *extensions_expand(struct arena *a, const struct json *template, const struct json *parameters, struct str *why)
 {
-	ASSERT(template != NULL && why != NULL);
 	struct expansion e = {.a = a, .parameters = parameters, .template = template, .why = why};
 	ASSERT(json_is(template, JSON_OBJECT) && why != NULL);
 	return expand(&e, template, NULL, 1);

@@ -49,7 +49,6 @@ static bool s3_address(struct call *c, struct str url, struct str *bucket, struc
 
 static struct str blob_text(struct call *c, const char *hex, int64_t length)
 {
-	ASSERT(hex != NULL && length >= 0);
 	struct blob_id id;
 	memcpy(id.hex, hex, sizeof(id.hex));
 	int fd = blob_open(service_store(), id);
@@ -77,7 +76,6 @@ static struct str object_text(struct call *c, const struct invoked *got, size_t 
 
 struct str text_of_url(struct call *c, struct str url, size_t max)
 {
-	ASSERT(str_present(url) && max > 0);
 	struct str bucket, key, version;
 	if (!s3_address(c, url, &bucket, &key, &version)) {
 		invalid(c, S("TemplateURL must be a supported URL."));
@@ -311,7 +309,6 @@ static struct json *effective(struct call *c, const struct json *template, const
 
 static struct json *read_tags(struct call *c, const struct list *list, const struct cloudformation_StackRecord *previous)
 {
-	ASSERT(list != NULL);
 	struct json *out = json_new_object(c->arena);
 	if (!list->set && previous != NULL && previous->Tags != NULL)
 		return previous->Tags;

@@ -15,7 +15,6 @@ static struct key *change_set_key(struct call *c, struct str stack_id, struct st
 
 static void change_set_save(struct call *c, const struct cloudformation_ChangeSetRecord *cs)
 {
-	ASSERT(txn_writable(c->txn));
 	call_put(c, change_set_key(c, cs->StackId, cs->Name), &cloudformation_shape_ChangeSetRecord, cs);
 }
 
@@ -96,7 +95,6 @@ static void refuse(struct call *c, const struct cloudformation_CreateChangeSetIn
 /* What executing it would do, or why it cannot be. */
 static void compute(struct call *c, struct cloudformation_ChangeSetRecord *cs, const struct cloudformation_StackRecord *s, const struct given *g)
 {
-	ASSERT(cs != NULL && s != NULL && g != NULL);
 	bool nothing = false;
 	cs->Template = g->text;
 	if (g->transform_failed) {
@@ -162,7 +160,6 @@ void op_create_change_set(struct call *c)
 
 static struct cloudformation_ResourceChangeDetail detail_of(struct call *c, const struct json *change, struct str attribute, struct str name)
 {
-	ASSERT(change != NULL && str_present(attribute));
 	struct cloudformation_ResourceTargetDefinition *t = arena_new_of(c->arena, struct cloudformation_ResourceTargetDefinition);
 	const struct cfn_type *type = type_find(json_get_str(change, "Type"));
 	bool replaces = str_present(name) && type != NULL && (type->update == NULL || (type->replaces != NULL && stack_word_in(name, type->replaces)));

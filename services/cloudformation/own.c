@@ -43,7 +43,6 @@ static struct json *parameters_of(struct cfn_resource *r)
 
 static struct json *child_input(struct cfn_resource *r, struct str name)
 {
-	ASSERT(str_present(name));
 	struct arena *a = r->c->arena;
 	struct json *in = json_new_object(a), *all = json_new_array(a);
 	json_set_str(a, in, "StackName", name);
@@ -60,7 +59,6 @@ static struct json *child_input(struct cfn_resource *r, struct str name)
 
 static void child_attributes(struct cfn_resource *r, const struct cloudformation_StackRecord *child)
 {
-	ASSERT(child != NULL && json_is(r->attributes, JSON_OBJECT));
 	struct arena *a = r->c->arena;
 	r->attributes = json_new_object(a);
 	for (uint32_t i = 0; child->Outputs != NULL && i < child->Outputs->n; i++)
@@ -70,7 +68,6 @@ static void child_attributes(struct cfn_resource *r, const struct cloudformation
 
 static enum cfn_status child_status(struct cfn_resource *r, const char *verb)
 {
-	ASSERT(verb != NULL && str_present(r->physical_id));
 	const struct cloudformation_StackRecord *child = stack_load(r->c, r->physical_id);
 	ASSERT(child != NULL);
 	if (str_present(child->Phase)) {

@@ -31,7 +31,6 @@ static const struct macro *macro_of(struct str type)
 
 static void write_made(struct sam *s, const struct macro *macro)
 {
-	ASSERT(json_is(s->out, JSON_OBJECT) && macro != NULL);
 	for (struct made *m = s->made; m != NULL; m = m->next) {
 		struct json *r = sam_one(s, "Type", sam_text(s, str_c(m->type)));
 		if (m->depends_on != NULL)
@@ -61,7 +60,6 @@ static void read_attributes(struct sam *s, const struct json *resource)
 
 static void run_macro(struct sam *s, const struct macro *macro, struct str id, struct json *resource)
 {
-	ASSERT(macro != NULL && str_present(id) && resource != NULL);
 	s->id = id;
 	s->failed = false;
 	s->made = NULL;
@@ -202,7 +200,6 @@ static void rewrite_function(struct sam *s, const struct json *j, struct json *a
 
 static void rewrite_tree(struct sam *s, struct json *j)
 {
-	ASSERT(j != NULL && s->changed_ids != NULL);
 	if (j->type == JSON_ARRAY)
 		for (uint32_t i = 0; i < j->n; i++)
 			rewrite_tree(s, &j->items[i]);
@@ -246,7 +243,6 @@ static void transform(struct sam *s)
 
 struct json *sam_transform(struct arena *a, const struct json *template, const struct json *parameters, struct str region, struct str *why)
 {
-	ASSERT(template != NULL && why != NULL && str_present(region));
 	struct sam s = {.a = a, .in = json_copy(a, template)};
 	ASSERT(json_is(template, JSON_OBJECT) && why != NULL);
 	buf_init(&s.errors, a, 65536);

@@ -144,7 +144,6 @@ static void edit_definition(struct sam *s, struct json *doc, const struct json *
 
 static void endpoint_configuration(struct sam *s, struct made *api)
 {
-	ASSERT(api != NULL && api->properties != NULL);
 	const struct json *value = sam_property(s, "EndpointConfiguration"), *type = value;
 	if (!sam_truthy(value))
 		return;
@@ -192,7 +191,6 @@ static struct made *rest_api(struct sam *s, const struct json *auth)
 /* A deployment is never updated: what it shows must change its logical id. */
 static struct made *deployment(struct sam *s, const struct made *api)
 {
-	ASSERT(api != NULL && str_present(api->id));
 	const struct json *version = sam_property(s, "OpenApiVersion"), *what = json_get(api->properties, S("Body"));
 	struct str names = json_str(json_get(s->function_names, s->id)), id = arena_join(s->a, s->id, S("Deployment"));
 	if (what == NULL)
@@ -218,7 +216,6 @@ static struct made *deployment(struct sam *s, const struct made *api)
 
 static struct made *stage(struct sam *s, const struct made *deployed)
 {
-	ASSERT(deployed != NULL && str_present(deployed->id));
 	static const char *const same[] = {"StageName", "CacheClusterEnabled", "CacheClusterSize", "Variables", "MethodSettings",
 		"AccessLogSetting", "CanarySetting", "TracingEnabled"};
 	struct str name = json_str(sam_property(s, "StageName"));
@@ -236,7 +233,6 @@ static struct made *stage(struct sam *s, const struct made *deployed)
 
 void sam_api(struct sam *s)
 {
-	ASSERT(str_present(s->id) && !s->failed);
 	const struct json *auth = sam_resolve(s, sam_property(s, "Auth")), *tags = sam_property(s, "Tags");
 	if (!check(s))
 		return;

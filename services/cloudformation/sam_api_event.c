@@ -24,7 +24,6 @@ static struct str permission_path(struct sam *s, struct str path)
 
 static void permission(struct sam *s, const struct target *t, const struct event *e, struct str path, struct str method, struct str suffix)
 {
-	ASSERT(t != NULL && e != NULL && str_present(path) && str_present(method));
 	bool any = str_eq_nocase(method, S("any"));
 	struct str upper = arena_dup(s->a, method);
 	for (size_t i = 0; i < upper.n; i++)
@@ -83,7 +82,6 @@ static void integrate(struct sam *s, const struct target *t, const struct event 
 
 static struct str lower(struct sam *s, struct str text)
 {
-	ASSERT(str_present(text));
 	struct str out = arena_dup(s->a, text);
 	for (size_t i = 0; i < out.n; i++)
 		if (out.p[i] >= 'A' && out.p[i] <= 'Z')
@@ -173,7 +171,6 @@ static void refine(struct sam *s, const struct event *e, struct json *doc, const
 
 void sam_api_event(struct sam *s, const struct target *t, const struct event *e)
 {
-	ASSERT(t != NULL && e != NULL);
 	const struct json *id = json_get(e->properties, S("RestApiId"));
 	struct str api_id = sam_is_function(id, "Ref") ? json_str(&id->members[0].value) : json_str(id);
 	struct str path = json_get_str(e->properties, "Path");

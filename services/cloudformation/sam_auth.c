@@ -4,7 +4,6 @@
 
 static struct json *security_of(struct sam *s, const char *name, const struct json *scopes)
 {
-	ASSERT(name != NULL);
 	return sam_one(s, name, json_is(scopes, JSON_ARRAY) ? scopes : json_new_array(s->a));
 }
 
@@ -24,7 +23,6 @@ static void identity_sources(struct sam *s, struct buf *b, const struct json *id
 
 static struct json *lambda_authorizer(struct sam *s, struct str name, const struct json *a, bool request)
 {
-	ASSERT(str_present(name) && a != NULL);
 	const struct json *identity = json_get(a, S("Identity")), *ttl = json_get(identity, S("ReauthorizeEvery"));
 	const struct json *role = json_get(a, S("FunctionInvokeRole"));
 	struct json *out = sam_one(s, "type", sam_text(s, request ? S("request") : S("token")));
@@ -168,7 +166,6 @@ static bool check(struct sam *s, const struct json *auth)
 
 void sam_api_auth(struct sam *s, struct json *doc, const struct json *auth)
 {
-	ASSERT(json_is(doc, JSON_OBJECT));
 	const struct json *authorizers = json_get(auth, S("Authorizers"));
 	struct str name = json_get_str(auth, "DefaultAuthorizer");
 	struct defaults d = {.doc = doc, .authorizer = name, .authorizers = authorizers};

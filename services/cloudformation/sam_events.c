@@ -6,7 +6,6 @@
 
 void *sam_event_fail(struct sam *s, const struct event *e, const char *fmt, ...)
 {
-	ASSERT(e != NULL && fmt != NULL);
 	va_list ap;
 	va_start(ap, fmt);
 	struct str message = arena_vprintf(s->a, fmt, ap);
@@ -28,7 +27,6 @@ struct made *sam_permission(struct sam *s, const struct target *t, struct str pr
 
 static bool only(struct sam *s, const struct event *e, const char *const *names)
 {
-	ASSERT(e != NULL && names != NULL);
 	for (uint32_t i = 0; i < e->properties->n; i++) {
 		const char *const *n = names;
 		while (*n != NULL && !str_eq(e->properties->members[i].key, str_c(*n)))
@@ -42,7 +40,6 @@ static bool only(struct sam *s, const struct event *e, const char *const *names)
 
 static const struct json *need(struct sam *s, const struct event *e, const char *name)
 {
-	ASSERT(e != NULL && name != NULL);
 	const struct json *v = json_get(e->properties, str_c(name));
 	return v != NULL ? v : sam_event_fail(s, e, "Missing required property '%s'.", name);
 }
@@ -94,7 +91,6 @@ static const struct json *rule_dead_letters(struct sam *s, const struct event *e
 
 static struct str target_id(struct sam *s, struct str id)
 {
-	ASSERT(str_present(id));
 	static const char suffix[] = "LambdaTarget";
 	size_t room = 64 - (sizeof(suffix) - 1);
 	return arena_join(s->a, str_slice(id, 0, room), S("LambdaTarget"));
@@ -137,7 +133,6 @@ static void pattern_event(struct sam *s, const struct target *t, const struct ev
 
 static void subscription(struct sam *s, const struct event *e, const char *protocol, const struct json *endpoint)
 {
-	ASSERT(protocol != NULL && endpoint != NULL);
 	static const char *const same[] = {"Region", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy"};
 	struct made *m = sam_make(s, e->id, "AWS::SNS::Subscription", s->passed);
 	sam_set(s, m->properties, S("Protocol"), sam_text(s, str_c(protocol)));
@@ -318,7 +313,6 @@ static void one_event(struct sam *s, const struct target *t, const struct json_m
 
 void sam_events(struct sam *s, const struct target *t)
 {
-	ASSERT(t != NULL && str_present(s->id));
 	const struct json *events = sam_property(s, "Events");
 	if (!json_is(events, JSON_OBJECT))
 		return;

@@ -147,7 +147,6 @@ static struct json *version_data(struct sam *s, const struct function *f)
 
 static bool make_version(struct sam *s, struct function *f)
 {
-	ASSERT(f != NULL && str_present(s->id));
 	const struct json *given = sam_property(s, "AutoPublishCodeSha256");
 	struct str hash;
 	if (given != NULL) {
@@ -181,7 +180,6 @@ static bool make_version(struct sam *s, struct function *f)
 
 static bool make_alias(struct sam *s, struct function *f)
 {
-	ASSERT(f != NULL);
 	f->alias_name = json_str(sam_resolve(s, sam_property(s, "AutoPublishAlias")));
 	if (!str_present(f->alias_name))
 		return sam_fail(s, "'AutoPublishAlias' must be a string or a Ref to a template parameter") != NULL;
@@ -255,7 +253,6 @@ static struct str destination_condition(struct sam *s, const struct json *destin
 /* The queue or topic of a destination without an ARN; gives the ARN to use. */
 static struct json *make_destination(struct sam *s, struct str type, struct str id, struct str condition, const struct json *otherwise)
 {
-	ASSERT(str_present(type) && str_present(id));
 	bool queue = str_eq(type, S("SQS"));
 	if (!queue && !str_eq(type, S("SNS")))
 		return sam_fail(s, "Destination is required if Type is not ['SQS', 'SNS']");
@@ -326,7 +323,6 @@ static bool make_event_invoke(struct sam *s, struct function *f)
 
 static void drop_made(struct sam *s, struct made *gone)
 {
-	ASSERT(gone != NULL && s->made != NULL);
 	struct made **at = &s->made;
 	while (*at != gone)
 		at = &(*at)->next;
@@ -338,7 +334,6 @@ static void drop_made(struct sam *s, struct made *gone)
 /* Role: Fn::If with AWS::NoValue on one side makes the role on that side only. False: no role is made. */
 static bool conditional_role(struct sam *s, struct function *f, struct made *role)
 {
-	ASSERT(f != NULL);
 	const struct json *given = json_get(f->function->properties, S("Role"));
 	const struct json *three = sam_is_function(given, "Fn::If") ? &given->members[0].value : NULL;
 	if (!json_is(three, JSON_ARRAY) || three->n != 3)
@@ -379,7 +374,6 @@ static void propagate_tags(struct sam *s)
 
 void sam_function(struct sam *s)
 {
-	ASSERT(str_present(s->id) && !s->failed);
 	struct function f = {.event_invoke_policies = json_new_array(s->a)};
 	if (!check(s))
 		return;

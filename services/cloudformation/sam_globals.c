@@ -28,7 +28,6 @@ static struct json *merge(struct sam *s, const struct json *global, const struct
 
 static struct json *merge_objects(struct sam *s, const struct json *global, const struct json *local, bool top)
 {
-	ASSERT(json_is(global, JSON_OBJECT) && json_is(local, JSON_OBJECT));
 	struct json *out = json_copy(s->a, global);
 	for (uint32_t i = 0; i < local->n; i++) {
 		struct str key = local->members[i].key;
@@ -63,7 +62,6 @@ static const struct section *section_of(struct str name)
 
 static bool has(const char *const *names, struct str name)
 {
-	ASSERT(names != NULL);
 	for (; *names != NULL; names++)
 		if (str_eq(name, str_c(*names)))
 			return true;

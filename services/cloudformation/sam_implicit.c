@@ -50,7 +50,6 @@ static void share_tags(struct sam *s, struct json *function)
 
 static void note(struct sam *s, struct implicit *x, struct json *function, struct str api, struct str path, struct str method)
 {
-	ASSERT(x != NULL && str_present(api) && str_present(path) && str_present(method));
 	static const char *const policies[] = {"DeletionPolicy", "UpdateReplacePolicy"};
 	struct json *paths = sam_ensure(s, x->conditions, api, JSON_OBJECT);
 	struct json *methods = sam_ensure(s, paths, path, JSON_OBJECT);
@@ -94,7 +93,6 @@ static void add_event(struct sam *s, struct implicit *x, struct str function_id,
 /* The distinct conditions of some methods; absent (NULL) when one has none. */
 static struct json *distinct(struct sam *s, const struct json *methods, struct json *into)
 {
-	ASSERT(json_is(into, JSON_ARRAY));
 	for (uint32_t i = 0; into != NULL && i < methods->n; i++) {
 		const struct json *c = &methods->members[i].value;
 		if (c->type == JSON_NULL)
@@ -133,7 +131,6 @@ static void policy_of_api(struct sam *s, const struct implicit *x, struct json *
 
 static struct str path_condition_name(struct sam *s, struct str api, struct str path)
 {
-	ASSERT(str_present(api) && str_present(path));
 	struct buf b;
 	buf_init(&b, s->a, 8192);
 	buf_str(&b, api);

@@ -27,7 +27,6 @@ static const struct pull *pull_of(struct str type)
 
 static void grant(struct sam *s, const struct target *t, const char *policy_arn)
 {
-	ASSERT(t != NULL && policy_arn != NULL);
 	if (t->role == NULL)
 		return;
 	struct json *managed = json_get(t->role->properties, S("ManagedPolicyArns")), *arn = sam_text(s, str_c(policy_arn));
@@ -80,7 +79,6 @@ static bool check(struct sam *s, const struct event *e, const struct pull *pull)
 /* DestinationConfig without SAM's own Type, which only says what policy the role needs. */
 static bool destination(struct sam *s, const struct target *t, const struct event *e, struct made *m, struct json **policy)
 {
-	ASSERT(e != NULL && m != NULL && policy != NULL);
 	const struct json *config = json_get(e->properties, S("DestinationConfig"));
 	if (!sam_truthy(config))
 		return true;
@@ -101,7 +99,6 @@ static bool destination(struct sam *s, const struct target *t, const struct even
 
 void sam_pull_event(struct sam *s, const struct target *t, const struct event *e)
 {
-	ASSERT(t != NULL && e != NULL);
 	const struct pull *pull = pull_of(e->type);
 	struct json *policy = NULL;
 	if (!check(s, e, pull))

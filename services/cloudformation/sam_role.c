@@ -13,7 +13,6 @@ extern const char cfn_policy_templates[], cfn_policy_templates_end[], cfn_manage
 
 static struct json *embedded(struct sam *s, const char *from, const char *to)
 {
-	ASSERT(from != NULL && to != NULL && from < to);
 	struct json *j = json_parse(s->a, str_of(from, (size_t)(to - from)), NULL);
 	ASSERT(j != NULL);
 	return j;
@@ -48,7 +47,6 @@ static enum policy_type type_of(const struct json *policy, const struct json *te
 /* The definition with {"Ref": parameter} replaced by the given values; what comes in with a value is left alone. */
 static struct json *fill(struct sam *s, const struct json *node, const struct json *values)
 {
-	ASSERT(node != NULL);
 	if (sam_is_function(node, "Ref")) {
 		const struct json *v = json_get(values, json_str(&node->members[0].value));
 		return json_copy(s->a, v != NULL ? v : node);
@@ -122,7 +120,6 @@ void sam_convert_policy_templates(struct sam *s)
 
 static struct json *inline_policy(struct sam *s, struct str name, struct json *statements)
 {
-	ASSERT(str_present(name) && json_is(statements, JSON_ARRAY));
 	struct json *policy = sam_one(s, "PolicyName", sam_text(s, name));
 	sam_set(s, policy, S("PolicyDocument"), sam_one(s, "Statement", statements));
 	return policy;
@@ -130,7 +127,6 @@ static struct json *inline_policy(struct sam *s, struct str name, struct json *s
 
 static struct json *allow(struct sam *s, const char *action, const struct json *resource)
 {
-	ASSERT(action != NULL && resource != NULL);
 	struct json *statement = sam_one(s, "Action", sam_text(s, str_c(action)));
 	sam_set(s, statement, S("Effect"), sam_text(s, S("Allow")));
 	sam_set(s, statement, S("Resource"), resource);
@@ -164,7 +160,6 @@ static struct json *dead_letter_policy(struct sam *s, const struct json *queue)
 
 static struct json *managed_arn(struct sam *s, const char *path)
 {
-	ASSERT(path != NULL);
 	return sam_text(s, arena_printf(s->a, "arn:aws:iam::aws:policy/%s", path));
 }
 
@@ -189,7 +184,6 @@ static struct json *wrap_document(struct sam *s, struct str name, const struct j
 /* Both branches of Fn::If through one conversion. */
 static struct json *both_branches(struct sam *s, const struct json *choice, struct json *then, struct json *other)
 {
-	ASSERT(choice != NULL && then != NULL && other != NULL);
 	struct json *three = sam_list(s, &choice->members[0].value.items[0]);
 	sam_push(s, three, then);
 	sam_push(s, three, other);
@@ -198,7 +192,6 @@ static struct json *both_branches(struct sam *s, const struct json *choice, stru
 
 static bool add_policy(struct sam *s, struct made *role, const struct json *policy, uint32_t index, struct json *managed, struct json *documents)
 {
-	ASSERT(role != NULL && json_is(managed, JSON_ARRAY) && json_is(documents, JSON_ARRAY));
 	struct str name = arena_printf(s->a, "%.*sPolicy%u", STR_ARG(role->id), index);
 	const struct json *three = sam_is_function(policy, "Fn::If") ? &policy->members[0].value : NULL;
 	switch (type_of(policy, NULL)) {

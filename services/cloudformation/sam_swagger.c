@@ -55,7 +55,6 @@ size_t swagger_contents(struct json *item, struct json *out[2])
 
 void swagger_add_path(struct sam *s, struct json *doc, struct str path, struct str method)
 {
-	ASSERT(json_is(doc, JSON_OBJECT) && str_present(path) && str_present(method));
 	struct json *paths = json_get(doc, S("paths")), *items[2];
 	ASSERT(json_is(paths, JSON_OBJECT));
 	struct json *item = json_get(paths, path);
@@ -177,7 +176,6 @@ static struct json *allowed_methods(struct sam *s, const struct json *item)
 
 static void cors_header(struct sam *s, struct json *parameters, struct json *headers, const char *name, const struct json *value, const char *type)
 {
-	ASSERT(json_is(parameters, JSON_OBJECT) && json_is(headers, JSON_OBJECT) && name != NULL);
 	sam_set(s, parameters, arena_printf(s->a, "method.response.header.%s", name), value);
 	sam_set(s, headers, str_c(name), sam_one(s, "type", sam_text(s, str_c(type))));
 }
@@ -262,7 +260,6 @@ void swagger_cors(struct sam *s, struct json *doc, const struct json *cors)
 
 static void move(struct sam *s, struct json *doc, const char *from, const char *to)
 {
-	ASSERT(json_is(doc, JSON_OBJECT) && from != NULL && to != NULL);
 	struct json *what = json_get(doc, str_c(from));
 	if (!sam_truthy(what))
 		return;

@@ -34,7 +34,6 @@ static struct json *shared_attributes(struct sam *s)
 
 static struct json *stage_of(struct sam *s, const char *api, const char *stage, struct str stage_id)
 {
-	ASSERT(api != NULL && stage != NULL && str_present(stage_id));
 	struct json *o = sam_one(s, api, sam_ref(s, s->id));
 	sam_set(s, o, str_c(stage), sam_ref(s, stage_id));
 	return o;
@@ -42,7 +41,6 @@ static struct json *stage_of(struct sam *s, const char *api, const char *stage, 
 
 static struct json *add_once(struct sam *s, struct json *list, const struct json *value)
 {
-	ASSERT(json_is(list, JSON_ARRAY) && value != NULL);
 	if (!sam_contains(list, value))
 		sam_push(s, list, value);
 	return json_copy(s->a, list);

@@ -33,13 +33,11 @@ void *sam_fail(struct sam *s, const char *fmt, ...)
 
 struct json *sam_set(struct sam *s, struct json *object, struct str key, const struct json *value)
 {
-	ASSERT(json_is(object, JSON_OBJECT) && str_present(key));
 	return json_set(s->a, object, key, value != NULL ? value : json_new_null(s->a));
 }
 
 struct json *sam_push(struct sam *s, struct json *array, const struct json *value)
 {
-	ASSERT(json_is(array, JSON_ARRAY));
 	return json_push(s->a, array, value != NULL ? value : json_new_null(s->a));
 }
 
@@ -54,7 +52,6 @@ struct json *sam_text(struct sam *s, struct str text) { return json_new_str(s->a
 
 struct json *sam_one(struct sam *s, const char *key, const struct json *value)
 {
-	ASSERT(key != NULL);
 	struct json *o = json_new_object(s->a);
 	sam_set(s, o, str_c(key), value);
 	return o;
@@ -71,7 +68,6 @@ struct json *sam_ref(struct sam *s, struct str id) { return sam_one(s, "Ref", sa
 
 struct json *sam_get_att(struct sam *s, struct str id, const char *attribute)
 {
-	ASSERT(str_present(id) && attribute != NULL);
 	struct json *pair = sam_list(s, sam_text(s, id));
 	sam_push(s, pair, sam_text(s, str_c(attribute)));
 	return sam_one(s, "Fn::GetAtt", pair);
@@ -88,7 +84,6 @@ struct json *sam_sub(struct sam *s, struct str text, struct json *variables)
 
 struct json *sam_if(struct sam *s, struct str condition, const struct json *value)
 {
-	ASSERT(str_present(condition));
 	struct json *three = sam_list(s, sam_text(s, condition));
 	sam_push(s, three, value);
 	sam_push(s, three, sam_ref(s, S("AWS::NoValue")));
