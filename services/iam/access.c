@@ -43,6 +43,12 @@ static struct str resource_of(struct call *c, const struct iam_Entity **found)
 	const struct shape *input = c->op->model->input;
 	if (c->op->model == &iam_op_ChangePassword || (input != NULL && shape_member(input, S("UserName")) != NULL)) /* absent: the caller's own */
 		return c->who->arn;
+	struct str provider = call_input_text(c, "OpenIDConnectProviderArn"), url = call_input_text(c, "Url");
+	if (str_present(provider))
+		return provider;
+	if (str_present(url)) /* what comes after "https://" */
+		return arena_printf(c->arena, "arn:aws:iam::%.*s:oidc-provider/%.*s", STR_ARG(c->account),
+			STR_ARG(str_slice(url, (size_t)(str_find_str(url, S("//")) >= 0 ? str_find_str(url, S("//")) + 2 : 0), url.n)));
 	struct str serial = call_input_text(c, "SerialNumber"), device = call_input_text(c, "VirtualMFADeviceName");
 	if (str_present(serial))
 		return serial;

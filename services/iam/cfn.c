@@ -277,6 +277,8 @@ const struct cfn_type iam_cfn_types[IAM_CFN_TYPES] = {
 	 NAMES("GroupName"), membership_create, membership_update, membership_remove, NULL},
 	{"AWS::IAM::VirtualMFADevice", NAMES("Path", "Tags", "Users", "VirtualMfaDeviceName"),
 	 NAMES("Path", "VirtualMfaDeviceName"), mfa_device_create, mfa_device_update, mfa_device_remove, "VirtualMfaDeviceName"},
+	{"AWS::IAM::OIDCProvider", NAMES("ClientIdList", "Tags", "ThumbprintList", "Url"),
+	 NAMES("Url"), oidc_provider_create, oidc_provider_update, oidc_provider_remove, NULL},
 	{"AWS::IAM::ServiceLinkedRole", NAMES("AWSServiceName", "CustomSuffix", "Description"),
 	 NAMES("AWSServiceName", "CustomSuffix"), linked_role_create, linked_role_update, linked_role_remove, NULL},
 };

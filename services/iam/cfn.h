@@ -28,5 +28,6 @@ CFN_TYPE_FUNCTIONS(inline_policy)
 CFN_TYPE_FUNCTIONS(membership)
 CFN_TYPE_FUNCTIONS(linked_role)
 CFN_TYPE_FUNCTIONS(mfa_device)
+CFN_TYPE_FUNCTIONS(oidc_provider)
 
 #endif

@@ -1,5 +1,6 @@
 /* CloudFormation: policies as resources of their own (AWS::IAM::Policy, ManagedPolicy, RolePolicy, UserPolicy,
- * GroupPolicy), InstanceProfile, AccessKey, UserToGroupAddition, ServiceLinkedRole, VirtualMFADevice. */
+ * GroupPolicy), InstanceProfile, AccessKey, UserToGroupAddition, ServiceLinkedRole, VirtualMFADevice,
+ * OIDCProvider. */
 #include "cfn.h"
 
 /* The three lists a policy names its holders by, and what the operations on each are called. */
@@ -380,4 +381,62 @@ enum cfn_status mfa_device_remove(struct cfn_resource *r)
 {
 	enum cfn_status s = CFN_DONE;
 	return cfn_undo(r, &s, "DeleteVirtualMFADevice", cfn_args(r, "SerialNumber", r->physical_id, NULL)) ? CFN_DONE : s;
+}
+
+/* ---- AWS::IAM::OIDCProvider ---- */
+
+static void copy_list(struct cfn_resource *r, struct json *in, const char *from, const char *to)
+{
+	const struct json *list = json_get(r->properties, str_c(from));
+	json_set(r->c->arena, in, str_c(to), list != NULL ? list : json_new_array(r->c->arena));
+}
+
+enum cfn_status oidc_provider_create(struct cfn_resource *r)
+{
+	enum cfn_status s = CFN_DONE;
+	struct json *out = NULL, *in = cfn_args(r, "Url", cfn_text(r->properties, "Url"), NULL);
+	copy_list(r, in, "ClientIdList", "ClientIDList");
+	copy_list(r, in, "ThumbprintList", "ThumbprintList");
+	json_set(r->c->arena, in, S("Tags"), cfn_tags(r, false));
+	if (!cfn_do(r, &s, "CreateOpenIDConnectProvider", in, &out))
+		return s;
+	r->physical_id = json_get_str(out, "OpenIDConnectProviderArn");
+	ASSERT(str_present(r->physical_id));
+	r->attributes = cfn_args(r, "Arn", r->physical_id, NULL);
+	return CFN_DONE;
+}
+
+static bool sync_clients(struct cfn_resource *r, enum cfn_status *s)
+{
+	const struct json *before = json_get(r->old_properties, S("ClientIdList")), *after = json_get(r->properties, S("ClientIdList"));
+	for (uint32_t i = 0; json_is(before, JSON_ARRAY) && i < before->n; i++) {
+		struct str id = json_str(&before->items[i]);
+		if (!cfn_list_has(after, id) && !cfn_undo(r, s, "RemoveClientIDFromOpenIDConnectProvider",
+		    cfn_args(r, "OpenIDConnectProviderArn", r->physical_id, "ClientID", id, NULL)))
+			return false;
+	}
+	for (uint32_t i = 0; json_is(after, JSON_ARRAY) && i < after->n; i++)
+		if (!cfn_do(r, s, "AddClientIDToOpenIDConnectProvider",
+		    cfn_args(r, "OpenIDConnectProviderArn", r->physical_id, "ClientID", json_str(&after->items[i]), NULL), NULL))
+			return false;
+	return true;
+}
+
+enum cfn_status oidc_provider_update(struct cfn_resource *r)
+{
+	static const struct cfn_tagging tagging = {"iam", "TagOpenIDConnectProvider", "UntagOpenIDConnectProvider", "OpenIDConnectProviderArn", "Tags",
+		"TagKeys", false};
+	enum cfn_status s = CFN_DONE;
+	struct json *in = cfn_args(r, "OpenIDConnectProviderArn", r->physical_id, NULL);
+	copy_list(r, in, "ThumbprintList", "ThumbprintList");
+	r->attributes = cfn_args(r, "Arn", r->physical_id, NULL);
+	if (!cfn_do(r, &s, "UpdateOpenIDConnectProviderThumbprint", in, NULL) || !sync_clients(r, &s))
+		return s;
+	return cfn_tags_update(r, &tagging, r->physical_id);
+}
+
+enum cfn_status oidc_provider_remove(struct cfn_resource *r)
+{
+	enum cfn_status s = CFN_DONE;
+	return cfn_undo(r, &s, "DeleteOpenIDConnectProvider", cfn_args(r, "OpenIDConnectProviderArn", r->physical_id, NULL)) ? CFN_DONE : s;
 }

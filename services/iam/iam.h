@@ -166,7 +166,7 @@ void access_iam(struct call *c);
 #include "operations.h"
 #undef IAM_OPERATION
 
-enum { IAM_CFN_TYPES = 13 };
+enum { IAM_CFN_TYPES = 14 };
 extern const struct cfn_type iam_cfn_types[IAM_CFN_TYPES];
 
 #endif

@@ -134,40 +134,49 @@ static bool merge_tags(struct call *c, struct principal *role)
 	return true;
 }
 
+bool role_session(struct call *c, struct principal *role, const struct role_ask *ask, struct sts_Credentials **credentials,
+                  struct sts_AssumedRoleUser **user, struct opt_i64 *packed_size)
+{
+	int64_t packed;
+	if (!duration_ok(c, ask->seconds, role) || !session_policy(c, role->account, ask->policy, ask->policy_arns, &role->session_policy, &packed))
+		return false;
+	ASSERT(str_present(role->user_id) && role->account.n == 12);
+	role->session_name = ask->session_name;
+	role->user_id = arena_join(c->arena, role->user_id, S(":"), ask->session_name);
+	role->arn = arena_printf(c->arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(role->account), STR_ARG(role_name_in(ask->role_arn)),
+		STR_ARG(ask->session_name));
+	ASSERT(!role->mfa); /* for the trust policy alone: a role's session carries nothing of it ("Secure API access with MFA", IAM User Guide) */
+	if (!session_small_enough(c, role))
+		return false;
+	*credentials = credentials_out(c, session_issue(c->arena, role, c->now_ms, c->now_ms + ask->seconds * 1000));
+	*user = arena_new_of(c->arena, struct sts_AssumedRoleUser);
+	**user = (struct sts_AssumedRoleUser){role->user_id, role->arn};
+	if (packed > 0)
+		*packed_size = SOME_I64(packed);
+	return true;
+}
+
 void op_AssumeRole(struct call *c)
 {
 	const struct sts_AssumeRoleRequest *in = c->in;
 	struct sts_AssumeRoleResponse *out = c->out;
 	struct principal role;
 	struct str trust, source = c->who->source_identity;
-	int64_t seconds = in->DurationSeconds.set ? in->DurationSeconds.v : HOUR_S, packed;
 	bool there = role_lookup(c, in->RoleArn, &role, &trust);
 	ASSERT(there); /* access_AssumeRole has seen it in this transaction */
 	if (in->ProvidedContexts.n > 0) {
 		call_unsupported(c, "AssumeRole with ProvidedContexts");
 		return;
 	}
-	if (!only_supported(c, in->MinimumSessionTokenSize) || !duration_ok(c, seconds, &role) || !merge_tags(c, &role))
-		return;
-	if (!session_policy(c, role.account, in->Policy, in->PolicyArns, &role.session_policy, &packed))
+	if (!only_supported(c, in->MinimumSessionTokenSize) || !merge_tags(c, &role))
 		return;
 	if (str_present(source) && str_present(in->SourceIdentity) && !str_eq(source, in->SourceIdentity)) {
 		call_fail_code(c, 403, "AccessDenied", "The source identity of a session cannot be changed.");
 		return;
 	}
-	ASSERT(str_present(role.user_id) && role.account.n == 12);
 	role.source_identity = str_present(source) ? source : in->SourceIdentity;
-	role.session_name = in->RoleSessionName;
-	role.user_id = arena_join(c->arena, role.user_id, S(":"), in->RoleSessionName);
-	role.arn = arena_printf(c->arena, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(role.account), STR_ARG(role_name_in(in->RoleArn)),
-		STR_ARG(in->RoleSessionName));
-	ASSERT(!role.mfa); /* for the trust policy alone: a role's session carries nothing of it ("Secure API access with MFA", IAM User Guide) */
-	if (!session_small_enough(c, &role))
-		return;
-	out->Credentials = credentials_out(c, session_issue(c->arena, &role, c->now_ms, c->now_ms + seconds * 1000));
-	out->AssumedRoleUser = arena_new_of(c->arena, struct sts_AssumedRoleUser);
-	*out->AssumedRoleUser = (struct sts_AssumedRoleUser){role.user_id, role.arn};
-	out->SourceIdentity = role.source_identity;
-	if (packed > 0)
-		out->PackedPolicySize = SOME_I64(packed);
+	const struct role_ask ask = {in->RoleArn, in->RoleSessionName, in->DurationSeconds.set ? in->DurationSeconds.v : HOUR_S, in->Policy,
+		in->PolicyArns};
+	if (role_session(c, &role, &ask, &out->Credentials, &out->AssumedRoleUser, &out->PackedPolicySize))
+		out->SourceIdentity = role.source_identity;
 }

@@ -8,6 +8,8 @@ static const struct op ops[] = {
 	{.model = &sts_op_GetSessionToken, .run = op_GetSessionToken, .mode = OP_WRITE, .access = access_GetSessionToken},
 	{.model = &sts_op_GetFederationToken, .run = op_GetFederationToken, .mode = OP_READ, .access = access_GetFederationToken},
 	{.model = &sts_op_AssumeRole, .run = op_AssumeRole, .mode = OP_WRITE, .access = access_AssumeRole},
+	{.model = &sts_op_AssumeRoleWithWebIdentity, .run = op_AssumeRoleWithWebIdentity, .mode = OP_READ,
+	 .access = access_AssumeRoleWithWebIdentity},
 };
 
 const struct service service_sts = {

@@ -15,6 +15,20 @@ void access_GetFederationToken(struct call *c);
 void op_AssumeRole(struct call *c);
 void access_AssumeRole(struct call *c);
 
+void op_AssumeRoleWithWebIdentity(struct call *c);
+void access_AssumeRoleWithWebIdentity(struct call *c);
+
+/* A session of a role that trusts who asks; its tags and source identity are set. false: failed. */
+struct role_ask { struct str role_arn, session_name; int64_t seconds; struct str policy; struct list policy_arns; };
+bool role_session(struct call *c, struct principal *role, const struct role_ask *ask, struct sts_Credentials **credentials,
+                  struct sts_AssumedRoleUser **user, struct opt_i64 *packed_size);
+
+/* A token in its three parts (jwt.c); nothing of it is believed yet. */
+struct jwt { struct json *head, *claims; struct str signed_part, signature; };
+bool jwt_read(struct arena *a, struct str token, struct jwt *out);
+/* Is it signed by one of the keys of a JWK set? */
+bool jwt_signed(struct arena *a, const struct jwt *t, const struct json *key_set);
+
 /* Credentials in the answer's form. */
 struct sts_Credentials *credentials_out(struct call *c, struct session s);
 

@@ -200,8 +200,10 @@ static enum next no_service(struct request *r)
 {
 	ASSERT(r->service == NULL);
 	struct str name = r->claim.service;
-	if (r->claim.kind == SIG_NONE && is_form(r)) /* which service's it would be only its body knows */
-		return request_fail(r, 403, "MissingAuthenticationToken", "Request is missing Authentication Token");
+	if (r->claim.kind == SIG_NONE && is_form(r)) { /* which service's it is only its body knows */
+		r->protocol = r->wire.protocol = PROTO_QUERY;
+		return NEXT;
+	}
 	if (str_present(name) && name.n > 0)
 		return request_fail(r, 501, "NotImplemented", "tsubo does not implement the service '%.*s'", STR_ARG(name));
 	return request_fail(r, 404, "UnknownService", "No service of tsubo answers to this request");
@@ -287,14 +289,29 @@ enum next stage_route(struct request *r)
 	return NEXT;
 }
 
+/* An unsigned form whose head names no service: only an operation that wants no signature may be meant (sts:AssumeRoleWithWebIdentity). */
+static enum next find_unsigned(struct request *r, const struct params *form)
+{
+	ASSERT(r->service == NULL && r->claim.kind == SIG_NONE);
+	struct str action = params_get(form, S("Action")), version = params_get(form, S("Version"));
+	const struct service *s = str_present(action) && str_present(version) ? by_version(version, action) : NULL;
+	const struct model_op *op = s != NULL ? model_op_find(s->model, action) : NULL;
+	if (op == NULL || !op->no_auth || !speaks(s, PROTO_QUERY))
+		return request_fail(r, 403, "MissingAuthenticationToken", "Request is missing Authentication Token");
+	r->service = s;
+	return NEXT;
+}
+
 /* Where only the body names the operation: Action and Version of a form. */
 enum next stage_select(struct request *r)
 {
-	ASSERT(r->raw || r->service != NULL);
+	ASSERT(r->raw || r->service != NULL || r->claim.kind == SIG_NONE);
 	if (!r->raw && r->model_op == NULL) {
 		struct params form = {0};
 		if (!params_parse(r->arena, r->wire.body, 20000, &form))
 			return request_fail(r, 400, "MalformedQueryString", "The request body is not a well-formed form");
+		if (r->service == NULL && find_unsigned(r, &form) != NEXT)
+			return FAIL;
 		struct str action = params_get(&form, S("Action"));
 		if (!str_present(action))
 			action = params_get(&r->wire.query, S("Action"));

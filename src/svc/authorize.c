@@ -192,13 +192,14 @@ bool principal_of_key(struct call *c, struct str access_key, struct str token, s
 	return false;
 }
 
-static bool trusted(struct call *c, struct str role_arn, struct str trust_text, const struct principal *who)
+bool role_trusts(struct call *c, struct str role_arn, struct str trust_text, const struct principal *who, const char *action,
+                 const struct access_extra *x)
 {
-	ASSERT(who->type == PRINCIPAL_SERVICE);
+	ASSERT(who->type == PRINCIPAL_SERVICE || who->type == PRINCIPAL_FEDERATED); /* others have policies of their own to be asked */
 	struct str why;
 	struct policy *trust = policy_parse(c->arena, trust_text, POLICY_TRUST, &why);
-	struct policy_request r = {.who = who, .action = S("sts:AssumeRole"), .resource = role_arn, .resource_account = c->account};
-	gather_keys(c, NULL, &r);
+	struct policy_request r = {.who = who, .action = str_c(action), .resource = role_arn, .resource_account = c->account};
+	gather_keys(c, x, &r);
 	return trust != NULL && policy_evaluate_trust(c->arena, trust, &r).decision == DECISION_ALLOW;
 }
 
@@ -209,7 +210,7 @@ const struct principal *assume_role(struct call *c, struct str role_arn, const c
 	struct str trust;
 	struct principal as = *service_principal(c, service_principal_name, STR_NONE), *who = &as;
 	as.source_account = c->account; /* the service acts for a resource of this account */
-	if (!role_lookup(c, role_arn, role, &trust) || !trusted(c, role_arn, trust, who)) {
+	if (!role_lookup(c, role_arn, role, &trust) || !role_trusts(c, role_arn, trust, who, "sts:AssumeRole", NULL)) {
 		if (!quiet)
 			call_fail_code(c, 400, "InvalidParameterValueException", "The role defined for the function cannot be assumed by %s.",
 				service_principal_name);

@@ -179,6 +179,9 @@ struct invoked invoke(struct call *c, const char *service, const char *op, const
 const struct principal *service_principal(struct call *c, const char *principal, struct str source_arn);
 /* A role's principal (without session) and trust policy, through iam's hook. false: no such role. */
 bool role_lookup(struct call *c, struct str role_arn, struct principal *role, struct str *trust);
+/* Does a role's trust policy alone let a service or a federated principal do it? */
+bool role_trusts(struct call *c, struct str role_arn, struct str trust, const struct principal *who, const char *action,
+                 const struct access_extra *x);
 /* The principal of a role's session as a service assumes it (checks the trust policy). NULL: not trusted, c fails unless quiet. */
 const struct principal *assume_role(struct call *c, struct str role_arn, const char *service_principal_name, struct str session_name, bool quiet);
 

@@ -142,3 +142,17 @@ def test_a_user_with_a_login_profile(iam, stack, name):
     stack(user(LoginProfile={"Password": "Correct-Horse-9"}))
     stack(None)
     gone(lambda: iam.get_user(UserName=name))
+
+
+def test_an_oidc_provider(iam, stack, name):
+    """AWS::IAM::OIDCProvider."""
+    def provider(*clients, tag="1"):
+        return {"P": {"Type": "AWS::IAM::OIDCProvider", "Properties": {
+            "Url": f"https://{name}.example", "ClientIdList": list(clients), "ThumbprintList": ["c" * 40], "Tags": [{"Key": "t", "Value": tag}]}}}
+    out = stack(provider("sts.amazonaws.com"), {"Ref": {"Ref": "P"}, "Arn": {"Fn::GetAtt": ["P", "Arn"]}})
+    assert out["Ref"] == out["Arn"] and out["Arn"].endswith(f":oidc-provider/{name}.example")
+    stack(provider("other", "third", tag="2"))
+    got = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=out["Arn"])
+    assert got["ClientIDList"] == ["other", "third"] and {"Key": "t", "Value": "2"} in got["Tags"]
+    stack(None)
+    gone(lambda: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=out["Arn"]))
