@@ -8,6 +8,10 @@
  * "Including Trailing Headers" (S3 API Reference). */
 #include "auth/sig_internal.h"
 
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+
 #define HEX_SHA256_EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 enum { SLOTS = 64, ID_MAX = 224 };
@@ -20,7 +24,31 @@ struct key_slot {
 	struct hmac_key key;
 };
 
-static _Thread_local struct key_slot slots[SLOTS];
+/* Made by the first signature of a thread: most threads see none, and it is 32 KB. */
+static _Thread_local struct key_slot *slots;
+static pthread_key_t slots_end;
+
+static void slots_free(void *p)
+{
+	OPENSSL_cleanse(p, SLOTS * sizeof *slots);
+	free(p);
+}
+
+static void watch_threads(void) { (void)pthread_key_create(&slots_end, slots_free); }
+
+/* NULL: no memory; then keys are derived each time. */
+static struct key_slot *slots_make(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	ASSERT(slots == NULL);
+	(void)pthread_once(&once, watch_threads);
+	struct key_slot *made = calloc(SLOTS, sizeof *made);
+	if (made != NULL && pthread_setspecific(slots_end, made) != 0) {
+		free(made);
+		made = NULL;
+	}
+	return made;
+}
 
 void sig_hex(const unsigned char in[32], char out[64])
 {
@@ -109,7 +137,9 @@ const struct hmac_key *signing_key(struct str secret, const struct sig_claim *c,
 	char id[ID_MAX];
 	size_t n = 0;
 	bool fits = id_add(id, &n, secret) && id_add(id, &n, c->date) && id_add(id, &n, c->region) && id_add(id, &n, c->service);
-	if (!fits) {
+	if (slots == NULL)
+		slots = slots_make();
+	if (!fits || slots == NULL) {
 		derive(secret, c, spare, raw);
 		return spare;
 	}

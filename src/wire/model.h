@@ -90,19 +90,28 @@ struct shape {
 	bool no_constraints : 1; /* nothing below it has a constraint: checks can be passed over */
 	uint16_t http_status;    /* errors */
 	uint16_t n_members;
-	const struct member *members; /* STRUCT, UNION: sorted by name; model order in `order` */
-	const uint16_t *order;
-	const struct member *item;  /* LIST: the element; MAP: the value (name "value") */
-	const struct member *key;   /* MAP: the key */
+	/* Each pair is of shapes of different types. */
+	union {
+		const struct member *members; /* STRUCT, UNION: sorted by name; model order in `order` */
+		const struct member *item;    /* LIST: the element; MAP: the value (name "value") */
+	};
+	union {
+		const uint16_t *order;
+		const struct member *key;     /* MAP: the key */
+	};
+	union {
+		const struct member *payload; /* STRUCT: the payload member, or NULL */
+		const char *pattern;          /* STRING: or NULL */
+	};
+	union {
+		const char *error_code;       /* STRUCT: query's and awsQueryError code of an error; NULL: the name */
+		const char *const *values;    /* STRING: enum, sorted; NULL-terminated; NULL: not an enum */
+	};
 	uint32_t size;         /* STRUCT, UNION: sizeof the C struct; MAP: sizeof the entry */
 	uint32_t value_offset; /* MAP: of value in the entry */
 	double min, max;       /* lengths or values */
-	const char *pattern;
-	const char *const *values; /* enum, sorted; NULL-terminated; NULL: not an enum */
-	const struct member *payload; /* the payload member, or NULL */
 	const char *xml_name;  /* the root element when it is one */
 	const char *xml_namespace;
-	const char *error_code; /* errors: query's and awsQueryError code; NULL: the name */
 };
 
 struct model_op {
