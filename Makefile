@@ -205,4 +205,4 @@ coverage: all
 clean:
 	rm -rf $(BUILD)
 
--include $(LIBOBJ:.o=.d) $(SVCSRC:%.c=$(OBJ)/%.d) $(UNITBIN:=.d) $(FUZZBIN:=.d) $(OBJ)/src/main.d
+-include $(LIBOBJ:.o=.d) $(SVCSRC:%.c=$(OBJ)/%.d) $(SUITEOBJ:.o=.d) $(UNITBIN:=.d) $(FUZZBIN:=.d) $(OBJ)/src/main.d
