@@ -16,7 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct policy *p = size > 0 ? policy_parse(a, str_of((const char *)data + 1, size - 1), kind, &why) : NULL;
 	struct policy_request r = {.who = &who, .action = S("s3:GetObject"), .resource = S("arn:aws:s3:::b/k"), .keys = &key, .n_keys = 1};
 	if (p != NULL) {
-		struct policy_input in = {.identity = {&p, 1}, .boundary = p, .resource = kind == POLICY_IDENTITY ? NULL : p};
+		struct policy_input in = {.resource = p};
+		if (kind == POLICY_IDENTITY)
+			in = (struct policy_input){.identity = {&p, 1}, .boundary = p};
 		struct verdict v = policy_evaluate(a, &r, &in);
 		if (v.decision != DECISION_ALLOW)
 			(void)policy_denial(a, &r, v);
