@@ -127,11 +127,13 @@ static bool at(const struct ion_reader *r, const char *s)
 	return (size_t)(r->end - r->p) >= n && memcmp(r->p, s, n) == 0;
 }
 
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
 /* White space and comments. */
 static void skip(struct ion_reader *r)
 {
 	while (r->p < r->end) {
-		if (*r->p == ' ' || (*r->p >= '\t' && *r->p <= '\r')) {
+		if (is_space(*r->p)) {
 			r->p++;
 		} else if (at(r, "//")) {
 			while (r->p < r->end && *r->p != '\n')
@@ -275,12 +277,15 @@ static bool read_number(struct ion_reader *r, struct av *out)
 	return true;
 }
 
+/* No comments in there: base64 has slashes. */
 static bool read_blob(struct ion_reader *r, struct av *out)
 {
 	struct buf b;
 	buf_init(&b, r->arena, 0);
-	for (skip(r); r->p < r->end && *r->p != '}'; skip(r))
-		buf_putc(&b, *r->p++);
+	for (; r->p < r->end && *r->p != '}'; r->p++) {
+		if (!is_space(*r->p))
+			buf_putc(&b, *r->p);
+	}
 	if (!at(r, "}}"))
 		return wrong(r, "Unexpected token in a blob");
 	r->p += 2;

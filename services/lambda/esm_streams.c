@@ -351,6 +351,8 @@ static void checkpoint_done(void *arg, const struct wire_error *error)
 	struct mapping *m = s->mapping;
 	struct streams *p = m->poller;
 	(void)error; /* not written: the batch may come again after a restart, which is allowed */
+	ASSERT(s->saving);
+	s->saving = false;
 	batch_drop(s);
 	if (s->at_end) {
 		s->finished = true;
@@ -362,6 +364,8 @@ static void checkpoint_done(void *arg, const struct wire_error *error)
 
 void shard_done(struct shard *s)
 {
+	ASSERT(!s->saving);
+	s->saving = true; /* read now, by another shard's beat, it would give the same batch again */
 	mapping_hold(s->mapping);
 	const struct submit sub = {.service = &service_lambda, .account = str_c(s->mapping->account), .region = str_c(s->mapping->region),
 		.run = checkpoint_run, .write = true, .arg = s, .done = checkpoint_done};
@@ -389,7 +393,7 @@ static void tick(void *arg)
 	}
 	bool waiting = false;
 	for (struct shard *s = p->shards; s != NULL; s = s->next) {
-		if (s->finished || s->reading || s->lanes_left > 0 || parent_open(p, s))
+		if (s->finished || s->reading || s->saving || s->lanes_left > 0 || parent_open(p, s))
 			continue;
 		shard_read(s);
 		waiting = true;

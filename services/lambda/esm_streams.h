@@ -24,7 +24,7 @@ struct shard {
 	struct mapping *mapping;
 	char id[100], parent[100], adjacent[100]; /* a merged shard of Kinesis has two parents */
 	char *iterator;        /* heap; NULL: ask for one */
-	bool listed, finished, reading, at_end;
+	bool listed, finished, reading, saving, at_end;
 	/* the batch under way; NULL: none */
 	struct arena *arena;
 	struct target target;
