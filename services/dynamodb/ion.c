@@ -157,24 +157,6 @@ static bool take(struct ion_reader *r, char c)
 	return true;
 }
 
-static int hex_value(char c)
-{
-	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static void put_utf8(struct buf *b, uint32_t u)
-{
-	if (u < 0x80) {
-		buf_putc(b, (char)u);
-		return;
-	}
-	static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
-	int more = u < 0x800 ? 1 : u < 0x10000 ? 2 : 3;
-	buf_putc(b, (char)(lead[more] | (u >> (6 * more))));
-	while (more-- > 0)
-		buf_putc(b, (char)(0x80 | (u >> (6 * more) & 0x3f)));
-}
-
 /* After the backslash. */
 static bool read_escape(struct ion_reader *r, struct buf *b)
 {
@@ -194,14 +176,15 @@ static bool read_escape(struct ion_reader *r, struct buf *b)
 		return wrong(r, "Bad escape in a string");
 	uint32_t u = 0;
 	for (int i = 0; i < digits; i++) {
-		int v = hex_value(*r->p++);
+		int v = hex_digit(*r->p++);
 		if (v < 0)
 			return wrong(r, "Bad escape in a string");
 		u = u << 4 | (uint32_t)v;
 	}
 	if (u > 0x10ffff || (u >= 0xd800 && u < 0xe000))
 		return wrong(r, "Bad escape in a string");
-	put_utf8(b, u);
+	char text[UTF8_MAX];
+	buf_put(b, text, (size_t)(utf8_put(text, u) - text));
 	return true;
 }
 

@@ -11,20 +11,14 @@
 
 enum { QUIET = 4, PIXELS = 8, LEVEL = 6 };
 
-static void put_u32(struct buf *b, uint32_t v)
-{
-	const unsigned char bytes[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v};
-	buf_put(b, bytes, sizeof bytes);
-}
-
 static void put_chunk(struct buf *b, const char type[4], struct str data)
 {
 	ASSERT(data.n < INT32_MAX);
-	put_u32(b, (uint32_t)data.n);
+	buf_be32(b, (uint32_t)data.n);
 	size_t from = b->n;
 	buf_put(b, type, 4);
 	buf_str(b, data);
-	put_u32(b, crc32_ieee(0, str_slice(buf_view(b), from, b->n)));
+	buf_be32(b, crc32_ieee(0, str_slice(buf_view(b), from, b->n)));
 }
 
 /* Rows from the top; each begins with its filter (none). */
@@ -69,8 +63,8 @@ struct str qr_png(struct arena *a, struct str text)
 	size_t side = (size_t)code->width + 2 * QUIET;
 	struct buf head, out;
 	buf_init(&head, a, 0);
-	put_u32(&head, (uint32_t)(side * PIXELS));
-	put_u32(&head, (uint32_t)(side * PIXELS));
+	buf_be32(&head, (uint32_t)(side * PIXELS));
+	buf_be32(&head, (uint32_t)(side * PIXELS));
 	buf_put(&head, "\x01\x00\x00\x00\x00", 5); /* one bit of grey; deflate, filters by row, not interlaced */
 	struct str rows = deflated(a, picture(a, code, side));
 	QRcode_free(code);

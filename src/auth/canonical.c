@@ -19,17 +19,6 @@ static inline bool is_unreserved(unsigned char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-static inline int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static void escape(struct buf *b, unsigned char c)
 {
 	ASSERT(!is_unreserved(c));
@@ -62,8 +51,8 @@ static void encode_once(struct buf *b, struct str s, bool keep_slash, bool plus_
 		if (is_unreserved(c) || (keep_slash && c == '/'))
 			continue;
 		buf_put(b, s.p + from, i - from);
-		int high = c == '%' && s.n - i > 2 ? hex_value(s.p[i + 1]) : -1;
-		int low = high >= 0 ? hex_value(s.p[i + 2]) : -1;
+		int high = c == '%' && s.n - i > 2 ? hex_digit(s.p[i + 1]) : -1;
+		int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
 		if (low >= 0) {
 			c = (unsigned char)(high << 4 | low);
 			i += 2;

@@ -99,11 +99,6 @@ bool sigv4a_public_key(struct str access_key, struct str secret, unsigned char x
 	return ok;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool sigv4a_verify(struct str access_key, struct str secret, struct str text, struct str signature_hex)
 {
 	ASSERT(secret.n > 0 && text.n > 0);

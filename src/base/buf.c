@@ -93,6 +93,12 @@ void buf_u64(struct buf *b, uint64_t v)
 	buf_put(b, text + at, sizeof text - at);
 }
 
+void buf_be32(struct buf *b, uint32_t v)
+{
+	const unsigned char bytes[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v};
+	buf_put(b, bytes, sizeof bytes);
+}
+
 void buf_i64(struct buf *b, int64_t v)
 {
 	if (v < 0)

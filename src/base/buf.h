@@ -68,6 +68,7 @@ static inline void buf_str(struct buf *b, struct str s)
 #define buf_lit(b, lit) buf_put((b), (lit), sizeof(lit) - 1)
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_u64(struct buf *b, uint64_t v);
+void buf_be32(struct buf *b, uint32_t v); /* four bytes, the highest first */
 void buf_i64(struct buf *b, int64_t v);
 /* Drop n bytes from the front. */
 void buf_consume(struct buf *b, size_t n);

@@ -141,11 +141,6 @@ struct str hex_encode(struct arena *a, struct str bytes)
 	return str_of(p, bytes.n * 2);
 }
 
-static inline int digit16(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 struct str hex_decode(struct arena *a, struct str text)
 {
 	ASSERT(a != NULL);
@@ -153,7 +148,7 @@ struct str hex_decode(struct arena *a, struct str text)
 		return STR_NONE;
 	char *p = arena_bytes(a, text.n / 2 + 1);
 	for (size_t i = 0; i < text.n; i += 2) {
-		int high = digit16(text.p[i]), low = digit16(text.p[i + 1]);
+		int high = hex_digit(text.p[i]), low = hex_digit(text.p[i + 1]);
 		if (high < 0 || low < 0)
 			return STR_NONE;
 		p[i / 2] = (char)(high << 4 | low);
@@ -199,7 +194,7 @@ struct str uri_decode(struct arena *a, struct str s, bool plus_is_space)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 		if (c == '%') {
-			int high = s.n - i > 2 ? digit16(s.p[i + 1]) : -1, low = high >= 0 ? digit16(s.p[i + 2]) : -1;
+			int high = s.n - i > 2 ? hex_digit(s.p[i + 1]) : -1, low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
 			if (low < 0)
 				return STR_NONE;
 			c = (char)(high << 4 | low);
@@ -298,6 +293,21 @@ bool utf8_valid(struct str s)
 		ASSERT(p <= end);
 	}
 	return true;
+}
+
+char *utf8_put(char *to, uint32_t cp)
+{
+	ASSERT(cp <= 0x10ffff);
+	if (cp < 0x80) {
+		*to++ = (char)cp;
+		return to;
+	}
+	static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
+	int more = cp < 0x800 ? 1 : cp < 0x10000 ? 2 : 3;
+	*to++ = (char)(lead[more] | cp >> (6 * more));
+	while (more-- > 0)
+		*to++ = (char)(0x80 | (cp >> (6 * more) & 0x3f));
+	return to;
 }
 
 size_t utf8_length(struct str s)

@@ -14,6 +14,11 @@ struct str base64_decode(struct arena *a, struct str text);
 struct str base64url_encode(struct arena *a, struct str bytes); /* no padding */
 struct str base64url_decode(struct arena *a, struct str text);
 
+/* The value of a hex digit of either case; -1: it is none. */
+static inline int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
 void hex_write(struct buf *b, struct str bytes); /* lower case */
 struct str hex_encode(struct arena *a, struct str bytes);
 struct str hex_decode(struct arena *a, struct str text);
@@ -72,6 +77,9 @@ void aes256_ctr(const unsigned char key[32], uint64_t at, struct str in, char *o
 /* Equal without revealing where they differ. */
 bool secret_eq(struct str a, struct str b);
 bool utf8_valid(struct str s);
+/* A code point (at most U+10FFFF) as UTF-8 (RFC 3629), at most UTF8_MAX bytes at `to`; returns the place behind it. */
+enum { UTF8_MAX = 4 };
+char *utf8_put(char *to, uint32_t cp);
 /* Number of Unicode code points of valid UTF-8. */
 size_t utf8_length(struct str s);
 /* Number of UTF-16 code units that valid UTF-8 takes: a string's length in Java and JavaScript. */

@@ -107,34 +107,12 @@ static int hex4(const char *p)
 {
 	int v = 0;
 	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-		int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		int d = hex_digit(p[i]);
 		if (d < 0)
 			return -1;
 		v = v * 16 + d;
 	}
 	return v;
-}
-
-static char *put_utf8(char *out, unsigned cp)
-{
-	ASSERT(cp <= 0x10ffff);
-	if (cp < 0x80) {
-		*out++ = (char)cp;
-	} else if (cp < 0x800) {
-		*out++ = (char)(0xc0 | cp >> 6);
-		*out++ = (char)(0x80 | (cp & 0x3f));
-	} else if (cp < 0x10000) {
-		*out++ = (char)(0xe0 | cp >> 12);
-		*out++ = (char)(0x80 | (cp >> 6 & 0x3f));
-		*out++ = (char)(0x80 | (cp & 0x3f));
-	} else {
-		*out++ = (char)(0xf0 | cp >> 18);
-		*out++ = (char)(0x80 | (cp >> 12 & 0x3f));
-		*out++ = (char)(0x80 | (cp >> 6 & 0x3f));
-		*out++ = (char)(0x80 | (cp & 0x3f));
-	}
-	return out;
 }
 
 /* \uXXXX at p->at (on the 'u'); surrogates must come in pairs, as nothing else is UTF-8. */
@@ -154,7 +132,7 @@ static bool unicode_escape(struct parser *p, char **out)
 		p->at += 6;
 		cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
 	}
-	*out = put_utf8(*out, (unsigned)cp);
+	*out = utf8_put(*out, (uint32_t)cp);
 	return true;
 }
 

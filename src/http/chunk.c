@@ -4,19 +4,12 @@
  * bounded, so a body cannot be all framing. */
 #include "http/parse.h"
 
+#include "base/enc.h"
+
 static int64_t refuse(int status, const char *text, const char **why)
 {
 	*why = text;
 	return -(int64_t)status;
-}
-
-/* -1 for what is no digit. Letters in either case. */
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool is_control(char c) { return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f; }
@@ -28,7 +21,7 @@ static int64_t frame_byte(struct chunked *d, char c, const char **why)
 	switch (d->state) {
 	case CHUNK_SIZE_FIRST:
 	case CHUNK_SIZE:
-		v = hex_value(c);
+		v = hex_digit(c);
 		if (v >= 0) {
 			if (d->left >> 56 != 0)
 				return refuse(413, "chunk too large", why);

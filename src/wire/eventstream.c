@@ -9,12 +9,6 @@
 
 enum { PRELUDE = 12, TRAILER = 4, TYPE_STRING = 7, HEADER_NAME_MAX = 255, HEADER_VALUE_MAX = 32767 };
 
-static void put_u32(struct buf *b, uint32_t v)
-{
-	const unsigned char p[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v};
-	buf_put(b, p, sizeof p);
-}
-
 void eventstream_message(struct buf *b, const struct param *headers, size_t n, struct str payload)
 {
 	size_t start = b->n, headers_size = 0;
@@ -24,11 +18,11 @@ void eventstream_message(struct buf *b, const struct param *headers, size_t n, s
 	}
 	size_t total = PRELUDE + headers_size + payload.n + TRAILER;
 	ASSERT(total <= UINT32_MAX);
-	put_u32(b, (uint32_t)total);
-	put_u32(b, (uint32_t)headers_size);
+	buf_be32(b, (uint32_t)total);
+	buf_be32(b, (uint32_t)headers_size);
 	if (b->overflow)
 		return;
-	put_u32(b, crc32_ieee(0, str_of(b->p + start, 8)));
+	buf_be32(b, crc32_ieee(0, str_of(b->p + start, 8)));
 	for (size_t i = 0; i < n; i++) {
 		buf_putc(b, (char)headers[i].name.n);
 		buf_str(b, headers[i].name);
@@ -40,6 +34,6 @@ void eventstream_message(struct buf *b, const struct param *headers, size_t n, s
 	buf_str(b, payload);
 	if (b->overflow)
 		return;
-	put_u32(b, crc32_ieee(0, str_of(b->p + start, b->n - start)));
+	buf_be32(b, crc32_ieee(0, str_of(b->p + start, b->n - start)));
 	ASSERT(b->overflow || b->n - start == total);
 }

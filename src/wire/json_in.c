@@ -55,40 +55,13 @@ static bool hex4(struct jin *j, uint32_t *out)
 		return false;
 	uint32_t v = 0;
 	for (int i = 0; i < 4; i++) {
-		char c = *j->p++;
-		uint32_t d;
-		if (c >= '0' && c <= '9')
-			d = (uint32_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			d = (uint32_t)(c - 'a' + 10);
-		else if (c >= 'A' && c <= 'F')
-			d = (uint32_t)(c - 'A' + 10);
-		else
+		int d = hex_digit(*j->p++);
+		if (d < 0)
 			return false;
-		v = v * 16 + d;
+		v = v * 16 + (uint32_t)d;
 	}
 	*out = v;
 	return true;
-}
-
-static char *put_utf8(char *o, uint32_t c)
-{
-	if (c < 0x80) {
-		*o++ = (char)c;
-	} else if (c < 0x800) {
-		*o++ = (char)(0xc0 | c >> 6);
-		*o++ = (char)(0x80 | (c & 0x3f));
-	} else if (c < 0x10000) {
-		*o++ = (char)(0xe0 | c >> 12);
-		*o++ = (char)(0x80 | (c >> 6 & 0x3f));
-		*o++ = (char)(0x80 | (c & 0x3f));
-	} else {
-		*o++ = (char)(0xf0 | c >> 18);
-		*o++ = (char)(0x80 | (c >> 12 & 0x3f));
-		*o++ = (char)(0x80 | (c >> 6 & 0x3f));
-		*o++ = (char)(0x80 | (c & 0x3f));
-	}
-	return o;
 }
 
 /* After "\u": one code point, of two escapes when it is a pair. A lone surrogate has no UTF-8: U+FFFD stands for it. */
@@ -109,7 +82,7 @@ static bool unicode_escape(struct jin *j, char **o)
 	}
 	if (c >= 0xd800 && c < 0xe000)
 		c = 0xfffd;
-	*o = put_utf8(*o, c);
+	*o = utf8_put(*o, c);
 	return true;
 }
 

@@ -109,6 +109,12 @@ static void utf8(void **state UNUSED)
 			fail_msg("accepted bad %zu", i);
 	assert_int_equal(utf8_length(S("a\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e")), 4);
 	assert_int_equal(utf16_length(S("a\xc3\xa9\xe2\x82\xac\xf0\x9d\x84\x9e")), 5);
+	static const struct { uint32_t cp; const char *text; } made[] = {{0x7f, "\x7f"}, {0x80, "\xc2\x80"}, {0x7ff, "\xdf\xbf"},
+		{0x800, "\xe0\xa0\x80"}, {0xffff, "\xef\xbf\xbf"}, {0x10000, "\xf0\x90\x80\x80"}, {0x10ffff, "\xf4\x8f\xbf\xbf"}};
+	for (size_t i = 0; i < COUNT_OF(made); i++) {
+		char text[UTF8_MAX];
+		assert_str(str_of(text, (size_t)(utf8_put(text, made[i].cp) - text)), str_c(made[i].text));
+	}
 }
 
 static void secrets(void **state UNUSED)
