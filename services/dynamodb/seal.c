@@ -42,16 +42,9 @@ static struct json *context_of(struct call *c, struct str table)
 	return context;
 }
 
-static struct key *master_place(struct call *c)
-{
-	struct key *k = arena_new_of(c->arena, struct key);
-	*k = key_new(c->arena);
-	return key_str(key_str(k, S("dynamodb")), S("master"));
-}
-
 static bool open_kept(struct call *c, const struct dynamodb_Seal *s, unsigned char key[32], struct wire_error *error)
 {
-	return datakey_kept(c, s->KeyArn, s->Sealed, context_of(c, s->Table), master_place(c), key, error);
+	return datakey_kept(c, s->KeyArn, s->Sealed, context_of(c, s->Table), master_place(c, "dynamodb"), key, error);
 }
 
 /* A grant wants a key, not an alias. The managed key is made by the first use of it. */
@@ -169,7 +162,7 @@ bool seal_release(struct call *c, struct dynamodb_Table *r)
 		fail_kms(c, &error);
 		return false;
 	}
-	master_key(c, master_place(c), kek);
+	master_key(c, master_place(c, "dynamodb"), kek);
 	struct dynamodb_Seal *s = arena_new_of(c->arena, struct dynamodb_Seal);
 	*s = (struct dynamodb_Seal){.Number = r->Seal->Number, .Table = r->Seal->Table,
 		.Sealed = key_wrap(c->arena, kek, str_of((const char *)key, sizeof key))};

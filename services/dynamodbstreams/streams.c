@@ -74,14 +74,12 @@ bool stream_unseal(struct call *c, struct stream *s)
 {
 	const struct dynamodbstreams_Seal *seal = s->record->Seal;
 	struct wire_error error = {0};
-	struct key master = key_new(c->arena);
 	struct json *context = json_new_object(c->arena);
 	if (seal == NULL)
 		return true;
 	json_set_str(c->arena, context, "aws:dynamodb:tableName", seal->Table);
 	json_set_str(c->arena, context, "aws:dynamodb:subscriberId", c->account);
-	key_str(key_str(&master, S("dynamodb")), S("master"));
-	if (datakey_kept(c, seal->KeyArn, seal->Sealed, context, &master, s->key, &error))
+	if (datakey_kept(c, seal->KeyArn, seal->Sealed, context, master_place(c, "dynamodb"), s->key, &error))
 		return true;
 	bool denied = str_eq(error.code, S("AccessDeniedException"));
 	call_fail_code(c, 400, denied ? "AccessDeniedException" : "ValidationException", "KMS key %s error: %.*s",

@@ -81,25 +81,18 @@ void devices_renamed(struct call *c, const struct iam_Entity *user)
 
 /* ---- seeds ---- */
 
-static struct key *master_place(struct call *c)
-{
-	struct key *k = arena_new_of(c->arena, struct key);
-	*k = key_new(c->arena);
-	return key_str(key_str(k, S("iam")), S("master"));
-}
-
 struct str seed_seal(struct call *c, struct str seed)
 {
 	unsigned char kek[MASTER_BYTES];
 	ASSERT(seed.n == SEED_BYTES);
-	master_key(c, master_place(c), kek);
+	master_key(c, master_place(c, "iam"), kek);
 	return key_wrap(c->arena, kek, seed);
 }
 
 static struct str seed_open(struct call *c, const struct iam_Device *d)
 {
 	unsigned char kek[MASTER_BYTES];
-	master_key(c, master_place(c), kek);
+	master_key(c, master_place(c, "iam"), kek);
 	struct str seed = key_unwrap(c->arena, kek, d->Seed);
 	ASSERT(seed.n == SEED_BYTES);
 	return seed;

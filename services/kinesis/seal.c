@@ -32,14 +32,7 @@ static const struct json *context_of(struct stream *s)
 	return j;
 }
 
-static struct keeping keeping_of(struct stream *s)
-{
-	struct call *c = s->c;
-	struct key *master = arena_new_of(c->arena, struct key);
-	*master = key_new(c->arena);
-	key_str(key_str(master, S("kinesis")), S("master"));
-	return (struct keeping){key_str(data_key(c, s->id, "k"), str_present(c->who->arn) ? c->who->arn : S("anonymous")), master, REUSE_MS};
-}
+static struct keeping kept(struct stream *s) { return keeping_of(s->c, data_key(s->c, s->id, "k"), "kinesis", REUSE_MS); }
 
 bool data_seal(struct stream *s, struct seal *k, struct data_record *r)
 {
@@ -51,13 +44,10 @@ bool data_seal(struct stream *s, struct seal *k, struct data_record *r)
 	if (!str_present(key_id))
 		return true;
 	if (!k->ready) {
-		struct keeping keep = keeping_of(s);
-		if (!datakey_again(c, &keep, key_id, &d)) {
-			if (!datakey_new(c, key_id, context_of(s), STR_NONE, &d, &error)) {
-				fail_kms(c, &error);
-				return false;
-			}
-			datakey_keep(c, &keep, key_id, &d);
+		const struct keeping keep = kept(s);
+		if (!datakey_to_seal(c, &keep, key_id, context_of(s), &d, &error)) {
+			fail_kms(c, &error);
+			return false;
 		}
 		k->ready = true;
 		k->sealed_key = d.sealed;
@@ -85,16 +75,14 @@ bool data_open(struct stream *s, struct seal *k, struct data_record *r)
 	struct str sealed = str_slice(r->data, sizeof n, sizeof n + n);
 	ASSERT(sealed.n == n);
 	if (!k->ready || !str_eq(k->sealed_key, sealed)) {
-		struct keeping keep = keeping_of(s);
-		struct datakey d;
+		const struct keeping keep = kept(s);
 		struct wire_error error;
-		bool mine = datakey_again(c, &keep, STR_NONE, &d) && str_eq(d.sealed, sealed);
-		if (!mine && !datakey_open(c, sealed, context_of(s), STR_NONE, d.key, &error)) {
+		*k = (struct seal){.sealed_key = sealed};
+		k->ready = datakey_to_open(c, &keep, sealed, context_of(s), k->key, &error);
+		if (!k->ready) {
 			fail_kms(c, &error);
 			return false;
 		}
-		*k = (struct seal){.ready = true, .sealed_key = sealed};
-		memcpy(k->key, d.key, sizeof k->key);
 	}
 	r->data = gcm_open(c->arena, str_of((const char *)k->key, sizeof k->key), s->arn, str_slice(r->data, sizeof n + n, r->data.n));
 	ASSERT(str_present(r->data));

@@ -246,19 +246,12 @@ struct kms_KeyMetadata *key_metadata(struct kms_key *k)
 
 /* ---- material ---- */
 
-static struct key *master_place(struct call *c)
-{
-	struct key *k = arena_new_of(c->arena, struct key);
-	*k = key_new(c->arena);
-	return key_str(key_str(k, S("kms")), S("master"));
-}
-
 struct str secret_wrap(struct call *c, struct str secret)
 {
 	unsigned char kek[MASTER_BYTES];
 	size_t n = (secret.n + 7) / 8 * 8;
 	ASSERT(secret.n >= 16);
-	master_key(c, master_place(c), kek);
+	master_key(c, master_place(c, "kms"), kek);
 	char *padded = arena_alloc(c->arena, n);
 	memcpy(padded, secret.p, secret.n);
 	return key_wrap(c->arena, kek, str_of(padded, n));
@@ -267,7 +260,7 @@ struct str secret_wrap(struct call *c, struct str secret)
 struct str secret_unwrap(struct call *c, struct str wrapped, int64_t length)
 {
 	unsigned char kek[MASTER_BYTES];
-	master_key(c, master_place(c), kek);
+	master_key(c, master_place(c, "kms"), kek);
 	struct str s = key_unwrap(c->arena, kek, wrapped);
 	ASSERT(str_present(s) && length > 0 && (size_t)length <= s.n);
 	return str_slice(s, 0, (size_t)length);

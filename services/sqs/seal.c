@@ -35,14 +35,9 @@ static const struct json *context_of(struct call *c, struct str queue_arn)
 
 /* ---- a sender's data key, for a while ---- */
 
-static struct keeping keeping_of(struct queue *q)
+static struct keeping kept(struct queue *q)
 {
-	const struct principal *who = q->c->who;
-	struct key *master = arena_new_of(q->c->arena, struct key);
-	*master = key_new(q->c->arena);
-	key_str(key_str(master, S("sqs")), S("master"));
-	return (struct keeping){key_str(data_key(q->c, (uint64_t)q->rec->Data.v, "k"), str_present(who->arn) ? who->arn : S("anonymous")), master,
-		q->rec->KmsDataKeyReusePeriodSeconds.v * 1000};
+	return keeping_of(q->c, data_key(q->c, (uint64_t)q->rec->Data.v, "k"), "sqs", q->rec->KmsDataKeyReusePeriodSeconds.v * 1000);
 }
 
 /* ---- bodies ---- */
@@ -75,13 +70,10 @@ bool body_seal(struct queue *q, struct message *m)
 	ASSERT(m->body.n > 0 && m->body.p[0] != SEALED);
 	if (!str_present(q->rec->KmsMasterKeyId))
 		return true;
-	const struct keeping keep = keeping_of(q);
-	if (!datakey_again(c, &keep, q->rec->KmsMasterKeyId, &d)) {
-		if (!datakey_new(c, q->rec->KmsMasterKeyId, context_of(c, q->arn), STR_NONE, &d, &error)) {
-			fail_kms(c, &error);
-			return false;
-		}
-		datakey_keep(c, &keep, q->rec->KmsMasterKeyId, &d);
+	const struct keeping keep = kept(q);
+	if (!datakey_to_seal(c, &keep, q->rec->KmsMasterKeyId, context_of(c, q->arn), &d, &error)) {
+		fail_kms(c, &error);
+		return false;
 	}
 	buf_init(&b, c->arena, 0);
 	buf_putc(&b, SEALED);
@@ -96,18 +88,17 @@ bool body_seal(struct queue *q, struct message *m)
 bool body_open(struct queue *q, struct message *m)
 {
 	struct call *c = q->c;
-	struct datakey d;
+	unsigned char key[32];
 	struct wire_error error;
 	if (m->body.n == 0 || m->body.p[0] != SEALED)
 		return true;
 	struct str rest = str_slice(m->body, 1, m->body.n), arn = take_part(&rest), sealed = take_part(&rest);
-	const struct keeping keep = keeping_of(q);
-	bool mine = datakey_again(c, &keep, STR_NONE, &d) && str_eq(d.sealed, sealed);
-	if (!mine && !datakey_open(c, sealed, context_of(c, arn), STR_NONE, d.key, &error)) {
+	const struct keeping keep = kept(q);
+	if (!datakey_to_open(c, &keep, sealed, context_of(c, arn), key, &error)) {
 		fail_kms(c, &error);
 		return false;
 	}
-	m->body = gcm_open(c->arena, str_of((const char *)d.key, sizeof d.key), arn, rest);
+	m->body = gcm_open(c->arena, str_of((const char *)key, sizeof key), arn, rest);
 	ASSERT(str_present(m->body));
 	return true;
 }

@@ -100,7 +100,8 @@ enum { KEPT = 1 }; /* the first byte of a record; one of another kind is no key 
 
 struct kept_head { int64_t made_ms; uint16_t kind, id_length, sealed_length, unused; };
 
-bool datakey_again(struct call *c, const struct keeping *k, struct str key_id, struct datakey *out)
+/* The one that is kept; false: none, it is too old, or it is another KMS key's (key_id absent: any). */
+static bool again(struct call *c, const struct keeping *k, struct str key_id, struct datakey *out)
 {
 	struct str value;
 	struct kept_head h;
@@ -122,7 +123,7 @@ bool datakey_again(struct call *c, const struct keeping *k, struct str key_id, s
 	return true;
 }
 
-void datakey_keep(struct call *c, const struct keeping *k, struct str key_id, const struct datakey *d)
+static void keep(struct call *c, const struct keeping *k, struct str key_id, const struct datakey *d)
 {
 	unsigned char kek[MASTER_BYTES];
 	struct buf b;
@@ -135,4 +136,31 @@ void datakey_keep(struct call *c, const struct keeping *k, struct str key_id, co
 	buf_str(&b, d->sealed);
 	buf_str(&b, key_wrap(c->arena, kek, str_of((const char *)d->key, sizeof d->key)));
 	txn_put(c->txn, key_bytes(k->place), buf_view(&b));
+}
+
+struct keeping keeping_of(struct call *c, struct key *place, const char *service, int64_t reuse_ms)
+{
+	struct str who = str_present(c->who->arn) ? c->who->arn : S("anonymous");
+	return (struct keeping){key_str(place, who), master_place(c, service), reuse_ms};
+}
+
+bool datakey_to_seal(struct call *c, const struct keeping *k, struct str key_id, const struct json *context, struct datakey *out,
+                     struct wire_error *error)
+{
+	if (again(c, k, key_id, out))
+		return true;
+	if (!datakey_new(c, key_id, context, STR_NONE, out, error))
+		return false;
+	keep(c, k, key_id, out);
+	return true;
+}
+
+bool datakey_to_open(struct call *c, const struct keeping *k, struct str sealed, const struct json *context, unsigned char key[32],
+                     struct wire_error *error)
+{
+	struct datakey d;
+	if (!again(c, k, STR_NONE, &d) || !str_eq(d.sealed, sealed))
+		return datakey_open(c, sealed, context, STR_NONE, key, error);
+	memcpy(key, d.key, sizeof d.key);
+	return true;
 }

@@ -33,9 +33,14 @@ bool datakey_reseal(struct call *c, struct datakey_move m, struct str region, st
  * each principal), the master key that wraps it (svc/master.h), and for how long it is used again. */
 struct keeping { const struct key *place, *master; int64_t reuse_ms; };
 
-/* The one that is kept; false: none, it is too old, or it is another KMS key's (key_id absent: any). */
-bool datakey_again(struct call *c, const struct keeping *k, struct str key_id, struct datakey *out);
-/* Keep a new one, asked for by this key_id. key_id and the sealed key are shorter than 64 KiB. */
-void datakey_keep(struct call *c, const struct keeping *k, struct str key_id, const struct datakey *d);
+/* c's caller's, below `place`. service: whose master key. */
+struct keeping keeping_of(struct call *c, struct key *place, const char *service, int64_t reuse_ms);
+/* To seal with: the one that was kept under this key_id, or a new one, which is kept. key_id and the sealed key are shorter than
+ * 64 KiB; key_arn is not filled. false: as datakey_new. */
+bool datakey_to_seal(struct call *c, const struct keeping *k, struct str key_id, const struct json *context, struct datakey *out,
+                     struct wire_error *error);
+/* To open with: the caller's own that is still kept, or what KMS opens for him. */
+bool datakey_to_open(struct call *c, const struct keeping *k, struct str sealed, const struct json *context, unsigned char key[32],
+                     struct wire_error *error);
 
 #endif

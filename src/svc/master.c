@@ -8,6 +8,13 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
+const struct key *master_place(struct call *c, const char *service)
+{
+	struct key *k = arena_new_of(c->arena, struct key);
+	*k = key_new(c->arena);
+	return key_str(key_str(k, str_c(service)), S("master"));
+}
+
 void master_key(struct call *c, const struct key *where, unsigned char out[MASTER_BYTES])
 {
 	struct str value = call_get_shared_bytes(c, where);

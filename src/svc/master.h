@@ -8,6 +8,8 @@
 
 enum { MASTER_BYTES = 32, WRAP_EXTRA = 8, GCM_NONCE = 12, GCM_TAG = 16, GCM_EXTRA = GCM_NONCE + GCM_TAG };
 
+/* Where a service keeps its master key: one for all accounts. In the call's arena. */
+const struct key *master_place(struct call *c, const char *service);
 /* The master key kept at `where`; the first call that may write makes it. A reader may only ask where there is one (an
  * ASSERT): whoever has something wrapped has it. */
 void master_key(struct call *c, const struct key *where, unsigned char out[MASTER_BYTES]);
