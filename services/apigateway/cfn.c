@@ -96,10 +96,8 @@ static struct str body_of(struct cfn_resource *r, enum cfn_status *failed)
 	copy(r, in, "Key", json_get(at, S("Key")));
 	copy(r, in, "VersionId", json_get(at, S("Version")));
 	struct invoked i = invoke(r->c, "s3", "GetObject", in, NULL);
-	if (i.parked)
-		*failed = CFN_PARKED;
-	else if (!i.ok)
-		*failed = cfn_fail_as(r, &i.error);
+	if (!i.ok)
+		*failed = cfn_done(r, &i);
 	return i.ok ? json_get_str(i.out, "Body") : STR_NONE;
 }
 

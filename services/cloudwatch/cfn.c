@@ -24,10 +24,8 @@ static enum cfn_status put_alarm(struct cfn_resource *r, const char *operation)
 	if (tags != NULL && tags->n > 0)
 		json_set(a, in, S("Tags"), tags);
 	struct invoked i = invoke(r->c, "cloudwatch", operation, in, NULL);
-	if (i.parked)
-		return CFN_PARKED;
 	if (!i.ok)
-		return cfn_fail_as(r, &i.error);
+		return cfn_done(r, &i);
 	json_set_str(a, r->attributes, "Arn", alarm_arn(r->c, r->physical_id));
 	return CFN_DONE;
 }
@@ -54,25 +52,25 @@ static enum cfn_status create_composite(struct cfn_resource *r)
 	return put_composite(r);
 }
 
-static enum cfn_status remove_alarm(struct cfn_resource *r)
+/* Deletions take lists of names. */
+static struct invoked delete_one(struct cfn_resource *r, const char *operation, const char *names)
 {
 	struct arena *a = r->c->arena;
-	struct json *in = json_new_object(a), *names = json_new_array(a);
-	json_push(a, names, json_new_str(a, r->physical_id));
-	json_set(a, in, S("AlarmNames"), names);
-	struct invoked i = invoke(r->c, "cloudwatch", "DeleteAlarms", in, NULL);
-	return i.ok || str_starts(i.error.code, S("ResourceNotFound")) ? CFN_DONE : cfn_fail_as(r, &i.error);
+	struct json *in = json_new_object(a), *list = json_set(a, in, str_c(names), json_new_array(a));
+	json_push(a, list, json_new_str(a, r->physical_id));
+	return invoke(r->c, "cloudwatch", operation, in, NULL);
+}
+
+static enum cfn_status remove_alarm(struct cfn_resource *r)
+{
+	struct invoked i = delete_one(r, "DeleteAlarms", "AlarmNames");
+	return !i.ok && str_starts(i.error.code, S("ResourceNotFound")) ? CFN_DONE : cfn_done(r, &i);
 }
 
 /* ---- dashboards ---- */
 
 static const char *const dashboard_properties[] = {"DashboardBody", "DashboardName", NULL};
 static const char *const dashboard_replaces[] = {"DashboardName", NULL};
-
-static enum cfn_status done(struct cfn_resource *r, const struct invoked *i)
-{
-	return i->parked ? CFN_PARKED : i->ok ? CFN_DONE : cfn_fail_as(r, &i->error);
-}
 
 /* Its body is a string; what a template gives as an object, YAML for example, is written as one. */
 static enum cfn_status put_dashboard(struct cfn_resource *r)
@@ -82,7 +80,7 @@ static enum cfn_status put_dashboard(struct cfn_resource *r)
 	json_set_str(a, in, "DashboardName", r->physical_id);
 	json_set_str(a, in, "DashboardBody", json_is(body, JSON_OBJECT) ? json_text(a, body) : json_str(body));
 	struct invoked i = invoke(r->c, "cloudwatch", "PutDashboard", in, NULL);
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status create_dashboard(struct cfn_resource *r)
@@ -94,11 +92,8 @@ static enum cfn_status create_dashboard(struct cfn_resource *r)
 
 static enum cfn_status remove_dashboard(struct cfn_resource *r)
 {
-	struct arena *a = r->c->arena;
-	struct json *in = json_new_object(a), *names = json_set(a, in, S("DashboardNames"), json_new_array(a));
-	json_push(a, names, json_new_str(a, r->physical_id));
-	struct invoked i = invoke(r->c, "cloudwatch", "DeleteDashboards", in, NULL);
-	return !i.ok && str_eq(i.error.code, S("ResourceNotFound")) ? CFN_DONE : done(r, &i);
+	struct invoked i = delete_one(r, "DeleteDashboards", "DashboardNames");
+	return cfn_gone(r, &i, S("ResourceNotFound"));
 }
 
 /* ---- rules of Contributor Insights ---- */
@@ -119,7 +114,7 @@ static enum cfn_status put_rule(struct cfn_resource *r)
 	struct invoked i = invoke(r->c, "cloudwatch", "PutInsightRule", in, NULL);
 	json_set_str(a, r->attributes, "Arn", insight_arn(r->c, r->physical_id));
 	json_set_str(a, r->attributes, "RuleName", r->physical_id);
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status create_rule(struct cfn_resource *r)
@@ -132,11 +127,8 @@ static enum cfn_status create_rule(struct cfn_resource *r)
 /* One that is gone already is a failure in the answer, not of the call. */
 static enum cfn_status remove_rule(struct cfn_resource *r)
 {
-	struct arena *a = r->c->arena;
-	struct json *in = json_new_object(a), *names = json_set(a, in, S("RuleNames"), json_new_array(a));
-	json_push(a, names, json_new_str(a, r->physical_id));
-	struct invoked i = invoke(r->c, "cloudwatch", "DeleteInsightRules", in, NULL);
-	return done(r, &i);
+	struct invoked i = delete_one(r, "DeleteInsightRules", "RuleNames");
+	return cfn_done(r, &i);
 }
 
 const struct cfn_type cloudwatch_cfn_types[CLOUDWATCH_CFN_TYPES] = {

@@ -76,10 +76,8 @@ enum cfn_status cfn_ask(struct cfn_resource *r, const char *op, const struct jso
 	ASSERT(in->type == JSON_OBJECT && op != NULL);
 	const struct invoke_options where = {.region = json_get_str(r->properties, "Region")};
 	struct invoked i = invoke(r->c, "dynamodb", op, in, &where);
-	if (i.parked)
-		return CFN_PARKED;
 	if (!i.ok)
-		return cfn_fail_as(r, &i.error);
+		return cfn_done(r, &i);
 	if (out != NULL)
 		*out = i.out;
 	return CFN_DONE;
@@ -540,11 +538,7 @@ enum cfn_status cfn_table_update(struct cfn_resource *r)
 enum cfn_status cfn_table_remove(struct cfn_resource *r)
 {
 	struct invoked i = invoke(r->c, "dynamodb", "DeleteTable", cfn_table_input(r), NULL);
-	if (i.parked)
-		return CFN_PARKED;
-	if (!i.ok && !str_eq(i.error.code, S("ResourceNotFoundException")))
-		return cfn_fail_as(r, &i.error);
-	return CFN_DONE;
+	return cfn_gone(r, &i, S("ResourceNotFoundException"));
 }
 
 extern const struct cfn_type ddb_cfn_types[];

@@ -374,10 +374,8 @@ enum cfn_status cfn_global_remove(struct cfn_resource *r)
 {
 	struct json *out = NULL;
 	struct invoked i = invoke(r->c, "dynamodb", "DescribeTable", cfn_table_input(r), NULL);
-	if (i.parked)
-		return CFN_PARKED;
 	if (!i.ok)
-		return str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : cfn_fail_as(r, &i.error);
+		return cfn_gone(r, &i, S("ResourceNotFoundException"));
 	out = json_get(json_get(i.out, S("Table")), S("Replicas"));
 	for (uint32_t k = 0; out != NULL && k < out->n; k++) {
 		if (!str_eq(json_get_str(json_at(out, k), "ReplicaStatus"), S("ACTIVE")))

@@ -7,11 +7,6 @@ static struct json *member(struct cfn_resource *r, const char *name) { return js
 
 static struct invoked call_events(struct cfn_resource *r, const char *op, const struct json *in) { return invoke(r->c, "events", op, in, NULL); }
 
-static enum cfn_status done(struct cfn_resource *r, const struct invoked *i)
-{
-	return i->ok ? CFN_DONE : i->parked ? CFN_PARKED : cfn_fail_as(r, &i->error);
-}
-
 /* A property that is a JSON object here and text in the API. */
 static void set_text(struct cfn_resource *r, struct json *in, const char *property, const char *to)
 {
@@ -54,7 +49,7 @@ static enum cfn_status put_rule(struct cfn_resource *r)
 	struct invoked i = call_events(r, "PutRule", in);
 	if (i.ok)
 		json_set_str(a, r->attributes, "Arn", json_get_str(i.out, "RuleArn"));
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status remove_targets(struct cfn_resource *r, const struct json *ids)
@@ -64,7 +59,7 @@ static enum cfn_status remove_targets(struct cfn_resource *r, const struct json 
 	struct json *in = rule_input(r, "Rule");
 	json_set(r->c->arena, in, S("Ids"), ids);
 	struct invoked i = call_events(r, "RemoveTargets", in);
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status put_targets(struct cfn_resource *r)
@@ -78,7 +73,7 @@ static enum cfn_status put_targets(struct cfn_resource *r)
 	const struct json *failed = json_at(json_get(i.out, S("FailedEntries")), 0);
 	if (i.ok && failed != NULL)
 		return cfn_fail(r, "Target %.*s: %.*s", STR_ARG(json_get_str(failed, "TargetId")), STR_ARG(json_get_str(failed, "ErrorMessage")));
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status rule_create(struct cfn_resource *r)
@@ -123,7 +118,7 @@ static enum cfn_status rule_remove(struct cfn_resource *r)
 	struct arena *a = r->c->arena;
 	struct invoked listed = call_events(r, "ListTargetsByRule", rule_input(r, "Rule"));
 	if (!listed.ok)
-		return str_eq(listed.error.code, S("ResourceNotFoundException")) ? CFN_DONE : done(r, &listed);
+		return str_eq(listed.error.code, S("ResourceNotFoundException")) ? CFN_DONE : cfn_done(r, &listed);
 	const struct json *targets = json_get(listed.out, S("Targets"));
 	struct json *ids = json_new_array(a);
 	for (uint32_t i = 0; json_is(targets, JSON_ARRAY) && i < targets->n; i++)
@@ -132,7 +127,7 @@ static enum cfn_status rule_remove(struct cfn_resource *r)
 	if (s != CFN_DONE)
 		return s;
 	struct invoked i = call_events(r, "DeleteRule", rule_input(r, "Name"));
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 /* ---- AWS::Events::EventBus ---- */
@@ -145,7 +140,7 @@ static enum cfn_status bus_policy(struct cfn_resource *r)
 	json_set_str(r->c->arena, in, "EventBusName", r->physical_id);
 	set_text(r, in, "Policy", "Policy");
 	struct invoked i = call_events(r, "PutPermission", in);
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static const char *const bus_pairs[] = {"Name", "Name", "Description", "Description", "EventSourceName", "EventSourceName", "KmsKeyIdentifier",
@@ -159,7 +154,7 @@ static enum cfn_status bus_create(struct cfn_resource *r)
 	r->physical_id = json_get_str(r->properties, "Name");
 	struct invoked i = call_events(r, "CreateEventBus", in);
 	if (!i.ok)
-		return done(r, &i);
+		return cfn_done(r, &i);
 	json_set_str(r->c->arena, r->attributes, "Arn", json_get_str(i.out, "EventBusArn"));
 	json_set_str(r->c->arena, r->attributes, "Name", r->physical_id);
 	return bus_policy(r);
@@ -170,14 +165,14 @@ static enum cfn_status bus_update(struct cfn_resource *r)
 	struct json *in = cfn_input(r, bus_pairs);
 	struct invoked i = call_events(r, "UpdateEventBus", in);
 	if (!i.ok)
-		return done(r, &i);
+		return cfn_done(r, &i);
 	if (member(r, "Policy") == NULL && json_get(r->old_properties, S("Policy")) != NULL) {
 		struct json *all = json_new_object(r->c->arena);
 		json_set_str(r->c->arena, all, "EventBusName", r->physical_id);
 		json_set_bool(r->c->arena, all, "RemoveAllPermissions", true);
 		struct invoked removed = call_events(r, "RemovePermission", all);
 		if (!removed.ok)
-			return done(r, &removed);
+			return cfn_done(r, &removed);
 	}
 	enum cfn_status s = bus_policy(r);
 	return s == CFN_DONE ? update_tags(r, json_get_str(i.out, "Arn")) : s;
@@ -188,7 +183,7 @@ static enum cfn_status bus_remove(struct cfn_resource *r)
 	struct json *in = json_new_object(r->c->arena);
 	json_set_str(r->c->arena, in, "Name", r->physical_id);
 	struct invoked i = call_events(r, "DeleteEventBus", in);
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 /* ---- AWS::Events::EventBusPolicy ---- */
@@ -208,7 +203,7 @@ static enum cfn_status put_statement(struct cfn_resource *r, const struct json *
 		json_set(a, name, S("Name"), member(r, "EventBusName"));
 	struct invoked i = call_events(r, "DescribeEventBus", name);
 	if (!i.ok)
-		return done(r, &i);
+		return cfn_done(r, &i);
 	struct str policy = json_get_str(i.out, "Policy");
 	const struct json *old = str_present(policy) ? json_get(json_parse(a, policy, NULL), S("Statement")) : NULL;
 	for (uint32_t k = 0; json_is(old, JSON_ARRAY) && k < old->n; k++)
@@ -222,7 +217,7 @@ static enum cfn_status put_statement(struct cfn_resource *r, const struct json *
 	set_bus(r, in);
 	json_set_str(a, in, "Policy", json_text(a, document));
 	struct invoked put = call_events(r, "PutPermission", in);
-	return done(r, &put);
+	return cfn_done(r, &put);
 }
 
 static enum cfn_status policy_put(struct cfn_resource *r)
@@ -233,7 +228,7 @@ static enum cfn_status policy_put(struct cfn_resource *r)
 	if (json_is(member(r, "Statement"), JSON_OBJECT))
 		return put_statement(r, member(r, "Statement"));
 	struct invoked i = call_events(r, "PutPermission", cfn_input(r, pairs));
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status policy_remove(struct cfn_resource *r)
@@ -242,7 +237,7 @@ static enum cfn_status policy_remove(struct cfn_resource *r)
 	set_bus(r, in);
 	json_set_str(r->c->arena, in, "StatementId", r->physical_id);
 	struct invoked i = call_events(r, "RemovePermission", in);
-	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : done(r, &i);
+	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : cfn_done(r, &i);
 }
 
 /* ---- AWS::Events::Archive ---- */
@@ -257,7 +252,7 @@ static enum cfn_status archive_call(struct cfn_resource *r, const char *op)
 	struct invoked i = call_events(r, op, in);
 	if (i.ok)
 		json_set_str(r->c->arena, r->attributes, "Arn", json_get_str(i.out, "ArchiveArn"));
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status archive_create(struct cfn_resource *r)
@@ -276,7 +271,7 @@ static enum cfn_status archive_remove(struct cfn_resource *r)
 	struct json *in = json_new_object(r->c->arena);
 	json_set_str(r->c->arena, in, "ArchiveName", r->physical_id);
 	struct invoked i = call_events(r, "DeleteArchive", in);
-	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : done(r, &i);
+	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : cfn_done(r, &i);
 }
 
 static const char *const archive_properties[] = {"ArchiveName", "SourceArn", "Description", "EventPattern", "RetentionDays", "KmsKeyIdentifier",

@@ -10,7 +10,7 @@ bool cfn_do(struct cfn_resource *r, enum cfn_status *s, const char *op, struct j
 	if (v.ok && out != NULL)
 		*out = v.out;
 	if (!v.ok)
-		*s = v.parked ? CFN_PARKED : cfn_fail_as(r, &v.error);
+		*s = cfn_done(r, &v);
 	return v.ok;
 }
 
@@ -19,7 +19,7 @@ bool cfn_undo(struct cfn_resource *r, enum cfn_status *s, const char *op, struct
 	struct invoked v = invoke(r->c, "iam", op, in, NULL);
 	if (v.ok || (!v.parked && str_starts(v.error.code, S("NoSuchEntity"))))
 		return true;
-	*s = v.parked ? CFN_PARKED : cfn_fail_as(r, &v.error);
+	*s = cfn_done(r, &v);
 	return false;
 }
 

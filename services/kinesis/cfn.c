@@ -5,14 +5,14 @@
 static enum cfn_status ask(struct cfn_resource *r, const char *op, const struct json *in)
 {
 	struct invoked i = invoke(r->c, "kinesis", op, in, NULL);
-	return i.ok ? CFN_DONE : i.parked ? CFN_PARKED : cfn_fail_as(r, &i.error);
+	return cfn_done(r, &i);
 }
 
 /* What is gone already is well so. */
 static enum cfn_status ask_gone(struct cfn_resource *r, const char *op, const struct json *in)
 {
 	struct invoked i = invoke(r->c, "kinesis", op, in, NULL);
-	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : i.parked ? CFN_PARKED : cfn_fail_as(r, &i.error);
+	return cfn_gone(r, &i, S("ResourceNotFoundException"));
 }
 
 static struct json *stream_input(struct cfn_resource *r)
@@ -166,7 +166,7 @@ static enum cfn_status consumer_create(struct cfn_resource *r)
 		json_set(a, in, S("Tags"), tags);
 	struct invoked i = invoke(r->c, "kinesis", "RegisterStreamConsumer", in, NULL);
 	if (!i.ok)
-		return i.parked ? CFN_PARKED : cfn_fail_as(r, &i.error);
+		return cfn_done(r, &i);
 	const struct json *made = json_get(i.out, S("Consumer"));
 	r->physical_id = json_get_str(made, "ConsumerARN");
 	for (size_t k = 0; k < COUNT_OF(shown); k++)

@@ -3,8 +3,6 @@
 
 static struct json *member(struct cfn_resource *r, const char *name) { return json_get(r->properties, str_c(name)); }
 
-static enum cfn_status failed(struct cfn_resource *r, const struct invoked *i) { return i->parked ? CFN_PARKED : cfn_fail_as(r, &i->error); }
-
 /* A call on the key, with one more member when its name is given. */
 static struct invoked on_key(struct cfn_resource *r, const char *op, const char *name, const struct json *value)
 {
@@ -48,7 +46,7 @@ static bool try_key(struct cfn_resource *r, const char *op, const char *name, co
 {
 	struct invoked i = on_key(r, op, name, value);
 	if (!i.ok)
-		*status = failed(r, &i);
+		*status = cfn_done(r, &i);
 	return i.ok;
 }
 
@@ -85,7 +83,7 @@ static enum cfn_status key_create(struct cfn_resource *r)
 	json_set(r->c->arena, in, S("Tags"), tags_of(r));
 	struct invoked i = invoke(r->c, "kms", "CreateKey", in, NULL);
 	if (!i.ok)
-		return failed(r, &i);
+		return cfn_done(r, &i);
 	key_made(r, json_get(i.out, S("KeyMetadata")));
 	return settle(r, true);
 }
@@ -97,7 +95,7 @@ static bool retag(struct cfn_resource *r, enum cfn_status *status)
 	struct json *wanted = tags_of(r), *gone = json_new_array(a);
 	struct invoked now = on_key(r, "ListResourceTags", NULL, NULL);
 	if (!now.ok) {
-		*status = failed(r, &now);
+		*status = cfn_done(r, &now);
 		return false;
 	}
 	const struct json *old = json_get(now.out, S("Tags"));
@@ -126,7 +124,7 @@ static bool change_common(struct cfn_resource *r, enum cfn_status *status)
 		set_policy(r, in);
 		struct invoked i = invoke(r->c, "kms", "PutKeyPolicy", in, NULL);
 		if (!i.ok) {
-			*status = failed(r, &i);
+			*status = cfn_done(r, &i);
 			return false;
 		}
 	}
@@ -144,7 +142,7 @@ static enum cfn_status key_remove(struct cfn_resource *r)
 	struct json *days = member(r, "PendingWindowInDays");
 	struct invoked i = on_key(r, "ScheduleKeyDeletion", days != NULL ? "PendingWindowInDays" : NULL, days);
 	bool gone = str_eq(i.error.code, S("NotFoundException")) || str_eq(i.error.code, S("KMSInvalidStateException"));
-	return i.ok || gone ? CFN_DONE : failed(r, &i);
+	return gone ? CFN_DONE : cfn_done(r, &i);
 }
 
 /* ---- alias ---- */
@@ -164,13 +162,13 @@ static enum cfn_status alias_create(struct cfn_resource *r)
 	if (!str_present(r->physical_id))
 		return cfn_fail(r, "Model validation failed (#: required key [AliasName] not found)");
 	struct invoked i = invoke(r->c, "kms", "CreateAlias", alias_input(r), NULL);
-	return i.ok ? CFN_DONE : failed(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status alias_update(struct cfn_resource *r)
 {
 	struct invoked i = invoke(r->c, "kms", "UpdateAlias", alias_input(r), NULL);
-	return i.ok ? CFN_DONE : failed(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status alias_remove(struct cfn_resource *r)
@@ -178,7 +176,7 @@ static enum cfn_status alias_remove(struct cfn_resource *r)
 	struct json *in = json_new_object(r->c->arena);
 	json_set_str(r->c->arena, in, "AliasName", r->physical_id);
 	struct invoked i = invoke(r->c, "kms", "DeleteAlias", in, NULL);
-	return i.ok || str_eq(i.error.code, S("NotFoundException")) ? CFN_DONE : failed(r, &i);
+	return cfn_gone(r, &i, S("NotFoundException"));
 }
 
 /* ---- replica: made by the primary's region ---- */
@@ -199,7 +197,7 @@ static enum cfn_status replica_create(struct cfn_resource *r)
 	set_policy(r, in);
 	struct invoked i = invoke(r->c, "kms", "ReplicateKey", in, &o);
 	if (!i.ok)
-		return failed(r, &i);
+		return cfn_done(r, &i);
 	key_made(r, json_get(i.out, S("ReplicaKeyMetadata")));
 	return settle(r, true);
 }

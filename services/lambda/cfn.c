@@ -7,10 +7,8 @@
 enum cfn_status cfn_ask(struct cfn_resource *r, const char *op, const struct json *in, struct json **out)
 {
 	struct invoked i = invoke(r->c, "lambda", op, in, NULL);
-	if (i.parked)
-		return CFN_PARKED;
 	if (!i.ok)
-		return cfn_fail_as(r, &i.error);
+		return cfn_done(r, &i);
 	if (out != NULL)
 		*out = i.out;
 	return CFN_DONE;
@@ -19,9 +17,7 @@ enum cfn_status cfn_ask(struct cfn_resource *r, const char *op, const struct jso
 enum cfn_status cfn_ask_gone(struct cfn_resource *r, const char *op, const struct json *in)
 {
 	struct invoked i = invoke(r->c, "lambda", op, in, NULL);
-	if (i.parked)
-		return CFN_PARKED;
-	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : cfn_fail_as(r, &i.error);
+	return cfn_gone(r, &i, S("ResourceNotFoundException"));
 }
 
 static bool among(struct str name, const char *const *names)

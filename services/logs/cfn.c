@@ -89,7 +89,7 @@ static enum cfn_status filter_put(struct cfn_resource *r, const char *op, const 
 	if (transformations != NULL)
 		json_set(r->c->arena, in, S("metricTransformations"), transformations);
 	struct invoked i = invoke(r->c, "logs", op, in, NULL);
-	return i.ok ? CFN_DONE : i.parked ? CFN_PARKED : cfn_fail_as(r, &i.error);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status filter_remove(struct cfn_resource *r, const char *op)
@@ -98,7 +98,7 @@ static enum cfn_status filter_remove(struct cfn_resource *r, const char *op)
 	json_set_str(r->c->arena, in, "logGroupName", json_get_str(r->properties, "LogGroupName"));
 	json_set_str(r->c->arena, in, "filterName", r->physical_id);
 	struct invoked i = invoke(r->c, "logs", op, in, NULL);
-	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : i.parked ? CFN_PARKED : cfn_fail_as(r, &i.error);
+	return cfn_gone(r, &i, S("ResourceNotFoundException"));
 }
 
 static enum cfn_status subscription_put(struct cfn_resource *r)

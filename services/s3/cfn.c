@@ -324,7 +324,7 @@ static struct json *on_bucket(struct cfn_resource *r)
 static enum cfn_status ask(struct cfn_resource *r, const char *op, const struct json *in)
 {
 	struct invoked i = invoke(r->c, "s3", op, in, NULL);
-	return i.parked ? CFN_PARKED : i.ok ? CFN_DONE : cfn_fail_as(r, &i.error);
+	return cfn_done(r, &i);
 }
 
 static bool same(const struct json *a, const struct json *b) { return a == b || (a != NULL && b != NULL && json_equal(a, b)); }
@@ -470,11 +470,7 @@ static enum cfn_status bucket_create(struct cfn_resource *r)
 static enum cfn_status bucket_remove(struct cfn_resource *r)
 {
 	struct invoked i = invoke(r->c, "s3", "DeleteBucket", on_bucket(r), NULL);
-	if (i.parked)
-		return CFN_PARKED;
-	if (i.ok || str_eq(i.error.code, S("NoSuchBucket")))
-		return CFN_DONE;
-	return cfn_fail_as(r, &i.error);
+	return cfn_gone(r, &i, S("NoSuchBucket"));
 }
 
 /* ---- AWS::S3::BucketPolicy ---- */
@@ -494,11 +490,7 @@ static enum cfn_status policy_put(struct cfn_resource *r)
 static enum cfn_status policy_remove(struct cfn_resource *r)
 {
 	struct invoked i = invoke(r->c, "s3", "DeleteBucketPolicy", on_bucket(r), NULL);
-	if (i.parked)
-		return CFN_PARKED;
-	if (i.ok || str_eq(i.error.code, S("NoSuchBucket")))
-		return CFN_DONE;
-	return cfn_fail_as(r, &i.error);
+	return cfn_gone(r, &i, S("NoSuchBucket"));
 }
 
 static const char *const bucket_properties[] = {

@@ -9,11 +9,6 @@ static struct json *on_point(struct cfn_resource *r)
 	return in;
 }
 
-static enum cfn_status status_of(struct cfn_resource *r, const struct invoked *i)
-{
-	return i->parked ? CFN_PARKED : i->ok ? CFN_DONE : cfn_fail_as(r, &i->error);
-}
-
 static enum cfn_status put_policy(struct cfn_resource *r)
 {
 	struct arena *a = r->c->arena;
@@ -24,7 +19,7 @@ static enum cfn_status put_policy(struct cfn_resource *r)
 	if (now != NULL)
 		json_set_str(a, in, "Policy", json_is(now, JSON_STRING) ? now->text : json_text(a, now));
 	struct invoked i = invoke(r->c, "s3control", now != NULL ? "PutAccessPointPolicy" : "DeleteAccessPointPolicy", in, NULL);
-	return status_of(r, &i);
+	return cfn_done(r, &i);
 }
 
 static void set_attributes(struct cfn_resource *r, struct str alias)
@@ -50,7 +45,7 @@ static enum cfn_status point_create(struct cfn_resource *r)
 		json_set(a, in, S("Tags"), tags);
 	struct invoked i = invoke(r->c, "s3control", "CreateAccessPoint", in, NULL);
 	if (!i.ok)
-		return status_of(r, &i);
+		return cfn_done(r, &i);
 	set_attributes(r, json_get_str(i.out, "Alias"));
 	return put_policy(r);
 }
@@ -59,7 +54,7 @@ static enum cfn_status point_update(struct cfn_resource *r)
 {
 	struct invoked i = invoke(r->c, "s3control", "GetAccessPoint", on_point(r), NULL);
 	if (!i.ok)
-		return status_of(r, &i);
+		return cfn_done(r, &i);
 	set_attributes(r, json_get_str(i.out, "Alias"));
 	return put_policy(r);
 }
@@ -67,7 +62,7 @@ static enum cfn_status point_update(struct cfn_resource *r)
 static enum cfn_status point_remove(struct cfn_resource *r)
 {
 	struct invoked i = invoke(r->c, "s3control", "DeleteAccessPoint", on_point(r), NULL);
-	return !i.ok && str_eq(i.error.code, S("NoSuchAccessPoint")) ? CFN_DONE : status_of(r, &i);
+	return cfn_gone(r, &i, S("NoSuchAccessPoint"));
 }
 
 static const char *const properties[] = {"Bucket", "BucketAccountId", "Name", "Policy", "PublicAccessBlockConfiguration", "VpcConfiguration",

@@ -6,11 +6,6 @@
 
 static struct json *member(struct cfn_resource *r, const char *name) { return json_get(r->properties, str_c(name)); }
 
-static enum cfn_status done(struct cfn_resource *r, const struct invoked *i)
-{
-	return i->ok ? CFN_DONE : i->parked ? CFN_PARKED : cfn_fail_as(r, &i->error);
-}
-
 static const char *const schedule_pairs[] = {"Description", "Description", "FlexibleTimeWindow", "FlexibleTimeWindow", "GroupName", "GroupName",
 	"KmsKeyArn", "KmsKeyArn", "ScheduleExpression", "ScheduleExpression", "ScheduleExpressionTimezone", "ScheduleExpressionTimezone",
 	"State", "State", "Target", "Target", NULL};
@@ -37,7 +32,7 @@ static enum cfn_status put_schedule(struct cfn_resource *r, const char *op)
 	struct invoked i = invoke(r->c, "scheduler", op, schedule_input(r), NULL);
 	if (i.ok)
 		json_set_str(r->c->arena, r->attributes, "Arn", json_get_str(i.out, "ScheduleArn"));
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status schedule_create(struct cfn_resource *r)
@@ -57,7 +52,7 @@ static enum cfn_status schedule_remove(struct cfn_resource *r)
 	if (member(r, "GroupName") != NULL)
 		json_set(r->c->arena, in, S("GroupName"), member(r, "GroupName"));
 	struct invoked i = invoke(r->c, "scheduler", "DeleteSchedule", in, NULL);
-	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : done(r, &i);
+	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : cfn_done(r, &i);
 }
 
 static enum cfn_status group_create(struct cfn_resource *r)
@@ -76,7 +71,7 @@ static enum cfn_status group_create(struct cfn_resource *r)
 		json_set_str(r->c->arena, r->attributes, "CreationDate", time_iso8601(r->c->arena, r->c->now_ms));
 		json_set_str(r->c->arena, r->attributes, "LastModificationDate", time_iso8601(r->c->arena, r->c->now_ms));
 	}
-	return done(r, &i);
+	return cfn_done(r, &i);
 }
 
 static enum cfn_status group_update(struct cfn_resource *r)
@@ -90,7 +85,7 @@ static enum cfn_status group_remove(struct cfn_resource *r)
 	struct json *in = json_new_object(r->c->arena);
 	json_set_str(r->c->arena, in, "Name", r->physical_id);
 	struct invoked i = invoke(r->c, "scheduler", "DeleteScheduleGroup", in, NULL);
-	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : done(r, &i);
+	return i.ok || str_eq(i.error.code, S("ResourceNotFoundException")) ? CFN_DONE : cfn_done(r, &i);
 }
 
 static const char *const schedule_properties[] = {"Description", "EndDate", "FlexibleTimeWindow", "GroupName", "KmsKeyArn", "Name",

@@ -5,10 +5,8 @@
 static enum cfn_status ask(struct cfn_resource *r, const char *op, const struct json *in, struct json **out)
 {
 	struct invoked i = invoke(r->c, "sns", op, in, NULL);
-	if (i.parked)
-		return CFN_PARKED;
 	if (!i.ok)
-		return cfn_fail_as(r, &i.error);
+		return cfn_done(r, &i);
 	if (out != NULL)
 		*out = i.out;
 	return CFN_DONE;
@@ -17,9 +15,7 @@ static enum cfn_status ask(struct cfn_resource *r, const char *op, const struct 
 static enum cfn_status ask_gone(struct cfn_resource *r, const char *op, const struct json *in)
 {
 	struct invoked i = invoke(r->c, "sns", op, in, NULL);
-	if (i.parked)
-		return CFN_PARKED;
-	return i.ok || i.error.status == 404 ? CFN_DONE : cfn_fail_as(r, &i.error);
+	return !i.ok && i.error.status == 404 ? CFN_DONE : cfn_done(r, &i);
 }
 
 static struct json *topic_input(struct cfn_resource *r, struct str arn)
@@ -73,7 +69,7 @@ static enum cfn_status subscribe_listed(struct cfn_resource *r)
 static enum cfn_status topic_create(struct cfn_resource *r)
 {
 	struct arena *a = r->c->arena;
-	struct json *in = json_new_object(a), *attributes = json_new_object(a), *out;
+	struct json *in = json_new_object(a), *attributes = json_new_object(a), *out = NULL;
 	bool fifo = cfn_true(json_get(r->properties, S("FifoTopic")));
 	struct str name = json_get_str(r->properties, "TopicName");
 	if (!str_present(name)) {
@@ -125,7 +121,7 @@ static const char *const sub_replaces[] = {"Endpoint", "Protocol", "TopicArn", N
 static enum cfn_status sub_create(struct cfn_resource *r)
 {
 	struct arena *a = r->c->arena;
-	struct json *in = topic_input(r, json_get_str(r->properties, "TopicArn")), *attributes = json_new_object(a), *out;
+	struct json *in = topic_input(r, json_get_str(r->properties, "TopicArn")), *attributes = json_new_object(a), *out = NULL;
 	json_set_str(a, in, "Protocol", json_get_str(r->properties, "Protocol"));
 	json_set_str(a, in, "Endpoint", json_get_str(r->properties, "Endpoint"));
 	json_set_bool(a, in, "ReturnSubscriptionArn", true);

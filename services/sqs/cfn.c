@@ -109,7 +109,7 @@ static enum cfn_status queue_update(struct cfn_resource *r)
 		json_set(r->c->arena, in, S("Attributes"), attributes);
 		struct invoked done = invoke(r->c, "sqs", "SetQueueAttributes", in, NULL);
 		if (!done.ok)
-			return done.parked ? CFN_PARKED : cfn_fail_as(r, &done.error);
+			return cfn_done(r, &done);
 	}
 	enum cfn_status tags = set_tags(r);
 	return tags == CFN_DONE ? queue_describe(r) : tags;
@@ -120,7 +120,7 @@ static enum cfn_status queue_remove(struct cfn_resource *r)
 	struct invoked done = invoke(r->c, "sqs", "DeleteQueue", url_input(r, r->physical_id), NULL);
 	if (done.ok || done.error.shape == &sqs_err_QueueDoesNotExist)
 		return CFN_DONE;
-	return done.parked ? CFN_PARKED : cfn_fail_as(r, &done.error);
+	return cfn_done(r, &done);
 }
 
 /* ---- queue policy ---- */
@@ -134,7 +134,7 @@ static enum cfn_status put_policy(struct cfn_resource *r, struct str url, struct
 	struct invoked done = invoke(r->c, "sqs", "SetQueueAttributes", in, NULL);
 	if (done.ok || (may_be_gone && done.error.shape == &sqs_err_QueueDoesNotExist))
 		return CFN_DONE;
-	return done.parked ? CFN_PARKED : cfn_fail_as(r, &done.error);
+	return cfn_done(r, &done);
 }
 
 static bool listed(const struct json *urls, struct str url)

@@ -69,6 +69,17 @@ enum cfn_status cfn_fail_as(struct cfn_resource *r, const struct wire_error *e)
 	                STR_ARG(service), e->status, STR_ARG(r->c->request_id), STR_ARG(r->client_token), handler_code(e));
 }
 
+enum cfn_status cfn_done(struct cfn_resource *r, const struct invoked *i)
+{
+	return i->ok ? CFN_DONE : i->parked ? CFN_PARKED : cfn_fail_as(r, &i->error);
+}
+
+enum cfn_status cfn_gone(struct cfn_resource *r, const struct invoked *i, struct str gone)
+{
+	ASSERT(str_present(gone));
+	return !i->ok && !i->parked && str_eq(i->error.code, gone) ? CFN_DONE : cfn_done(r, i);
+}
+
 /* Only what the template gives: an absent property must stay absent for the service's default to hold. */
 struct json *cfn_input(struct cfn_resource *r, const char *const *pairs)
 {
@@ -146,7 +157,7 @@ enum cfn_status cfn_tags_update(struct cfn_resource *r, const struct cfn_tagging
 		json_set(a, in, str_c(t->tags), tags);
 		done = invoke(r->c, t->service, t->tag, in, NULL);
 	}
-	return done.ok ? CFN_DONE : done.parked ? CFN_PARKED : cfn_fail_as(r, &done.error);
+	return cfn_done(r, &done);
 }
 
 struct json *cfn_attribute(struct arena *a, const struct json *v)

@@ -44,6 +44,11 @@ struct str cfn_make_name(struct cfn_resource *r, size_t max, bool lower);
 enum cfn_status cfn_fail(struct cfn_resource *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct wire_error;
 enum cfn_status cfn_fail_as(struct cfn_resource *r, const struct wire_error *e);
+/* What an invoked operation makes of the resource: done, waiting with it, or failed as it did. */
+struct invoked;
+enum cfn_status cfn_done(struct cfn_resource *r, const struct invoked *i);
+/* The same of a removal, which is done too when the error is `gone`: the resource is not there. */
+enum cfn_status cfn_gone(struct cfn_resource *r, const struct invoked *i, struct str gone);
 /* Properties in the shape a service wants: the named members of r->properties copied (NULL-terminated pairs from, to). */
 struct json *cfn_input(struct cfn_resource *r, const char *const *pairs);
 /* Tags of the resource and the stack as [{Key, Value}] (or an object when as_map). */
