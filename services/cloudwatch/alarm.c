@@ -141,9 +141,9 @@ static bool evaluation_ok(struct call *c, const struct cloudwatch_PutMetricAlarm
 	return refuse(c, "TreatMissingData must be breaching, notBreaching, ignore or missing");
 }
 
-static bool actions_ok(struct call *c, const struct cloudwatch_PutMetricAlarmInput *in)
+bool actions_ok(struct call *c, struct alarm_actions of)
 {
-	const struct list *lists[] = {&in->AlarmActions, &in->OKActions, &in->InsufficientDataActions};
+	const struct list *lists[] = {of.alarm, of.ok, of.insufficient};
 	for (size_t k = 0; k < COUNT_OF(lists); k++)
 		for (uint32_t i = 0; i < lists[k]->n; i++)
 			if (!action_ok(c, *LIST_AT(*lists[k], struct str, i)))
@@ -192,7 +192,7 @@ void access_put_metric_alarm(struct call *c) { access_named(c, ((const struct cl
 void op_put_metric_alarm(struct call *c)
 {
 	const struct cloudwatch_PutMetricAlarmInput *in = c->in;
-	if (!parts_there(c, in) || !metric_ok(c, in) || !evaluation_ok(c, in) || !actions_ok(c, in))
+	if (!parts_there(c, in) || !metric_ok(c, in) || !evaluation_ok(c, in) || !actions_ok(c, ALARM_ACTIONS(in)))
 		return;
 	if (composite_get(c, in->AlarmName) != NULL) {
 		refuse(c, "There is a composite alarm of this name");
@@ -268,9 +268,9 @@ void op_delete_alarms(struct call *c)
 
 void access_describe_alarms(struct call *c) { authorize(c, NULL, alarm_arn(c, S("*")), NULL); }
 
-bool alarm_acts(const struct list *alarm, const struct list *ok, const struct list *insufficient, struct str prefix)
+static bool acts(struct alarm_actions of, struct str prefix)
 {
-	const struct list *lists[] = {alarm, ok, insufficient};
+	const struct list *lists[] = {of.alarm, of.ok, of.insufficient};
 	for (size_t k = 0; k < COUNT_OF(lists); k++)
 		for (uint32_t i = 0; i < lists[k]->n; i++)
 			if (str_starts(*LIST_AT(*lists[k], struct str, i), prefix))
@@ -278,14 +278,14 @@ bool alarm_acts(const struct list *alarm, const struct list *ok, const struct li
 	return false;
 }
 
-static bool wanted(const struct cloudwatch_MetricAlarm *a, const struct cloudwatch_DescribeAlarmsInput *in)
+bool alarm_wanted(const struct cloudwatch_DescribeAlarmsInput *in, struct str name, struct str state, struct alarm_actions actions)
 {
 	bool named = in->AlarmNames.n == 0;
 	for (uint32_t i = 0; !named && i < in->AlarmNames.n; i++)
-		named = str_eq(*LIST_AT(in->AlarmNames, struct str, i), a->AlarmName);
-	return named && (!str_present(in->AlarmNamePrefix) || str_starts(a->AlarmName, in->AlarmNamePrefix)) &&
-	       (!str_present(in->StateValue) || str_eq(in->StateValue, a->StateValue)) &&
-	       (!str_present(in->ActionPrefix) || alarm_acts(&a->AlarmActions, &a->OKActions, &a->InsufficientDataActions, in->ActionPrefix));
+		named = str_eq(*LIST_AT(in->AlarmNames, struct str, i), name);
+	return named && (!str_present(in->AlarmNamePrefix) || str_starts(name, in->AlarmNamePrefix)) &&
+	       (!str_present(in->StateValue) || str_eq(in->StateValue, state)) &&
+	       (!str_present(in->ActionPrefix) || acts(actions, in->ActionPrefix));
 }
 
 /* The alarms that an alarm's rule names, or that name it; of them only who they are, and of children how they are. */
@@ -326,7 +326,7 @@ static bool list_metric_alarms(struct call *c, const struct cloudwatch_DescribeA
 	struct scan *s = call_scan(c, call_key(c, "alarm"), *after, false);
 	while (scan_next(s, &key, &value)) {
 		const struct cloudwatch_AlarmRecord *r = record_decode(c, &cloudwatch_shape_AlarmRecord, value);
-		if (!wanted(r->Alarm, in))
+		if (!alarm_wanted(in, r->Alarm->AlarmName, r->Alarm->StateValue, ALARM_ACTIONS(r->Alarm)))
 			continue;
 		more = out->n == most;
 		if (more)

@@ -15,8 +15,13 @@ void alarm_save(struct call *c, const struct cloudwatch_AlarmRecord *r);
 struct str alarm_arn(struct call *c, struct str name);
 /* Into its history: it was made, changed or deleted ("Create", "Update", "Delete"). */
 void note_configuration(struct call *c, struct str name, bool composite, const char *type);
-/* Is there an action whose ARN begins so? */
-bool alarm_acts(const struct list *alarm, const struct list *ok, const struct list *insufficient, struct str prefix);
+/* What an alarm of either kind, or a request for one, does when its state changes. */
+struct alarm_actions { const struct list *alarm, *ok, *insufficient; };
+#define ALARM_ACTIONS(of) ((struct alarm_actions){&(of)->AlarmActions, &(of)->OKActions, &(of)->InsufficientDataActions})
+/* Can all of them be actions? Fails c when not. */
+bool actions_ok(struct call *c, struct alarm_actions of);
+/* Does DescribeAlarms ask for an alarm of this name, state and actions? */
+bool alarm_wanted(const struct cloudwatch_DescribeAlarmsInput *in, struct str name, struct str state, struct alarm_actions actions);
 /* Its period in seconds; of several metrics, the longest. */
 int64_t alarm_period_s(const struct cloudwatch_MetricAlarm *a);
 /* How often it is looked at: every minute; every ten seconds for high-resolution metrics. */

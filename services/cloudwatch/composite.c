@@ -112,12 +112,7 @@ static bool input_ok(struct call *c, const struct cloudwatch_PutCompositeAlarmIn
 		call_fail_code(c, 400, "ValidationError", "The parameter AlarmRule is not valid: %s.", why);
 		return false;
 	}
-	const struct list *lists[] = {&in->AlarmActions, &in->OKActions, &in->InsufficientDataActions};
-	for (size_t k = 0; k < COUNT_OF(lists); k++)
-		for (uint32_t i = 0; i < lists[k]->n; i++)
-			if (!action_ok(c, *LIST_AT(*lists[k], struct str, i)))
-				return false;
-	return children_ok(c, &rule, in->AlarmName) && suppressor_ok(c, in);
+	return actions_ok(c, ALARM_ACTIONS(in)) && children_ok(c, &rule, in->AlarmName) && suppressor_ok(c, in);
 }
 
 static void configure(struct call *c, struct cloudwatch_CompositeAlarm *m, const struct cloudwatch_PutCompositeAlarmInput *in)
@@ -163,16 +158,6 @@ void op_put_composite_alarm(struct call *c)
 
 /* ---- listing ---- */
 
-static bool wanted(const struct cloudwatch_CompositeAlarm *m, const struct cloudwatch_DescribeAlarmsInput *in)
-{
-	bool named = in->AlarmNames.n == 0;
-	for (uint32_t i = 0; !named && i < in->AlarmNames.n; i++)
-		named = str_eq(*LIST_AT(in->AlarmNames, struct str, i), m->AlarmName);
-	return named && (!str_present(in->AlarmNamePrefix) || str_starts(m->AlarmName, in->AlarmNamePrefix)) &&
-	       (!str_present(in->StateValue) || str_eq(in->StateValue, m->StateValue)) &&
-	       (!str_present(in->ActionPrefix) || alarm_acts(&m->AlarmActions, &m->OKActions, &m->InsufficientDataActions, in->ActionPrefix));
-}
-
 bool composites_list(struct call *c, const struct cloudwatch_DescribeAlarmsInput *in, struct str *after, uint32_t most, struct list *out)
 {
 	struct str key, value, prefix = key_bytes(call_key(c, "composite"));
@@ -181,7 +166,7 @@ bool composites_list(struct call *c, const struct cloudwatch_DescribeAlarmsInput
 	struct scan *s = call_scan(c, call_key(c, "composite"), str_present(*after) && str_starts(*after, prefix) ? *after : STR_NONE, false);
 	while (!more && scan_next(s, &key, &value)) {
 		const struct cloudwatch_CompositeRecord *r = record_decode(c, &cloudwatch_shape_CompositeRecord, value);
-		if (!wanted(r->Alarm, in))
+		if (!alarm_wanted(in, r->Alarm->AlarmName, r->Alarm->StateValue, ALARM_ACTIONS(r->Alarm)))
 			continue;
 		more = out->n == most;
 		if (more)
