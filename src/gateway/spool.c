@@ -218,7 +218,7 @@ static void fill_body(struct spool *s, struct body *b)
 	b->length = s->got;
 	b->encrypted = s->sealed && s->encrypt;
 	memcpy(b->key, s->key, sizeof b->key);
-	b->md5 = str_of((const char *)s->md5_result, sizeof s->md5_result);
+	b->md5 = str_of((const char *)s->result[SUM_MD5], spool_sums[SUM_MD5].bytes);
 	b->crc32 = result_of(s, SUM_CRC32);
 	b->crc32c = result_of(s, SUM_CRC32C);
 	b->crc64nvme = result_of(s, SUM_CRC64);

@@ -89,7 +89,7 @@ struct spool {
 	bool sealed;
 	struct blob_id id;
 	/* of the final job */
-	unsigned char result[N_SUMS][64], md5_result[16];
+	unsigned char result[N_SUMS][64]; /* of MD5 always */
 	/* the first failure: written once, by who got it from FAILING_NOT to FAILING_NOW */
 	_Atomic int failing;
 	int status;

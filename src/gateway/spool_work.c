@@ -205,15 +205,12 @@ static void put_be(unsigned char *out, uint64_t v, size_t n)
 
 static void end_digests(struct spool *s)
 {
-	unsigned char out[64];
 	put_be(s->result[SUM_CRC32], s->crc32, 4);
 	put_be(s->result[SUM_CRC32C], s->crc32c, 4);
 	put_be(s->result[SUM_CRC64], s->crc64, 8);
-	size_t n = digest_end(s->md5, out);
-	ASSERT(n == sizeof s->md5_result);
-	memcpy(s->md5_result, out, sizeof s->md5_result);
+	size_t n = digest_end(s->md5, s->result[SUM_MD5]);
+	ASSERT(n == spool_sums[SUM_MD5].bytes);
 	s->md5 = NULL;
-	memcpy(s->result[SUM_MD5], s->md5_result, sizeof s->md5_result);
 	for (enum sum k = SUM_SHA1; k < N_SUMS; k++) {
 		if (s->digest[k] == NULL)
 			continue;
@@ -237,7 +234,7 @@ static bool check_sum(struct spool *s, enum sum k, struct str declared)
 /* Is all true that the client said about the body? */
 static bool check_digests(struct spool *s)
 {
-	if (str_present(s->content_md5) && memcmp(s->content_md5.p, s->md5_result, sizeof s->md5_result) != 0)
+	if (str_present(s->content_md5) && memcmp(s->content_md5.p, s->result[SUM_MD5], spool_sums[SUM_MD5].bytes) != 0)
 		return spool_fail(s, 400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
 	for (enum sum k = 0; k < N_SUMS; k++) {
 		if (str_present(s->declared[k]) && !check_sum(s, k, s->declared[k]))
