@@ -165,12 +165,3 @@ def eventually(check, timeout=15, interval=0.05):
 @pytest.fixture(name="eventually")
 def eventually_fixture():
     return eventually
-
-
-@pytest.fixture(scope="module")
-def names_below_localhost():
-    """Clients put accounts and access points in front of the host. Not every resolver knows that these are here (RFC 6761, section 6.3)."""
-    before = socket.getaddrinfo
-    socket.getaddrinfo = lambda host, *more, **named: before("localhost" if str(host).endswith(".localhost") else host, *more, **named)
-    yield
-    socket.getaddrinfo = before

@@ -81,3 +81,35 @@ def make_role_fixture(client):
 def make_role_on():
     """make_role_on(server, name): a role on another server than the module's."""
     return lambda server, *args, **more: make_role(server.client, *args, **more)
+
+
+@pytest.fixture
+def seen(client, name):
+    """seen(): what the function told of its calls, in their order; it appends to the list `l` of the item "calls" of the table <name>-seen."""
+    d = client("dynamodb")
+    d.create_table(TableName=name + "-seen", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
+                   AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+
+    def calls():
+        item = d.get_item(TableName=name + "-seen", Key={"id": {"S": "calls"}}).get("Item")
+        return [json.loads(c["S"]) for c in item["l"]["L"]] if item else []
+    return calls
+
+
+@pytest.fixture
+def worker(python, seen, name, request):
+    """worker(VARIABLE="value"): a function of the test file's CODE, which finds that table's name in SEEN."""
+    return lambda **env: python(request.module.CODE, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen", **env}})
+
+
+@pytest.fixture
+def mapping(aws):
+    """mapping(EventSourceArn=..., FunctionName=...): an event source mapping's UUID; it goes with the test."""
+    made = []
+
+    def make(**args):
+        made.append(aws.create_event_source_mapping(**args)["UUID"])
+        return made[-1]
+    yield make
+    for uuid in made:
+        aws.delete_event_source_mapping(UUID=uuid)

@@ -21,24 +21,20 @@ def handler(event, context):
 
 
 @pytest.fixture
-def stream(client, name):
-    """A stream, and a table where the function writes what it saw."""
+def stream(client, name, seen):
     class Stream:
-        k, d = client("kinesis"), client("dynamodb")
+        k = client("kinesis")
         arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{name}"
 
         def __init__(self):
             self.k.create_stream(StreamName=name, ShardCount=1)
-            self.d.create_table(TableName=name + "-seen", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
-                                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
 
         def put(self, *data, key=None):
             for each in data:
                 self.k.put_record(StreamName=name, PartitionKey=key or each[:200], Data=each.encode())
 
         def invocations(self):
-            item = self.d.get_item(TableName=name + "-seen", Key={"id": {"S": "calls"}}).get("Item")
-            return [json.loads(c["S"]) for c in item["l"]["L"]] if item else []
+            return seen()
 
         def calls(self):
             return [keys for keys, _ in self.invocations()]
@@ -46,23 +42,6 @@ def stream(client, name):
         def seen(self):
             return [k for c in self.calls() for k in c]
     return Stream()
-
-
-@pytest.fixture
-def worker(python, name):
-    return lambda **env: python(CODE, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen", **env}})
-
-
-@pytest.fixture
-def mapping(aws):
-    made = []
-
-    def make(**args):
-        made.append(aws.create_event_source_mapping(**args)["UUID"])
-        return made[-1]
-    yield make
-    for uuid in made:
-        aws.delete_event_source_mapping(UUID=uuid)
 
 
 def test_records_come_in_order_and_in_the_documented_form(aws, stream, worker, mapping, role, eventually):

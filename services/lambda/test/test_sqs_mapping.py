@@ -39,35 +39,6 @@ def queue(client, name):
     return Queue()
 
 
-@pytest.fixture
-def seen(client, name):
-    d = client("dynamodb")
-    d.create_table(TableName=name + "-seen", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
-                   AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
-
-    def calls():
-        item = d.get_item(TableName=name + "-seen", Key={"id": {"S": "calls"}}).get("Item")
-        return [json.loads(c["S"]) for c in item["l"]["L"]] if item else []
-    return calls
-
-
-@pytest.fixture
-def worker(python, seen, name):
-    return lambda **env: python(CODE, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen", **env}})
-
-
-@pytest.fixture
-def mapping(aws):
-    made = []
-
-    def make(**args):
-        made.append(aws.create_event_source_mapping(**args)["UUID"])
-        return made[-1]
-    yield make
-    for uuid in made:
-        aws.delete_event_source_mapping(UUID=uuid)
-
-
 def test_messages_come_and_are_deleted(tsubo, queue, seen, worker, mapping, eventually):
     f = worker()
     mapping(EventSourceArn=queue.arn, FunctionName=f)

@@ -20,8 +20,8 @@ def handler(event, context):
 
 
 @pytest.fixture
-def stream(client, name):
-    """A table with a stream, and one where the function writes what it saw."""
+def stream(client, name, seen):
+    """A table with a stream."""
     class Stream:
         d = client("dynamodb")
 
@@ -29,7 +29,6 @@ def stream(client, name):
             keys = dict(KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
                         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
             self.d.create_table(TableName=name, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}, **keys)
-            self.d.create_table(TableName=name + "-seen", **keys)
             self.arn = self.d.describe_table(TableName=name)["Table"]["LatestStreamArn"]
 
         def put(self, *keys):
@@ -37,29 +36,11 @@ def stream(client, name):
                 self.d.put_item(TableName=name, Item={"id": {"S": key}, "v": {"N": "1"}})
 
         def calls(self):
-            item = self.d.get_item(TableName=name + "-seen", Key={"id": {"S": "calls"}}).get("Item")
-            return [json.loads(c["S"]) for c in item["l"]["L"]] if item else []
+            return seen()
 
         def seen(self):
             return [k for c in self.calls() for k in c]
     return Stream()
-
-
-@pytest.fixture
-def worker(python, name):
-    return lambda **env: python(CODE, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen", **env}})
-
-
-@pytest.fixture
-def mapping(aws):
-    made = []
-
-    def make(**args):
-        made.append(aws.create_event_source_mapping(**args)["UUID"])
-        return made[-1]
-    yield make
-    for uuid in made:
-        aws.delete_event_source_mapping(UUID=uuid)
 
 
 def test_changes_come_in_order(aws, stream, worker, mapping, eventually):

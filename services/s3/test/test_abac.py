@@ -16,19 +16,8 @@ def refused(code, call, **how):
 
 
 @pytest.fixture
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture
 def control(client):
     return client("s3control")
-
-
-@pytest.fixture
-def bucket(s3, name):
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 def user(client, name, *statements):

@@ -15,17 +15,6 @@ def refused(code, call, **how):
     return e.value.response
 
 
-@pytest.fixture
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture
-def bucket(s3, name):
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 def put(s3, bucket, key, name, text, **how):
     return s3.put_object_annotation(Bucket=bucket, Key=key, AnnotationName=name, AnnotationPayload=text, **how)
 

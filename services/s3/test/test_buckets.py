@@ -16,17 +16,6 @@ def fails(code, call, **how):
     return e.value.response
 
 
-@pytest.fixture(scope="module")
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture
-def bucket(s3, name):
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 def put(s3, bucket, *keys):
     for k in keys:
         s3.put_object(Bucket=bucket, Key=k, Body=b"x")

@@ -1,14 +1,7 @@
 """AWS::S3::Bucket with what a bucket can be set to. Source: the resource type's reference in the CloudFormation User Guide."""
 import json
 
-import pytest
-
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
-
-
-@pytest.fixture(scope="module")
-def s3(client):
-    return client("s3")
 
 
 def template(name, **properties):

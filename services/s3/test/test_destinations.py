@@ -10,17 +10,6 @@ import requests
 ACCOUNT = "000000000000"
 
 
-@pytest.fixture(scope="module")
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture
-def bucket(s3, name):
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 @pytest.fixture
 def queue(client, name):
     sqs = client("sqs")

@@ -17,27 +17,6 @@ def refused(code, call, **how):
     return error["Message"]
 
 
-@pytest.fixture
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture
-def kms(client):
-    return client("kms")
-
-
-@pytest.fixture
-def bucket(s3, name):
-    s3.create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
-def key(kms):
-    return kms.create_key()["KeyMetadata"]["Arn"]
-
-
 def read(s3, bucket, key, **how):
     return s3.get_object(Bucket=bucket, Key=key, **how)["Body"].read()
 

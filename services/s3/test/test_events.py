@@ -9,17 +9,6 @@ import botocore.exceptions
 import pytest
 
 
-@pytest.fixture(scope="module")
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture
-def bucket(s3, name):
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 def receive(sqs, url, n):
     out = []
     for _ in range(20):

@@ -15,11 +15,6 @@ from conftest import Server
 
 
 @pytest.fixture
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture
 def bucket(s3, name):
     """A bucket that anyone may read, with two pages in it."""
     return make(s3, name)

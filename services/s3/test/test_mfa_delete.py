@@ -36,11 +36,6 @@ def mfa(tsubo, client):
     return header
 
 
-@pytest.fixture
-def s3(client):
-    return client("s3")
-
-
 def versioning(s3, bucket, **more):
     configuration = {k: more.pop(k) for k in ("Status", "MFADelete") if k in more}
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=configuration, **more)

@@ -21,17 +21,6 @@ def fails(code, call, **how):
     return e.value.response
 
 
-@pytest.fixture(scope="module")
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture
-def bucket(s3, name):
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 def crc(data, polynomial, bits):
     """A reflected CRC, bit by bit through a table: neither boto3's nor the server's."""
     table = []

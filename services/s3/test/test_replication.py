@@ -8,11 +8,6 @@ import pytest
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
 
 
-@pytest.fixture(scope="module")
-def s3(client):
-    return client("s3")
-
-
 def role_for(client, name, source, destination, allow_destination=True):
     iam = client("iam")
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]

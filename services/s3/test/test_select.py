@@ -14,11 +14,6 @@ BOOKS = {"shop": "x", "books": [{"title": "A", "price": 10.5, "tags": ["new", "r
 
 
 @pytest.fixture(scope="module")
-def s3(client):
-    return client("s3")
-
-
-@pytest.fixture(scope="module")
 def bucket(s3):
     name = "t-" + os.urandom(6).hex()
     s3.create_bucket(Bucket=name)
