@@ -4,6 +4,7 @@
  *   hash_and_write FILE BYTES
  *
  * Prints seconds. The file stays. */
+#include "bench.h"
 #include "base/enc.h"
 
 #include <errno.h>
@@ -17,13 +18,6 @@
 enum { BLOCK = 256 << 10, WRITE_BEHIND = 4 << 20 };
 static char block[BLOCK];
 static int64_t total;
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void *hash(void *unused)
 {

@@ -6,20 +6,17 @@
  * Each line of standard input is a request target (presigned, so no header matters); they are taken in turn, the first again
  * after the last, until REQUESTS were answered. One thread, 256 KiB a read or write. Prints requests, seconds, bytes received
  * and sent, and requests that were not answered by 2xx; ends with 1 when there was one. */
-#include "base/base.h"
+#include "bench.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BLOCK = 256 << 10, HEAD_MAX = 8192, CLIENTS_MAX = 1024, LINE_MAX_BYTES = 4096 };
@@ -46,13 +43,6 @@ static struct {
 	char block[BLOCK];
 } load;
 
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void wait_for(struct client *c, uint32_t events)
 {
 	if (c->waits_for == events)
@@ -65,12 +55,7 @@ static void wait_for(struct client *c, uint32_t events)
 
 static void open_connection(struct client *c)
 {
-	int on = 1;
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&load.to, sizeof load.to) != 0)
-		die("connect: %m");
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	fcntl(c->fd, F_SETFL, O_NONBLOCK);
+	c->fd = connection_to(&load.to);
 	c->waits_for = 0;
 }
 

@@ -6,19 +6,16 @@
  * Standard input holds the requests, each with its head and body, with a NUL behind each. They are sent in turn, the first again after
  * the last, until SECONDS are over. One thread. Prints answers, seconds, and those that were not 2xx; ends with 1 when there was one.
  * An answer has a Content-Length or is chunked text without line ends, and at most ANSWER_MAX bytes of head. */
-#include "base/base.h"
+#include "bench.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ANSWER_MAX = 64 << 10, CLIENTS_MAX = 1024, EVENTS = 64, READ_STEP = 1 << 20 };
@@ -46,13 +43,6 @@ static struct {
 	uint64_t done, failed;
 	int epoll;
 } load;
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void wait_for(struct client *c, int how, uint32_t events)
 {
@@ -154,12 +144,7 @@ static void receive_some(struct client *c)
 
 static void open_connection(struct client *c)
 {
-	int on = 1;
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&load.to, sizeof load.to) != 0)
-		die("connect: %m");
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	fcntl(c->fd, F_SETFL, O_NONBLOCK);
+	c->fd = connection_to(&load.to);
 	wait_for(c, EPOLL_CTL_ADD, EPOLLIN);
 }
 
