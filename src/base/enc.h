@@ -72,6 +72,10 @@ void digest_drop(struct digest *d);
 /* AES-256 in counter mode, the counter beginning at zero: the same for both directions. `at` is the offset of in.p[0] in what
  * is encrypted as one; out has room for in.n bytes and may be in.p. */
 void aes256_ctr(const unsigned char key[32], uint64_t at, struct str in, char *out);
+/* RFC 3394: in.n + 8 bytes to out; in.n is a multiple of 8, at least 16 and below 1 MiB. */
+void aes256_wrap(const unsigned char kek[32], struct str in, char *out);
+/* in.n - 8 bytes to out; in.n is a multiple of 8, at least 24. false: it is not wrapped under this key, or was changed. */
+bool aes256_unwrap(const unsigned char kek[32], struct str in, char *out);
 
 /* n bytes of cryptographic randomness through os/random's table are in os/os.h; here only text forms. */
 /* Equal without revealing where they differ. */

@@ -31,6 +31,7 @@ struct request {
 	/* route */
 	const struct service *service;
 	const struct model_op *model_op;
+	const struct model_op *matched; /* by its path, while the service was looked for */
 	const struct op *op;
 	enum protocol protocol;
 	bool raw, query_mode, streams;

@@ -65,7 +65,8 @@ static const struct service *by_version(struct str version, struct str action)
 
 static bool rest(const struct service *s) { return speaks(s, PROTO_REST_JSON) || speaks(s, PROTO_REST_XML); }
 
-/* Among services of one signing name: by target, else the one whose REST path is the closest fit, else the first. */
+/* Among services of one signing name: by target, else the one whose REST path is the closest fit, else the first. What that path
+ * asks of the service is kept: most often it is the operation. */
 static const struct service *by_signing_name(struct request *r, struct str name, struct str target_prefix)
 {
 	ASSERT(name.n > 0);
@@ -86,6 +87,7 @@ static const struct service *by_signing_name(struct request *r, struct str name,
 		if (close > closest) {
 			closest = close;
 			match = s;
+			r->matched = op;
 		}
 	}
 	return n > 1 && match != NULL ? match : first;
@@ -246,7 +248,10 @@ static void find_operation(struct request *r, struct str target_op)
 		r->model_op = model_op_find(m, target_op);
 		break;
 	case PROTO_REST_JSON: case PROTO_REST_XML:
-		r->model_op = wire_match_rest(m, &r->wire);
+		if (r->matched != NULL && r->matched->model == m && !str_present(r->bucket_host))
+			r->model_op = r->matched;
+		else
+			r->model_op = wire_match_rest(m, &r->wire);
 		break;
 	default:
 		break;

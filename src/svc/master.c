@@ -1,4 +1,4 @@
-/* Wrapping and sealing: see master.h. Sources: RFC 3394; NIST SP 800-38D.
+/* Wrapping and sealing: see master.h. Sources: RFC 3394 (base/cipher.c); NIST SP 800-38D.
  *
  * What always holds: the master key is in the store only; what is wrapped or sealed opens with its key or not at all. */
 #include "svc/master.h"
@@ -6,7 +6,6 @@
 #include "os/os.h"
 
 #include <openssl/evp.h>
-#include <pthread.h>
 
 const struct key *master_place(struct call *c, const char *service)
 {
@@ -28,31 +27,10 @@ void master_key(struct call *c, const struct key *where, unsigned char out[MASTE
 	txn_put(c->txn, key_bytes(where), str_of((const char *)out, MASTER_BYTES));
 }
 
-/* Fetched once: OpenSSL 3 otherwise looks it up by name, under a lock, each time. */
-static EVP_CIPHER *wrap;
-static void fetch(void) { wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL); }
-
-static bool run(const unsigned char kek[MASTER_BYTES], bool on, struct str in, unsigned char *out, size_t expected)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	(void)pthread_once(&once, fetch);
-	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
-	int n = 0;
-	bool ok = x != NULL && wrap != NULL;
-	if (ok)
-		EVP_CIPHER_CTX_set_flags(x, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	ok = ok && EVP_CipherInit_ex2(x, wrap, kek, NULL, on, NULL) == 1 &&
-	     EVP_CipherUpdate(x, out, &n, (const unsigned char *)in.p, (int)in.n) == 1 && (size_t)n == expected;
-	EVP_CIPHER_CTX_free(x);
-	return ok;
-}
-
 struct str key_wrap(struct arena *a, const unsigned char kek[MASTER_BYTES], struct str in)
 {
-	ASSERT(in.n >= 16 && in.n % 8 == 0 && in.n < 1 << 20); /* RFC 3394 */
-	char *out = arena_bytes(a, in.n + 2 * WRAP_EXTRA); /* OpenSSL may touch a block more than it gives */
-	bool ok = run(kek, true, in, (unsigned char *)out, in.n + WRAP_EXTRA);
-	ASSERT(ok);
+	char *out = arena_bytes(a, in.n + WRAP_EXTRA);
+	aes256_wrap(kek, in, out);
 	return str_of(out, in.n + WRAP_EXTRA);
 }
 
@@ -61,8 +39,8 @@ struct str key_unwrap(struct arena *a, const unsigned char kek[MASTER_BYTES], st
 	ASSERT(kek != NULL);
 	if (wrapped.n < 16 + WRAP_EXTRA || wrapped.n % 8 != 0)
 		return STR_NONE;
-	char *out = arena_bytes(a, wrapped.n + WRAP_EXTRA);
-	return run(kek, false, wrapped, (unsigned char *)out, wrapped.n - WRAP_EXTRA) ? str_of(out, wrapped.n - WRAP_EXTRA) : STR_NONE;
+	char *out = arena_bytes(a, wrapped.n);
+	return aes256_unwrap(kek, wrapped, out) ? str_of(out, wrapped.n - WRAP_EXTRA) : STR_NONE;
 }
 
 static const unsigned char *bytes_of(struct str s) { return (const unsigned char *)s.p; }

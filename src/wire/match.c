@@ -141,17 +141,35 @@ static int match_required(const struct shape *input, const struct wire_request *
 	return n;
 }
 
-/* Most operations fall at their first bytes: another method, another first segment, a query key where there is none. */
-static bool cannot_match(const struct model_op *op, const struct wire_request *r, struct str path)
+/* What the request has, so that most operations fall without a look at their templates. */
+struct wanted {
+	const struct wire_request *r;
+	struct str path;
+	uint64_t query_initials; /* a bit for the first byte of each query name, modulo 64 */
+};
+
+static uint64_t initial_bit(char c) { return 1ull << ((unsigned char)c & 63); }
+
+static struct wanted wanted_of(const struct wire_request *r)
 {
-	ASSERT(op->http_uri[0] == '/');
+	struct wanted w = {.r = r, .path = r->path_params_base.p != NULL ? r->path_params_base : r->raw_path};
+	for (size_t i = 0; i < r->query.n; i++)
+		w.query_initials |= initial_bit(r->query.v[i].name.n > 0 ? r->query.v[i].name.p[0] : '\0');
+	return w;
+}
+
+/* Another method, another first segment, a query key that cannot be there. */
+static bool cannot_match(const struct model_op *op, const struct wanted *w)
+{
+	struct str method = w->r->method;
+	ASSERT(op->http_uri[0] == '/' && method.n > 0);
+	if (op->http_method[0] != method.p[0] || !str_eq(str_c(op->http_method), method))
+		return true;
 	char first = op->http_uri[1];
-	if (op->http_method[0] != r->method.p[0] || strlen(op->http_method) != r->method.n ||
-	    memcmp(op->http_method, r->method.p, r->method.n) != 0)
+	if (first != '{' && first != '?' && first != '\0' && (w->path.n < 2 || w->path.p[1] != first))
 		return true;
-	if (first != '{' && first != '?' && first != '\0' && (path.n < 2 || path.p[1] != first))
-		return true;
-	return r->query.n == 0 && strchr(op->http_uri, '?') != NULL;
+	const char *query = strchr(op->http_uri, '?');
+	return query != NULL && (w->query_initials & initial_bit(query[1])) == 0;
 }
 
 const struct model_op *wire_match_rest(const struct model *m, const struct wire_request *r)
@@ -159,17 +177,17 @@ const struct model_op *wire_match_rest(const struct model *m, const struct wire_
 	const struct model_op *best = NULL;
 	int best_score = -1;
 	const struct param *hint = find_query(r, S("x-id"));
-	struct str path = r->path_params_base.p != NULL ? r->path_params_base : r->raw_path;
 	ASSERT(m != NULL);
 	if (r->method.n == 0)
 		return NULL;
+	const struct wanted wanted = wanted_of(r);
 	for (size_t i = 0; i < m->n_ops; i++) {
 		const struct model_op *op = &m->ops[i];
 		struct rest_labels labels;
-		if (cannot_match(op, r, path))
+		if (cannot_match(op, &wanted))
 			continue;
 		int query = match_query(op->http_uri, r);
-		if (query < 0 || !rest_match_path(op->http_uri, path, &labels))
+		if (query < 0 || !rest_match_path(op->http_uri, wanted.path, &labels))
 			continue;
 		int required = match_required(op->input, r);
 		/* Labels weigh too: "/{Bucket}/{Key+}" beats nothing, but fewer labels with the same literals is the closer fit. */
