@@ -1,4 +1,4 @@
-/* Bytes of objects: small ones as rows, large ones as blobs; always encrypted, each under a key of its own.
+/* Bytes of objects: small ones as rows, those of a kilobyte and more apart from the store's tree, large ones as blobs; always encrypted, each under a key of its own.
  *
  * The key of the bytes is kept wrapped (RFC 3394): by the store's master key (SSE-S3), or by the customer's (SSE-C), which
  * is never stored: its MD5 is. A wrapped key opens only under the right one. A copy shares a blob by claiming it again.
@@ -13,7 +13,7 @@
 
 #include <stdlib.h>
 
-enum { KEY_BYTES = 32, WRAPPED_BYTES = KEY_BYTES + WRAP_EXTRA };
+enum { KEY_BYTES = 32, WRAPPED_BYTES = KEY_BYTES + WRAP_EXTRA, APART_MIN = 1 << 10 };
 
 /* ---- keys ---- */
 
@@ -107,8 +107,13 @@ static struct blob_id blob_of(const struct s3_StoredPart *p)
 void data_keep_row(struct call *c, struct s3_StoredPart *p, struct str plain, const struct sse_key *k)
 {
 	unsigned char key[KEY_BYTES], outer[KEY_BYTES];
-	char *copy = arena_bytes(c->arena, plain.n);
 	ASSERT(plain.n > 0 && !p->Row.set && !str_present(p->Blob)); /* what other services put may be larger than INLINE_MAX */
+	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
+	struct str where = key_bytes(row_key(c, p->Row.v));
+	bool apart = plain.n >= APART_MIN && plain.n <= INLINE_MAX;
+	char *copy = apart ? txn_put_apart(c->txn, where, plain.n) : arena_bytes(c->arena, plain.n);
+	if (apart)
+		p->Apart = SOME_BOOL(true);
 	random_bytes(key, KEY_BYTES);
 	body_cipher(key, 0, plain, copy);
 	p->Wrapped = wrapped_key(c, key, k);
@@ -117,8 +122,8 @@ void data_keep_row(struct call *c, struct s3_StoredPart *p, struct str plain, co
 		body_cipher(outer, 0, str_of(copy, plain.n), copy);
 		p->Outer = wrapped_key(c, outer, NULL);
 	}
-	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
-	txn_put(c->txn, key_bytes(row_key(c, p->Row.v)), str_of(copy, plain.n));
+	if (!apart)
+		txn_put(c->txn, where, str_of(copy, plain.n));
 }
 
 static void discard_now(void *arg)
@@ -189,12 +194,29 @@ static void sweep(void *block)
 	worker_run(sweep_now, NULL, service_store());
 }
 
+static void sweep_if_wanted(void *block)
+{
+	if (store_sweep_wanted(service_store()))
+		sweep(block);
+}
+
+static void row_drop(struct call *c, const struct s3_StoredPart *p)
+{
+	struct str where = key_bytes(row_key(c, p->Row.v));
+	if (p->Apart.set) {
+		txn_del_apart(c->txn, where);
+		call_effect(c, sweep_if_wanted, 0);
+	} else {
+		txn_del(c->txn, where);
+	}
+}
+
 void data_drop(struct call *c, const struct s3_StoredPart *p)
 {
 	for (uint32_t i = 0; i < p->Pieces.n; i++)
 		data_drop(c, LIST_AT(p->Pieces, struct s3_StoredPart, i));
 	if (p->Row.set)
-		call_del(c, row_key(c, p->Row.v));
+		row_drop(c, p);
 	if (!str_present(p->Blob))
 		return;
 	blob_release(c->txn, blob_of(p));
@@ -232,14 +254,25 @@ struct s3_StoredPart *data_share_parts(struct call *c, const struct list *parts,
 	return share_pieces(c, parts, from_key, k, start, length, p) ? p : NULL;
 }
 
+/* A row's bytes, in the arena. */
+static struct str row_get(struct call *c, const struct s3_StoredPart *p)
+{
+	struct str value, where = key_bytes(row_key(c, p->Row.v));
+	bool there = p->Apart.set ? txn_get_apart(c->txn, where, c->arena, &value) : txn_get(c->txn, where, c->arena, &value);
+	ASSERT(there);
+	return value;
+}
+
 /* The bytes of a row under another number. */
 static void row_again(struct call *c, const struct s3_StoredPart *from, struct s3_StoredPart *p)
 {
-	struct str value;
-	bool there = txn_get(c->txn, key_bytes(row_key(c, from->Row.v)), c->arena, &value);
-	ASSERT(there);
+	struct str value = row_get(c, from);
 	p->Row = SOME_I64((int64_t)call_serial(c, "row"));
-	txn_put(c->txn, key_bytes(row_key(c, p->Row.v)), value);
+	struct str where = key_bytes(row_key(c, p->Row.v));
+	if (p->Apart.set)
+		memcpy(txn_put_apart(c->txn, where, value.n), value.p, value.n);
+	else
+		txn_put(c->txn, where, value);
 }
 
 struct s3_StoredPart *data_again(struct call *c, const struct s3_StoredPart *from)
@@ -312,9 +345,8 @@ bool data_part(struct call *c, const struct s3_StoredPart *p, const struct sse_k
 		memcpy(out->blob, p->Blob.p, p->Blob.n);
 		return true;
 	}
-	struct str value;
-	bool there = txn_get(c->txn, key_bytes(row_key(c, p->Row.v)), c->arena, &value);
-	ASSERT(there && out->offset + length <= (int64_t)value.n);
+	struct str value = row_get(c, p);
+	ASSERT(out->offset + length <= (int64_t)value.n);
 	char *bytes = (char *)(uintptr_t)value.p; /* the arena's copy is ours */
 	body_part_decrypt(out, out->offset, bytes + out->offset, (size_t)length);
 	*out = (struct body_part){.bytes = str_of(bytes + out->offset, (size_t)length), .length = length};

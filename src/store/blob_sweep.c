@@ -4,6 +4,7 @@
  * reader can stand on an older view: a reader that sees the record can open the blob. The sweep at start looks at files of
  * earlier processes only: what this one has made since it opened the store is young, and may be about to be claimed. */
 #include "store/inside.h"
+#include "store/pack.h"
 
 #include "os/os.h"
 
@@ -127,6 +128,7 @@ void blob_sweep_released(struct store *s)
 	}
 	if (t != NULL)
 		txn_end(t);
+	pack_sweep(s);
 	pthread_mutex_unlock(&s->blob_lock);
 }
 
@@ -204,7 +206,7 @@ size_t blob_sweep_orphans(struct store *s)
 		txn_end(sweep.txn);
 	}
 	end_youth(s);
-	return sweep.removed;
+	return sweep.removed + pack_sweep_orphans(s);
 }
 
 /* ---- checkpoints ---- */

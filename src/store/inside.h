@@ -6,9 +6,11 @@
  * newest to oldest, so "can anyone still see this?" has an answer.
  *
  * Keys that begin with 0x00 belong to the store itself (tuple keys begin with a tag above it):
- *   00 'a'              number of the newest group in the database, 8 bytes big-endian
+ *   00 'a'              number of the newest group in the database, 8 bytes big-endian; 8 more: how many bytes at the end of its
+ *                       record in the log are a section of a pack
  *   00 'b' <32 digits>  claims on a blob, 8 bytes big-endian
- * Lock order: `lock` alone, or blob_lock then `lock`. */
+ *   00 'p' <8 bytes>    a pack: up to where it is written, and how many bytes of it are alive, 8 bytes big-endian each
+ * Lock order: `lock` alone, or blob_lock then `lock`, or the packs' lock alone. */
 #ifndef TSUBO_STORE_INSIDE_H
 #define TSUBO_STORE_INSIDE_H
 
@@ -23,7 +25,7 @@
 #include <stdatomic.h>
 
 enum { STORE_MAGIC = 0x73746f31, TXN_MAGIC = 0x74786e31, SCAN_MAGIC = 0x7363616e };
-enum { VALUE_BYTES_MAX = 64 << 20, SAVES_MAX = 64, CHANGED_SLOTS = 4096 };
+enum { VALUE_BYTES_MAX = 64 << 20, APART_BYTES_MAX = 1 << 20, SAVES_MAX = 64, CHANGED_SLOTS = 4096 };
 #define APPLIED_KEY ((struct str){"\0a", 2})
 #define BLOB_KEY_PREFIX ((struct str){"\0b", 2})
 
@@ -83,6 +85,7 @@ struct store {
 	rocksdb_writeoptions_t *write, *write_slowly; /* refuse, or wait, when RocksDB cannot keep up */
 	rocksdb_readoptions_t *read_newest, *read_persisted;
 	struct wal *wal;
+	struct packs *packs;
 
 	/* who runs a group: */
 	struct overlay overlays[2]; /* taken in turns */
@@ -93,6 +96,8 @@ struct store {
 	/* who commits one: */
 	rocksdb_writebatch_t *batch;
 	bool stalled;
+	uint64_t seen_on_disk; /* the newest group there when the log last began a segment */
+	int segments_since;    /* begun since that changed */
 
 	pthread_mutex_t lock; /* the fields below */
 	struct overlay *sealed;      /* of the group that is being committed */
@@ -125,6 +130,8 @@ bool rocks_ready(struct store *s);
 uint64_t rocks_applied(struct store *s, bool on_disk);
 /* Everything in memory to disk, and wait. */
 bool rocks_flush(struct store *s);
+/* The same, without waiting. */
+void rocks_flush_soon(struct store *s);
 
 /* view.c: see above. */
 void view_publish(struct store *s, uint64_t sequence);

@@ -22,6 +22,7 @@ static void start(struct overlay *o)
 	o->last = NULL;
 	o->n_undo = 0;
 	o->stamp = 0;
+	o->any_apart = false;
 	o->height = 1;
 }
 
@@ -96,7 +97,7 @@ static struct node *insert(struct overlay *o, struct str key, struct node **befo
 	return n;
 }
 
-void overlay_write(struct overlay *o, struct str key, struct str value, bool deleted)
+static struct version *version_new(struct overlay *o, struct str key, bool deleted)
 {
 	ASSERT(key.p != NULL);
 	struct node *before[OVERLAY_HEIGHT];
@@ -107,7 +108,8 @@ void overlay_write(struct overlay *o, struct str key, struct str value, bool del
 	v->older = n->newest;
 	v->stamp = ++o->stamp;
 	v->deleted = deleted;
-	v->value = deleted ? STR_NONE : arena_dup(o->arena, value);
+	v->apart = false;
+	v->value = STR_NONE;
 	ASSERT(v->older == NULL || v->older->stamp < v->stamp);
 	n->newest = v;
 	if (o->n_undo == o->cap_undo) {
@@ -117,6 +119,26 @@ void overlay_write(struct overlay *o, struct str key, struct str value, bool del
 			die("out of memory");
 	}
 	o->undo[o->n_undo++] = n;
+	return v;
+}
+
+void overlay_write(struct overlay *o, struct str key, struct str value, bool deleted)
+{
+	struct version *v = version_new(o, key, deleted);
+	if (!deleted)
+		v->value = arena_dup(o->arena, value);
+}
+
+char *overlay_write_apart(struct overlay *o, struct str key, size_t n, bool deleted)
+{
+	struct version *v = version_new(o, key, deleted);
+	ASSERT(!deleted || n == 0);
+	v->apart = o->any_apart = true;
+	if (deleted)
+		return NULL;
+	char *room = arena_bytes(o->arena, n);
+	v->value = str_of(room, n);
+	return room;
 }
 
 void overlay_rollback(struct overlay *o, size_t mark)

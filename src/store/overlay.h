@@ -14,7 +14,7 @@ enum { OVERLAY_HEIGHT = 12 };
 struct version {
 	struct version *older;
 	uint64_t stamp;   /* the group's writes are numbered from 1 */
-	bool deleted;
+	bool deleted, apart; /* apart: see pack.h */
 	struct str value; /* in the overlay's arena */
 };
 
@@ -32,6 +32,7 @@ struct overlay {
 	struct node **undo; /* the keys written, in order: one entry for each live version */
 	size_t n_undo, cap_undo;
 	uint64_t stamp; /* of the newest write */
+	bool any_apart; /* some version was, though it may have been taken back */
 	uint64_t seed;
 	int height;
 };
@@ -42,6 +43,8 @@ void overlay_free(struct overlay *o);
 void overlay_clear(struct overlay *o);
 /* Key and value are copied. `deleted` writes a tombstone (value is ignored). */
 void overlay_write(struct overlay *o, struct str key, struct str value, bool deleted);
+/* The same, of a value apart; room for its n bytes, to be filled by the caller. */
+char *overlay_write_apart(struct overlay *o, struct str key, size_t n, bool deleted);
 /* A mark to come back to, and coming back: the writes since then vanish. */
 static inline size_t overlay_mark(const struct overlay *o) { return o->n_undo; }
 void overlay_rollback(struct overlay *o, size_t mark);

@@ -6,6 +6,7 @@
  * What always holds: an error while reading is the end of the program, for "not there" would be a wrong answer;
  * one while writing is the caller's to handle. */
 #include "store/inside.h"
+#include "store/pack.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -176,21 +177,24 @@ uint64_t rocks_applied(struct store *s, bool on_disk)
 	char *value = rocksdb_get(s->db, on_disk ? s->read_persisted : s->read_newest, APPLIED_KEY.p, APPLIED_KEY.n, &n, &error);
 	if (error != NULL)
 		die("the store cannot be read: %s", error);
-	ASSERT(value == NULL || n == 8);
+	ASSERT(value == NULL || n == 8 || n == 16);
 	uint64_t applied = value != NULL ? get_be64(value) : 0;
 	free(value);
 	return applied;
 }
 
-bool rocks_flush(struct store *s)
+static bool flush(struct store *s, bool wait)
 {
 	char *error = NULL;
 	rocksdb_flushoptions_t *o = rocksdb_flushoptions_create();
-	rocksdb_flushoptions_set_wait(o, 1);
+	rocksdb_flushoptions_set_wait(o, wait);
 	rocksdb_flush(s->db, o, &error);
 	rocksdb_flushoptions_destroy(o);
 	return no_error(error, NULL);
 }
+
+bool rocks_flush(struct store *s) { return flush(s, true); }
+void rocks_flush_soon(struct store *s) { (void)flush(s, false); }
 
 uint64_t store_range_bytes(struct store *s, struct str from, struct str to)
 {
@@ -221,7 +225,7 @@ bool store_checkpoint(struct store *s, const char *dir, char **why)
 		rocksdb_checkpoint_create(c, path, 0, &error);
 	if (c != NULL)
 		rocksdb_checkpoint_object_destroy(c);
-	bool ok = no_error(error, why) && blob_link_all(s, dir, why) && dir_write_format(dir, why);
+	bool ok = no_error(error, why) && blob_link_all(s, dir, why) && pack_link_all(s, dir, why) && dir_write_format(dir, why);
 	pthread_mutex_unlock(&s->blob_lock);
 	free(path);
 	return ok;

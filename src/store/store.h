@@ -6,6 +6,7 @@
  *   FORMAT   the format version, text; another version is refused with a message
  *   db/      RocksDB, without a log of its own
  *   wal/     the write-ahead log: groups that RocksDB may have in memory only, see wal.h
+ *   packs/   values apart from the tree, see pack.h
  *   blobs/   bodies too large for the database, see blob.h
  *   LOCK     held by the running process */
 #ifndef TSUBO_STORE_H
@@ -85,6 +86,15 @@ bool txn_has(struct txn *t, struct str key);
 /* Writers only (an ASSERT). Key 1..STORE_KEY_MAX bytes; value at most 64 MiB. Deleting what cannot be there does nothing. */
 void txn_put(struct txn *t, struct str key, struct str value);
 void txn_del(struct txn *t, struct str key);
+
+/* Values that lie apart from the tree (pack.h): written once under a key of their own, read and deleted by these functions only,
+ * never scanned. For bodies of a kilobyte and more. txn_put_apart gives room for the n bytes (1 to 1 MiB), to be filled before the
+ * transaction is kept. */
+char *txn_put_apart(struct txn *t, struct str key, size_t n);
+bool txn_get_apart(struct txn *t, struct str key, struct arena *a, struct str *value);
+void txn_del_apart(struct txn *t, struct str key);
+/* Is there space that blob_sweep_released would give back? */
+bool store_sweep_wanted(struct store *s);
 
 /* Keys in [from, to) in order, or from the end when reverse. `to` absent: no upper bound. The views of a step are
  * valid until the next step. A writer's scan sees its own writes made before scan_open; to delete while

@@ -10,6 +10,7 @@
  * Invariants: one writer's transaction at a time, inside a group; one group runs and one is sealed at most; a group is sealed
  * when none is; numbers have no gaps, and a refused one is given again. */
 #include "store/inside.h"
+#include "store/pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -152,28 +153,34 @@ bool store_group_seal(struct store *s)
 	return true;
 }
 
-/* The overlay as a batch. */
-static void fill_batch(struct store *s, const struct overlay *writes, uint64_t number)
+/* The overlay as a batch; `section` is what follows it in the log. */
+static void fill_batch(struct store *s, const struct overlay *writes, uint64_t number, struct str section)
 {
-	char applied[8];
+	char applied[16], pointer[PACK_POINTER_BYTES];
 	put_be64(applied, number);
-	rocksdb_writebatch_put(s->batch, APPLIED_KEY.p, APPLIED_KEY.n, applied, sizeof applied);
+	put_be64(applied + 8, section.n);
+	rocksdb_writebatch_put(s->batch, APPLIED_KEY.p, APPLIED_KEY.n, applied, section.n > 0 ? 16 : 8);
+	pack_rows(s, s->batch);
 	for (const struct node *n = overlay_at_least(writes, STR_NONE); n != NULL; n = overlay_next(n)) {
 		const struct version *v = n->newest;
 		if (v == NULL)
 			continue;
-		if (v->deleted)
+		if (v->deleted) {
 			rocksdb_writebatch_delete(s->batch, n->key.p, n->key.n);
-		else
+		} else if (v->apart) {
+			pack_pointer(s, n, pointer);
+			rocksdb_writebatch_put(s->batch, n->key.p, n->key.n, pointer, sizeof pointer);
+		} else {
 			rocksdb_writebatch_put(s->batch, n->key.p, n->key.n, v->value.p, v->value.n);
+		}
 	}
 }
 
-static bool commit_batch(struct store *s, uint64_t number)
+static bool commit_batch(struct store *s, uint64_t number, struct str section)
 {
 	size_t n;
 	const char *p = rocksdb_writebatch_data(s->batch, &n);
-	if (!rocks_ready(s) || !wal_append(s->wal, number, str_of(p, n)))
+	if (!rocks_ready(s) || !wal_append(s->wal, number, str_of(p, n), section))
 		return false;
 	if (rocks_apply(s, s->batch, NULL))
 		return true;
@@ -229,8 +236,15 @@ bool store_group_finish(struct store *s)
 	uint64_t number = s->sealed_number;
 	bool ok = true;
 	if (writes->n_undo > 0) {
-		fill_batch(s, writes, number);
-		ok = commit_batch(s, number);
+		struct str section;
+		ok = pack_gather(s, writes, number, &section);
+		if (ok) {
+			fill_batch(s, writes, number, section);
+			ok = commit_batch(s, number, section);
+			int error = errno;
+			pack_done(s, number, ok);
+			errno = error;
+		}
 		if (ok) {
 			note_released(s, writes, number);
 			view_publish(s, number);
@@ -359,6 +373,57 @@ void txn_put(struct txn *t, struct str key, struct str value)
 {
 	ASSERT(key.n > 0 && key.p[0] != '\0');
 	txn_write(t, key, str_present(value) ? value : S(""), false);
+}
+
+/* The value behind a pointer of the database. */
+static bool read_apart(struct txn *t, rocksdb_pinnableslice_t *p, struct arena *a, struct str *value)
+{
+	size_t n;
+	const char *bytes = rocksdb_pinnableslice_value(p, &n);
+	struct str pointer = str_of(bytes, n);
+	char *out = arena_bytes(a, pack_length(pointer));
+	bool there = pack_read(t->store, pointer, !t->memory_only, out);
+	*value = str_of(out, pack_length(pointer));
+	t->incomplete |= !there;
+	return there;
+}
+
+bool txn_get_apart(struct txn *t, struct str key, struct arena *a, struct str *value)
+{
+	CHECK_MAGIC(t, TXN_MAGIC);
+	ASSERT(key.n > 0 && key.n <= STORE_KEY_MAX);
+	const struct version *v = txn_find_over(t, key);
+	if (v != NULL) {
+		ASSERT(v->apart);
+		if (!v->deleted)
+			*value = arena_dup(a, v->value);
+		return !v->deleted;
+	}
+	rocksdb_pinnableslice_t *p = get_pinned(t, key);
+	if (p == NULL)
+		return false;
+	bool there = read_apart(t, p, a, value);
+	rocksdb_pinnableslice_destroy(p);
+	return there;
+}
+
+char *txn_put_apart(struct txn *t, struct str key, size_t n)
+{
+	CHECK_MAGIC(t, TXN_MAGIC);
+	ASSERT(t->view == NULL && t->store->txn_open);
+	ASSERT(key.n > 0 && key.n <= STORE_KEY_MAX && key.p[0] != '\0');
+	ASSERT(n > 0 && n <= APART_BYTES_MAX);
+	note_changed(t->store, key, t->store->number);
+	return overlay_write_apart(t->store->group, key, n, false);
+}
+
+void txn_del_apart(struct txn *t, struct str key)
+{
+	CHECK_MAGIC(t, TXN_MAGIC);
+	ASSERT(t->view == NULL && t->store->txn_open);
+	ASSERT(key.n > 0 && key.n <= STORE_KEY_MAX && key.p[0] != '\0');
+	note_changed(t->store, key, t->store->number);
+	(void)overlay_write_apart(t->store->group, key, 0, true);
 }
 
 void txn_del(struct txn *t, struct str key)

@@ -82,11 +82,12 @@ static uint32_t head_checksum(const struct head *h)
 	return crc32c(0, str_of((const char *)&h->first, sizeof *h - offsetof(struct head, first)));
 }
 
-static uint32_t record_checksum(uint64_t salt, const struct record *r, struct str bytes)
+static uint32_t record_checksum(uint64_t salt, const struct record *r, struct str bytes, struct str more)
 {
 	uint32_t crc = crc32c(0, str_of((const char *)&salt, sizeof salt));
 	crc = crc32c(crc, str_of((const char *)&r->number, sizeof *r - offsetof(struct record, number)));
-	return crc32c(crc, bytes);
+	crc = crc32c(crc, bytes);
+	return more.n > 0 ? crc32c(crc, more) : crc;
 }
 
 static bool write_all(int fd, const char *p, size_t n, off_t at)
@@ -171,7 +172,7 @@ static bool read_record(struct reading *r, const struct segment *s, uint64_t num
 	if (rec.number != number || rec.length > (uint64_t)size || !have(r, *at + sizeof rec + rec.length))
 		return false;
 	*group = str_of(r->p + *at + sizeof rec, rec.length);
-	if (rec.checksum != record_checksum(s->salt, &rec, *group))
+	if (rec.checksum != record_checksum(s->salt, &rec, *group, STR_NONE))
 		return false;
 	*at += (sizeof rec + rec.length + 7) & ~(size_t)7;
 	return true;
@@ -191,10 +192,13 @@ static bool replay_segment(struct wal *w, struct segment *s, char **why)
 	size_t at = SEGMENT_HEAD;
 	struct str group;
 	bool ok = true;
+	bool newest = s->first == w->seg[w->n_seg - 1].first;
 	while (ok && read_record(&r, s, s->last + 1, s->extent, &at, &group)) {
 		s->last++;
-		if (s->last <= w->last)
+		if (s->last <= w->last) {
+			ok = !newest || w->cb.again(w->cb.arg, group, why);
 			continue;
+		}
 		ok = w->cb.replay(w->cb.arg, s->last, group, why);
 		w->last = s->last;
 	}
@@ -307,7 +311,7 @@ struct wal *wal_open(const char *dir, uint64_t applied, bool no_sync, struct wal
 void wal_close(struct wal *w)
 {
 	CHECK_MAGIC(w, WAL_MAGIC);
-	bool clean = w->last != UINT64_MAX && w->cb.persisted(w->cb.arg) == w->last;
+	bool clean = w->last != UINT64_MAX && w->cb.persisted(w->cb.arg) == w->last && w->cb.settle(w->cb.arg);
 	for (size_t i = 0; i < w->n_seg; i++) {
 		char path[PATH_MAX];
 		segment_path(w, w->seg[i].name, path, sizeof path);
@@ -356,6 +360,8 @@ static void write_straight(int fd)
 /* Begin a segment with group `first`: one whose groups the database has on disk, or a new one. */
 static bool rotate(struct wal *w, uint64_t first)
 {
+	if (!w->cb.settle(w->cb.arg))
+		return false;
 	uint64_t persisted = w->cb.persisted(w->cb.arg);
 	struct segment *s = NULL;
 	for (size_t i = 0; s == NULL && i < w->n_seg; i++)
@@ -424,11 +430,11 @@ static void forget_image_head(struct wal *w)
 	w->image_cap = PAGE;
 }
 
-bool wal_append(struct wal *w, uint64_t number, struct str group)
+bool wal_append(struct wal *w, uint64_t number, struct str group, struct str more)
 {
 	CHECK_MAGIC(w, WAL_MAGIC);
 	ASSERT(number == w->last + 1);
-	size_t need = (sizeof(struct record) + group.n + 7) & ~(size_t)7;
+	size_t need = (sizeof(struct record) + group.n + more.n + 7) & ~(size_t)7;
 	if (w->dirty && !erase_newest(w))
 		return false;
 	bool full = w->current != NONE && w->end > SEGMENT_HEAD && (size_t)w->end + need > SEGMENT_BYTES;
@@ -441,11 +447,13 @@ bool wal_append(struct wal *w, uint64_t number, struct str group)
 
 	image_reserve(w, (size_t)(w->end - w->image_at) + need + PAGE);
 	char *at = w->image + (w->end - w->image_at);
-	struct record rec = {.number = number, .length = group.n};
-	rec.checksum = record_checksum(s->salt, &rec, group);
+	struct record rec = {.number = number, .length = group.n + more.n};
+	rec.checksum = record_checksum(s->salt, &rec, group, more);
 	memcpy(at, &rec, sizeof rec);
 	memcpy(at + sizeof rec, group.p, group.n);
-	memset(at + sizeof rec + group.n, 0, need - sizeof rec - group.n);
+	if (more.n > 0)
+		memcpy(at + sizeof rec + group.n, more.p, more.n);
+	memset(at + sizeof rec + rec.length, 0, need - sizeof rec - rec.length);
 	w->end += (off_t)need;
 
 	if (!write_image(w, s)) {

@@ -19,8 +19,13 @@ struct wal;
 struct wal_callbacks {
 	/* A group after the ones the database holds, in order. false stops the opening with *why set by the callee. */
 	bool (*replay)(void *arg, uint64_t number, struct str group, char **why);
+	/* A group of the newest segment that the database holds. false as above. */
+	bool (*again)(void *arg, struct str group, char **why);
 	/* Number of the newest group the database has on disk. */
 	uint64_t (*persisted)(void *arg);
+	/* A segment is about to begin: what groups hold beside the database is on disk, so that only the newest segment's need be
+	 * looked at again. false with errno: it cannot be, and the group is refused. */
+	bool (*settle)(void *arg);
 	void *arg;
 };
 
@@ -28,8 +33,8 @@ struct wal_callbacks {
  * *why: a disk error, or groups missing in the middle. */
 struct wal *wal_open(const char *dir, uint64_t applied, bool no_sync, struct wal_callbacks cb, char **why);
 void wal_close(struct wal *w);
-/* Append the next group (number: the last one's plus one) and sync. false with errno: the log is as it was before. */
-bool wal_append(struct wal *w, uint64_t number, struct str group);
+/* Append the next group (number: the last one's plus one), in two parts that become one, and sync. false with errno: the log is as it was before. */
+bool wal_append(struct wal *w, uint64_t number, struct str group, struct str more);
 /* Take the newest group back: the database refused it. false when the disk refuses that too: should the machine stop
  * before the next append, the group may come back. */
 bool wal_retract(struct wal *w, uint64_t number);

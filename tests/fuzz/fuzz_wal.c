@@ -70,9 +70,22 @@ static void segment(unsigned name, const uint8_t *data, size_t n)
 	free(copy);
 }
 
+static bool again(void *arg, struct str group, char **why)
+{
+	(void)arg, (void)why;
+	ASSERT(group.p != NULL);
+	return true;
+}
+
+static bool settle(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
 static void check_opening(void)
 {
-	struct wal_callbacks cb = {.replay = replay, .persisted = persisted};
+	struct wal_callbacks cb = {.replay = replay, .again = again, .persisted = persisted, .settle = settle};
 	char *why;
 	last = 0;
 	struct wal *w = wal_open(dir, 0, true, cb, &why);
@@ -82,7 +95,7 @@ static void check_opening(void)
 	}
 	uint64_t number = wal_last(w) + 1;
 	ASSERT(wal_last(w) == last);
-	ASSERT(wal_append(w, number, S("group")));
+	ASSERT(wal_append(w, number, S("gro"), S("up")));
 	wal_close(w);
 	last = 0;
 	w = wal_open(dir, 0, true, cb, &why);

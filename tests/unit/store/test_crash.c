@@ -1,7 +1,7 @@
 /* kill -9 at random moments: what was acknowledged is there after the next start, and no group is there by half.
  *
  * A child writes groups without end. Group g puts "a" and "b" to g, its own key to g, and deletes the own key of group
- * g - 16; some groups are large, so that the log turns over. Each group runs over the one before, which is finished only then.
+ * g - 16, and the same with a value apart; some groups are large, so that the log turns over. Each group runs over the one before, which is finished only then.
  * It tells each acknowledged number through a pipe. */
 #include "store_test.h"
 
@@ -12,6 +12,9 @@
 enum { ROUNDS = 20, LONGEST_MS = 60, WINDOW = 16, FILLER_BYTES = 60000 };
 
 static void group_key(uint64_t g, char out[32]) { (void)snprintf(out, 32, "g%020llu", (unsigned long long)g); }
+
+static void apart_key(uint64_t g, char out[32]) { (void)snprintf(out, 32, "p%020llu", (unsigned long long)g); }
+static size_t apart_bytes(uint64_t g) { return 1 + (size_t)(g * 7919 % FILLER_BYTES); }
 
 static void run_group(struct store *s, uint64_t g)
 {
@@ -24,12 +27,16 @@ static void run_group(struct store *s, uint64_t g)
 	txn_put(t, S("a"), value);
 	group_key(g, key);
 	txn_put(t, str_c(key), value);
+	apart_key(g, key);
+	memset(txn_put_apart(t, str_c(key), apart_bytes(g)), (int)(g % 251), apart_bytes(g));
 	txn_keep(t);
 	t = store_group_txn(s);
 	txn_put(t, S("b"), value);
 	if (g > WINDOW) {
 		group_key(g - WINDOW, key);
 		txn_del(t, str_c(key));
+		apart_key(g - WINDOW, key);
+		txn_del_apart(t, str_c(key));
 	}
 	if (g % 4 == 0)
 		txn_put(t, S("filler"), str_of(filler, sizeof filler));
@@ -49,6 +56,8 @@ static NORETURN void write_until_killed(int to)
 		run_group(s, g + 1);
 		if (!store_group_finish(s))
 			_exit(2);
+		if (store_sweep_wanted(s))
+			blob_sweep_released(s);
 		if (store_sequence(s) != g || write(to, &g, sizeof g) != sizeof g)
 			_exit(4);
 	}
@@ -93,6 +102,25 @@ static uint64_t number_at(struct txn *t, const char *key)
 	return n;
 }
 
+/* The values apart of the window are there and whole, the one before it is not. */
+static void check_apart(struct txn *t, uint64_t last)
+{
+	struct arena *a = arena_new(0);
+	uint64_t first = last > WINDOW ? last - WINDOW : 0;
+	char key[32];
+	struct str v;
+	for (uint64_t g = first > 0 ? first : 1; g <= last; g++) {
+		apart_key(g, key);
+		MUST(txn_get_apart(t, str_c(key), a, &v) == (g > first));
+		if (g == first)
+			continue;
+		MUST(v.n == apart_bytes(g));
+		for (size_t i = 0; i < v.n; i++)
+			MUST(v.p[i] == (char)(g % 251));
+	}
+	arena_free(a);
+}
+
 static void check(struct store *s, uint64_t acked)
 {
 	struct txn *t = store_read(s);
@@ -110,6 +138,7 @@ static void check(struct store *s, uint64_t acked)
 		MUST(str_eq(k, str_c(want)));
 	}
 	MUST(g == last);
+	check_apart(t, last);
 	txn_end(t);
 }
 

@@ -221,7 +221,7 @@ static void what_is_acknowledged_after_trouble_survives_a_crash(void **state)
  * the store must hold exactly what was acknowledged. */
 struct acknowledged {
 	char a[16];
-	bool blob_claimed;
+	bool blob_claimed, apart;
 	struct blob_id blob;
 };
 
@@ -249,6 +249,26 @@ static void blob_step(struct store *s, struct acknowledged *ack)
 	}
 }
 
+static bool apart(struct store *s, const char *key, bool put)
+{
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	if (put)
+		memcpy(txn_put_apart(t, str_c(key), 4), "body", 4);
+	else
+		txn_del_apart(t, str_c(key));
+	txn_keep(t);
+	return store_group_commit(s);
+}
+
+static void apart_step(struct store *s, struct acknowledged *ack)
+{
+	bool gone = apart(s, "gone", true) && apart(s, "gone", false);
+	ack->apart = apart(s, "apart", true);
+	if (gone)
+		blob_sweep_released(s);
+}
+
 static void scenario(struct acknowledged *ack)
 {
 	char *why;
@@ -266,6 +286,7 @@ static void scenario(struct acknowledged *ack)
 		assert_string_equal(get_one(s, "a"), ack->a);
 	}
 	blob_step(s, ack);
+	apart_step(s, ack);
 	store_close(s);
 }
 
@@ -281,6 +302,13 @@ static void check_acknowledged(const struct acknowledged *ack)
 		assert_true(fd >= 0);
 		close(fd);
 	}
+	struct arena *a = arena_new(0);
+	struct txn *t = store_read(s);
+	struct str v;
+	assert_int_equal(txn_get_apart(t, S("apart"), a, &v), ack->apart);
+	assert_true(!ack->apart || str_eq(v, S("body")));
+	txn_end(t);
+	arena_free(a);
 	assert_true(put_one(s, "after", "x"));
 	store_close(s);
 }
