@@ -18,7 +18,7 @@
 #include <uv.h>
 
 enum {
-	WRITERS = 2, GROUP_MAX = 256, READ_TAKE = 8, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192,
+	WRITERS = 2, GROUP_MAX = 256, READ_TAKE = 8, WRITE_TAKE = 24, READERS_MAX = 16, JOBS_A_GROUP = 64, RUN_BYTES = 8192,
 	LOOK_PAUSE = 16, /* turns */
 	LOOK_US = 200, /* of a turn, for reads on the loop: with more to do, readers do it in parallel */
 	REFUSED_WAIT_MS = 1000,
@@ -520,8 +520,8 @@ void task_start(struct task *t)
 	if (t->look && ex.looked_us < LOOK_US && look(t))
 		return;
 	queue_add(q, t);
-	if (q == &ex.reader && q->n_in == READ_TAKE)
-		queue_hand_over(q); /* enough for one reader to begin with */
+	if (q->n_in == (q == &ex.reader ? READ_TAKE : WRITE_TAKE))
+		queue_hand_over(q); /* enough for a thread to begin with, while the loop goes on */
 }
 
 void task_release(struct task *t)
