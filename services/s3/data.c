@@ -1,4 +1,5 @@
-/* Bytes of objects: small ones as rows, those of a kilobyte and more apart from the store's tree, large ones as blobs; always encrypted, each under a key of its own.
+/* Bytes of objects: small ones as rows, those of a kilobyte and more apart from the store's tree, large ones as blobs;
+ * always encrypted, each under a key of its own.
  *
  * The key of the bytes is kept wrapped (RFC 3394): by the store's master key (SSE-S3), or by the customer's (SSE-C), which
  * is never stored: its MD5 is. A wrapped key opens only under the right one. A copy shares a blob by claiming it again.

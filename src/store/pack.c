@@ -432,7 +432,8 @@ struct pointer pointer_of(struct str bytes)
 {
 	ASSERT(bytes.n == PACK_POINTER_BYTES);
 	uint64_t where = get_be64(bytes.p + 8);
-	return (struct pointer){.pack = get_be64(bytes.p), .at = (int64_t)(where >> 32), .n = (uint32_t)where, .checksum = (uint32_t)get_be64(bytes.p + 16)};
+	return (struct pointer){.pack = get_be64(bytes.p), .at = (int64_t)(where >> 32), .n = (uint32_t)where,
+		.checksum = (uint32_t)get_be64(bytes.p + 16)};
 }
 
 /* Room for one more open file: the next that nobody reads is closed. The lock is held. */

@@ -1,8 +1,8 @@
 /* kill -9 at random moments: what was acknowledged is there after the next start, and no group is there by half.
  *
  * A child writes groups without end. Group g puts "a" and "b" to g, its own key to g, and deletes the own key of group
- * g - 16, and the same with a value apart; some groups are large, so that the log turns over. Each group runs over the one before, which is finished only then.
- * It tells each acknowledged number through a pipe. */
+ * g - 16, and the same with a value apart; some groups are large, so that the log turns over. Each group runs over the one
+ * before, which is finished only then. It tells each acknowledged number through a pipe. */
 #include "store_test.h"
 
 #include <signal.h>
