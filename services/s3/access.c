@@ -37,25 +37,34 @@ static bool ignores_public(struct call *c, const struct s3_StoredBucket *b)
 	       account_blocks(c, b, "IgnorePublicAcls");
 }
 
-static bool acl_allows(struct call *c, const struct s3_StoredBucket *b, const struct list *grants, enum acl need)
+/* One question for permission. owner, labels: of an object that is there. */
+struct asked {
+	const struct s3_StoredBucket *b;
+	struct str key, owner;
+	const char *action;
+	const struct list *grants, *labels;
+	enum acl need;
+};
+
+/* An account's grant is for its root, and for those of its users and roles whom their own policies let do it. */
+static bool acl_allows(struct call *c, const struct asked *q, bool by_identity)
 {
-	ASSERT((size_t)need < COUNT_OF(acl_words));
-	if (grants == NULL || need == ACL_NONE || acls_off(b))
+	ASSERT((size_t)q->need < COUNT_OF(acl_words));
+	if (q->grants == NULL || q->need == ACL_NONE || acls_off(q->b))
 		return false;
 	bool known = c->who->type != PRINCIPAL_ANONYMOUS;
 	struct str id = known ? canonical_id(c, c->who->account) : STR_NONE;
-	for (uint32_t i = 0; i < grants->n; i++) {
-		const struct s3_Grant *g = LIST_AT(*grants, struct s3_Grant, i);
+	for (uint32_t i = 0; i < q->grants->n; i++) {
+		const struct s3_Grant *g = LIST_AT(*q->grants, struct s3_Grant, i);
 		const struct s3_Grantee *to = g->Grantee;
-		if (to == NULL || (!str_eq(g->Permission, str_c(acl_words[need])) && !str_eq(g->Permission, S("FULL_CONTROL"))))
+		if (to == NULL || (!str_eq(g->Permission, str_c(acl_words[q->need])) && !str_eq(g->Permission, S("FULL_CONTROL"))))
 			continue;
-		if (is_public(to) && ignores_public(c, b))
+		if (is_public(to) && ignores_public(c, q->b))
 			continue;
-		/* An account's grant is for its root; its users and roles need their own policies, and have been denied by them. */
 		if (str_eq(to->URI, S(LOG_DELIVERY)) && c->who->type == PRINCIPAL_SERVICE && str_eq(c->who->name, S("logging.s3.amazonaws.com")))
 			return true;
 		if (str_eq(to->URI, S(ALL_USERS)) || (known && str_eq(to->URI, S(AUTHENTICATED))) ||
-		    (known && c->who->type == PRINCIPAL_ROOT && str_eq(to->ID, id)))
+		    (known && (c->who->type == PRINCIPAL_ROOT || by_identity) && str_eq(to->ID, id)))
 			return true;
 	}
 	return false;
@@ -76,38 +85,6 @@ static bool same_account(const struct call *c, const struct s3_StoredBucket *b)
 	return (c->who->type != PRINCIPAL_ANONYMOUS && c->who->type != PRINCIPAL_SERVICE) && str_eq(c->who->account, b->Account);
 }
 
-/* Condition keys of a list request. */
-static size_t list_keys(struct call *c, struct condition_key *keys, struct str *values)
-{
-	static const char *const params[][2] = {{"prefix", "s3:prefix"}, {"delimiter", "s3:delimiter"}, {"max-keys", "s3:max-keys"}, {"versionId",
-		"s3:VersionId"}};
-	static const char *const headers[][2] = {{"x-amz-acl", "s3:x-amz-acl"}, {"x-amz-server-side-encryption", "s3:x-amz-server-side-encryption"},
-		{"x-amz-storage-class", "s3:x-amz-storage-class"}, {"x-amz-content-sha256", "s3:x-amz-content-sha256"}, {"x-amz-copy-source",
-			"s3:x-amz-copy-source"},
-		{"x-amz-metadata-directive", "s3:x-amz-metadata-directive"}, {"x-amz-server-side-encryption-aws-kms-key-id",
-			"s3:x-amz-server-side-encryption-aws-kms-key-id"}, {"if-none-match", "s3:if-none-match"}, {"if-match", "s3:if-match"}};
-	size_t n = 0;
-	if (c->http == NULL)
-		return 0;
-	for (size_t i = 0; i < COUNT_OF(params); i++) {
-		values[n] = params_get(&c->http->query, str_c(params[i][0]));
-		if (str_present(values[n])) {
-			keys[n] = (struct condition_key){str_c(params[i][1]), &values[n], 1};
-			n++;
-		}
-	}
-	for (size_t i = 0; i < COUNT_OF(headers); i++) {
-		values[n] = wire_header(c->http, str_c(headers[i][0]));
-		if (str_present(values[n])) {
-			keys[n] = (struct condition_key){str_c(headers[i][1]), &values[n], 1};
-			n++;
-		}
-	}
-	return n;
-}
-
-enum { KEYS_MAX = 16 };
-
 /* The bucket's tags, where they are to decide: as the global key, and as S3's own.
  * Source: "Using tags with S3 general purpose buckets", "Enabling ABAC in general purpose buckets" (S3 User Guide). */
 static void bucket_tag_keys(struct call *c, const struct s3_StoredBucket *b, struct access_extra *x)
@@ -124,19 +101,29 @@ static void bucket_tag_keys(struct call *c, const struct s3_StoredBucket *b, str
 	x->keys = keys;
 }
 
-static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucket *b)
+/* labels: those of the object it is about; NULL: of none that is known. */
+static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucket *b, const struct list *labels)
 {
-	struct condition_key *keys = arena_array(c->arena, struct condition_key, KEYS_MAX);
-	struct str *values = arena_array(c->arena, struct str, KEYS_MAX);
+	enum { OWN_KEYS = 4 };
+	const struct s3_said *said = request_says(c);
+	uint32_t n_labels = labels != NULL ? labels->n : 0;
+	struct condition_key *keys = arena_array(c->arena, struct condition_key, said->n + n_labels + OWN_KEYS);
 	struct access_extra *x = arena_new_of(c->arena, struct access_extra);
-	x->n_keys = list_keys(c, keys, values);
+	if (said->n > 0)
+		memcpy(keys, said->keys, said->n * sizeof *keys);
+	x->n_keys = said->n;
+	keys[x->n_keys++] = (struct condition_key){S("s3:ResourceAccount"), &b->Account, 1};
 	if (b->Via != NULL) {
 		static const struct str internet = STR_INIT("Internet");
 		keys[x->n_keys++] = (struct condition_key){S("s3:DataAccessPointArn"), &b->Via->Arn, 1};
 		keys[x->n_keys++] = (struct condition_key){S("s3:DataAccessPointAccount"), &b->Via->Account, 1};
 		keys[x->n_keys++] = (struct condition_key){S("s3:AccessPointNetworkOrigin"), &internet, 1};
 	}
-	ASSERT(x->n_keys <= KEYS_MAX);
+	for (uint32_t i = 0; i < n_labels; i++) {
+		const struct s3_Tag *t = LIST_AT(*labels, struct s3_Tag, i);
+		keys[x->n_keys++] = (struct condition_key){arena_join(c->arena, S("s3:ExistingObjectTag/"), t->Key), &t->Value, 1};
+	}
+	ASSERT(x->n_keys <= said->n + n_labels + OWN_KEYS);
 	x->keys = keys;
 	x->resource_policy = b->PolicyText;
 	bucket_tag_keys(c, b, x);
@@ -145,49 +132,103 @@ static struct access_extra *extra_of(struct call *c, const struct s3_StoredBucke
 	return x;
 }
 
-/* The bucket's own answer: its policy and the asker's, then ACLs, within the public access block. */
-static enum decision decide(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct access_extra *x,
-                            const struct list *grants, enum acl need)
+static void note_acl(struct call *c)
 {
-	ASSERT(strncmp(action, "s3:", 3) == 0 && need <= ACL_WRITE_ACP);
-	struct verdict v = authorize_as(c, c->who, str_c(action), resource_of(c, b, key), x);
-	if (v.decision == DECISION_ALLOW && !same_account(c, b) && c->who->type != PRINCIPAL_SERVICE && policy_public(c->arena, b->PolicyText) &&
-	    ((b->Public != NULL && yes(b->Public->RestrictPublicBuckets)) || account_blocks(c, b, "RestrictPublicBuckets")))
-		return DECISION_IMPLICIT_DENY;
-	if (v.decision != DECISION_IMPLICIT_DENY || !acl_allows(c, b, grants, need))
-		return v.decision;
 	struct s3_note *note = note_of(c);
 	if (note != NULL)
 		note->acl = true;
+}
+
+/* The bucket's own answer: its policy and the asker's, then ACLs, within the public access block. */
+static enum decision decide(struct call *c, const struct asked *q, const struct access_extra *x)
+{
+	const struct s3_StoredBucket *b = q->b;
+	ASSERT(strncmp(q->action, "s3:", 3) == 0 && q->need <= ACL_WRITE_ACP);
+	struct verdict v = authorize_as(c, c->who, str_c(q->action), resource_of(c, b, q->key), x);
+	if (v.decision == DECISION_ALLOW && !same_account(c, b) && c->who->type != PRINCIPAL_SERVICE && policy_public(c->arena, b->PolicyText) &&
+	    ((b->Public != NULL && yes(b->Public->RestrictPublicBuckets)) || account_blocks(c, b, "RestrictPublicBuckets")))
+		return DECISION_IMPLICIT_DENY;
+	if (v.decision != DECISION_IMPLICIT_DENY || !acl_allows(c, q, false))
+		return v.decision;
+	note_acl(c);
 	return DECISION_ALLOW;
+}
+
+static bool of_another(const struct asked *q) { return str_present(q->owner) && !str_eq(q->owner, q->b->Account) && !acls_off(q->b); }
+
+/* An object of another account than the bucket's: its owner decides, by its ACL; of the bucket's policy only what it denies counts.
+ * Source: "How Amazon S3 authorizes a request for an object operation" (S3 User Guide). */
+static bool granted_by_owner(struct call *c, const struct asked *q, const struct access_extra *x)
+{
+	struct access_extra alone = *x, within = *x;
+	within.resource_account = alone.resource_account = alone.resource_policy = STR_NONE;
+	struct str action = str_c(q->action), resource = resource_of(c, q->b, q->key);
+	if (authorize_as(c, c->who, action, resource, &within).decision == DECISION_EXPLICIT_DENY)
+		return false;
+	bool by_identity = authorize_as(c, c->who, action, resource, &alone).decision == DECISION_ALLOW;
+	bool owner = c->who->type != PRINCIPAL_ANONYMOUS && str_eq(c->who->account, q->owner);
+	if (owner && by_identity && (q->grants->n == 0 || q->need == ACL_NONE || q->need >= ACL_READ_ACP))
+		return true;
+	bool let_in = acl_allows(c, q, by_identity);
+	if (let_in)
+		note_acl(c);
+	return let_in;
+}
+
+static bool granted(struct call *c, const struct asked *q)
+{
+	const struct s3_StoredBucket *b = q->b;
+	bool foreign = of_another(q);
+	if (c->who->type == PRINCIPAL_ROOT && same_account(c, b) && b->PolicyText.n == 0 && b->Via == NULL && !foreign)
+		return true;
+	const struct access_extra *x = extra_of(c, b, q->labels);
+	bool by_identity = false;
+	if (b->Via != NULL && !point_allows(c, b, q->key, q->action, x, &by_identity))
+		return false;
+	if (foreign)
+		return granted_by_owner(c, q, x);
+	enum decision d = decide(c, q, x);
+	return d == DECISION_ALLOW || (d == DECISION_IMPLICIT_DENY && by_identity);
+}
+
+static bool granted_or_fail(struct call *c, const struct asked *q)
+{
+	if (c->failed)
+		return false;
+	if (granted(c, q))
+		return true;
+	if (c->who->type == PRINCIPAL_ANONYMOUS || q->b->Via != NULL || of_another(q)) {
+		fail_denied(c);
+		return false;
+	}
+	(void)authorize(c, q->action, resource_of(c, q->b, q->key), extra_of(c, q->b, q->labels)); /* the sentence that says why */
+	if (!c->failed)
+		fail_denied(c);
+	return false;
 }
 
 bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need)
 {
-	if (c->who->type == PRINCIPAL_ROOT && same_account(c, b) && b->PolicyText.n == 0 && b->Via == NULL)
-		return true;
-	const struct access_extra *x = extra_of(c, b);
-	bool by_identity = false;
-	if (b->Via != NULL && !point_allows(c, b, key, action, x, &by_identity))
-		return false;
-	enum decision d = decide(c, b, key, action, x, grants, need);
-	return d == DECISION_ALLOW || (d == DECISION_IMPLICIT_DENY && by_identity);
+	const struct asked q = {.b = b, .key = key, .action = action, .grants = grants, .need = need};
+	return granted(c, &q);
 }
 
 bool allow(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need)
 {
-	if (c->failed)
-		return false;
-	if (may(c, b, key, action, grants, need))
-		return true;
-	if (c->who->type == PRINCIPAL_ANONYMOUS || b->Via != NULL) {
-		fail_denied(c);
-		return false;
-	}
-	(void)authorize(c, action, resource_of(c, b, key), extra_of(c, b)); /* the sentence that says why */
-	if (!c->failed)
-		fail_denied(c);
-	return false;
+	const struct asked q = {.b = b, .key = key, .action = action, .grants = grants, .need = need};
+	return granted_or_fail(c, &q);
+}
+
+bool may_object(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *action, enum acl need)
+{
+	const struct asked q = {b, o->Key, o->Account, action, &o->Grants, &o->Labels, need};
+	return granted(c, &q);
+}
+
+bool allow_object(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *action, enum acl need)
+{
+	const struct asked q = {b, o->Key, o->Account, action, &o->Grants, &o->Labels, need};
+	return granted_or_fail(c, &q);
 }
 
 /* ---- ACLs out of requests ---- */
@@ -243,6 +284,12 @@ static bool canned_grants(struct grants *g, const struct s3_StoredBucket *b, str
 	return object && str_eq(canned, S("aws-exec-read"));
 }
 
+/* Since October 2025: "PutObjectAcl" (S3 API Reference). */
+static void fail_email(struct call *c)
+{
+	call_fail_code(c, 405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+}
+
 /* id="...", uri="...", emailAddress="...": one grant header. */
 static bool header_grants(struct grants *g, struct str header, const char *permission)
 {
@@ -255,7 +302,10 @@ static bool header_grants(struct grants *g, struct str header, const char *permi
 			grant(g, "CanonicalUser", value, STR_NONE, permission);
 		else if (str_eq_nocase(name, S("uri")) && value.n > 0)
 			grant(g, "Group", STR_NONE, value, permission);
-		else
+		else if (str_eq_nocase(name, S("emailAddress")) && value.n > 0) {
+			fail_email(g->c);
+			return false;
+		} else
 			return false;
 	}
 	return true;
@@ -273,7 +323,7 @@ bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct lis
 		const struct s3_Grantee *to = g->Grantee;
 		if (to == NULL || (!str_present(to->ID) && !str_present(to->URI))) {
 			if (to != NULL && str_present(to->EmailAddress))
-				call_unsupported(c, "tsubo does not implement grants by e-mail address");
+				fail_email(c);
 			else
 				call_fail_code(c, 400, "MalformedACLError", "The XML you provided was not well-formed or did not validate against our published "
 					"schema");

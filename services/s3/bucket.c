@@ -214,7 +214,9 @@ void op_CreateBucket(struct call *c)
 	const struct s3_CreateBucketRequest *in = c->in;
 	struct s3_CreateBucketOutput *out = c->out;
 	struct str region;
-	if (!authorize(c, "s3:CreateBucket", arena_join(c->arena, S("arn:aws:s3:::"), in->Bucket), NULL))
+	const struct s3_said *said = c->who->type != PRINCIPAL_ROOT ? request_says(c) : NULL;
+	const struct access_extra x = {.keys = said != NULL ? said->keys : NULL, .n_keys = said != NULL ? said->n : 0};
+	if (!authorize(c, "s3:CreateBucket", arena_join(c->arena, S("arn:aws:s3:::"), in->Bucket), &x))
 		return;
 	if (!accelerated_ok(c, NULL))
 		return;

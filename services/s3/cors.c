@@ -76,7 +76,8 @@ void cors_answer(struct call *c, const struct s3_StoredBucket *b)
 	struct str origin = c->http != NULL ? wire_header(c->http, S("origin")) : STR_NONE;
 	if (!str_present(origin) || b->Cors == NULL || c->protocol == PROTO_RAW)
 		return;
-	const struct s3_CORSRule *r = rule_for(c, b, origin, c->http->method, STR_NONE);
+	struct str asked = wire_header(c->http, S("access-control-request-method")); /* S3 goes by it in any request */
+	const struct s3_CORSRule *r = rule_for(c, b, origin, str_present(asked) ? asked : c->http->method, STR_NONE);
 	if (r != NULL)
 		allow_headers(c, r, origin, NULL, NULL);
 }

@@ -105,3 +105,11 @@ bool form_parse(struct str head, struct str boundary, struct form_head *out)
 		rest = str_slice(rest, (size_t)end + between.n, rest.n);
 	}
 }
+
+struct str form_field(const struct form_head *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (str_eq_nocase(f->fields[i].name, str_c(name)))
+			return f->fields[i].value;
+	return STR_NONE;
+}

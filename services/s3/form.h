@@ -18,5 +18,7 @@ struct form_head {
 struct str form_boundary(struct str content_type);
 /* Read the beginning of a form up to the file's first byte. Views into head. false: code and message say why. */
 bool form_parse(struct str head, struct str boundary, struct form_head *out);
+/* A field's value by its name, in any case; absent: there is no such field. */
+struct str form_field(const struct form_head *f, const char *name);
 
 #endif

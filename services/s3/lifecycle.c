@@ -296,7 +296,7 @@ void op_PutBucketLifecycleConfiguration(struct call *c)
 	}
 	for (uint32_t i = 0; i < l->Rules.n; i++) {
 		struct s3_LifecycleRule *r = LIST_AT(l->Rules, struct s3_LifecycleRule, i);
-		if (!rule_ok(c, r, &l->Rules, i))
+		if (!rule_ok(c, r, &l->Rules, i) || !lifecycle_rule_ok(c, r))
 			return;
 		if (!str_present(r->ID) || r->ID.n == 0)
 			r->ID = arena_printf(c->arena, "rule-%llu", (unsigned long long)call_serial(c, "rule"));

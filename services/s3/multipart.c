@@ -103,7 +103,7 @@ void op_UploadPart(struct call *c)
 	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
 	if (u == NULL || encryption_blocked(c, b, &k) || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k))
 		return;
-	struct s3_StoredPart *p = data_keep(c, in->Body, &k);
+	struct s3_StoredPart *p = length_said(c, in->Body) ? data_keep(c, in->Body, &k) : NULL;
 	if (p == NULL)
 		return;
 	sum_of_body(c, in->Body, &kind, &p->Sum);
@@ -159,7 +159,7 @@ static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *i
 	    !customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, &s->key))
 		return false;
 	s->o = object_find(c, s->b, key, version);
-	if (s->o == NULL || !allow(c, s->b, key, str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject", &s->o->Grants, ACL_READ))
+	if (s->o == NULL || !allow_object(c, s->b, s->o, str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject", ACL_READ))
 		return false;
 	if (s->o->Marker.v) {
 		fail_no_key(c, key);
@@ -458,13 +458,19 @@ bool uploads_abort_all(struct call *c, struct str bucket)
 	return any;
 }
 
+/* The upload, which who asks may do this with: whoever began it needs no more than that. */
+static const struct s3_StoredUpload *upload_open(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str id, const char *action)
+{
+	const struct s3_StoredUpload *there = id.n > 0 ? call_get(c, upload_key(c, b->Name, key, id), &s3_shape_StoredUpload) : NULL;
+	bool own = there != NULL && c->who->type == PRINCIPAL_ROOT && str_eq(there->Object->Account, c->who->account) && b->PolicyText.n == 0;
+	return own || allow(c, b, key, action, NULL, ACL_NONE) ? upload_find(c, b->Name, key, id) : NULL;
+}
+
 void op_AbortMultipartUpload(struct call *c)
 {
 	const struct s3_AbortMultipartUploadRequest *in = c->in;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !allow(c, b, in->Key, "s3:AbortMultipartUpload", NULL, ACL_NONE))
-		return;
-	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
+	const struct s3_StoredUpload *u = b != NULL ? upload_open(c, b, in->Key, in->UploadId, "s3:AbortMultipartUpload") : NULL;
 	if (u != NULL)
 		upload_abort(c, b->Name, u);
 }
@@ -476,9 +482,7 @@ void op_ListParts(struct call *c)
 	size_t n;
 	int64_t after = in->PartNumberMarker.v, max = in->MaxParts.set && in->MaxParts.v < LIST_MAX ? in->MaxParts.v : LIST_MAX;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !allow(c, b, in->Key, "s3:ListMultipartUploadParts", NULL, ACL_NONE))
-		return;
-	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
+	const struct s3_StoredUpload *u = b != NULL ? upload_open(c, b, in->Key, in->UploadId, "s3:ListMultipartUploadParts") : NULL;
 	if (u == NULL)
 		return;
 	if (max < 0 || after < 0) {
@@ -524,7 +528,7 @@ void op_ListParts(struct call *c)
 static void show_upload(struct call *c, const struct s3_StoredUpload *u, bool url, struct s3_MultipartUpload *to)
 {
 	to->UploadId = u->Id;
-	to->Key = url ? uri_encode(c->arena, u->Object->Key, true) : u->Object->Key;
+	to->Key = url ? list_encoded(c, u->Object->Key) : u->Object->Key;
 	to->Initiated = u->Initiated;
 	to->StorageClass = str_present(u->Object->StorageClass) ? u->Object->StorageClass : S("STANDARD");
 	to->Owner = owner_of(c, u->Object->Account);
@@ -564,7 +568,7 @@ static void walk_uploads(struct call *c, const struct s3_ListMultipartUploadsReq
 			break;
 		}
 		if (str_present(common)) {
-			x->p[x->n_p++].Prefix = url ? uri_encode(c->arena, common, true) : common;
+			x->p[x->n_p++].Prefix = url ? list_encoded(c, common) : common;
 			x->last_prefix = common;
 		} else {
 			show_upload(c, u, url, &x->v[x->n++]);
@@ -581,8 +585,8 @@ void op_ListMultipartUploads(struct call *c)
 	struct s3_ListMultipartUploadsOutput *out = c->out;
 	struct uploads x = {0};
 	int64_t max = in->MaxUploads.set && in->MaxUploads.v < LIST_MAX ? in->MaxUploads.v : LIST_MAX;
-	const struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:ListBucketMultipartUploads");
-	if (b == NULL)
+	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
+	if (b == NULL || !allow(c, b, STR_NONE, "s3:ListBucketMultipartUploads", &b->Grants, ACL_READ))
 		return;
 	if (max < 0) {
 		fail_argument(c, "Argument max-uploads must be an integer between 0 and 2147483647");
@@ -595,14 +599,15 @@ void op_ListMultipartUploads(struct call *c)
 	out->CommonPrefixes = (struct list){x.p, x.n_p, x.n_p > 0};
 	out->IsTruncated = SOME_BOOL(x.truncated);
 	if (x.truncated) {
-		out->NextKeyMarker = url ? uri_encode(c->arena, x.last_key, true) : x.last_key;
+		out->NextKeyMarker = url ? list_encoded(c, x.last_key) : x.last_key;
 		out->NextUploadIdMarker = x.last_id;
 	}
 	out->Bucket = b->Name;
-	out->Prefix = in->Prefix;
-	out->Delimiter = in->Delimiter;
+	struct str prefix = in->Prefix.n > 0 ? in->Prefix : STR_NONE, delimiter = in->Delimiter.n > 0 ? in->Delimiter : STR_NONE;
+	out->Prefix = url ? list_encoded(c, prefix) : prefix;
+	out->Delimiter = url ? list_encoded(c, delimiter) : delimiter;
 	out->EncodingType = in->EncodingType;
-	out->KeyMarker = str_present(in->KeyMarker) ? in->KeyMarker : S("");
+	out->KeyMarker = !str_present(in->KeyMarker) ? S("") : url ? list_encoded(c, in->KeyMarker) : in->KeyMarker;
 	out->UploadIdMarker = str_present(in->UploadIdMarker) ? in->UploadIdMarker : S("");
 	out->MaxUploads = SOME_I64(max);
 }

@@ -349,6 +349,27 @@ bool etag_matches(struct str header, struct str etag)
 	return false;
 }
 
+/* If-Match of a write or a delete, against the current version; who writes must be able to read what he compares with. Source: "Conditional
+ * writes", "Conditional deletes" (S3 User Guide). */
+static bool match_condition(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, struct str key, struct str if_match)
+{
+	if (o == NULL) {
+		fail_no_key(c, key);
+		return false;
+	}
+	if (!str_eq(str_trim(if_match), S("*")) && !allow_object(c, b, o, "s3:GetObject", ACL_READ))
+		return false;
+	if (etag_matches(if_match, o->Tag))
+		return true;
+	call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+	return false;
+}
+
+bool delete_condition(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str if_match)
+{
+	return !str_present(if_match) || match_condition(c, b, object_current(c, b->Name, key), key, if_match);
+}
+
 bool write_conditions(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str if_match, struct str if_none_match)
 {
 	if (!str_present(if_match) && !str_present(if_none_match))
@@ -366,12 +387,5 @@ bool write_conditions(struct call *c, const struct s3_StoredBucket *b, struct st
 	}
 	if (!str_present(if_match))
 		return true;
-	if (o == NULL) {
-		fail_no_key(c, key);
-		return false;
-	}
-	if (etag_matches(if_match, o->Tag))
-		return true;
-	call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-	return false;
+	return match_condition(c, b, o, key, if_match);
 }

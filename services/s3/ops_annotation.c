@@ -91,7 +91,7 @@ static bool open_place(struct call *c, struct str bucket, struct str key, struct
 	if (p->b == NULL || !key_ok(c, key))
 		return false;
 	p->o = object_find(c, p->b, key, version);
-	if (p->o == NULL || !allow(c, p->b, key, action, NULL, ACL_NONE))
+	if (p->o == NULL || !allow_object(c, p->b, p->o, action, ACL_NONE))
 		return false;
 	if (!p->o->Marker.v)
 		return true;

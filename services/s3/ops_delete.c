@@ -13,6 +13,14 @@ static bool bypass_of(struct call *c, const struct s3_StoredBucket *b, struct st
 	return asked.v && may(c, b, key, "s3:BypassGovernanceRetention", NULL, ACL_NONE);
 }
 
+static bool bypass_ok(struct call *c, const struct s3_StoredBucket *b, struct opt_bool asked)
+{
+	if (!asked.set || b->Lock.v)
+		return true;
+	fail_argument(c, "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.");
+	return false;
+}
+
 void op_DeleteObject(struct call *c)
 {
 	const struct s3_DeleteObjectRequest *in = c->in;
@@ -29,15 +37,10 @@ void op_DeleteObject(struct call *c)
 		(void)allow(c, b, in->Key, str_present(in->VersionId) ? "s3:DeleteObjectVersion" : "s3:DeleteObject", NULL, ACL_NONE);
 		return;
 	}
-	if (!mfa_given(c, b, in->MFA, mfa_on(b) && str_present(in->VersionId)))
+	if (!bypass_ok(c, b, in->BypassGovernanceRetention) || !mfa_given(c, b, in->MFA, mfa_on(b) && str_present(in->VersionId)))
 		return;
-	if (str_present(in->IfMatch)) {
-		const struct s3_StoredObject *o = object_current(c, b->Name, in->Key);
-		if (o == NULL || !etag_matches(in->IfMatch, o->Tag)) {
-			call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-			return;
-		}
-	}
+	if (!delete_condition(c, b, in->Key, in->IfMatch))
+		return;
 	if (!object_delete(c, b, in->Key, in->VersionId, bypass_of(c, b, in->Key, in->BypassGovernanceRetention), &d))
 		return;
 	out->VersionId = d.version;
@@ -58,15 +61,7 @@ static void delete_one(struct call *c, const struct s3_StoredBucket *b, const st
 		error->Message = S("Access Denied");
 		return;
 	}
-	if (str_present(id->ETag)) {
-		const struct s3_StoredObject *o = object_current(c, b->Name, id->Key);
-		if (o == NULL || !etag_matches(id->ETag, o->Tag)) {
-			error->Code = S("PreconditionFailed");
-			error->Message = S("At least one of the pre-conditions you specified did not hold");
-			return;
-		}
-	}
-	if (key_ok(c, id->Key) &&
+	if (key_ok(c, id->Key) && delete_condition(c, b, id->Key, id->ETag) &&
 	    object_delete(c, b, id->Key, version, bypass_of(c, b, id->Key, in->BypassGovernanceRetention), &d)) {
 		if (d.marker)
 			done->DeleteMarker = SOME_BOOL(true);
@@ -87,7 +82,7 @@ void op_DeleteObjects(struct call *c)
 	const struct s3_DeleteObjectsRequest *in = c->in;
 	struct s3_DeleteObjectsOutput *out = c->out;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !body_digests_ok(c, true))
+	if (b == NULL || !body_digests_ok(c, true) || !bypass_ok(c, b, in->BypassGovernanceRetention))
 		return;
 	uint32_t n = in->Delete->Objects.n, n_done = 0, n_errors = 0;
 	if (n == 0 || n > LIST_MAX) {

@@ -63,7 +63,7 @@ struct reading {
 	const struct s3_StoredObject *o;
 	struct sse_key key;
 	int64_t start, length;
-	bool partial;
+	bool partial, whole;  /* a part of it, or what was asked for as a part and is all of it */
 	struct opt_i64 parts; /* x-amz-mp-parts-count */
 };
 
@@ -96,7 +96,8 @@ static bool part_range(struct call *c, struct reading *r, struct opt_i64 number)
 		if ((int64_t)i + 1 == number.v) {
 			r->start = at;
 			r->length = p->Size.v;
-			r->partial = r->o->PartsCount.set && r->length > 0;
+			r->partial = r->length > 0;
+			r->whole = parts.n == 1 && !r->o->PartsCount.set;
 			r->parts = r->o->PartsCount;
 			return true;
 		}
@@ -117,6 +118,10 @@ static bool read_object(struct call *c, struct str bucket, struct str key, struc
 	*r = (struct reading){.b = bucket_get(c, bucket, owner)};
 	if (r->b == NULL || !key_ok(c, key))
 		return false;
+	if (c->http != NULL && str_present(wire_header(c->http, S("x-amz-server-side-encryption")))) {
+		fail_argument(c, "x-amz-server-side-encryption header is not supported for this operation.");
+		return false;
+	}
 	if (str_present(range) && part.set) {
 		fail_request(c, "Cannot specify both Range header and partNumber query parameter");
 		return false;
@@ -125,7 +130,7 @@ static bool read_object(struct call *c, struct str bucket, struct str key, struc
 		version = STR_NONE;
 	const char *action = str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject";
 	const struct s3_StoredObject *o = r->o = object_find(c, r->b, key, version);
-	if (o == NULL || !allow(c, r->b, key, action, &o->Grants, ACL_READ))
+	if (o == NULL || !allow_object(c, r->b, o, action, ACL_READ))
 		return false;
 	if (o->Marker.v) {
 		refuse_marker(c, o, str_present(version));
@@ -158,7 +163,7 @@ static struct str restore_text(struct call *c, const struct s3_StoredObject *o)
 static bool sums_wanted(struct call *c, struct str mode, const struct reading *r)
 {
 	(void)c;
-	return str_eq_nocase(mode, S("ENABLED")) && !r->partial && str_present(r->o->Sum);
+	return str_eq_nocase(mode, S("ENABLED")) && (!r->partial || r->whole) && str_present(r->o->Sum);
 }
 
 /* GetObjectOutput and HeadObjectOutput have these members under one name. */
@@ -284,10 +289,12 @@ void op_GetObjectAttributes(struct call *c)
 	if (b == NULL || !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
 		return;
 	const struct s3_StoredObject *o = object_find(c, b, in->Key, in->VersionId);
-	if (o == NULL || !allow(c, b, in->Key, str_present(in->VersionId) ? "s3:GetObjectVersion" : "s3:GetObject", &o->Grants, ACL_READ))
+	bool version = str_present(in->VersionId);
+	if (o == NULL || !allow_object(c, b, o, version ? "s3:GetObjectVersion" : "s3:GetObject", ACL_READ) ||
+	    !allow_object(c, b, o, version ? "s3:GetObjectVersionAttributes" : "s3:GetObjectAttributes", ACL_READ))
 		return;
 	if (o->Marker.v) {
-		refuse_marker(c, o, str_present(in->VersionId));
+		refuse_marker(c, o, version);
 		return;
 	}
 	if (!customer_key_fits(c, o, &k))

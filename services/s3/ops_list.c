@@ -19,10 +19,30 @@ struct listing {
 	uint32_t n_prefixes, cap_prefixes;
 };
 
-static struct str shown(struct listing *l, struct str s)
+/* As a form's values are encoded, slashes left: a space is a plus. */
+struct str list_encoded(struct call *c, struct str s)
 {
-	return l->url && str_present(s) ? uri_encode(l->c->arena, s, true) : s;
+	static const char hex[] = "0123456789ABCDEF";
+	struct buf b;
+	if (!str_present(s))
+		return s;
+	buf_init(&b, c->arena, s.n + 16);
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char ch = (unsigned char)s.p[i];
+		bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_' || ch == '.' ||
+			ch == '*' || ch == '/';
+		if (plain || ch == ' ') {
+			buf_putc(&b, plain ? (char)ch : '+');
+		} else {
+			buf_putc(&b, '%');
+			buf_putc(&b, hex[ch >> 4]);
+			buf_putc(&b, hex[ch & 15]);
+		}
+	}
+	return buf_view(&b);
 }
+
+static struct str shown(struct listing *l, struct str s) { return l->url ? list_encoded(l->c, s) : s; }
 
 /* Keys of a table that begin with these bytes: the tuple element, left open. */
 static struct str open_prefix(struct call *c, const char *name, struct str bucket, struct str prefix)
@@ -193,7 +213,7 @@ void op_ListObjectsV2(struct call *c)
 	out->ContinuationToken = in->ContinuationToken;
 	out->Name = l.b->Name;
 	out->Prefix = shown(&l, l.prefix);
-	out->Delimiter = shown(&l, in->Delimiter);
+	out->Delimiter = in->Delimiter.n > 0 ? shown(&l, in->Delimiter) : STR_NONE;
 	out->StartAfter = shown(&l, in->StartAfter);
 	out->EncodingType = in->EncodingType;
 	out->MaxKeys = SOME_I64(in->MaxKeys.set ? in->MaxKeys.v : LIST_MAX);
@@ -216,7 +236,7 @@ void op_ListObjects(struct call *c)
 	out->Name = l.b->Name;
 	out->Prefix = shown(&l, l.prefix);
 	out->Marker = str_present(in->Marker) ? shown(&l, in->Marker) : S("");
-	out->Delimiter = shown(&l, in->Delimiter);
+	out->Delimiter = in->Delimiter.n > 0 ? shown(&l, in->Delimiter) : STR_NONE;
 	out->EncodingType = in->EncodingType;
 	out->MaxKeys = SOME_I64(in->MaxKeys.set ? in->MaxKeys.v : LIST_MAX);
 }
@@ -373,7 +393,7 @@ void op_ListObjectVersions(struct call *c)
 	out->Prefix = shown(&l, l.prefix);
 	out->KeyMarker = str_present(in->KeyMarker) ? shown(&l, in->KeyMarker) : S("");
 	out->VersionIdMarker = str_present(in->VersionIdMarker) ? in->VersionIdMarker : S("");
-	out->Delimiter = shown(&l, in->Delimiter);
+	out->Delimiter = in->Delimiter.n > 0 ? shown(&l, in->Delimiter) : STR_NONE;
 	out->EncodingType = in->EncodingType;
 	out->MaxKeys = SOME_I64(in->MaxKeys.set ? in->MaxKeys.v : LIST_MAX);
 }

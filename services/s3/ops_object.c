@@ -9,7 +9,7 @@ static struct s3_StoredObject *object_open(struct call *c, const struct s3_Store
 	if (*b == NULL || !key_ok(c, key))
 		return NULL;
 	struct s3_StoredObject *o = object_find(c, *b, key, version);
-	if (o == NULL || !allow(c, *b, key, str_present(version) ? version_action : action, &o->Grants, need))
+	if (o == NULL || !allow_object(c, *b, o, str_present(version) ? version_action : action, need))
 		return NULL;
 	ASSERT(str_eq(o->Key, key) && o->Serial.set);
 	if (!o->Marker.v)
@@ -176,15 +176,14 @@ void op_GetObjectRetention(struct call *c)
 	out->Retention->RetainUntilDate = o->LockUntil;
 }
 
-/* May the retention be changed so? COMPLIANCE only grows; GOVERNANCE shrinks with the permission to pass by. */
+/* May the retention be changed so? COMPLIANCE only grows; GOVERNANCE shrinks, and becomes the other, with the permission to pass by. */
 static bool retention_may_change(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o,
 		const struct s3_ObjectLockRetention *to, bool bypass)
 {
 	ASSERT(!o->Marker.v && str_present(o->LockMode) == o->LockUntil.set);
 	bool in_force = o->LockUntil.set && o->LockUntil.ms > c->now_ms;
-	bool weaker = to == NULL || !str_present(to->Mode) || to->RetainUntilDate.ms < o->LockUntil.ms || (str_eq(o->LockMode, S("COMPLIANCE")) &&
-		!str_eq(to->Mode, S("COMPLIANCE")));
-	if (!in_force || !weaker)
+	bool only_longer = to != NULL && str_eq(to->Mode, o->LockMode) && to->RetainUntilDate.ms >= o->LockUntil.ms;
+	if (!in_force || only_longer)
 		return true;
 	if (str_eq(o->LockMode, S("GOVERNANCE")) && bypass && may(c, b, o->Key, "s3:BypassGovernanceRetention", NULL, ACL_NONE))
 		return true;

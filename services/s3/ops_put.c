@@ -8,6 +8,18 @@ enum { METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX = 25
 
 /* ---- what both have ---- */
 
+/* Who may write by the bucket's ACL alone may set these too: there is no word in it for them. Source: "PutObject" (S3 API Reference). */
+bool write_allowed(struct call *c, const struct s3_StoredBucket *b, struct str key, struct write_asks asks)
+{
+	static const char *const actions[] = {"s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectTagging", "s3:PutObjectRetention",
+		"s3:PutObjectLegalHold"};
+	const bool asked[COUNT_OF(actions)] = {true, asks.acl && !acls_off(b), asks.tags, asks.retention, asks.hold};
+	for (size_t i = 0; i < COUNT_OF(actions); i++)
+		if (asked[i] && !allow(c, b, key, actions[i], &b->Grants, ACL_WRITE))
+			return false;
+	return true;
+}
+
 bool tags_ok(struct call *c, const struct list *tags, size_t max)
 {
 	if (tags->n > max) {
@@ -157,6 +169,15 @@ static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struc
 	(o)->ContentType = (in)->ContentType; (o)->Expires = (in)->Expires; } while (0)
 #define GRANT_HEADERS(in) {(in)->GrantFullControl, (in)->GrantRead, (in)->GrantReadACP, STR_NONE, (in)->GrantWriteACP}
 
+/* Whose it is: its writer's, or the bucket owner's. Source: "Controlling ownership of objects" (S3 User Guide). */
+static void set_owner(struct call *c, const struct s3_StoredBucket *b, struct str canned, struct s3_StoredObject *o)
+{
+	bool handed_over = str_eq(b->Ownership, S("BucketOwnerPreferred")) && str_eq(canned, S("bucket-owner-full-control"));
+	o->Account = acls_off(b) || handed_over || c->who->type == PRINCIPAL_ANONYMOUS ? b->Account : c->account;
+	if (handed_over)
+		o->Grants = (struct list){0};
+}
+
 static bool redirect_ok(struct call *c, struct str location)
 {
 	if (!str_present(location) || str_starts(location, S("/")) || str_starts(location, S("http://")) || str_starts(location, S("https://")))
@@ -182,12 +203,19 @@ struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBu
 	o->Key = in->Key;
 	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
 	o->StorageClass = in->StorageClass;
-	o->Account = c->who->type == PRINCIPAL_ANONYMOUS ? b->Account : c->account;
-	if (acls_off(b))
-		o->Account = b->Account;
+	set_owner(c, b, in->ACL, o);
 	o->Modified = SOME_TIME(c->now_ms);
 	encryption_keep(o, k);
 	return o;
+}
+
+bool length_said(struct call *c, const struct body *body)
+{
+	if ((body != NULL && body->length > 0) || c->http == NULL || str_present(wire_header(c->http, S("content-length"))) ||
+	    str_present(wire_header(c->http, S("transfer-encoding"))))
+		return true;
+	call_fail_code(c, 411, "MissingContentLength", "You must provide the Content-Length HTTP header.");
+	return false;
 }
 
 void op_PutObject(struct call *c)
@@ -196,15 +224,13 @@ void op_PutObject(struct call *c)
 	struct s3_PutObjectOutput *out = c->out;
 	struct sse_key k;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
+	if (b == NULL || !write_allowed(c, b, in->Key, WRITE_ASKS(in)))
 		return;
 	if (in->WriteOffsetBytes.set) {
 		call_unsupported(c, "tsubo does not implement appending to objects (x-amz-write-offset-bytes)");
 		return;
 	}
-	if (str_present(in->Tagging) && !allow(c, b, in->Key, "s3:PutObjectTagging", NULL, ACL_NONE))
-		return;
-	if (str_present(in->ACL) && !acls_off(b) && !allow(c, b, in->Key, "s3:PutObjectAcl", NULL, ACL_NONE))
+	if (!length_said(c, in->Body))
 		return;
 	struct s3_StoredObject *o = object_from_put(c, b, in, &k);
 	if (o == NULL || !sum_kind_ok(c, in->ChecksumAlgorithm) || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
@@ -279,7 +305,7 @@ static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyO
 	if (!customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, k))
 		return NULL;
 	struct s3_StoredObject *o = object_find(c, *b, key, version);
-	if (o == NULL || !allow(c, *b, key, str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject", &o->Grants, ACL_READ))
+	if (o == NULL || !allow_object(c, *b, o, str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject", ACL_READ))
 		return NULL;
 	if (o->Marker.v) {
 		if (str_present(version))
@@ -368,7 +394,7 @@ static struct s3_StoredObject *copy_headers(struct call *c, const struct s3_Stor
 	o->Key = in->Key;
 	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
 	o->StorageClass = in->StorageClass;
-	o->Account = acls_off(b) ? b->Account : c->account;
+	set_owner(c, b, in->ACL, o);
 	o->Modified = SOME_TIME(c->now_ms);
 	encryption_keep(o, k);
 	o->Size = from->Size;
@@ -393,14 +419,11 @@ static bool copy_changes_something(struct call *c, const struct s3_CopyObjectReq
 	return false;
 }
 
-/* Unless they are left out, which a presigned URL says in its query. */
+/* Unless they are left out. */
 static bool copy_annotations(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredBucket *sb, const struct s3_StoredBucket *b,
                              const struct s3_StoredObject *from, const struct sse_key *from_key, const struct sse_key *k, struct s3_StoredObject *o)
 {
-	struct str said = in->AnnotationDirective;
-	if (!str_present(said) && c->http != NULL)
-		said = params_get(&c->http->query, S("x-amz-object-annotation-directive"));
-	if (!from->AnnotationsRow.set || str_eq(said, S("EXCLUDE")) || annotations_of(c, from).n == 0)
+	if (!from->AnnotationsRow.set || str_eq(in->AnnotationDirective, S("EXCLUDE")) || annotations_of(c, from).n == 0)
 		return true;
 	if (str_present(o->CustomerKey)) {
 		fail_request(c, "Objects encrypted with SSE-C cannot have annotations.");
@@ -417,7 +440,7 @@ void op_CopyObject(struct call *c)
 	const struct s3_StoredBucket *sb = NULL;
 	struct sse_key k, from_key;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
+	if (b == NULL || !write_allowed(c, b, in->Key, WRITE_ASKS(in)))
 		return;
 	if (!customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) || !sum_kind_ok(c, in->ChecksumAlgorithm))
 		return;
@@ -459,7 +482,7 @@ void op_CreateMultipartUpload(struct call *c)
 	const struct str grants[5] = GRANT_HEADERS(in);
 	struct sse_key k;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
+	if (b == NULL || !write_allowed(c, b, in->Key, WRITE_ASKS(in)))
 		return;
 	struct s3_StoredObject *o = arena_new_of(c->arena, struct s3_StoredObject);
 	if (!key_ok(c, in->Key) || !metadata_ok(c, &in->Metadata) || !storage_class_ok(c, in->StorageClass) ||
@@ -484,7 +507,7 @@ void op_CreateMultipartUpload(struct call *c)
 	o->Key = in->Key;
 	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
 	o->StorageClass = in->StorageClass;
-	o->Account = acls_off(b) ? b->Account : c->account;
+	set_owner(c, b, in->ACL, o);
 	encryption_keep(o, &k);
 	o->SumKind = in->ChecksumAlgorithm;
 	o->SumType = str_present(in->ChecksumAlgorithm) ? type : STR_NONE;

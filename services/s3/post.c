@@ -22,7 +22,8 @@ struct form_out {
 	struct arena *keep;
 	struct form_head head;
 	int64_t length;             /* of the file */
-	unsigned char md5[16], crc64[8];
+	unsigned char md5[16];
+	struct str sum_kind, sum;   /* its checksum */
 	bool verified;              /* the policy's signature is right: */
 	struct principal who;
 	const char *code, *message; /* refused */
@@ -44,7 +45,10 @@ struct form_work {
 	char tail[DELIMITER_MAX];   /* bytes that may be the beginning of the delimiter */
 	size_t n_tail;
 	struct digest *md5;
-	uint64_t crc64;
+	struct str sum_kind;
+	struct sum_run *sum_run;    /* until the file's end */
+	unsigned char sum[64];
+	size_t n_sum;
 	bool readable;
 };
 
@@ -53,7 +57,7 @@ struct form_work {
 static void file_bytes(struct form_work *w, struct str s)
 {
 	digest_add(w->md5, s);
-	w->crc64 = crc64nvme(w->crc64, s);
+	sum_run_add(w->sum_run, s);
 	w->length += (int64_t)s.n;
 }
 
@@ -88,6 +92,16 @@ static bool load(struct form_work *w, int64_t offset, int64_t length, struct buf
 	return body_load(service_store(), &piece, out);
 }
 
+/* The one that a field brings or names; S3's default otherwise. */
+static struct str sum_wanted(const struct form_head *f)
+{
+	struct str named = form_field(f, "x-amz-checksum-algorithm");
+	for (size_t i = 0; i < f->n; i++)
+		if (str_present(sum_of_header(f->fields[i].name)))
+			return sum_of_header(f->fields[i].name);
+	return sum_bytes(named) > 0 ? named : S("CRC64NVME");
+}
+
 static void find_file(void *arg)
 {
 	enum { STEP = 1 << 20 };
@@ -102,6 +116,8 @@ static void find_file(void *arg)
 	bool ended = false;
 	buf_init(&block, NULL, STEP);
 	w->md5 = digest_new(DIGEST_MD5);
+	w->sum_kind = sum_wanted(&w->head);
+	w->sum_run = sum_run_new(w->arena, w->sum_kind);
 	for (int64_t at = (int64_t)w->head.start; at < w->body.length && !ended && w->readable; at += STEP) {
 		int64_t n = w->body.length - at < STEP ? w->body.length - at : STEP;
 		w->readable = load(w, at, n, &block);
@@ -109,6 +125,7 @@ static void find_file(void *arg)
 			scan_file(w, delimiter, buf_view(&block), &ended);
 	}
 	buf_free(&block);
+	w->n_sum = sum_run_end(w->sum_run, w->sum);
 	if (!ended) {
 		w->head.code = "MalformedPOSTRequest";
 		w->head.message = "The body of your POST request is not well-formed multipart/form-data.";
@@ -116,14 +133,6 @@ static void find_file(void *arg)
 }
 
 /* ---- the loop ---- */
-
-static struct str field(const struct form_head *f, const char *name)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (str_eq_nocase(f->fields[i].name, str_c(name)))
-			return f->fields[i].value;
-	return STR_NONE;
-}
 
 static void refuse(struct form_out *o, int status, const char *code, const char *message)
 {
@@ -138,7 +147,9 @@ static bool secret_for(struct form_out *o, struct str access_key, struct str tok
 		bool ok = session_open(o->keep, token, &o->who, secret) && str_eq(o->who.access_key, access_key);
 		if (!ok)
 			refuse(o, 400, "InvalidToken", "The provided token is malformed or otherwise invalid.");
-		return ok;
+		else if (o->who.token_expires_ms <= clock_now_ms())
+			refuse(o, 400, "ExpiredToken", "The provided token has expired.");
+		return o->code == NULL;
 	}
 	for (size_t i = 0; i < n_services; i++)
 		if (services[i]->secret_of != NULL && services[i]->secret_of(access_key, o->keep, &o->who, secret))
@@ -168,22 +179,48 @@ static struct str signature_v2(struct arena *a, struct str secret, struct str po
 	return base64_encode(a, str_of((const char *)mac.b, sizeof mac.b));
 }
 
+/* The fields that one of the two versions wants. false: one of them is missing. */
+static bool has_all(struct form_out *o, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!str_present(form_field(&o->head, names[i]))) {
+			refuse(o, 400, "InvalidArgument", arena_cstr(o->keep, arena_printf(o->keep, "Bucket POST must contain a field named '%s'.  If it is "
+				"specified, please check the order of the fields.", names[i])));
+			return false;
+		}
+	return true;
+}
+
+static bool has_any(const struct form_out *o, const char *const *names, size_t n)
+{
+	bool any = false;
+	for (size_t i = 0; i < n; i++)
+		any |= str_present(form_field(&o->head, names[i]));
+	return any;
+}
+
 static void check_signature(struct form_out *o)
 {
+	static const char *const of_v4[] = {"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date"};
+	static const char *const of_v2[] = {"Signature", "AWSAccessKeyId"};
 	const struct form_head *f = &o->head;
-	struct str policy = field(f, "policy"), credential = field(f, "x-amz-credential"), sent = field(f, "x-amz-signature"), key = credential, secret;
-	bool v2 = !str_present(credential);
+	struct str policy = form_field(f, "policy"), credential = form_field(f, "x-amz-credential"), sent, key = credential, secret;
 	if (!str_present(policy))
 		return; /* anonymous */
-	struct str access_key = v2 ? field(f, "AWSAccessKeyId") : str_cut(&key, '/');
-	if (v2)
-		sent = field(f, "signature");
-	if (!str_present(access_key) || !str_present(sent) || (!v2 && !str_eq(field(f, "x-amz-algorithm"), S("AWS4-HMAC-SHA256")))) {
-		refuse(o, 403, "AccessDenied", "Bucket POST must contain a field named 'signature'.  If it is specified, please check the order of the "
-			"fields.");
+	bool v4 = has_any(o, of_v4, COUNT_OF(of_v4)), v2 = !v4 && has_any(o, of_v2, COUNT_OF(of_v2));
+	if (!v4 && !v2) {
+		refuse(o, 403, "AccessDenied", "Access Denied");
 		return;
 	}
-	if (!secret_for(o, access_key, field(f, "x-amz-security-token"), &secret))
+	if (!has_all(o, v4 ? of_v4 : of_v2, v4 ? COUNT_OF(of_v4) : COUNT_OF(of_v2)))
+		return;
+	struct str access_key = v2 ? form_field(f, "AWSAccessKeyId") : str_cut(&key, '/');
+	sent = v2 ? form_field(f, "signature") : form_field(f, "x-amz-signature");
+	if (v4 && !str_eq(form_field(f, "x-amz-algorithm"), S("AWS4-HMAC-SHA256"))) {
+		refuse(o, 400, "InvalidArgument", "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"");
+		return;
+	}
+	if (!secret_for(o, access_key, form_field(f, "x-amz-security-token"), &secret))
 		return;
 	struct str computed = v2 ? signature_v2(o->keep, secret, policy) : signature_v4(o->keep, secret, credential, policy);
 	if (!secret_eq(computed, sent)) {
@@ -219,8 +256,8 @@ static void take_results(struct form_work *w)
 	digest_end(w->md5, out);
 	w->md5 = NULL;
 	memcpy(o->md5, out, sizeof o->md5);
-	for (size_t i = 0; i < 8; i++)
-		o->crc64[i] = (unsigned char)(w->crc64 >> (56 - 8 * i));
+	o->sum_kind = w->sum_kind;
+	o->sum = base64_encode(a, str_of((const char *)w->sum, w->n_sum));
 	check_signature(o);
 }
 
@@ -258,102 +295,6 @@ static void form_start(struct ticket t, void *arg)
 	worker_run(find_file, found, w);
 }
 
-/* ---- the policy ---- */
-
-static bool failed(struct call *c, const struct json *condition)
-{
-	call_fail_code(c, 403, "AccessDenied", "Invalid according to Policy: Policy Condition failed: %.*s", STR_ARG(json_text(c->arena, condition)));
-	return false;
-}
-
-static struct str form_value(const struct form_out *o, struct str bucket, struct str name)
-{
-	if (str_eq_nocase(name, S("bucket")))
-		return bucket;
-	for (size_t i = 0; i < o->head.n; i++)
-		if (str_eq_nocase(o->head.fields[i].name, name))
-			return o->head.fields[i].value;
-	return STR_NONE;
-}
-
-static bool length_ok(struct call *c, const struct form_out *o, const struct json *range)
-{
-	int64_t least = 0, most = 0;
-	if (range->n != 3 || !(json_to_i64(&range->items[1], &least) || str_to_i64(json_str(&range->items[1]), &least)) ||
-	    !(json_to_i64(&range->items[2], &most) || str_to_i64(json_str(&range->items[2]), &most))) {
-		call_fail_code(c, 400, "InvalidPolicyDocument", "Invalid Policy: Invalid content-length-range");
-		return false;
-	}
-	if (o->length < least)
-		call_fail_code(c, 400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size");
-	if (o->length > most)
-		call_fail_code(c, 400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
-	return !c->failed;
-}
-
-/* One condition; marks the field it covers. */
-static bool condition_ok(struct call *c, const struct form_out *o, struct str bucket, const struct json *j, bool covered[FORM_FIELDS_MAX])
-{
-	struct str name, want;
-	bool starts = false;
-	if (json_is(j, JSON_OBJECT) && j->n == 1) {
-		name = j->members[0].key;
-		want = json_str(&j->members[0].value);
-	} else if (json_is(j, JSON_ARRAY) && j->n == 3) {
-		struct str how = json_str(&j->items[0]);
-		if (str_eq_nocase(how, S("content-length-range")))
-			return length_ok(c, o, j);
-		starts = str_eq_nocase(how, S("starts-with"));
-		name = json_str(&j->items[1]);
-		want = json_str(&j->items[2]);
-		if ((!starts && !str_eq_nocase(how, S("eq"))) || name.n < 2 || name.p[0] != '$')
-			return failed(c, j);
-		name = str_slice(name, 1, name.n);
-	} else {
-		return failed(c, j);
-	}
-	for (size_t i = 0; i < o->head.n; i++)
-		covered[i] |= str_eq_nocase(o->head.fields[i].name, name);
-	struct str have = form_value(o, bucket, name);
-	if (!str_present(have))
-		have = S("");
-	return (str_present(want) && (starts ? str_starts(have, want) : str_eq(have, want))) || failed(c, j);
-}
-
-static bool exempt(struct str name)
-{
-	static const char *const names[] = {"x-amz-signature", "signature", "policy", "AWSAccessKeyId", "file"};
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (str_eq_nocase(name, str_c(names[i])))
-			return true;
-	return str_starts_nocase(name, S("x-ignore-"));
-}
-
-static bool policy_ok(struct call *c, const struct form_out *o, struct str bucket)
-{
-	bool covered[FORM_FIELDS_MAX] = {0};
-	int64_t expires;
-	struct str text = base64_decode(c->arena, field(&o->head, "policy"));
-	const struct json *j = str_present(text) ? json_parse(c->arena, text, NULL) : NULL, *list = json_get(j, S("conditions"));
-	if (!json_is(list, JSON_ARRAY) || !time_parse_iso8601(json_get_str(j, "expiration"), &expires)) {
-		call_fail_code(c, 400, "InvalidPolicyDocument", "Invalid Policy: Invalid JSON.");
-		return false;
-	}
-	if (expires <= os.wall_ms()) { /* as signatures: the machine's clock */
-		call_fail_code(c, 403, "AccessDenied", "Invalid according to Policy: Policy expired.");
-		return false;
-	}
-	for (uint32_t i = 0; i < list->n; i++)
-		if (!condition_ok(c, o, bucket, &list->items[i], covered))
-			return false;
-	for (size_t i = 0; i < o->head.n; i++)
-		if (!covered[i] && !exempt(o->head.fields[i].name)) {
-			call_fail_code(c, 403, "AccessDenied", "Invalid according to Policy: Extra input fields: %.*s", STR_ARG(o->head.fields[i].name));
-			return false;
-		}
-	return true;
-}
-
 /* ---- storing ---- */
 
 static struct str with_filename(struct call *c, struct str key, struct str filename)
@@ -372,23 +313,26 @@ static struct s3_PutObjectRequest *as_put(struct call *c, const struct form_out 
 	const struct form_head *f = &o->head;
 	struct s3_PutObjectRequest *in = arena_new_of(c->arena, struct s3_PutObjectRequest);
 	in->Bucket = bucket;
-	in->Key = with_filename(c, field(f, "key"), f->filename);
-	in->ACL = field(f, "acl");
-	in->CacheControl = field(f, "Cache-Control");
-	in->ContentDisposition = field(f, "Content-Disposition");
-	in->ContentEncoding = field(f, "Content-Encoding");
-	in->ContentType = str_present(field(f, "Content-Type")) ? field(f, "Content-Type") : STR_NONE;
-	in->Expires = field(f, "Expires");
-	in->StorageClass = field(f, "x-amz-storage-class");
-	in->WebsiteRedirectLocation = field(f, "x-amz-website-redirect-location");
-	in->ServerSideEncryption = field(f, "x-amz-server-side-encryption");
-	in->SSEKMSKeyId = field(f, "x-amz-server-side-encryption-aws-kms-key-id");
-	in->SSEKMSEncryptionContext = field(f, "x-amz-server-side-encryption-context");
-	if (str_present(field(f, "x-amz-server-side-encryption-bucket-key-enabled")))
-		in->BucketKeyEnabled = SOME_BOOL(str_eq_nocase(field(f, "x-amz-server-side-encryption-bucket-key-enabled"), S("true")));
-	in->SSECustomerAlgorithm = field(f, "x-amz-server-side-encryption-customer-algorithm");
-	in->SSECustomerKey = field(f, "x-amz-server-side-encryption-customer-key");
-	in->SSECustomerKeyMD5 = field(f, "x-amz-server-side-encryption-customer-key-MD5");
+	in->Key = with_filename(c, form_field(f, "key"), f->filename);
+	in->ACL = form_field(f, "acl");
+	in->CacheControl = form_field(f, "Cache-Control");
+	in->ContentDisposition = form_field(f, "Content-Disposition");
+	in->ContentEncoding = form_field(f, "Content-Encoding");
+	in->ContentType = str_present(form_field(f, "Content-Type")) ? form_field(f, "Content-Type") : STR_NONE;
+	in->Expires = form_field(f, "Expires");
+	in->StorageClass = form_field(f, "x-amz-storage-class");
+	in->WebsiteRedirectLocation = form_field(f, "x-amz-website-redirect-location");
+	in->ServerSideEncryption = form_field(f, "x-amz-server-side-encryption");
+	in->SSEKMSKeyId = form_field(f, "x-amz-server-side-encryption-aws-kms-key-id");
+	in->SSEKMSEncryptionContext = form_field(f, "x-amz-server-side-encryption-context");
+	if (str_present(form_field(f, "x-amz-server-side-encryption-bucket-key-enabled")))
+		in->BucketKeyEnabled = SOME_BOOL(str_eq_nocase(form_field(f, "x-amz-server-side-encryption-bucket-key-enabled"), S("true")));
+	in->SSECustomerAlgorithm = form_field(f, "x-amz-server-side-encryption-customer-algorithm");
+	in->SSECustomerKey = form_field(f, "x-amz-server-side-encryption-customer-key");
+	in->SSECustomerKeyMD5 = form_field(f, "x-amz-server-side-encryption-customer-key-MD5");
+	in->ObjectLockMode = form_field(f, "x-amz-object-lock-mode");
+	in->ObjectLockLegalHoldStatus = form_field(f, "x-amz-object-lock-legal-hold");
+	in->ObjectLockRetainUntilDate.set = time_parse_any(form_field(f, "x-amz-object-lock-retain-until-date"), &in->ObjectLockRetainUntilDate.ms);
 	in->Metadata = MAP_OF(c->arena, struct s3_Metadata_entry, f->n);
 	in->Metadata.n = 0;
 	for (size_t i = 0; i < f->n; i++)
@@ -401,14 +345,15 @@ static struct s3_PutObjectRequest *as_put(struct call *c, const struct form_out 
 static void answer(struct call *c, const struct form_out *o, const struct s3_StoredBucket *b, const struct s3_StoredObject *made)
 {
 	struct arena *a = c->arena;
-	struct str to = field(&o->head, "success_action_redirect"), status = field(&o->head, "success_action_status"), etag = etag_quoted(c, made->Tag);
+	struct str to = form_field(&o->head, "success_action_redirect"), status = form_field(&o->head, "success_action_status");
+	struct str etag = etag_quoted(c, made->Tag);
 	struct str location = arena_join(a, c->endpoint, S("/"), b->Name, S("/"), uri_encode(a, made->Key, true));
 	struct param h[4] = {{S("ETag"), etag, true}, {S("Location"), location, true}};
 	size_t n = 2;
 	if (str_present(made->Version))
 		h[n++] = (struct param){S("x-amz-version-id"), made->Version, true};
 	if (!str_present(to))
-		to = field(&o->head, "redirect");
+		to = form_field(&o->head, "redirect");
 	if (str_starts(to, S("http://")) || str_starts(to, S("https://"))) {
 		h[1].value = arena_join(a, to, str_find(to, '?') >= 0 ? S("&") : S("?"), S("bucket="), b->Name, S("&key="), uri_encode(a, made->Key, false),
 			S("&etag="), uri_encode(a, etag, false));
@@ -431,20 +376,65 @@ static void answer(struct call *c, const struct form_out *o, const struct s3_Sto
 	call_reply(c, 201, h, n, buf_view(&x));
 }
 
+/* The field "tagging": the document of PutObjectTagging. */
+static bool tags_of_form(struct call *c, const struct form_out *o, struct list *out)
+{
+	struct str text = form_field(&o->head, "tagging");
+	const char *why;
+	*out = (struct list){0};
+	if (!str_present(text))
+		return true;
+	const struct xml *root = xml_parse(c->arena, text, &why), *set = xml_child(root, S("TagSet"));
+	if (root == NULL || !str_eq(root->name, S("Tagging")) || set == NULL) {
+		fail_xml(c);
+		return false;
+	}
+	uint32_t n = 0;
+	for (const struct xml *t = set->children; t != NULL; t = t->next)
+		n++;
+	*out = LIST_OF(c->arena, struct s3_Tag, n);
+	n = 0;
+	for (const struct xml *t = set->children; t != NULL; t = t->next) {
+		struct str value = xml_child_text(t, S("Value"));
+		*LIST_AT(*out, struct s3_Tag, n) = (struct s3_Tag){xml_child_text(t, S("Key")), str_present(value) ? value : S("")};
+		n++;
+	}
+	return tags_ok(c, out, 10);
+}
+
+static bool sum_right(struct call *c, const struct form_out *o)
+{
+	if (!sum_kind_ok(c, form_field(&o->head, "x-amz-checksum-algorithm")))
+		return false;
+	for (size_t i = 0; i < o->head.n; i++) {
+		const struct param *f = &o->head.fields[i];
+		if (!str_eq(sum_of_header(f->name), o->sum_kind) || str_eq(f->value, o->sum))
+			continue;
+		call_fail_code(c, 400, "BadDigest", "The %.*s you specified did not match the calculated checksum.", STR_ARG(o->sum_kind));
+		return false;
+	}
+	return true;
+}
+
 static void store(struct call *c, const struct form_out *o, struct str bucket)
 {
 	struct s3_PutObjectRequest *in = as_put(c, o, bucket);
 	struct sse_key k;
-	if (!str_present(in->Key) || in->Key.n == 0) {
-		fail_argument(c, "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.");
+	struct list tags;
+	if (!tags_of_form(c, o, &tags))
 		return;
-	}
+	struct s3_said *said = said_of(c);
+	ASSERT(!said->made);
+	*said = (struct s3_said){.fields = o->head.fields, .n_fields = o->head.n, .tags = &tags};
+	struct write_asks asks = WRITE_ASKS(in);
+	asks.tags = str_present(form_field(&o->head, "tagging"));
 	const struct s3_StoredBucket *b = bucket_get(c, bucket, STR_NONE);
-	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE))
+	if (b == NULL || !write_allowed(c, b, in->Key, asks) || !sum_right(c, o))
 		return;
 	struct s3_StoredObject *made = object_from_put(c, b, in, &k);
 	if (made == NULL)
 		return;
+	made->Labels = tags;
 	struct body file = *c->http->stream;
 	if (file.blob[0] == '\0')
 		file.bytes = str_slice(file.bytes, o->head.start, o->head.start + (size_t)o->length);
@@ -457,8 +447,8 @@ static void store(struct call *c, const struct form_out *o, struct str bucket)
 	made->Size = made->Part->Size;
 	made->Tag = made->Part->Digest;
 	made->SumType = S("FULL_OBJECT");
-	made->SumKind = S("CRC64NVME");
-	made->Sum = base64_encode(c->arena, str_of((const char *)o->crc64, sizeof o->crc64));
+	made->SumKind = o->sum_kind;
+	made->Sum = o->sum;
 	object_add(c, b, made);
 	notify(c, b, made, "s3:ObjectCreated:Post");
 	answer(c, o, b, made);
@@ -490,7 +480,11 @@ void form_run(struct call *c, struct str bucket)
 		c->who = &o->who;
 	if (o->verified && str_present(o->who.account))
 		c->account = o->who.account;
-	if (o->verified && !policy_ok(c, o, bucket))
+	if (form_field(&o->head, "key").n == 0) {
+		fail_argument(c, "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.");
+		return;
+	}
+	if (o->verified && !form_policy_ok(c, &o->head, o->length, bucket))
 		return;
 	store(c, o, bucket);
 }

@@ -12,5 +12,8 @@ struct str raw_bucket(struct call *c);
 void website_run(struct call *c, struct str bucket);
 /* post.c: a browser's upload. Fails c as S3 does. */
 void form_run(struct call *c, struct str bucket);
+/* post_policy.c: does the form, with a file of that many bytes, keep to its policy? Fails c when not. */
+struct form_head;
+bool form_policy_ok(struct call *c, const struct form_head *f, int64_t length, struct str bucket);
 
 #endif

@@ -23,6 +23,7 @@ struct s3_StoredBucket;
 struct s3_StoredObject;
 struct s3_StoredAnnotation;
 struct s3_Tag;
+struct s3_LifecycleRule;
 struct s3_ReplicationRule;
 struct s3_LoggingEnabled;
 
@@ -66,6 +67,9 @@ enum acl { ACL_NONE, ACL_READ, ACL_WRITE, ACL_READ_ACP, ACL_WRITE_ACP };
 bool allow(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need);
 /* The same question without failing. */
 bool may(struct call *c, const struct s3_StoredBucket *b, struct str key, const char *action, const struct list *grants, enum acl need);
+/* The same two about an object that is there: its ACL and its tags count. */
+bool allow_object(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *action, enum acl need);
+bool may_object(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const char *action, enum acl need);
 /* The grants of a canned ACL and of grant headers; false: refused. `object`: its own canned ones are allowed. */
 bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str grant[5], bool object, struct list *out);
 struct s3_AccessControlPolicy;
@@ -73,6 +77,13 @@ bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct lis
 bool acls_off(const struct s3_StoredBucket *b);
 bool grants_public(const struct list *grants);
 struct list owner_grants(struct call *c, struct str account);
+
+/* ---- what conditions may ask for (conditions.c) ---- */
+/* Kept in c->memo. `fields`, of a browser's form, stand for headers; `tags` are its. */
+struct s3_said { const struct param *fields; size_t n_fields; const struct list *tags; struct condition_key *keys; size_t n, cap; bool made; };
+struct s3_said *said_of(struct call *c);
+/* With S3's own condition keys; none when no client asks. */
+const struct s3_said *request_says(struct call *c);
 
 /* ---- host names (host.c) ---- */
 enum host_kind { HOST_NONE, HOST_BUCKET, HOST_WEBSITE, HOST_ACCELERATE };
@@ -197,6 +208,7 @@ struct sums { struct str v[N_SUMS]; }; /* base64, in the order of SUM_IN */
 /* Which one the body was checked by or has by default, and its value; kind absent: none. */
 void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct str *value);
 size_t sum_bytes(struct str kind); /* 0: there is no such kind */
+struct str sum_of_header(struct str name); /* the kind that a header of this name brings; absent: it brings none */
 /* Can that of an object be told from those of its parts? CRCs only. */
 bool sum_combines(struct str kind);
 struct str sum_of_bytes(struct call *c, struct str kind, struct str bytes); /* base64 */
@@ -245,6 +257,8 @@ struct str etag_quoted(struct call *c, struct str etag);
 bool etag_matches(struct str header, struct str etag);
 /* If-Match and If-None-Match of writes against what is there. */
 bool write_conditions(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str if_match, struct str if_none_match);
+/* If-Match of a delete, against the current version. Fails c when it does not hold. */
+bool delete_condition(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str if_match);
 bool locked(struct call *c, const struct s3_StoredObject *o, bool bypass);
 /* One version by its id, current or not, a marker too; NULL: it is not there. Never fails c. */
 struct s3_StoredObject *object_version(struct call *c, struct str bucket, struct str key, struct str version);
@@ -279,15 +293,28 @@ bool annotations_rewrap(struct call *c, struct s3_StoredObject *o, const struct 
 #define S3_OPERATION(name, how) void op_##name(struct call *c);
 #include "operations.h"
 #undef S3_OPERATION
+/* What a request wants set with the object that it writes, beside its bytes. */
+struct write_asks { bool acl, tags, retention, hold; };
+#define WRITE_ASKS(in) ((struct write_asks){ \
+	.acl = str_present((in)->ACL) || str_present((in)->GrantFullControl) || str_present((in)->GrantRead) || str_present((in)->GrantReadACP) || \
+		str_present((in)->GrantWriteACP), \
+	.tags = str_present((in)->Tagging), .retention = str_present((in)->ObjectLockMode) || (in)->ObjectLockRetainUntilDate.set, \
+	.hold = str_present((in)->ObjectLockLegalHoldStatus)})
+/* May c->who write it so? Fails c when not. */
+bool write_allowed(struct call *c, const struct s3_StoredBucket *b, struct str key, struct write_asks asks);
 struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBucket *b, const struct s3_PutObjectRequest *in, struct sse_key *k);
 bool tags_from_text(struct call *c, struct str text, struct list *out);
 bool storage_class_ok(struct call *c, struct str s);
 bool tags_ok(struct call *c, const struct list *tags, size_t max);
+/* Has the client said how long the body is, be it empty? Fails c when not. */
+bool length_said(struct call *c, const struct body *body);
 struct str decode_copy_source(struct call *c, struct str source, struct str *key, struct str *version);
 /* The bytes that a Range header means; true: a part of them. Fails c with 416. */
 bool range_of(struct call *c, struct str header, int64_t size, int64_t *start, int64_t *length);
 void read_conditions(struct call *c, const struct s3_StoredObject *o, struct str if_match, struct str if_none_match,
                      struct opt_time modified, struct opt_time unmodified);
+/* A key, prefix, marker or delimiter in a listing with encoding-type=url. Absent stays absent. */
+struct str list_encoded(struct call *c, struct str s);
 struct str upload_id_new(struct call *c);
 void upload_put(struct call *c, struct str bucket, const struct s3_StoredUpload *u);
 void job_forget(struct call *c, struct str id, struct str payload);
@@ -324,6 +351,8 @@ void notify_not_replicated(struct call *c, const struct s3_StoredBucket *b, cons
                            const char *why);
 void job_deliver(struct call *c, struct str id, struct str payload);
 void job_lifecycle(struct call *c, struct str id, struct str payload);
+/* Is it a rule that S3 takes? (lifecycle_rule.c; what its form alone tells is checked before) */
+bool lifecycle_rule_ok(struct call *c, const struct s3_LifecycleRule *r);
 /* When the bucket's lifecycle lets the current version expire, and by which rule. false: it does not. */
 bool expires_at(const struct s3_StoredBucket *b, const struct s3_StoredObject *o, int64_t *at_ms, struct str *id);
 struct str expiration_text(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o);

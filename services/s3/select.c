@@ -228,7 +228,7 @@ static const struct s3_StoredObject *object_of(struct call *c, const struct s3_S
 		return NULL;
 	}
 	const struct s3_StoredObject *o = object_find(c, b, in->Key, STR_NONE);
-	if (o == NULL || !allow(c, b, in->Key, "s3:GetObject", &o->Grants, ACL_READ))
+	if (o == NULL || !allow_object(c, b, o, "s3:GetObject", ACL_READ))
 		return NULL;
 	if (o->Marker.v) {
 		fail_no_key(c, in->Key);

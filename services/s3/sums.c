@@ -36,6 +36,14 @@ size_t sum_bytes(struct str kind)
 	return i < N_SUMS ? kinds[i].bytes : 0;
 }
 
+struct str sum_of_header(struct str name)
+{
+	for (size_t i = 0; i < N_SUMS; i++)
+		if (str_eq_nocase(name, str_c(kinds[i].header)))
+			return str_c(kinds[i].kind);
+	return STR_NONE;
+}
+
 bool sum_combines(struct str kind) { return kind_of(kind) < KIND_DIGESTS; }
 
 bool sum_kind_ok(struct call *c, struct str kind)

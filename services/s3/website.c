@@ -47,7 +47,7 @@ static void plain_error(struct call *c, int status, const char *code, struct str
 
 static bool readable(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
 {
-	return !o->Marker.v && may(c, b, o->Key, "s3:GetObject", &o->Grants, ACL_READ);
+	return !o->Marker.v && may_object(c, b, o, "s3:GetObject", ACL_READ);
 }
 
 /* Whoever asks a website is nobody, whom KMS gives no key; and nobody brings one. */

@@ -187,7 +187,7 @@ bool sigv2_verify(struct arena *a, const struct sig_request *r, const struct sig
                   int64_t wall_ms, struct sig_error *err)
 {
 	ASSERT(c->kind == SIG_V2_HEADER || c->kind == SIG_V2_QUERY);
-	if (c->kind == SIG_V2_QUERY && wall_ms / 1000 > c->expires_s)
+	if (c->kind == SIG_V2_QUERY && (wall_ms - 1) / 1000 >= c->expires_s)
 		return sig_fail(err, 403, "AccessDenied", S("Request has expired"));
 	if (c->kind == SIG_V2_HEADER) {
 		int64_t at;

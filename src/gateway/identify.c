@@ -85,7 +85,7 @@ enum next request_fail_signature(struct request *r, const struct sig_error *e)
 static enum next check_signature(struct request *r, struct str body_hash)
 {
 	ASSERT(r->claim.kind != SIG_NONE && str_present(r->secret)); /* lookup found it */
-	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
+	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->n_sent_headers};
 	struct sig_error e = {0};
 	if (sig_verify(r->arena, &s, &r->claim, r->secret, body_hash, os.wall_ms(), &r->chunks, &e))
 		return NEXT;

@@ -122,7 +122,7 @@ static void copy_head(struct request *r, const struct http_request *h)
 		at += from->value.n;
 	}
 	w->headers = headers;
-	w->n_headers = h->n_headers;
+	w->n_headers = r->n_sent_headers = h->n_headers;
 }
 
 static void on_request(struct http_request *h)

@@ -28,6 +28,7 @@ struct request {
 	size_t stage;
 	bool answered_early;
 	struct wire_request wire;
+	size_t n_sent_headers;       /* of wire.headers: those behind them stood in the query (route.c) */
 	/* route */
 	const struct service *service;
 	const struct model_op *model_op;

@@ -53,7 +53,7 @@ def test_lifecycle_follows_the_clock(fresh_tsubo):
     s3.create_multipart_upload(Bucket="old", Key="never")
     s3.put_bucket_lifecycle_configuration(Bucket="old", LifecycleConfiguration={"Rules": [
         {"ID": "tmp", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 2}},
-        {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "cold"}, "Transitions": [{"Days": 1, "StorageClass": "STANDARD_IA"}]},
+        {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "cold"}, "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]},
         {"ID": "up", "Status": "Enabled", "Filter": {"Prefix": ""}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]})
     assert 'rule-id="tmp"' in s3.head_object(Bucket="old", Key="tmp/a")["Expiration"]
     keys = lambda: [o["Key"] for o in s3.list_objects_v2(Bucket="old")["Contents"]]
@@ -64,7 +64,7 @@ def test_lifecycle_follows_the_clock(fresh_tsubo):
     while (keys() != ["cold", "keep"] or "Uploads" in s3.list_multipart_uploads(Bucket="old")) and time.monotonic() < deadline:
         pass
     assert keys() == ["cold", "keep"] and "Uploads" not in s3.list_multipart_uploads(Bucket="old")
-    assert s3.head_object(Bucket="old", Key="cold")["StorageClass"] == "STANDARD_IA"
+    assert s3.head_object(Bucket="old", Key="cold")["StorageClass"] == "GLACIER"
 
 
 TEMPLATE = {
