@@ -8,7 +8,7 @@ static const char *const properties[] = {
 	"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput",
 	"GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "SSESpecification", "Tags", "TableClass",
 	"TimeToLiveSpecification", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "ResourcePolicy",
-	"WarmThroughput", "ContributorInsightsSpecification", "KinesisStreamSpecification", NULL,
+	"WarmThroughput", "ContributorInsightsSpecification", "KinesisStreamSpecification", "VectorIndexes", NULL,
 };
 static const char *const replaces[] = {"TableName", "KeySchema", "LocalSecondaryIndexes", NULL};
 
@@ -18,7 +18,7 @@ static bool is_number_name(struct str name)
 {
 	static const char *const names[] = {"ReadCapacityUnits", "WriteCapacityUnits", "MaxReadRequestUnits", "MaxWriteRequestUnits",
 	                                    "RecoveryPeriodInDays", "ReadUnitsPerSecond", "WriteUnitsPerSecond", "MinCapacity", "MaxCapacity",
-	                                    "SeedCapacity", "ScaleInCooldown", "ScaleOutCooldown"};
+	                                    "SeedCapacity", "ScaleInCooldown", "ScaleOutCooldown", "Dimensions"};
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (str_eq(name, str_c(names[i])))
 			return true;
@@ -228,8 +228,7 @@ enum cfn_status cfn_table_insights(struct cfn_resource *r)
 
 /* ---- create ---- */
 
-/* Come again: a part of the table is not as it shall be yet. */
-static enum cfn_status wait_more(struct cfn_resource *r)
+enum cfn_status cfn_table_wait(struct cfn_resource *r)
 {
 	enum { LOOK_AGAIN_MS = 50 };
 	if (r->state == NULL)
@@ -249,7 +248,7 @@ static enum cfn_status ask_destination(struct cfn_resource *r, const char *op, s
 		json_set_str(a, s, "ApproximateCreationDateTimePrecision", precision);
 	}
 	enum cfn_status status = cfn_ask(r, op, in, NULL);
-	return status == CFN_DONE ? wait_more(r) : status;
+	return status == CFN_DONE ? cfn_table_wait(r) : status;
 }
 
 /* Brings the table's Kinesis destination to what the properties say, a step at a time; CFN_DONE when it is there. */
@@ -270,7 +269,7 @@ static enum cfn_status settle_destination(struct cfn_resource *r)
 		if (str_eq(state, S("DISABLED")) || str_eq(state, S("ENABLE_FAILED")))
 			continue;
 		if (!str_eq(state, S("ACTIVE")))
-			return wait_more(r);
+			return cfn_table_wait(r);
 		if (!str_eq(there, arn))
 			return ask_destination(r, "DisableKinesisStreamingDestination", there, NULL, STR_NONE);
 		if (str_present(precision) && !str_eq(precision, json_get_str(json_at(all, i), "ApproximateCreationDateTimePrecision")))
@@ -302,9 +301,10 @@ static enum cfn_status finish(struct cfn_resource *r)
 	for (uint32_t i = 0; indexes != NULL && i < indexes->n; i++) {
 		if (str_eq(json_get_str(json_at(indexes, i), "IndexStatus"), S("ACTIVE")))
 			continue;
-		return wait_more(r);
+		return cfn_table_wait(r);
 	}
-	return settle_destination(r);
+	status = cfn_table_vectors(r, json_get(table, S("VectorIndexes")));
+	return status == CFN_DONE ? settle_destination(r) : status;
 }
 
 static bool waiting(struct cfn_resource *r)
@@ -315,8 +315,8 @@ static bool waiting(struct cfn_resource *r)
 enum cfn_status cfn_table_create(struct cfn_resource *r)
 {
 	static const char *const same_names[] = {"AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput",
-		"OnDemandThroughput", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "TableClass", "DeletionProtectionEnabled",
-		"WarmThroughput"};
+		"OnDemandThroughput", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "VectorIndexes", "TableClass",
+		"DeletionProtectionEnabled", "WarmThroughput"};
 	if (waiting(r))
 		return finish(r);
 	cfn_make_proper(r->c->arena, r->properties);

@@ -5,7 +5,7 @@
 #include "cfn_table.h"
 
 const char *const cfn_global_properties[] = {
-	"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes", "LocalSecondaryIndexes",
+	"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "VectorIndexes",
 	"StreamSpecification", "SSESpecification", "TimeToLiveSpecification", "WarmThroughput", "Replicas",
 	"WriteProvisionedThroughputSettings", "WriteOnDemandThroughputSettings", NULL,
 };
@@ -74,7 +74,7 @@ static void put_throughput(struct arena *a, struct json *to, bool demand, const 
 static struct json *as_table(struct cfn_resource *r, struct json *all, struct str region)
 {
 	ASSERT(all != NULL && str_present(region));
-	static const char *const shared[] = {"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "LocalSecondaryIndexes",
+	static const char *const shared[] = {"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "LocalSecondaryIndexes", "VectorIndexes",
 		"StreamSpecification", "TimeToLiveSpecification", "WarmThroughput"};
 	static const char *const own[] = {"Tags", "TableClass", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "ResourcePolicy",
 		"ContributorInsightsSpecification"};

@@ -22,6 +22,10 @@ enum cfn_status cfn_table_remove(struct cfn_resource *r);
 enum cfn_status cfn_table_recovery(struct cfn_resource *r);
 enum cfn_status cfn_table_policy(struct cfn_resource *r, struct str arn);
 enum cfn_status cfn_table_insights(struct cfn_resource *r);
+/* Brings the vector indexes, which the table has as described, to what the properties say, a step at a time. */
+enum cfn_status cfn_table_vectors(struct cfn_resource *r, struct json *described);
+/* Come again: a part of the table is not as it shall be yet. */
+enum cfn_status cfn_table_wait(struct cfn_resource *r);
 enum cfn_status cfn_table_tags(struct cfn_resource *r, struct str arn);
 
 extern const char *const cfn_global_properties[];

@@ -1,5 +1,6 @@
 /* The definition of a table that is to be like another: what restores and new replicas start from. */
 #include "ops_table.h"
+#include "vector.h"
 
 static struct dynamodb_ProvisionedThroughput *throughput_copy(struct call *c, const struct dynamodb_ProvisionedThroughputDescription *d)
 {
@@ -12,6 +13,7 @@ static struct dynamodb_ProvisionedThroughput *throughput_copy(struct call *c, co
 static void source_indexes(struct call *c, const struct dynamodb_TableDescription *d, bool on_demand, struct table_definition *def)
 {
 	ASSERT(!def->local_indexes.set && !def->global_indexes.set);
+	def->vector_indexes = vector_definitions(c, d);
 	if (d->LocalSecondaryIndexes.n > 0)
 		def->local_indexes = LIST_OF(c->arena, struct dynamodb_LocalSecondaryIndex, d->LocalSecondaryIndexes.n);
 	for (uint32_t i = 0; i < d->LocalSecondaryIndexes.n; i++) {
@@ -39,7 +41,7 @@ void definition_drop_unused(struct call *c, struct table_definition *def)
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < def->attributes.n; i++) {
 		const struct dynamodb_AttributeDefinition *a = LIST_AT(def->attributes, struct dynamodb_AttributeDefinition, i);
-		bool used = schema_names(def->key_schema, a->AttributeName);
+		bool used = schema_names(def->key_schema, a->AttributeName) || vector_schema_names(def->vector_indexes, a->AttributeName);
 		for (uint32_t j = 0; j < def->local_indexes.n; j++)
 			used = used || schema_names(LIST_AT(def->local_indexes, struct dynamodb_LocalSecondaryIndex, j)->KeySchema, a->AttributeName);
 		for (uint32_t j = 0; j < def->global_indexes.n; j++)

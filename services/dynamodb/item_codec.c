@@ -11,7 +11,7 @@
 
 #include "base/enc.h"
 
-enum { VERSION = 1, SEALED = 2, DEPTH_MAX = ITEM_DEPTH_MAX + 2 };
+enum { VERSION = 1, SEALED = 2, VECTOR = 3, DEPTH_MAX = ITEM_DEPTH_MAX + 2 };
 
 static void put_varint(struct buf *b, uint64_t v)
 {
@@ -375,7 +375,7 @@ static bool weigh_map(struct reader *r, int depth, size_t *sum, uint32_t *member
 bool item_bytes_size(struct str bytes, size_t *size)
 {
 	uint32_t told;
-	if (bytes.n > 1 + sizeof told && bytes.p[0] == SEALED) { /* it says it in front (seal.h) */
+	if (bytes.n > 1 + sizeof told && (bytes.p[0] == SEALED || bytes.p[0] == VECTOR)) { /* they say it in front (seal.h, vector.c) */
 		memcpy(&told, bytes.p + 1, sizeof told);
 		*size = told;
 		return true;

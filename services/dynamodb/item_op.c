@@ -98,4 +98,6 @@ void item_op_commit(struct call *c, const struct item_op *op, struct consumed *u
 	used->table += one.table;
 	for (uint32_t i = 0; i < op->t->n_indexes; i++)
 		used->indexes[i] += one.indexes[i];
+	for (uint32_t i = 0; i < op->t->n_vectors; i++)
+		used->vectors[i] += one.vectors[i];
 }

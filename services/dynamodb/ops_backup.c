@@ -5,6 +5,7 @@
 
 #include "history.h"
 #include "seal.h"
+#include "vector.h"
 #include "write.h"
 
 #include "os/os.h"
@@ -237,6 +238,14 @@ static struct dynamodb_SourceTableFeatureDetails *features_of(struct call *c, co
 		g->ProvisionedThroughput->ReadCapacityUnits = x->ProvisionedThroughput->ReadCapacityUnits;
 		g->ProvisionedThroughput->WriteCapacityUnits = x->ProvisionedThroughput->WriteCapacityUnits;
 	}
+	if (t->VectorIndexes.n > 0)
+		f->VectorIndexes = LIST_OF(c->arena, struct dynamodb_VectorIndexInfo, t->VectorIndexes.n);
+	for (uint32_t i = 0; i < t->VectorIndexes.n; i++) {
+		const struct dynamodb_VectorIndexDescription *x = LIST_AT(t->VectorIndexes, struct dynamodb_VectorIndexDescription, i);
+		*LIST_AT(f->VectorIndexes, struct dynamodb_VectorIndexInfo, i) = (struct dynamodb_VectorIndexInfo){
+			.IndexName = x->IndexName, .VectorAttribute = x->VectorAttribute, .SearchSchema = x->SearchSchema, .Projection = x->Projection,
+			.Dimensions = x->Dimensions, .DistanceFunction = x->DistanceFunction};
+	}
 	if (b->Table->TtlEnabled.v) {
 		f->TimeToLiveDescription = arena_new_of(c->arena, struct dynamodb_TimeToLiveDescription);
 		f->TimeToLiveDescription->TimeToLiveStatus = S("ENABLED");
@@ -395,7 +404,7 @@ void ddb_update_continuous_backups(struct call *c)
 /* What both restores may say differently from the source. */
 struct overrides {
 	struct str billing_mode;
-	struct list globals, locals;
+	struct list globals, locals, vectors;
 	const struct dynamodb_ProvisionedThroughput *throughput;
 	const struct dynamodb_OnDemandThroughput *on_demand;
 	const struct dynamodb_SSESpecification *sse;
@@ -424,6 +433,8 @@ static struct dynamodb_Table *make_target(struct call *c, struct str name, const
 		def.global_indexes = o->globals.n > 0 ? o->globals : (struct list){0};
 	if (o->locals.set)
 		def.local_indexes = o->locals.n > 0 ? o->locals : (struct list){0};
+	if (o->vectors.set && !vector_override(c, o->vectors, d, &def.vector_indexes))
+		return NULL;
 	definition_drop_unused(c, &def);
 	if (ddb_check_table_name(c, name) && table_record(c, name) != NULL) {
 		call_fail(c, &dynamodb_err_TableAlreadyExistsException, "Table already exists: %.*s", STR_ARG(name));
@@ -468,7 +479,7 @@ void ddb_restore_table_from_backup(struct call *c)
 		return;
 	}
 	struct overrides o = {in->BillingModeOverride, in->GlobalSecondaryIndexOverride, in->LocalSecondaryIndexOverride,
-	                      in->ProvisionedThroughputOverride, in->OnDemandThroughputOverride, in->SSESpecificationOverride};
+	                      in->VectorIndexOverride, in->ProvisionedThroughputOverride, in->OnDemandThroughputOverride, in->SSESpecificationOverride};
 	if (!table_unseal(c, table_of_record(c, b->Table)))
 		return;
 	struct dynamodb_Table *to = make_target(c, in->TargetTableName, b->Table->Description, &o);
@@ -508,7 +519,7 @@ void ddb_restore_table_to_point_in_time(struct call *c)
 		return;
 	}
 	struct overrides o = {in->BillingModeOverride, in->GlobalSecondaryIndexOverride, in->LocalSecondaryIndexOverride,
-	                      in->ProvisionedThroughputOverride, in->OnDemandThroughputOverride, in->SSESpecificationOverride};
+	                      in->VectorIndexOverride, in->ProvisionedThroughputOverride, in->OnDemandThroughputOverride, in->SSESpecificationOverride};
 	if (!table_unseal(c, table_of_record(c, r)))
 		return;
 	struct dynamodb_Table *to = make_target(c, in->TargetTableName, r->Description, &o);

@@ -6,6 +6,7 @@
  * format" (Developer Guide); sentences are the service's own. */
 #include "ops_s3.h"
 
+#include "export_filter.h"
 #include "history.h"
 #include "ion.h"
 #include "ops_backup.h"
@@ -94,10 +95,6 @@ static bool check_asked(struct call *c, const struct dynamodb_ExportTableToPoint
 {
 	const struct dynamodb_IncrementalExportSpecification *s = in->IncrementalExportSpecification;
 	bool incremental = str_eq(in->ExportType, S("INCREMENTAL_EXPORT"));
-	if (in->FilterSpecification != NULL) {
-		call_unsupported(c, "ExportTableToPointInTime: FilterSpecification is not supported");
-		return false;
-	}
 	if (!str_starts(in->TableArn, S("arn:"))) {
 		fail_validation(c, "One or more parameter values were invalid: tableArn is not a valid ARN");
 		return false;
@@ -174,7 +171,7 @@ static struct dynamodb_ExportDescription *describe(struct call *c, const struct 
 		.S3BucketOwner = in->S3BucketOwner, .S3Prefix = in->S3Prefix, .S3SseAlgorithm = in->S3SseAlgorithm,
 		.S3SseKmsKeyId = in->S3SseKmsKeyId, .ExportFormat = str_present(in->ExportFormat) ? in->ExportFormat : S("DYNAMODB_JSON"),
 		.ExportType = str_present(in->ExportType) ? in->ExportType : S("FULL_EXPORT"), .BilledSizeBytes = SOME_I64(0),
-		.ItemCount = SOME_I64(0)};
+		.ItemCount = SOME_I64(0), .FilterSpecification = in->FilterSpecification};
 	if (in->IncrementalExportSpecification == NULL) {
 		d->ExportTime = SOME_TIME(in->ExportTime.set ? in->ExportTime.ms : c->now_ms);
 		return d;
@@ -209,11 +206,19 @@ void ddb_export_table_to_point_in_time(struct call *c)
 	struct dynamodb_Table *r = backup_table(c, in->TableArn);
 	if (r == NULL || by_token(c, in, token, request, out) || !check_time(c, in, r))
 		return;
+	struct request reading;
+	struct export_filter filter;
+	request_init(&reading, c);
+	if (!export_filter_read(&reading, table_of_record(c, r), in->FilterSpecification, &filter) || !search_check_paths(&filter.s, &reading)) {
+		request_failed(&reading);
+		return;
+	}
 	char tail[9] = {0};
 	random_hex(tail, 8);
 	struct str id = arena_printf(c->arena, "%014lld-%s", (long long)c->now_ms, tail);
 	struct dynamodb_ExportDescription *d = describe(c, in, r, id);
 	struct dynamodb_Export x = {.Description = d, .Table = r->Description->TableName, .Space = r->Space, .Files = S("")};
+	x.Position = export_filter_start(c, &filter);
 	if (in->ExportTime.set)
 		x.UntilTime = d->ExportTime;
 	else
@@ -254,34 +259,40 @@ static void write_image(struct buf *b, bool ion, struct str name, struct str byt
 		ion_write_item(b, &item);
 }
 
-static struct str full_lines(struct call *c, const struct table *t, struct dynamodb_Export *x, uint32_t most, bool *more, int64_t *count)
+static struct str full_lines(struct call *c, const struct table *t, struct dynamodb_Export *x, const struct export_filter *f, uint32_t most,
+                             bool *more, int64_t *count)
 {
 	struct buf b;
 	struct moment m = {(uint64_t)x->UntilSerial.v, x->UntilTime.ms};
 	struct past_item *items = arena_array(c->arena, struct past_item, most);
 	uint32_t n = history_read(c, (uint64_t)x->Space.v, &m, x->Position.n > 0 ? x->Position : STR_NONE, items, most);
+	bool end = false;
 	buf_init(&b, c->arena, 0);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && !end; i++) {
 		size_t size;
-		if (items[i].bytes.n == 0)
+		if (!export_filter_covers(f, items[i].own_key, &end) || items[i].bytes.n == 0)
 			continue;
 		struct str item = open_own(c, t, items[i].own_key, items[i].bytes);
 		bool ok = item_bytes_size(item, &size);
 		ASSERT(ok);
+		x->Description->BilledSizeBytes.v += (int64_t)size; /* for what is read, filtered or not */
+		if (!export_filter_takes(c, f, item))
+			continue;
 		buf_str(&b, as_ion(x) ? S("$ion_1_0 {") : S("{"));
-		write_image(&b, as_ion(x), S("Item"), item, c->arena);
+		write_image(&b, as_ion(x), S("Item"), export_filter_project(c, f, item), c->arena);
 		buf_lit(&b, "}\n");
 		(*count)++;
-		x->Description->BilledSizeBytes.v += (int64_t)size;
 	}
-	*more = n == most;
+	*more = n == most && !end;
 	if (n > 0)
 		x->Position = items[n - 1].own_key;
 	return buf_view(&b);
 }
 
-/* One line of an incremental export: the item as it was before the period, and as it was at its end. */
-static void write_change(struct call *c, const struct table *t, struct dynamodb_Export *x, struct past_change *p, struct buf *b)
+/* One line of an incremental export: the item as it was before the period, and as it was at its end. false: the filter does not
+ * take it. */
+static bool write_change(struct call *c, const struct table *t, struct dynamodb_Export *x, const struct export_filter *f, struct past_change *p,
+                         struct buf *b)
 {
 	ASSERT(p->before.n > 0 || p->after.n > 0);
 	bool ion = as_ion(x), both = str_eq(x->Description->IncrementalExportSpecification->ExportViewType, S("NEW_AND_OLD_IMAGES"));
@@ -293,6 +304,8 @@ static void write_change(struct call *c, const struct table *t, struct dynamodb_
 	bool ok = item_decode(c->arena, p->after.n > 0 ? p->after : p->before, &item) && item_bytes_size(p->after.n > 0 ? p->after : p->before, &size);
 	ASSERT(ok);
 	x->Description->BilledSizeBytes.v += (int64_t)size;
+	if (!export_filter_takes(c, f, p->after.n > 0 ? p->after : p->before))
+		return false;
 	struct av keys = key_of_item(c->arena, &t->key, &item);
 	buf_init(&key, c->arena, 0);
 	item_encode(&key, &keys);
@@ -301,16 +314,18 @@ static void write_change(struct call *c, const struct table *t, struct dynamodb_
 	write_image(b, ion, S("Keys"), buf_view(&key), c->arena);
 	if (p->before.n > 0 && both) {
 		buf_putc(b, ',');
-		write_image(b, ion, S("OldImage"), p->before, c->arena);
+		write_image(b, ion, S("OldImage"), export_filter_project(c, f, p->before), c->arena);
 	}
 	if (p->after.n > 0) {
 		buf_putc(b, ',');
-		write_image(b, ion, S("NewImage"), p->after, c->arena);
+		write_image(b, ion, S("NewImage"), export_filter_project(c, f, p->after), c->arena);
 	}
 	buf_str(b, ion ? S("}}\n") : S("}\n"));
+	return true;
 }
 
-static struct str change_lines(struct call *c, const struct table *t, struct dynamodb_Export *x, uint32_t most, bool *more, int64_t *count)
+static struct str change_lines(struct call *c, const struct table *t, struct dynamodb_Export *x, const struct export_filter *f, uint32_t most,
+                               bool *more, int64_t *count)
 {
 	struct buf b;
 	const struct dynamodb_IncrementalExportSpecification *s = x->Description->IncrementalExportSpecification;
@@ -318,13 +333,13 @@ static struct str change_lines(struct call *c, const struct table *t, struct dyn
 	uint32_t n = history_changes(c, (uint64_t)x->Space.v, s->ExportFromTime.ms, s->ExportToTime.ms, x->Position.n > 0 ? x->Position : STR_NONE,
 	                             all, most);
 	buf_init(&b, c->arena, 0);
-	for (uint32_t i = 0; i < n; i++) {
-		if (all[i].at_ms == 0 || (all[i].before.n == 0 && all[i].after.n == 0))
+	bool end = false;
+	for (uint32_t i = 0; i < n && !end; i++) {
+		if (!export_filter_covers(f, all[i].own_key, &end) || all[i].at_ms == 0 || (all[i].before.n == 0 && all[i].after.n == 0))
 			continue; /* not touched, or made and gone within the period */
-		write_change(c, t, x, &all[i], &b);
-		(*count)++;
+		*count += write_change(c, t, x, f, &all[i], &b);
 	}
-	*more = n == most;
+	*more = n == most && !end;
 	if (n > 0)
 		x->Position = all[n - 1].own_key;
 	return buf_view(&b);
@@ -430,8 +445,13 @@ void ddb_job_export(struct call *c, struct str id, struct str payload)
 		return;
 	}
 	int64_t count = 0;
-	bool more, incremental = x->Description->IncrementalExportSpecification != NULL;
-	struct str lines = incremental ? change_lines(c, t, x, EXPORT_AT_ONCE, &more, &count) : full_lines(c, t, x, EXPORT_AT_ONCE, &more, &count);
+	struct request reading;
+	struct export_filter filter;
+	request_init(&reading, c);
+	bool more, read = export_filter_read(&reading, t, x->Description->FilterSpecification, &filter);
+	ASSERT(read); /* it could be read when it came */
+	struct str lines = x->Description->IncrementalExportSpecification != NULL ?
+		change_lines(c, t, x, &filter, EXPORT_AT_ONCE, &more, &count) : full_lines(c, t, x, &filter, EXPORT_AT_ONCE, &more, &count);
 	struct wire_error why;
 	x->Description->ItemCount.v += count;
 	bool ok = count == 0 || write_data(c, x, lines, count, &why);

@@ -91,7 +91,7 @@ static bool same_schema(const struct key_schema *a, const struct key_schema *b)
 
 static bool same_indexes(const struct table *a, const struct table *b)
 {
-	if (a->n_indexes != b->n_indexes)
+	if (a->n_indexes != b->n_indexes || a->n_vectors > 0 || b->n_vectors > 0) /* they are newer than this version */
 		return false;
 	for (uint32_t i = 0; i < a->n_indexes; i++) {
 		const struct table_index *x = table_index(b, a->indexes[i].name);

@@ -63,16 +63,13 @@ void ddb_import_table(struct call *c)
 	const struct dynamodb_ImportTableInput *in = c->in;
 	struct dynamodb_ImportTableOutput *out = c->out;
 	const struct dynamodb_TableCreationParameters *t = in->TableCreationParameters;
-	if (t->VectorIndexes.n > 0) {
-		call_unsupported(c, "ImportTable: VectorIndexes are not supported");
-		return;
-	}
 	if (in->InputFormatOptions != NULL && in->InputFormatOptions->Csv != NULL && !str_eq(in->InputFormat, S("CSV"))) {
 		fail_validation(c, "Invalid Request: Unsupported InputFormatOptions for the given input format: %.*s.", STR_ARG(in->InputFormat));
 		return;
 	}
 	struct table_definition def = {.name = t->TableName, .billing_mode = t->BillingMode, .attributes = t->AttributeDefinitions,
-		.key_schema = t->KeySchema, .global_indexes = t->GlobalSecondaryIndexes, .throughput = t->ProvisionedThroughput,
+		.key_schema = t->KeySchema, .global_indexes = t->GlobalSecondaryIndexes, .vector_indexes = t->VectorIndexes,
+		.throughput = t->ProvisionedThroughput,
 		.on_demand = t->OnDemandThroughput, .sse = t->SSESpecification};
 	struct dynamodb_Table *r = table_make(c, &def);
 	if (r == NULL)

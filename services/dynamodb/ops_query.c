@@ -6,6 +6,7 @@
 #include "insights.h"
 #include "seal.h"
 #include "throttle.h"
+#include "vector.h"
 
 enum { PAGE_BYTES_MAX = 1024 * 1024 };
 
@@ -69,6 +70,9 @@ static bool open_target(struct search *s, struct request *r, const struct search
 	if (!str_present(in->index))
 		return true;
 	s->x = table_index(s->t, in->index);
+	if (s->x == NULL && vector_index(s->t, in->index) != NULL)
+		return fault(&r->fault, c->op->model == &dynamodb_op_Query ? "Query operation not supported on this index type." :
+		                                                             "Scan operation not supported on this index type");
 	if (s->x == NULL)
 		return fault(&r->fault, "The table does not have the specified index: %.*s", STR_ARG(in->index));
 	if (!s->x->active)
@@ -317,7 +321,7 @@ static bool read_common(struct search *s, struct request *r, const struct search
 	       request_projection(r, in->projection, &s->projection) && expr_check_unused(&r->x);
 }
 
-static bool check_paths(struct search *s, struct request *r)
+bool search_check_paths(struct search *s, struct request *r)
 {
 	return check_key_paths(s->t, s->projection.paths, s->projection.n, &r->fault) &&
 	       check_condition_paths(s->t, s->filter.expr, &r->fault);
@@ -504,6 +508,12 @@ static bool check_filter_keys(struct search *s, struct request *r, bool legacy)
 	return true;
 }
 
+bool search_check_keys(struct search *s, struct request *r, const struct key_conditions *k)
+{
+	ASSERT(s->t != NULL && s->schema != NULL);
+	return check_key_conditions(s, r, k) && check_filter_keys(s, r, false);
+}
+
 static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, struct search *s, const struct search_input *common,
                        struct key_conditions *k, struct av *start)
 {
@@ -556,7 +566,7 @@ void ddb_query(struct call *c)
 	request_init(&r, c);
 	bool ok = read_query(&r, in, &s, &common, &keys, &start) && open_target(&s, &r, &common);
 	ok = ok && check_key_conditions(&s, &r, &keys) && check_filter_keys(&s, &r, in->QueryFilter.set);
-	ok = ok && check_projected(&s, &r, &common) && check_paths(&s, &r);
+	ok = ok && check_projected(&s, &r, &common) && search_check_paths(&s, &r);
 	if (ok) {
 		search_key_bounds(&s, &keys);
 		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &keys, &start);
@@ -624,7 +634,7 @@ void ddb_scan(struct call *c)
 	struct request r;
 	request_init(&r, c);
 	bool ok = read_scan(&r, in, &s, &common, &start) && open_target(&s, &r, &common) && check_projected(&s, &r, &common) &&
-	          check_paths(&s, &r);
+	          search_check_paths(&s, &r);
 	if (ok) {
 		int64_t total = in->TotalSegments.set ? in->TotalSegments.v : 1, segment = in->Segment.set ? in->Segment.v : 0;
 		s.from = segment_edge(&s, segment, total);

@@ -29,6 +29,9 @@ struct search {
 
 /* Bounds from conditions on the keys of s->schema (checked before). */
 void search_key_bounds(struct search *s, const struct key_conditions *k);
+/* Query's rules on conditions on keys, beside which the filter must not name them; and on paths in all. false with a fault. */
+bool search_check_keys(struct search *s, struct request *r, const struct key_conditions *k);
+bool search_check_paths(struct search *s, struct request *r);
 void search_start_after(struct search *s, struct str place);
 void search_run(struct search *s);
 

@@ -6,6 +6,7 @@
 #include "ops_settings.h"
 #include "ops_table.h"
 #include "seal.h"
+#include "vector.h"
 
 #include "os/os.h"
 
@@ -109,6 +110,7 @@ struct dynamodb_Table *table_make(struct call *c, const struct table_definition 
 		make_local(c, r, in->local_indexes);
 	if (in->global_indexes.set)
 		make_global(c, r, in->global_indexes);
+	vector_make(c, r, in->vector_indexes);
 	bool on_demand = table_is_on_demand(d);
 	if (!warm_table(c, d, in->warm, true))
 		return NULL;
@@ -132,6 +134,13 @@ static struct dynamodb_TableDescription *shown_as(struct call *c, const struct d
 		d->BillingModeSummary = arena_new_of(c->arena, struct dynamodb_BillingModeSummary);
 		d->BillingModeSummary->BillingMode = r->Description->BillingModeSummary->BillingMode;
 	}
+	d->VectorIndexes = LIST_OF(c->arena, struct dynamodb_VectorIndexDescription, r->Description->VectorIndexes.n);
+	d->VectorIndexes.set = d->VectorIndexes.n > 0;
+	for (uint32_t i = 0; i < d->VectorIndexes.n; i++) {
+		struct dynamodb_VectorIndexDescription *x = LIST_AT(d->VectorIndexes, struct dynamodb_VectorIndexDescription, i);
+		*x = *LIST_AT(r->Description->VectorIndexes, struct dynamodb_VectorIndexDescription, i);
+		x->IndexStatus = str_c(status);
+	}
 	return d;
 }
 
@@ -140,17 +149,14 @@ void ddb_create_table(struct call *c)
 	ASSERT(c->op->model == &dynamodb_op_CreateTable);
 	const struct dynamodb_CreateTableInput *in = c->in;
 	struct dynamodb_CreateTableOutput *out = c->out;
-	if (in->VectorIndexes.n > 0) {
-		call_unsupported(c, "VectorIndexes are not supported");
-		return;
-	}
 	if (str_present(in->GlobalTableSourceArn) || str_present(in->GlobalTableSettingsReplicationMode)) {
 		call_unsupported(c, "GlobalTableSourceArn and GlobalTableSettingsReplicationMode are not supported");
 		return;
 	}
 	struct table_definition def = {.name = in->TableName, .billing_mode = in->BillingMode, .table_class = in->TableClass,
 		.attributes = in->AttributeDefinitions, .key_schema = in->KeySchema, .local_indexes = in->LocalSecondaryIndexes,
-		.global_indexes = in->GlobalSecondaryIndexes, .throughput = in->ProvisionedThroughput, .on_demand = in->OnDemandThroughput,
+		.global_indexes = in->GlobalSecondaryIndexes, .vector_indexes = in->VectorIndexes,
+		.throughput = in->ProvisionedThroughput, .on_demand = in->OnDemandThroughput,
 		.sse = in->SSESpecification, .warm = in->WarmThroughput, .deletion_protection = in->DeletionProtectionEnabled.v};
 	struct dynamodb_Table *r = table_make(c, &def);
 	if (r == NULL)
@@ -235,6 +241,10 @@ struct dynamodb_TableDescription *table_describe(struct call *c, const struct dy
 				struct dynamodb_GlobalSecondaryIndexDescription, i - d->LocalSecondaryIndexes.n);
 			count_space(c, t->indexes[i].space, &x->ItemCount, &x->IndexSizeBytes);
 		}
+	}
+	for (uint32_t i = 0; i < t->n_vectors; i++) {
+		struct dynamodb_VectorIndexDescription *x = LIST_AT(d->VectorIndexes, struct dynamodb_VectorIndexDescription, i);
+		count_space(c, t->vectors[i].x.space, &x->ItemCount, &x->IndexSizeBytes);
 	}
 	return d;
 }
@@ -389,11 +399,24 @@ static struct dynamodb_GlobalSecondaryIndexDescription *global_index(struct dyna
 	return NULL;
 }
 
-/* One batch from a position on; absent when all is done. Items written meanwhile have their entries already: to put
- * them again changes nothing. */
-static struct str backfill_batch(struct call *c, const struct table *t, const struct table_index *x, struct str position)
+static void fill_entry(struct call *c, const struct table *t, const struct table_index *x, const struct av *item)
 {
-	ASSERT(x != NULL && !x->local);
+	struct str entry = index_key(c, t, x, item);
+	if (!str_present(entry))
+		return;
+	struct av projected = index_project(c->arena, t, x, item);
+	struct buf bytes;
+	buf_init(&bytes, c->arena, 0);
+	item_encode(&bytes, &projected);
+	txn_put(c->txn, entry, seal_value(c, t, entry, buf_view(&bytes)));
+}
+
+/* One batch from a position on; absent when all is done. Items written meanwhile have their entries already: to put
+ * them again changes nothing. v: a vector index is filled, NULL: x. */
+static struct str backfill_batch(struct call *c, const struct table *t, const struct table_index *x, const struct vector_index *v,
+                                 struct str position)
+{
+	ASSERT((x != NULL && !x->local) != (v != NULL));
 	struct buf b;
 	space_key(c, &b, t->space);
 	struct str key, value, from = buf_view(&b), to = key_after(c->arena, from), last = STR_NONE;
@@ -406,15 +429,11 @@ static struct str backfill_batch(struct call *c, const struct table *t, const st
 		last = arena_dup(c->arena, key);
 		bool ok = item_decode(c->arena, open_value(c, t, last, arena_dup(c->arena, value)), &item);
 		ASSERT(ok);
-		struct str entry = index_key(c, t, x, &item);
 		n++;
-		if (!str_present(entry))
-			continue;
-		struct av projected = index_project(c->arena, t, x, &item);
-		struct buf bytes;
-		buf_init(&bytes, c->arena, 0);
-		item_encode(&bytes, &projected);
-		txn_put(c->txn, entry, seal_value(c, t, entry, buf_view(&bytes)));
+		if (v != NULL)
+			vector_fill(c, t, v, &item);
+		else
+			fill_entry(c, t, x, &item);
 	}
 	scan_close(s);
 	return n == BACKFILL_AT_ONCE ? last : STR_NONE;
@@ -426,19 +445,20 @@ void ddb_job_backfill(struct call *c, struct str id, struct str payload)
 	struct str rest = id, name = str_cut(&rest, '/');
 	struct dynamodb_Table *r = table_record(c, name);
 	struct dynamodb_GlobalSecondaryIndexDescription *g = r != NULL ? global_index(r, rest) : NULL;
-	if (g == NULL || !str_eq(g->IndexStatus, S("CREATING")))
+	struct dynamodb_VectorIndexDescription *v = r != NULL && g == NULL ? vector_described(r, rest) : NULL;
+	if ((g == NULL && v == NULL) || !str_eq(g != NULL ? g->IndexStatus : v->IndexStatus, S("CREATING")))
 		return; /* deleted meanwhile */
 	struct table *t = table_of_record(c, r);
 	if (!table_unsealed(c, t)) {
 		job_put(c, "backfill", id, c->now_ms + KEY_RETRY_MS, payload);
 		return;
 	}
-	struct str position = backfill_batch(c, t, table_index(t, rest), payload);
+	struct str position = backfill_batch(c, t, table_index(t, rest), vector_index(t, rest), payload);
 	if (str_present(position)) {
 		job_put(c, "backfill", id, c->now_ms, position);
 		return;
 	}
-	g->IndexStatus = S("ACTIVE");
-	g->Backfilling = (struct opt_bool){0};
+	*(g != NULL ? &g->IndexStatus : &v->IndexStatus) = S("ACTIVE");
+	*(g != NULL ? &g->Backfilling : &v->Backfilling) = (struct opt_bool){0};
 	table_save(c, r);
 }

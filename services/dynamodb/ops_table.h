@@ -23,7 +23,7 @@ void purge_space(struct call *c, const char *what, uint64_t space);
 /* The definition of a table as a request gives it, from CreateTable, restores and imports. */
 struct table_definition {
 	struct str name, billing_mode, table_class;
-	struct list attributes, key_schema, local_indexes, global_indexes;
+	struct list attributes, key_schema, local_indexes, global_indexes, vector_indexes;
 	const struct dynamodb_ProvisionedThroughput *throughput;
 	const struct dynamodb_OnDemandThroughput *on_demand;
 	const struct dynamodb_SSESpecification *sse;
@@ -48,6 +48,8 @@ struct dynamodb_IndexSpace *add_index_space(struct call *c, struct dynamodb_Tabl
 void index_add(struct call *c, struct dynamodb_Table *r, const struct dynamodb_GlobalSecondaryIndexDescription *like);
 /* The global index at a position goes, with its entries; r is not saved. */
 void index_drop(struct call *c, struct dynamodb_Table *r, uint32_t at);
+/* What is left of an index that was taken out of r's description; r is not saved. */
+void index_space_drop(struct call *c, struct dynamodb_Table *r, struct str index);
 /* The table goes with all that hangs on it, whatever its protection says. */
 void table_remove(struct call *c, struct dynamodb_Table *r);
 
@@ -68,6 +70,7 @@ bool ddb_check_most(struct call *c, const struct dynamodb_OnDemandThroughput *t,
 bool ddb_check_encryption(struct call *c, const struct dynamodb_SSESpecification *s, struct dynamodb_SSEDescription **out);
 /* The form of a name, in the words that any operation but CreateTable uses. */
 bool ddb_check_name_form(struct call *c, struct str name);
+bool ddb_check_projection(struct call *c, const struct dynamodb_Projection *p);
 bool ddb_check_global_index(struct call *c, struct list attributes, struct str name, struct list key_schema,
                         const struct dynamodb_Projection *p);
 

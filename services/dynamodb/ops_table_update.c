@@ -3,6 +3,7 @@
 #include "ops_replica.h"
 #include "ops_table.h"
 #include "seal.h"
+#include "vector.h"
 
 #define INVALID "One or more parameter values were invalid: "
 
@@ -98,6 +99,10 @@ static bool update_billing(struct update_call *u)
 		                              "PAY_PER_REQUEST");
 		return false;
 	}
+	if (!u->on_demand && u->d->VectorIndexes.n > 0) {
+		fail_validation(u->c, INVALID "Tables with vector indexes must be in PAY_PER_REQUEST mode");
+		return false;
+	}
 	for (uint32_t i = 0; was && !u->on_demand && i < u->d->GlobalSecondaryIndexes.n; i++) {
 		struct str name = LIST_AT(u->d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i)->IndexName;
 		if (has_update(in, name))
@@ -165,6 +170,12 @@ void index_drop(struct call *c, struct dynamodb_Table *r, uint32_t at)
 	memmove(x, x + 1, (indexes->n - at - 1) * sizeof *x);
 	if (--indexes->n == 0)
 		*indexes = (struct list){0};
+	index_space_drop(c, r, name);
+}
+
+void index_space_drop(struct call *c, struct dynamodb_Table *r, struct str name)
+{
+	ASSERT(txn_writable(c->txn));
 	struct dynamodb_IndexSpace *spaces = r->IndexSpaces.v;
 	for (uint32_t i = 0; i < r->IndexSpaces.n; i++) {
 		if (!str_eq(spaces[i].IndexName, name))
@@ -188,7 +199,7 @@ static bool create_index(struct update_call *u, const struct dynamodb_CreateGlob
 {
 	ASSERT(txn_writable(u->c->txn));
 	struct call *c = u->c;
-	if (table_index(table_of_record(c, u->r), a->IndexName) != NULL) {
+	if (table_index(table_of_record(c, u->r), a->IndexName) != NULL || vector_described(u->r, a->IndexName) != NULL) {
 		fail_validation(c, "Attempting to create an index which already exists");
 		return false;
 	}
@@ -201,7 +212,8 @@ static bool create_index(struct update_call *u, const struct dynamodb_CreateGlob
 			fail_validation(c, INVALID "AttributeDefinitions is not specified for index: %.*s", STR_ARG(a->IndexName));
 			return false;
 		}
-	if (!ddb_check_global_index(c, u->d->AttributeDefinitions, a->IndexName, a->KeySchema, a->Projection))
+	if (!vector_check_key(c, u->d, u->d->AttributeDefinitions, a->KeySchema) ||
+	    !ddb_check_global_index(c, u->d->AttributeDefinitions, a->IndexName, a->KeySchema, a->Projection))
 		return false;
 	if (!u->on_demand && a->ProvisionedThroughput == NULL) {
 		fail_validation(c, INVALID "Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: %.*s", STR_ARG(a->IndexName));
@@ -297,7 +309,7 @@ static bool check_index_updates(struct call *c, struct list updates)
 static bool update_indexes(struct update_call *u)
 {
 	ASSERT(u->d == u->r->Description);
-	uint32_t made_or_gone = 0;
+	uint32_t made_or_gone = u->in->VectorIndexUpdates.n > 0;
 	for (uint32_t i = 0; i < u->in->GlobalSecondaryIndexUpdates.n; i++) {
 		const struct dynamodb_GlobalSecondaryIndexUpdate *x =
 			LIST_AT(u->in->GlobalSecondaryIndexUpdates, struct dynamodb_GlobalSecondaryIndexUpdate, i);
@@ -312,7 +324,7 @@ static bool update_indexes(struct update_call *u)
 		if (!ok)
 			return false;
 	}
-	return true;
+	return u->in->VectorIndexUpdates.n == 0 || vector_updates(u->c, u->r, u->in->VectorIndexUpdates, u->on_demand);
 }
 
 static bool update_stream(struct update_call *u)
@@ -353,7 +365,7 @@ static bool update_stream(struct update_call *u)
 /* Most changes come alone. */
 static bool check_together(struct call *c, const struct dynamodb_UpdateTableInput *in)
 {
-	bool iops = in->ProvisionedThroughput != NULL, stream = in->StreamSpecification != NULL, indexes = false;
+	bool iops = in->ProvisionedThroughput != NULL, stream = in->StreamSpecification != NULL, indexes = in->VectorIndexUpdates.n > 0;
 	for (uint32_t i = 0; i < in->GlobalSecondaryIndexUpdates.n; i++)
 		indexes = indexes || LIST_AT(in->GlobalSecondaryIndexUpdates, struct dynamodb_GlobalSecondaryIndexUpdate, i)->Update == NULL;
 	const struct { bool is; const char *name; } lone[] = {
@@ -361,7 +373,8 @@ static bool check_together(struct call *c, const struct dynamodb_UpdateTableInpu
 		{str_present(in->TableClass), "TableClass modification"}, {in->DeletionProtectionEnabled.set, "DeletionProtection modification"},
 		{in->WarmThroughput != NULL, "WarmThroughput"},
 	};
-	int given = iops || str_present(in->BillingMode) || stream || in->GlobalSecondaryIndexUpdates.n > 0 || in->OnDemandThroughput != NULL;
+	int given = iops || str_present(in->BillingMode) || stream || in->GlobalSecondaryIndexUpdates.n > 0 ||
+	            in->VectorIndexUpdates.n > 0 || in->OnDemandThroughput != NULL;
 	for (size_t i = 0; i < COUNT_OF(lone); i++)
 		given += lone[i].is;
 	for (size_t i = 0; i < COUNT_OF(lone) && given > 1; i++)
@@ -381,13 +394,12 @@ static bool check_together(struct call *c, const struct dynamodb_UpdateTableInpu
 
 static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *in)
 {
-	if (in->VectorIndexUpdates.n > 0 || str_present(in->GlobalTableSettingsReplicationMode) || in->DisassociationProtectionEnabled.set) {
-		call_unsupported(c, "UpdateTable: VectorIndexUpdates, GlobalTableSettingsReplicationMode and DisassociationProtectionEnabled are not "
-		                    "supported");
+	if (str_present(in->GlobalTableSettingsReplicationMode) || in->DisassociationProtectionEnabled.set) {
+		call_unsupported(c, "UpdateTable: GlobalTableSettingsReplicationMode and DisassociationProtectionEnabled are not supported");
 		return false;
 	}
 	if (!in->ReplicaUpdates.set && in->ProvisionedThroughput == NULL && !str_present(in->BillingMode) && in->StreamSpecification == NULL &&
-	    !in->GlobalSecondaryIndexUpdates.set && in->SSESpecification == NULL && !str_present(in->TableClass) &&
+	    !in->GlobalSecondaryIndexUpdates.set && !in->VectorIndexUpdates.set && in->SSESpecification == NULL && !str_present(in->TableClass) &&
 	    !in->DeletionProtectionEnabled.set && in->OnDemandThroughput == NULL && in->WarmThroughput == NULL) {
 		fail_validation(c, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, "
 		                   "ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, "
@@ -396,6 +408,10 @@ static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *
 	}
 	if (in->GlobalSecondaryIndexUpdates.set && in->GlobalSecondaryIndexUpdates.n == 0) {
 		fail_validation(c, INVALID "List of GlobalSecondaryIndexUpdates is empty");
+		return false;
+	}
+	if (in->VectorIndexUpdates.set && in->VectorIndexUpdates.n == 0) {
+		fail_validation(c, INVALID "List of VectorIndexUpdates is empty");
 		return false;
 	}
 	return check_together(c, in) && check_index_updates(c, in->GlobalSecondaryIndexUpdates);

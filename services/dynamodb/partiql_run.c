@@ -8,6 +8,7 @@
 #include "seal.h"
 #include "tally.h"
 #include "throttle.h"
+#include "vector.h"
 
 #include "svc/page.h"
 
@@ -126,6 +127,8 @@ static bool run_select(struct call *c, struct prepared *p, struct search *s, str
 	consumed_init(c, s->t, &s->used, true);
 	if (str_present(q->index)) {
 		s->x = table_index(s->t, q->index);
+		if (s->x == NULL && vector_index(s->t, q->index) != NULL)
+			return fault(&p->fault, "Scan operation not supported on this index type");
 		if (s->x == NULL || !s->x->active)
 			return fault(&p->fault, "The table does not have the specified index: %.*s", STR_ARG(q->index));
 		s->schema = &s->x->key;

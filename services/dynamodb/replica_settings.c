@@ -4,6 +4,7 @@
 #include "ops_replica.h"
 #include "seal.h"
 #include "ttl.h"
+#include "vector.h"
 
 enum { REPLICATE_AT_ONCE = 1000 };
 
@@ -81,6 +82,7 @@ static void follow(struct call *c, struct dynamodb_Table *r, const void *arg)
 	follow_units(d->ProvisionedThroughput, was->ProvisionedThroughput, now->ProvisionedThroughput);
 	d->OnDemandThroughput = follow_most(c, d->OnDemandThroughput, was->OnDemandThroughput, now->OnDemandThroughput);
 	follow_indexes(c, r, x);
+	vector_follow(c, r, x->now);
 	int64_t class_was = was->TableClassSummary != NULL ? was->TableClassSummary->LastUpdateDateTime.ms : 0;
 	if (now->TableClassSummary != NULL && now->TableClassSummary->LastUpdateDateTime.ms != class_was)
 		d->TableClassSummary = now->TableClassSummary;

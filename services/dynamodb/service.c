@@ -13,6 +13,7 @@
 #include "ops_settings.h"
 #include "ops_table.h"
 #include "ops_transact.h"
+#include "ops_vector.h"
 #include "partiql_run.h"
 #include "scaling.h"
 #include "seal.h"
@@ -31,6 +32,7 @@ static const struct op ops[] = {
 	OP(PutItem, ddb_put_item, OP_WRITE, ddb_access_items),
 	OP(Query, ddb_query, OP_READ, ddb_access_query),
 	OP(Scan, ddb_scan, OP_READ, ddb_access_items),
+	OP(SearchVectors, ddb_search_vectors, OP_READ, ddb_access_table),
 	OP(UpdateItem, ddb_update_item, OP_WRITE, ddb_access_items),
 	OP(UpdateTable, ddb_update_table, OP_WRITE, ddb_access_table),
 	OP(DeleteResourcePolicy, ddb_delete_resource_policy, OP_WRITE, ddb_access_resource),

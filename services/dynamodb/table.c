@@ -3,6 +3,7 @@
 
 #include "ops_table.h"
 #include "seal.h"
+#include "vector.h"
 #include "write.h"
 
 #include "svc/arn.h"
@@ -122,7 +123,7 @@ void table_save(struct call *c, const struct dynamodb_Table *record)
 
 /* ---- schema ---- */
 
-static enum av_type defined_type(const struct dynamodb_TableDescription *d, struct str name)
+enum av_type table_attribute_type(const struct dynamodb_TableDescription *d, struct str name)
 {
 	for (uint32_t i = 0; i < d->AttributeDefinitions.n; i++) {
 		const struct dynamodb_AttributeDefinition *def = LIST_AT(d->AttributeDefinitions, struct dynamodb_AttributeDefinition, i);
@@ -139,7 +140,7 @@ static struct key_schema schema_of(struct arena *a, const struct dynamodb_TableD
 	struct key_schema s = {.parts = parts, .n = elements.n};
 	for (uint32_t i = 0; i < s.n; i++) {
 		const struct dynamodb_KeySchemaElement *e = LIST_AT(elements, struct dynamodb_KeySchemaElement, i);
-		parts[i] = (struct key_part){e->AttributeName, defined_type(d, e->AttributeName)};
+		parts[i] = (struct key_part){e->AttributeName, table_attribute_type(d, e->AttributeName)};
 		ASSERT(parts[i].type != AV_NONE);
 		s.n_hash += str_eq(e->KeyType, S("HASH"));
 	}
@@ -161,7 +162,7 @@ bool key_has(const struct key_schema *s, struct str name)
 	return false;
 }
 
-static void set_projection(struct table_index *x, const struct dynamodb_Projection *p)
+void table_index_projection(struct table_index *x, const struct dynamodb_Projection *p)
 {
 	x->projection = str_eq(p->ProjectionType, S("ALL")) ? PROJECT_ALL :
 	                str_eq(p->ProjectionType, S("INCLUDE")) ? PROJECT_INCLUDE : PROJECT_KEYS_ONLY;
@@ -169,7 +170,7 @@ static void set_projection(struct table_index *x, const struct dynamodb_Projecti
 	x->n_include = p->NonKeyAttributes.n;
 }
 
-static uint64_t space_of_index(const struct dynamodb_Table *r, struct str name)
+uint64_t table_index_space(const struct dynamodb_Table *r, struct str name)
 {
 	for (uint32_t i = 0; i < r->IndexSpaces.n; i++) {
 		const struct dynamodb_IndexSpace *s = LIST_AT(r->IndexSpaces, struct dynamodb_IndexSpace, i);
@@ -193,20 +194,22 @@ struct table *table_of_record(struct call *c, const struct dynamodb_Table *r)
 		const struct dynamodb_LocalSecondaryIndexDescription *l =
 			LIST_AT(d->LocalSecondaryIndexes, struct dynamodb_LocalSecondaryIndexDescription, i);
 		struct table_index *x = &t->indexes[t->n_indexes++];
-		*x = (struct table_index){.name = l->IndexName, .space = space_of_index(r, l->IndexName), .local = true, .active = true};
+		*x = (struct table_index){.name = l->IndexName, .space = table_index_space(r, l->IndexName), .local = true, .active = true};
 		x->key = schema_of(c->arena, d, l->KeySchema);
-		set_projection(x, l->Projection);
+		table_index_projection(x, l->Projection);
 	}
 	for (uint32_t i = 0; i < d->GlobalSecondaryIndexes.n; i++) {
 		const struct dynamodb_GlobalSecondaryIndexDescription *g =
 			LIST_AT(d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i);
 		struct table_index *x = &t->indexes[t->n_indexes++];
-		*x = (struct table_index){.name = g->IndexName, .space = space_of_index(r, g->IndexName)};
+		*x = (struct table_index){.name = g->IndexName, .space = table_index_space(r, g->IndexName)};
 		x->active = !str_eq(g->IndexStatus, S("CREATING")) && !str_eq(g->IndexStatus, S("DELETING"));
 		x->key = schema_of(c->arena, d, g->KeySchema);
-		set_projection(x, g->Projection);
+		table_index_projection(x, g->Projection);
 	}
 	ASSERT(t->n_indexes == n);
+	if (d->VectorIndexes.n > 0)
+		vectors_of_record(c->arena, t);
 	if (r->Regions.n > 0)
 		t->replicas = arena_array(c->arena, struct table *, r->Regions.n);
 	return t;
@@ -465,7 +468,7 @@ bool check_index_keys(const struct table *t, const struct av *item, bool update,
 		if (x->key.n > 2 && !check_sum(sizes[1], sizes[0], f))
 			return false;
 	}
-	return true;
+	return t->n_vectors == 0 || check_vectors(t, item, f);
 }
 
 bool check_item_keys(const struct table *t, const struct av *item, struct fault *f)

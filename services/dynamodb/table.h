@@ -37,6 +37,8 @@ struct table_index {
 	bool local, active;      /* not active: written to, not read from yet */
 };
 
+struct vector_index; /* vector.h */
+
 struct table {
 	const struct dynamodb_Table *record;
 	const struct dynamodb_TableDescription *description;
@@ -45,6 +47,8 @@ struct table {
 	struct key_schema key;
 	struct table_index *indexes; /* local ones first */
 	uint32_t n_indexes;
+	struct vector_index *vectors;
+	uint32_t n_vectors;
 	uint64_t stream;         /* 0: none */
 	const unsigned char *seal; /* the data key, once asked for; NULL: plain (seal.h) */
 	struct table **replicas; /* by position in record->Regions; filled when first written to (replica.c) */
@@ -67,6 +71,10 @@ struct table *table_lookup(struct call *c, struct str name);
 struct table *table_open(struct call *c, struct str name_or_arn);
 struct table *table_of_record(struct call *c, const struct dynamodb_Table *record);
 const struct table_index *table_index(const struct table *t, struct str name);
+/* Parts of a record, for who makes an index of it: an attribute's type (AV_NONE: not defined), an index's space, a projection. */
+enum av_type table_attribute_type(const struct dynamodb_TableDescription *d, struct str name);
+uint64_t table_index_space(const struct dynamodb_Table *r, struct str index);
+void table_index_projection(struct table_index *x, const struct dynamodb_Projection *p);
 
 /* ---- keys ---- */
 

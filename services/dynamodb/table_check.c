@@ -1,5 +1,6 @@
 /* Is the definition of a table sound? DynamoDB's rules and sentences, in its order. */
 #include "ops_table.h"
+#include "vector.h"
 
 static const int64_t units_max = 1000000000000;
 
@@ -180,7 +181,7 @@ static bool check_schema(struct call *c, struct list attributes, struct list sch
 	return true;
 }
 
-static bool check_projection(struct call *c, const struct dynamodb_Projection *p)
+bool ddb_check_projection(struct call *c, const struct dynamodb_Projection *p)
 {
 	if (p == NULL || !str_present(p->ProjectionType))
 		return refuse(c, INVALID "Unknown ProjectionType: null");
@@ -213,7 +214,7 @@ static bool check_local(struct call *c, const struct table_definition *d)
 			return refuse(c, INVALID "Index KeySchema does not have the same leading hash key as table KeySchema for index: %.*s. index "
 			                         "hash key: %.*s, table hash key: %.*s", STR_ARG(x->IndexName),
 			              STR_ARG(element(x->KeySchema, 0)->AttributeName), STR_ARG(table_hash));
-		if (!check_projection(c, x->Projection))
+		if (!ddb_check_projection(c, x->Projection))
 			return false;
 	}
 	if (d->local_indexes.n > LSI_MAX)
@@ -225,7 +226,7 @@ bool ddb_check_global_index(struct call *c, struct list attributes, struct str n
                         const struct dynamodb_Projection *p)
 {
 	(void)name;
-	return check_schema(c, attributes, key_schema, true) && check_projection(c, p);
+	return check_schema(c, attributes, key_schema, true) && ddb_check_projection(c, p);
 }
 
 static bool check_global(struct call *c, const struct table_definition *d)
@@ -255,10 +256,13 @@ static bool check_global(struct call *c, const struct table_definition *d)
 
 static struct str index_name_at(const struct table_definition *d, uint32_t i)
 {
-	ASSERT(i < d->local_indexes.n + d->global_indexes.n);
+	ASSERT(i < d->local_indexes.n + d->global_indexes.n + d->vector_indexes.n);
 	if (i < d->local_indexes.n)
 		return LIST_AT(d->local_indexes, struct dynamodb_LocalSecondaryIndex, i)->IndexName;
-	return LIST_AT(d->global_indexes, struct dynamodb_GlobalSecondaryIndex, i - d->local_indexes.n)->IndexName;
+	i -= d->local_indexes.n;
+	if (i < d->global_indexes.n)
+		return LIST_AT(d->global_indexes, struct dynamodb_GlobalSecondaryIndex, i)->IndexName;
+	return LIST_AT(d->vector_indexes, struct dynamodb_VectorIndex, i - d->global_indexes.n)->IndexName;
 }
 
 bool schema_names(struct list schema, struct str name)
@@ -274,7 +278,7 @@ static bool check_used(struct call *c, const struct table_definition *d)
 {
 	for (uint32_t i = 0; i < d->attributes.n; i++) {
 		struct str name = LIST_AT(d->attributes, struct dynamodb_AttributeDefinition, i)->AttributeName;
-		bool used = schema_names(d->key_schema, name);
+		bool used = schema_names(d->key_schema, name) || vector_schema_names(d->vector_indexes, name);
 		for (uint32_t j = 0; j < d->local_indexes.n; j++)
 			used = used || schema_names(LIST_AT(d->local_indexes, struct dynamodb_LocalSecondaryIndex, j)->KeySchema, name);
 		for (uint32_t j = 0; j < d->global_indexes.n; j++)
@@ -288,7 +292,7 @@ static bool check_used(struct call *c, const struct table_definition *d)
 
 static bool check_index_names(struct call *c, const struct table_definition *d)
 {
-	uint32_t n = d->local_indexes.n + d->global_indexes.n;
+	uint32_t n = d->local_indexes.n + d->global_indexes.n + d->vector_indexes.n;
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (str_eq(index_name_at(d, i), index_name_at(d, j)))
@@ -317,9 +321,9 @@ bool ddb_check_definition(struct call *c, const struct table_definition *d)
 				              STR_ARG(LIST_AT(d->attributes, struct dynamodb_AttributeDefinition, i)->AttributeName));
 	if (!check_schema(c, d->attributes, d->key_schema, false))
 		return false;
-	if (!d->local_indexes.set && !d->global_indexes.set && d->key_schema.n != d->attributes.n)
+	if (!d->local_indexes.set && !d->global_indexes.set && !d->vector_indexes.set && d->key_schema.n != d->attributes.n)
 		return refuse(c, INVALID "Number of attributes in KeySchema does not exactly match number of attributes defined in "
 		                         "AttributeDefinitions");
 	return (!d->local_indexes.set || check_local(c, d)) && (!d->global_indexes.set || check_global(c, d)) &&
-	       check_index_names(c, d) && check_used(c, d);
+	       (!d->vector_indexes.set || vector_check_definition(c, d)) && check_index_names(c, d) && check_used(c, d);
 }

@@ -27,6 +27,8 @@ void tally_add(struct call *c, struct tally *y, const struct table *t, const str
 	sum->table += times * u->table;
 	for (uint32_t i = 0; i < t->n_indexes; i++)
 		sum->indexes[i] += times * u->indexes[i];
+	for (uint32_t i = 0; i < t->n_vectors; i++)
+		sum->vectors[i] += u->vectors[i]; /* a transaction does not write them twice */
 }
 
 void tally_count(struct call *c, const struct tally *y, const char *operation, double returned)

@@ -7,6 +7,7 @@
 #include "seal.h"
 #include "throttle.h"
 #include "ttl.h"
+#include "vector.h"
 
 #include "os/os.h"
 #include "telemetry/metric.h"
@@ -42,6 +43,8 @@ double read_units(size_t bytes, bool consistent)
 void consumed_init(struct call *c, const struct table *t, struct consumed *u, bool read)
 {
 	*u = (struct consumed){.read = read, .indexes = arena_array(c->arena, double, t->n_indexes)};
+	if (t->n_vectors > 0)
+		u->vectors = arena_array(c->arena, double, t->n_vectors);
 }
 
 static struct dynamodb_Capacity *capacity_of(struct arena *a, double units, bool read, bool detailed, struct dynamodb_Capacity *out)
@@ -69,6 +72,16 @@ static void put_index_units(struct map_of *m, struct arena *a, const struct tabl
 	m->n++;
 }
 
+/* Bytes written into a vector index are beside the units, in no sum. */
+static void put_vector_bytes(struct map_of *m, struct arena *a, const struct table *t, uint32_t i, double bytes)
+{
+	ASSERT(i < t->n_vectors && m->n < t->n_vectors);
+	if (!m->set)
+		*m = (struct map_of){arena_array(a, struct dynamodb_VectorIndexesCapacityMap_entry, t->n_vectors), 0, true};
+	((struct dynamodb_VectorIndexesCapacityMap_entry *)m->v)[m->n++] =
+		(struct dynamodb_VectorIndexesCapacityMap_entry){t->vectors[i].x.name, {.VectorWriteRequestBytes = SOME_F64(bytes)}};
+}
+
 void consumed_fill(struct call *c, const struct table *t, const struct consumed *u, struct str asked, bool detailed,
                    struct dynamodb_ConsumedCapacity *out)
 {
@@ -88,6 +101,9 @@ void consumed_fill(struct call *c, const struct table *t, const struct consumed 
 		if (u->indexes[i] > 0)
 			put_index_units(t->indexes[i].local ? &out->LocalSecondaryIndexes : &out->GlobalSecondaryIndexes, c->arena,
 			                &t->indexes[i], u->indexes[i], u->read, detailed, t->n_indexes);
+	for (uint32_t i = 0; i < t->n_vectors; i++)
+		if (u->vectors[i] > 0)
+			put_vector_bytes(&out->VectorIndexes, c->arena, t, i, u->vectors[i]);
 }
 
 struct dynamodb_ConsumedCapacity *consumed_answer(struct call *c, const struct table *t, const struct consumed *u, struct str asked)
@@ -220,6 +236,8 @@ void item_write_here(struct call *c, const struct table *t, struct str key, cons
 		txn_del(c->txn, key);
 	for (uint32_t i = 0; i < t->n_indexes; i++)
 		used->indexes[i] += write_index(c, t, &t->indexes[i], old, fresh, bytes);
+	for (uint32_t i = 0; i < t->n_vectors; i++)
+		used->vectors[i] += vector_write(c, t, &t->vectors[i], old, fresh);
 	if (history_kept(t))
 		history_append(c, t, key, old->raw);
 	if (t->record->TtlEnabled.v)
@@ -262,18 +280,21 @@ static void add_metrics(void *block)
 		metric_add(account, region, ns, S("ReturnedItemCount"), dims, 2, m->returned, "Count", m->at_ms);
 }
 
-/* Units of a global index are its own, under both dimensions; those of local ones are the table's. */
-struct index_metric_block { char account[16], region[32], table[256], index[256]; bool read; double units; int64_t at_ms; };
+/* Units of a global index are its own, under both dimensions; those of local ones are the table's. A vector index is counted in bytes. */
+struct index_metric_block { char account[16], region[32], table[256], index[256]; bool read, vector; double units; int64_t at_ms; };
 
 static void add_index_metric(void *block)
 {
 	const struct index_metric_block *m = block;
-	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)}, {S("GlobalSecondaryIndexName"), str_c(m->index)}};
-	metric_add(str_c(m->account), str_c(m->region), S("AWS/DynamoDB"),
-	           m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits"), dims, 2, m->units, "Count", m->at_ms);
+	struct metric_dim dims[2] = {{S("TableName"), str_c(m->table)},
+	                             {m->vector ? S("VectorIndexName") : S("GlobalSecondaryIndexName"), str_c(m->index)}};
+	struct str units = m->read ? S("ConsumedReadCapacityUnits") : S("ConsumedWriteCapacityUnits");
+	struct str bytes = m->read ? S("VectorSearchRequestBytes") : S("VectorWriteRequestBytes");
+	metric_add(str_c(m->account), str_c(m->region), S("AWS/DynamoDB"), m->vector ? bytes : units, dims, 2, m->units,
+	           m->vector ? "Bytes" : "Count", m->at_ms);
 }
 
-static void count_index(struct call *c, const struct table *t, const struct table_index *x, bool read, double units)
+static void count_index(struct call *c, const struct table *t, const struct table_index *x, bool vector, bool read, double units)
 {
 	ASSERT(!x->local && units > 0);
 	struct index_metric_block *m = call_effect(c, add_index_metric, sizeof *m);
@@ -282,6 +303,7 @@ static void count_index(struct call *c, const struct table *t, const struct tabl
 	copy_text(m->table, sizeof m->table, t->name);
 	copy_text(m->index, sizeof m->index, x->name);
 	m->read = read;
+	m->vector = vector;
 	m->units = units;
 	m->at_ms = c->now_ms;
 }
@@ -301,8 +323,11 @@ void count_metrics(struct call *c, const struct table *t, const struct consumed 
 		if (t->indexes[i].local)
 			m->units += u->indexes[i];
 		else if (u->indexes[i] > 0)
-			count_index(c, t, &t->indexes[i], u->read, u->indexes[i]);
+			count_index(c, t, &t->indexes[i], false, u->read, u->indexes[i]);
 	}
+	for (uint32_t i = 0; i < t->n_vectors; i++)
+		if (u->vectors[i] > 0)
+			count_index(c, t, &t->vectors[i].x, true, u->read, u->vectors[i]);
 	m->returned = returned;
 	m->at_ms = c->now_ms;
 	m->started_ms = c->started_ms;

@@ -11,6 +11,7 @@
 struct consumed {
 	double table;
 	double *indexes; /* by position in table->indexes */
+	double *vectors; /* by position in table->vectors: bytes, not units; NULL: the table has none */
 	bool read;
 };
 

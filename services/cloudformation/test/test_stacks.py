@@ -4,6 +4,7 @@ import json
 
 import botocore.exceptions
 import pytest
+from refusals import refused
 
 GROUP = {"Type": "AWS::Logs::LogGroup"}
 BAD = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "no spaces allowed"}}
@@ -48,13 +49,6 @@ def settled(cfn, eventually):
     return wait
 
 
-def fails(code, message, call, **how):
-    with pytest.raises(botocore.exceptions.ClientError) as e:
-        call(**how)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    assert message in e.value.response["Error"]["Message"]
-
-
 def events(cfn, name):
     return [(e["LogicalResourceId"], e["ResourceStatus"]) for e in reversed(cfn.describe_stack_events(StackName=name)["StackEvents"])]
 
@@ -86,7 +80,7 @@ def test_create_describe_delete(cfn, logs, name, settled):
     cfn.delete_stack(StackName=name)
     assert settled(made["StackId"]) == "DELETE_COMPLETE"
     assert groups(logs, name) == {}
-    fails("ValidationError", f"Stack with id {name} does not exist", cfn.describe_stacks, StackName=name)
+    refused(cfn.describe_stacks, "ValidationError", f"Stack with id {name} does not exist", StackName=name)
     assert made["StackId"] in [s["StackId"] for s in cfn.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]]
     cfn.delete_stack(StackName=name)  # what is not there is deleted
 
@@ -102,7 +96,7 @@ def test_secrets_stay_out_of_events(cfn, name, settled):
 
 def test_a_name_is_taken_while_its_stack_lives(cfn, name, settled):
     cfn.create_stack(StackName=name, TemplateBody=template({"G": GROUP}))
-    fails("AlreadyExistsException", f"Stack [{name}] already exists", cfn.create_stack, StackName=name, TemplateBody=template({"G": GROUP}))
+    refused(cfn.create_stack, "AlreadyExistsException", f"Stack [{name}] already exists", StackName=name, TemplateBody=template({"G": GROUP}))
     settled(name)
     cfn.delete_stack(StackName=name)
     assert cfn.create_stack(StackName=name + "x", TemplateBody=template({"G": GROUP}))["StackId"]
@@ -131,20 +125,20 @@ def test_order_follows_references(cfn, name, settled):
 
 
 def test_mistakes_in_templates(cfn, name):
-    def refused(message, resources, **sections):
-        fails("ValidationError", message, cfn.create_stack, StackName=name, TemplateBody=template(resources, **sections))
+    def mistaken(message, resources, **sections):
+        refused(cfn.create_stack, "ValidationError", message, StackName=name, TemplateBody=template(resources, **sections))
 
-    refused("Template format error: At least one Resources member must be defined.", {})
-    refused("Template format error: Unrecognized resource types: [AWS::No::Such]", {"A": {"Type": "AWS::No::Such"}})
-    refused("Unresolved resource dependencies [Nope] in the Resources block of the template", {"A": group({"Ref": "Nope"})})
-    refused("Circular dependency between resources: [A, B]", {"A": {**GROUP, "DependsOn": "B"}, "B": {**GROUP, "DependsOn": "A"}})
-    refused("Parameters: [P] must have values", {"A": GROUP}, Parameters={"P": {"Type": "String"}})
-    refused("Unable to get mapping for M::x::y", {"A": group({"Fn::FindInMap": ["M", "x", "y"]})}, Mappings={"M": {"a": {"b": "c"}}})
-    fails("ValidationError", "Template format error: YAML not well-formed.", cfn.create_stack, StackName=name, TemplateBody="a: [")
-    fails("ValidationError", "Either Template URL or Template Body must be specified.", cfn.create_stack, StackName=name)
-    fails("ValidationError", "Parameters: [Z] do not exist in the template", cfn.create_stack, StackName=name, TemplateBody=template({"A": GROUP}),
-          Parameters=[{"ParameterKey": "Z", "ParameterValue": "1"}])
-    fails("ValidationError", "does not exist", cfn.describe_stacks, StackName=name)
+    mistaken("Template format error: At least one Resources member must be defined.", {})
+    mistaken("Template format error: Unrecognized resource types: [AWS::No::Such]", {"A": {"Type": "AWS::No::Such"}})
+    mistaken("Unresolved resource dependencies [Nope] in the Resources block of the template", {"A": group({"Ref": "Nope"})})
+    mistaken("Circular dependency between resources: [A, B]", {"A": {**GROUP, "DependsOn": "B"}, "B": {**GROUP, "DependsOn": "A"}})
+    mistaken("Parameters: [P] must have values", {"A": GROUP}, Parameters={"P": {"Type": "String"}})
+    mistaken("Unable to get mapping for M::x::y", {"A": group({"Fn::FindInMap": ["M", "x", "y"]})}, Mappings={"M": {"a": {"b": "c"}}})
+    refused(cfn.create_stack, "ValidationError", "Template format error: YAML not well-formed.", StackName=name, TemplateBody="a: [")
+    refused(cfn.create_stack, "ValidationError", "Either Template URL or Template Body must be specified.", StackName=name)
+    refused(cfn.create_stack, "ValidationError", "Parameters: [Z] do not exist in the template", StackName=name, TemplateBody=template({"A": GROUP}),
+            Parameters=[{"ParameterKey": "Z", "ParameterValue": "1"}])
+    refused(cfn.describe_stacks, "ValidationError", "does not exist", StackName=name)
 
 
 def test_capabilities(cfn, name):
@@ -153,10 +147,10 @@ def test_capabilities(cfn, name):
     named = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust, "RoleName": name}}
     sam = {"F": {"Type": "AWS::Serverless::SimpleTable"}}
     code = "InsufficientCapabilitiesException"
-    fails(code, "Requires capabilities : [CAPABILITY_IAM]", cfn.create_stack, StackName=name, TemplateBody=template({"R": role}))
-    fails(code, "Requires capabilities : [CAPABILITY_NAMED_IAM]", cfn.create_stack, StackName=name, TemplateBody=template({"R": named}), Capabilities=["CAPABILITY_IAM"])
-    fails(code, "Requires capabilities : [CAPABILITY_AUTO_EXPAND]", cfn.create_stack, StackName=name,
-          TemplateBody=template(sam, Transform="AWS::Serverless-2016-10-31"))
+    refused(cfn.create_stack, code, "Requires capabilities : [CAPABILITY_IAM]", StackName=name, TemplateBody=template({"R": role}))
+    refused(cfn.create_stack, code, "Requires capabilities : [CAPABILITY_NAMED_IAM]", StackName=name, TemplateBody=template({"R": named}), Capabilities=["CAPABILITY_IAM"])
+    refused(cfn.create_stack, code, "Requires capabilities : [CAPABILITY_AUTO_EXPAND]", StackName=name,
+            TemplateBody=template(sam, Transform="AWS::Serverless-2016-10-31"))
     assert cfn.validate_template(TemplateBody=template({"R": named}))["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
 
 
@@ -170,7 +164,7 @@ def test_a_failed_create_leaves_nothing(cfn, logs, name, settled):
     reasons = [e.get("ResourceStatusReason", "") for e in cfn.describe_stack_events(StackName=name)["StackEvents"]]
     assert "The following resource(s) failed to create: [Bad]. Rollback requested by user." in reasons
     assert any("HandlerErrorCode: InvalidRequest" in r for r in reasons)
-    fails("ValidationError", "is in ROLLBACK_COMPLETE state and can not be updated.", cfn.update_stack, StackName=name, TemplateBody=template({"G": GROUP}))
+    refused(cfn.update_stack, "ValidationError", "is in ROLLBACK_COMPLETE state and can not be updated.", StackName=name, TemplateBody=template({"G": GROUP}))
 
 
 def test_on_failure(cfn, logs, name, settled):
@@ -209,8 +203,8 @@ def test_update_in_place_and_by_replacement(cfn, logs, name, settled):
 
     cfn.create_stack(StackName=name, TemplateBody=body, Parameters=values(name + "1"))
     settled(name)
-    fails("ValidationError", "No updates are to be performed.", cfn.update_stack, StackName=name, UsePreviousTemplate=True,
-          Parameters=[{"ParameterKey": "N", "UsePreviousValue": True}])
+    refused(cfn.update_stack, "ValidationError", "No updates are to be performed.", StackName=name, UsePreviousTemplate=True,
+            Parameters=[{"ParameterKey": "N", "UsePreviousValue": True}])
     cfn.update_stack(StackName=name, UsePreviousTemplate=True, Parameters=[{"ParameterKey": "N", "UsePreviousValue": True}, {"ParameterKey": "D", "ParameterValue": "14"}])
     assert settled(name) == "UPDATE_COMPLETE"
     assert groups(logs, name) == {name + "1": 14}
@@ -251,7 +245,7 @@ def test_conditions_add_and_remove(cfn, logs, name, settled):
 def test_termination_protection(cfn, name, settled):
     cfn.create_stack(StackName=name, TemplateBody=template({"G": GROUP}), EnableTerminationProtection=True)
     settled(name)
-    fails("ValidationError", "cannot be deleted while TerminationProtection is enabled", cfn.delete_stack, StackName=name)
+    refused(cfn.delete_stack, "ValidationError", "cannot be deleted while TerminationProtection is enabled", StackName=name)
     cfn.update_termination_protection(StackName=name, EnableTerminationProtection=False)
     cfn.delete_stack(StackName=name)
 
@@ -280,7 +274,7 @@ def test_change_sets(cfn, logs, name, settled):
     assert change["Replacement"] == "True" and change["PhysicalResourceId"] == name
     assert sorted(s["ChangeSetName"] for s in cfn.list_change_sets(StackName=name)["Summaries"]) == ["first", "second", "third"]
     cfn.delete_change_set(ChangeSetName="third", StackName=name)
-    fails("ChangeSetNotFound", "does not exist", cfn.describe_change_set, ChangeSetName="third", StackName=name)
+    refused(cfn.describe_change_set, "ChangeSetNotFound", "does not exist", ChangeSetName="third", StackName=name)
     cfn.execute_change_set(ChangeSetName="second", StackName=name)
     assert settled(name) == "UPDATE_COMPLETE"
     assert groups(logs, name) == {name: 14, name + "h": None}
@@ -292,7 +286,7 @@ def test_a_change_set_without_changes_fails(cfn, name, settled):
     cfn.create_change_set(StackName=name, ChangeSetName="none", TemplateBody=template({"G": GROUP}))
     d = cfn.describe_change_set(ChangeSetName="none", StackName=name)
     assert d["Status"] == "FAILED" and d["StatusReason"].startswith("The submitted information didn't contain changes.")
-    fails("InvalidChangeSetStatus", "cannot be executed", cfn.execute_change_set, ChangeSetName="none", StackName=name)
+    refused(cfn.execute_change_set, "InvalidChangeSetStatus", "cannot be executed", ChangeSetName="none", StackName=name)
 
 
 def test_a_failed_transform_shows_in_the_change_set(cfn, name):
@@ -324,7 +318,7 @@ def test_exports_and_imports(cfn, logs, name, settled):
     cfn.create_stack(StackName=exporter, TemplateBody=exporting)
     settled(exporter)
     assert {e["Name"]: e["Value"] for e in cfn.list_exports()["Exports"]}[exporter + "-group"] == name + "g"
-    fails("ValidationError", "No export named nope found", cfn.create_stack, StackName=importer, TemplateBody=template({"G": group({"Fn::ImportValue": "nope"})}))
+    refused(cfn.create_stack, "ValidationError", "No export named nope found", StackName=importer, TemplateBody=template({"G": group({"Fn::ImportValue": "nope"})}))
     body = template({"G": group({"Fn::Join": ["-", [{"Fn::ImportValue": exporter + "-group"}, "too"]]})})
     cfn.create_stack(StackName=importer, TemplateBody=body)
     assert settled(importer) == "CREATE_COMPLETE"

@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from refusals import denied, refused
 
 PREFIX = "arn:aws:events:us-east-1:000000000000:rule/"
 
@@ -20,21 +20,15 @@ def may(client, name):
     return make
 
 
-def refused(call, code="AccessDeniedException"):
-    with pytest.raises(ClientError) as e:
-        call()
-    assert e.value.response["Error"]["Code"] == code, e.value.response["Error"]
-
-
 def test_a_policy_says_which_events_rules_may_look_for_and_where_they_send(place, may, name):
     own = may({"Action": "events:PutRule", "Condition": {"StringEquals": {"events:source": "orders", "events:detail-type": "made"}}},
               {"Action": "events:PutTargets", "Condition": {"ArnLike": {"events:TargetArn": place.queue_arn}}},
               {"Action": "events:ListRules", "Resource": PREFIX + "*"})
     rule = lambda **pattern: own.put_rule(Name=name, EventPattern=json.dumps(pattern))
-    refused(lambda: rule(source=["payments"]))
-    refused(lambda: rule(source=["orders"]))
+    denied(lambda: rule(source=["payments"]))
+    denied(lambda: rule(source=["orders"]))
     rule(source=["orders"], **{"detail-type": ["made"]})
-    refused(lambda: own.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": place.queue_arn + "-other"}]))
+    denied(lambda: own.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": place.queue_arn + "-other"}]))
     own.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": place.queue_arn}])
     assert own.list_rules(NamePrefix=name)["Rules"]
 
@@ -45,8 +39,8 @@ def test_tags_of_rules_and_buses_are_condition_keys(place, may, name):
     own = may({"Action": "events:*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "blue"}}})
     assert own.describe_rule(Name=name)
     own.untag_resource(ResourceARN=PREFIX + name, TagKeys=["team"])
-    refused(lambda: own.describe_rule(Name=name))
-    refused(lambda: own.describe_event_bus(Name=name))
+    denied(lambda: own.describe_rule(Name=name))
+    denied(lambda: own.describe_event_bus(Name=name))
 
 
 def test_tag_keys_are_given_once_and_are_not_aws_own(place, name):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from refusals import user
 
 ACCOUNT = "000000000000"
 
@@ -80,18 +81,10 @@ def test_statements_of_a_policy_come_and_go(place):
     assert message(e) == "EventBus does not have a policy."
 
 
-def user(place, statements):
-    iam = place.server.client("iam")
-    iam.create_user(UserName=place.name)
-    key = iam.create_access_key(UserName=place.name)["AccessKey"]
-    iam.put_user_policy(UserName=place.name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}))
-    return place.server.client("events", key=key["AccessKeyId"], secret=key["SecretAccessKey"])
-
-
 def test_permissions_name_rules_buses_and_sources(place):
-    events = user(place, [
+    events = user(place.server.client, place.name,
         {"Effect": "Allow", "Action": "events:PutRule", "Resource": f"arn:aws:events:*:*:rule/{place.name}"},
-        {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*", "Condition": {"StringEquals": {"events:source": "mine"}}}])
+        {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*", "Condition": {"StringEquals": {"events:source": "mine"}}})("events")
     arn = events.put_rule(Name=place.name, EventPattern='{"source":["a"]}')["RuleArn"]
     with pytest.raises(ClientError) as e:
         events.put_rule(Name=place.name + "x", EventPattern='{"source":["a"]}')

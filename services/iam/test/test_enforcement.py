@@ -3,7 +3,7 @@ policies") and of the services' own guides, through boto3."""
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from refusals import denied
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -29,26 +29,18 @@ def limited(client, name):
     return of
 
 
-def refused(call, *codes):
-    with pytest.raises(ClientError) as e:
-        call()
-    error = e.value.response["Error"]
-    assert error["Code"] in (codes or ("AccessDenied", "AccessDeniedException")), error
-    return error["Message"]
-
-
 def test_one_queue(client, limited, name):
     sqs = client("sqs")
     mine = sqs.create_queue(QueueName=name + "-mine")["QueueUrl"]
     other = sqs.create_queue(QueueName=name + "-other")["QueueUrl"]
     own = limited(allow(["sqs:SendMessage", "sqs:GetQueueUrl"], f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}-mine"))("sqs")
     assert own.send_message(QueueUrl=mine, MessageBody="x")["MessageId"]
-    message = refused(lambda: own.send_message(QueueUrl=other, MessageBody="x"))
+    message = denied(lambda: own.send_message(QueueUrl=other, MessageBody="x"))
     assert message == (f"User: arn:aws:iam::{ACCOUNT}:user/{name} is not authorized to perform: sqs:sendmessage on resource: "
                        f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}-other because no identity-based policy allows the sqs:sendmessage action"
                        ).replace("sendmessage", "SendMessage")
-    refused(lambda: own.receive_message(QueueUrl=mine))
-    refused(lambda: own.create_queue(QueueName=name + "-new"))
+    denied(lambda: own.receive_message(QueueUrl=mine))
+    denied(lambda: own.create_queue(QueueName=name + "-new"))
 
 
 def test_queue_policy_lets_another_account_in(client, name):
@@ -57,11 +49,11 @@ def test_queue_policy_lets_another_account_in(client, name):
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
     other = client("sqs", "444455556666")
-    refused(lambda: other.send_message(QueueUrl=url, MessageBody="x"))
+    denied(lambda: other.send_message(QueueUrl=url, MessageBody="x"))
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "sqs:SendMessage", "Resource": arn}]})})
     assert other.send_message(QueueUrl=url, MessageBody="x")["MessageId"]
-    refused(lambda: other.receive_message(QueueUrl=url))
+    denied(lambda: other.receive_message(QueueUrl=url))
 
 
 def test_home_folder_in_a_bucket(client, limited, name):
@@ -74,10 +66,10 @@ def test_home_folder_in_a_bucket(client, limited, name):
     own.put_object(Bucket=name, Key=f"home/{name}/k", Body=b"mine")
     assert own.get_object(Bucket=name, Key=f"home/{name}/k")["Body"].read() == b"mine"
     assert own.list_objects_v2(Bucket=name, Prefix=f"home/{name}/")["KeyCount"] == 1
-    refused(lambda: own.get_object(Bucket=name, Key="home/other/k"))
-    refused(lambda: own.list_objects_v2(Bucket=name, Prefix="home/"))
-    refused(lambda: own.list_objects_v2(Bucket=name))
-    refused(lambda: own.delete_bucket(Bucket=name))
+    denied(lambda: own.get_object(Bucket=name, Key="home/other/k"))
+    denied(lambda: own.list_objects_v2(Bucket=name, Prefix="home/"))
+    denied(lambda: own.list_objects_v2(Bucket=name))
+    denied(lambda: own.delete_bucket(Bucket=name))
 
 
 def test_bucket_policy_denies_even_root(client, name):
@@ -87,7 +79,7 @@ def test_bucket_policy_denies_even_root(client, name):
     s3.put_object(Bucket=name, Key="secret/k", Body=b"x")
     s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/secret/*"}]}))
-    refused(lambda: s3.get_object(Bucket=name, Key="secret/k"))
+    denied(lambda: s3.get_object(Bucket=name, Key="secret/k"))
     s3.delete_bucket_policy(Bucket=name)
     assert s3.get_object(Bucket=name, Key="secret/k")["Body"].read() == b"x"
 
@@ -102,16 +94,16 @@ def test_table_rows_by_leading_key(client, limited, name):
                         **{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["${aws:username}"]}}))("dynamodb")
     own.put_item(TableName=name, Item={"pk": {"S": name}})
     assert own.get_item(TableName=name, Key={"pk": {"S": name}})["Item"]
-    refused(lambda: own.get_item(TableName=name, Key={"pk": {"S": "other"}}))
-    refused(lambda: own.scan(TableName=name))
-    refused(lambda: own.delete_table(TableName=name))
+    denied(lambda: own.get_item(TableName=name, Key={"pk": {"S": "other"}}))
+    denied(lambda: own.scan(TableName=name))
+    denied(lambda: own.delete_table(TableName=name))
 
 
 def test_one_region(client, limited, name):
     """"AWS: Denies access to AWS based on the requested Region"."""
     own = limited(allow("*"), deny("*", "*", StringNotEquals={"aws:RequestedRegion": ["eu-west-1"]}))
     assert own("sqs", region="eu-west-1").create_queue(QueueName=name)["QueueUrl"]
-    assert "with an explicit deny in an identity-based policy" in refused(lambda: own("sqs").create_queue(QueueName=name))
+    assert "with an explicit deny in an identity-based policy" in denied(lambda: own("sqs").create_queue(QueueName=name))
 
 
 def test_time_of_day(fresh_tsubo):
@@ -126,7 +118,7 @@ def test_time_of_day(fresh_tsubo):
     own = fresh_tsubo.client("iam", key["AccessKeyId"], key["SecretAccessKey"])
     assert own.list_users()["Users"]
     fresh_tsubo.turn_clock("+2h")
-    refused(own.list_users)
+    denied(own.list_users)
 
 
 def test_passing_a_role_needs_permission(client, limited, name):
@@ -135,9 +127,9 @@ def test_passing_a_role_needs_permission(client, limited, name):
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     create = lambda c: c.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler="h.h", Code={"ZipFile": empty_zip()})
-    message = refused(lambda: create(limited(allow("lambda:*"))("lambda")))
+    message = denied(lambda: create(limited(allow("lambda:*"))("lambda")))
     assert "iam:PassRole" in message and role in message
-    refused(lambda: create(limited(allow("lambda:*"), allow("iam:PassRole", role, StringEquals={"iam:PassedToService": "ecs.amazonaws.com"}))("lambda")))
+    denied(lambda: create(limited(allow("lambda:*"), allow("iam:PassRole", role, StringEquals={"iam:PassedToService": "ecs.amazonaws.com"}))("lambda")))
     assert create(limited(allow("lambda:*"), allow("iam:PassRole", role, StringEquals={"iam:PassedToService": "lambda.amazonaws.com"}))("lambda"))
 
 

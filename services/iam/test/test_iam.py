@@ -2,7 +2,8 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+import refusals
+from refusals import refused
 
 ACCOUNT = "000000000000"
 LAMBDA_BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
@@ -31,17 +32,7 @@ def iam(client):
 @pytest.fixture
 def user(client, iam, name):
     """A user and a function that makes clients with its access key."""
-    iam.create_user(UserName=name)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return lambda service: client(service, key["AccessKeyId"], key["SecretAccessKey"])
-
-
-def refused(call, code, text=""):
-    with pytest.raises(ClientError) as e:
-        call()
-    error = e.value.response["Error"]
-    assert error["Code"] == code, error
-    assert text in error["Message"], error
+    return refusals.user(client, name)
 
 
 # ---- roles ----

@@ -12,7 +12,7 @@ import struct
 import subprocess
 
 import pytest
-from botocore.exceptions import ClientError
+from refusals import refused
 
 ACCOUNT = "000000000000"
 STEP = 30
@@ -30,13 +30,6 @@ def allow(action, resource="*", **condition):
 
 def policy(*statements):
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-def refused(call, code, text=""):
-    with pytest.raises(ClientError) as e:
-        call()
-    error = e.value.response["Error"]
-    assert error["Code"] == code and text in error["Message"], error
 
 
 class Device:

@@ -7,16 +7,11 @@ import pathlib
 
 import pytest
 from botocore.exceptions import ClientError
+import refusals
+from refusals import refused
 
 GOOD, OTHER = "Correct-Horse-7", "Battery-Staple-8"
 VIOLATION = "PasswordPolicyViolation"
-
-
-def refused(call, code, text=""):
-    with pytest.raises(ClientError) as e:
-        call()
-    error = e.value.response["Error"]
-    assert error["Code"] == code and text in error["Message"], error
 
 
 @pytest.fixture
@@ -31,9 +26,7 @@ def iam(client):
 
 @pytest.fixture
 def user(client, iam, name):
-    iam.create_user(UserName=name)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return client("iam", key["AccessKeyId"], key["SecretAccessKey"])
+    return refusals.user(client, name)("iam")
 
 
 def test_a_login_profile_comes_and_goes(iam, user, name):

@@ -5,16 +5,10 @@ import hashlib
 
 import pytest
 from botocore.exceptions import ClientError
+from refusals import refused
 
 ACCOUNT = "000000000000"
 TOP = 2 ** 128
-
-
-def refused(code, call, **kwargs):
-    with pytest.raises(ClientError) as e:
-        call(**kwargs)
-    assert e.value.response["Error"]["Code"] == code, e.value.response["Error"]
-    return e.value.response["Error"]["Message"]
 
 
 @pytest.fixture
@@ -55,21 +49,21 @@ def test_a_stream_is_made_described_and_deleted(kinesis, name):
     s = kinesis.describe_stream_summary(StreamARN=arn)["StreamDescriptionSummary"]
     assert (s["OpenShardCount"], s["ConsumerCount"], s["MaxRecordSizeInKiB"]) == (2, 0, 1024)
     assert name in kinesis.list_streams()["StreamNames"]
-    assert refused("ResourceInUseException", kinesis.create_stream, StreamName=name, ShardCount=1) == \
+    assert refused(kinesis.create_stream, "ResourceInUseException", StreamName=name, ShardCount=1) == \
         f"Stream {name} under account {ACCOUNT} already exists."
     kinesis.delete_stream(StreamName=name)
-    assert refused("ResourceNotFoundException", kinesis.describe_stream, StreamName=name) == f"Stream {name} under account {ACCOUNT} not found."
+    assert refused(kinesis.describe_stream, "ResourceNotFoundException", StreamName=name) == f"Stream {name} under account {ACCOUNT} not found."
     make(kinesis, name)  # the name is free again, and nothing of the old one is there
     assert len(shards(kinesis, name)) == 1 and kinesis.list_tags_for_stream(StreamName=name)["Tags"] == []
 
 
 def test_names_and_arns(kinesis, name):
     arn = make(kinesis, name)
-    refused("InvalidArgumentException", kinesis.describe_stream_summary)
-    refused("InvalidArgumentException", kinesis.describe_stream_summary, StreamName="other", StreamARN=arn)
-    refused("ResourceNotFoundException", kinesis.describe_stream_summary, StreamARN=arn + "x")
-    refused("ValidationException", kinesis.create_stream, StreamName=name + "2")
-    refused("LimitExceededException", kinesis.create_stream, StreamName=name + "2", ShardCount=10001)
+    refused(kinesis.describe_stream_summary, "InvalidArgumentException")
+    refused(kinesis.describe_stream_summary, "InvalidArgumentException", StreamName="other", StreamARN=arn)
+    refused(kinesis.describe_stream_summary, "ResourceNotFoundException", StreamARN=arn + "x")
+    refused(kinesis.create_stream, "ValidationException", StreamName=name + "2")
+    refused(kinesis.create_stream, "LimitExceededException", StreamName=name + "2", ShardCount=10001)
 
 
 def test_listing_goes_by_pages(fresh_tsubo):
@@ -116,16 +110,16 @@ def test_iterators_of_every_type(fresh_tsubo):
     assert read(kinesis, name, shard, "AT_TIMESTAMP", Timestamp=between - 3600) == [b"a", b"b"]
     assert read(kinesis, name, shard, "LATEST") == []
     ask = dict(StreamName=name, ShardId=shard)
-    refused("InvalidArgumentException", kinesis.get_shard_iterator, ShardIteratorType="LATEST", StartingSequenceNumber=first, **ask)
-    refused("InvalidArgumentException", kinesis.get_shard_iterator, ShardIteratorType="AT_SEQUENCE_NUMBER", **ask)
-    refused("InvalidArgumentException", kinesis.get_shard_iterator, ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber="17", **ask)
-    assert refused("InvalidArgumentException", kinesis.get_shard_iterator, ShardIteratorType="AT_TIMESTAMP", Timestamp=between + 3600,
+    refused(kinesis.get_shard_iterator, "InvalidArgumentException", ShardIteratorType="LATEST", StartingSequenceNumber=first, **ask)
+    refused(kinesis.get_shard_iterator, "InvalidArgumentException", ShardIteratorType="AT_SEQUENCE_NUMBER", **ask)
+    refused(kinesis.get_shard_iterator, "InvalidArgumentException", ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber="17", **ask)
+    assert refused(kinesis.get_shard_iterator, "InvalidArgumentException", ShardIteratorType="AT_TIMESTAMP", Timestamp=between + 3600,
                    **ask).startswith("The timestampInMillis parameter cannot be greater than the currentTimestampInMillis.")
-    assert refused("ResourceNotFoundException", kinesis.get_shard_iterator, StreamName=name, ShardId="shardId-000000000001",
+    assert refused(kinesis.get_shard_iterator, "ResourceNotFoundException", StreamName=name, ShardId="shardId-000000000001",
                    ShardIteratorType="LATEST") == f"Shard shardId-000000000001 in stream s under account {ACCOUNT} does not exist"
-    assert refused("InvalidArgumentException", kinesis.get_records, ShardIterator="AAAA") == "Invalid ShardIterator."
+    assert refused(kinesis.get_records, "InvalidArgumentException", ShardIterator="AAAA") == "Invalid ShardIterator."
     fresh_tsubo.turn_clock("+6m")
-    assert refused("ExpiredIteratorException", kinesis.get_records, ShardIterator=latest).startswith("Iterator expired.")
+    assert refused(kinesis.get_records, "ExpiredIteratorException", ShardIterator=latest).startswith("Iterator expired.")
 
 
 def test_hash_keys_choose_the_shard(kinesis, name):
@@ -138,7 +132,7 @@ def test_hash_keys_choose_the_shard(kinesis, name):
     for shard, (low, high) in ranges.items():
         for at in low, high:
             assert kinesis.put_record(StreamName=name, PartitionKey="k", ExplicitHashKey=str(at), Data=b"x")["ShardId"] == shard
-    assert "range: [0, 2^128-1]" in refused("InvalidArgumentException", kinesis.put_record, StreamName=name, PartitionKey="k", Data=b"",
+    assert "range: [0, 2^128-1]" in refused(kinesis.put_record, "InvalidArgumentException", StreamName=name, PartitionKey="k", Data=b"",
                                             ExplicitHashKey=str(TOP))
 
 
@@ -149,9 +143,9 @@ def test_put_records(kinesis, name):
     assert out["FailedRecordCount"] == 0 and out["EncryptionType"] == "NONE"
     assert [r["ShardId"][-1] for r in out["Records"]] == list("010101")
     assert read(kinesis, name, "shardId-000000000001") == [b"1", b"3", b"5"]
-    refused("InvalidArgumentException", kinesis.put_records, StreamName=name, Records=[{"PartitionKey": "k", "Data": bytes(1 << 20)}])
-    refused("ResourceNotFoundException", kinesis.put_records, StreamName=name + "x", Records=[{"PartitionKey": "k", "Data": b""}])
-    refused("DryRunOperationException", kinesis.put_records, StreamName=name, Records=[{"PartitionKey": "k", "Data": b""}], DryRun=True)
+    refused(kinesis.put_records, "InvalidArgumentException", StreamName=name, Records=[{"PartitionKey": "k", "Data": bytes(1 << 20)}])
+    refused(kinesis.put_records, "ResourceNotFoundException", StreamName=name + "x", Records=[{"PartitionKey": "k", "Data": b""}])
+    refused(kinesis.put_records, "DryRunOperationException", StreamName=name, Records=[{"PartitionKey": "k", "Data": b""}], DryRun=True)
 
 
 def test_a_shard_takes_a_thousand_records_and_a_mebibyte_a_second(fresh_tsubo):
@@ -169,7 +163,7 @@ def test_a_shard_takes_a_thousand_records_and_a_mebibyte_a_second(fresh_tsubo):
     fresh_tsubo.turn_clock("+1m")
     kinesis.update_max_record_size(StreamARN=kinesis.describe_stream(StreamName="s")["StreamDescription"]["StreamARN"], MaxRecordSizeInKiB=10240)
     kinesis.put_record(StreamName="s", PartitionKey="k", Data=bytes(9 << 20))  # "large records": the seconds after it pay
-    refused("ProvisionedThroughputExceededException", kinesis.put_record, StreamName="s", PartitionKey="k", Data=bytes(300_000))
+    refused(kinesis.put_record, "ProvisionedThroughputExceededException", StreamName="s", PartitionKey="k", Data=bytes(300_000))
 
 
 def test_a_shard_gives_five_answers_and_two_mebibytes_a_second(fresh_tsubo):
@@ -186,7 +180,7 @@ def test_a_shard_gives_five_answers_and_two_mebibytes_a_second(fresh_tsubo):
     page = kinesis.get_records(ShardIterator=iterator(kinesis, "s", "shardId-000000000000"))
     assert len(page["Records"]) == 10 and page["MillisBehindLatest"] > 0  # 10 MiB an answer
     fresh_tsubo.turn_clock("+2s")
-    refused("ProvisionedThroughputExceededException", kinesis.get_records, ShardIterator=page["NextShardIterator"])
+    refused(kinesis.get_records, "ProvisionedThroughputExceededException", ShardIterator=page["NextShardIterator"])
     fresh_tsubo.turn_clock("+5s")
     assert len(kinesis.get_records(ShardIterator=page["NextShardIterator"])["Records"]) == 1
 
@@ -195,7 +189,7 @@ def test_splitting_and_merging(kinesis, name):
     make(kinesis, name)
     kinesis.put_record(StreamName=name, PartitionKey="k", Data=b"before")
     parent, = shards(kinesis, name)
-    refused("InvalidArgumentException", kinesis.split_shard, StreamName=name, ShardToSplit=parent["ShardId"], NewStartingHashKey="1")
+    refused(kinesis.split_shard, "InvalidArgumentException", StreamName=name, ShardToSplit=parent["ShardId"], NewStartingHashKey="1")
     kinesis.split_shard(StreamName=name, ShardToSplit=parent["ShardId"], NewStartingHashKey="1000")
     old, a, b = shards(kinesis, name)
     assert "EndingSequenceNumber" in old["SequenceNumberRange"]
@@ -204,8 +198,8 @@ def test_splitting_and_merging(kinesis, name):
     page = kinesis.get_records(ShardIterator=iterator(kinesis, name, old["ShardId"]))
     assert [r["Data"] for r in page["Records"]] == [b"before"] and "NextShardIterator" not in page
     assert [(s["ShardId"], s["ParentShards"]) for s in page["ChildShards"]] == [(a["ShardId"], [old["ShardId"]]), (b["ShardId"], [old["ShardId"]])]
-    refused("InvalidArgumentException", kinesis.split_shard, StreamName=name, ShardToSplit=old["ShardId"], NewStartingHashKey="2000")
-    refused("ResourceNotFoundException", kinesis.split_shard, StreamName=name, ShardToSplit="shardId-000000000009", NewStartingHashKey="2000")
+    refused(kinesis.split_shard, "InvalidArgumentException", StreamName=name, ShardToSplit=old["ShardId"], NewStartingHashKey="2000")
+    refused(kinesis.split_shard, "ResourceNotFoundException", StreamName=name, ShardToSplit="shardId-000000000009", NewStartingHashKey="2000")
     kinesis.merge_shards(StreamName=name, ShardToMerge=b["ShardId"], AdjacentShardToMerge=a["ShardId"])
     merged = shards(kinesis, name)[-1]
     assert (merged["ParentShardId"], merged["AdjacentParentShardId"]) == (a["ShardId"], b["ShardId"]) and span(merged) == (0, TOP - 1)
@@ -217,14 +211,14 @@ def test_splitting_and_merging(kinesis, name):
 
 def test_merging_needs_neighbours(kinesis, name):
     make(kinesis, name, 3)
-    assert "not an adjacent pair" in refused("InvalidArgumentException", kinesis.merge_shards, StreamName=name, ShardToMerge="shardId-000000000000",
+    assert "not an adjacent pair" in refused(kinesis.merge_shards, "InvalidArgumentException", StreamName=name, ShardToMerge="shardId-000000000000",
                                              AdjacentShardToMerge="shardId-000000000002")
 
 
 def test_the_shard_count(fresh_tsubo):
     kinesis, name = fresh_tsubo.client("kinesis"), "s"
     make(kinesis, name, 2)
-    refused("LimitExceededException", kinesis.update_shard_count, StreamName=name, TargetShardCount=5, ScalingType="UNIFORM_SCALING")
+    refused(kinesis.update_shard_count, "LimitExceededException", StreamName=name, TargetShardCount=5, ScalingType="UNIFORM_SCALING")
     for want in 3, 4, 2, 1, 2:
         out = kinesis.update_shard_count(StreamName=name, TargetShardCount=want, ScalingType="UNIFORM_SCALING")
         assert out["TargetShardCount"] == want
@@ -234,7 +228,7 @@ def test_the_shard_count(fresh_tsubo):
         assert max(b - a for a, b in spans) - min(b - a for a, b in spans) <= 1
     for want in 1, 2, 1, 2, 1:
         kinesis.update_shard_count(StreamName=name, TargetShardCount=want, ScalingType="UNIFORM_SCALING")
-    refused("LimitExceededException", kinesis.update_shard_count, StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
+    refused(kinesis.update_shard_count, "LimitExceededException", StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
     fresh_tsubo.turn_clock("+25h")
     kinesis.update_shard_count(StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
     assert len(shards(kinesis, name)) == 3  # what was closed a day ago is not listed any more
@@ -246,7 +240,7 @@ def test_shards_are_listed_by_pages(kinesis, name):
     assert len(page["Shards"]) == 2
     rest = kinesis.list_shards(NextToken=page["NextToken"], MaxResults=3)
     assert [s["ShardId"][-1] for s in page["Shards"] + rest["Shards"]] == list("01234") and "NextToken" not in rest
-    refused("InvalidArgumentException", kinesis.list_shards, StreamName=name, NextToken=page["NextToken"])
+    refused(kinesis.list_shards, "InvalidArgumentException", StreamName=name, NextToken=page["NextToken"])
     first = kinesis.describe_stream(StreamName=name, Limit=2)["StreamDescription"]
     assert first["HasMoreShards"] and len(first["Shards"]) == 2
     assert len(kinesis.describe_stream(StreamName=name, ExclusiveStartShardId=first["Shards"][-1]["ShardId"])["StreamDescription"]["Shards"]) == 3
@@ -261,8 +255,8 @@ def test_retention(fresh_tsubo):
     assert read(kinesis, "s", shard) == [b"old", b"young"]
     fresh_tsubo.turn_clock("+2h")
     assert read(kinesis, "s", shard) == [b"young"]
-    refused("InvalidArgumentException", kinesis.increase_stream_retention_period, StreamName="s", RetentionPeriodHours=8761)
-    refused("InvalidArgumentException", kinesis.decrease_stream_retention_period, StreamName="s", RetentionPeriodHours=23)
+    refused(kinesis.increase_stream_retention_period, "InvalidArgumentException", StreamName="s", RetentionPeriodHours=8761)
+    refused(kinesis.decrease_stream_retention_period, "InvalidArgumentException", StreamName="s", RetentionPeriodHours=23)
     kinesis.increase_stream_retention_period(StreamName="s", RetentionPeriodHours=48)
     assert read(kinesis, "s", shard) == [b"young"]  # "does not make previous, expired data accessible"
     fresh_tsubo.turn_clock("+30h")
@@ -277,13 +271,13 @@ def test_on_demand(fresh_tsubo):
     kinesis.create_stream(StreamName="s", StreamModeDetails={"StreamMode": "ON_DEMAND"})
     assert len(shards(kinesis, "s")) == 4
     arn = kinesis.describe_stream(StreamName="s")["StreamDescription"]["StreamARN"]
-    assert "is in On-Demand mode" in refused("ValidationException", kinesis.split_shard, StreamName="s", ShardToSplit="shardId-000000000000",
+    assert "is in On-Demand mode" in refused(kinesis.split_shard, "ValidationException", StreamName="s", ShardToSplit="shardId-000000000000",
                                              NewStartingHashKey="77")
     kinesis.update_stream_record_distribution_strategy(StreamARN=arn, RecordDistributionStrategy="AUTO")
     used = {kinesis.put_record(StreamName="s", Data=b"x")["ShardId"] for _ in range(64)}
     assert len(used) == 4
     kinesis.update_stream_record_distribution_strategy(StreamARN=arn, RecordDistributionStrategy="USER_PARTITION_KEY")
-    refused("InvalidArgumentException", kinesis.put_record, StreamName="s", Data=b"x")
+    refused(kinesis.put_record, "InvalidArgumentException", StreamName="s", Data=b"x")
     kinesis.update_stream_mode(StreamARN=arn, StreamModeDetails={"StreamMode": "PROVISIONED"})
     kinesis.split_shard(StreamName="s", ShardToSplit="shardId-000000000000", NewStartingHashKey="77")
 

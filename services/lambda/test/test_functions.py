@@ -8,17 +8,11 @@ import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
+from refusals import refused
 
 IN_SANDBOX = pytest.mark.skipif(os.environ.get("TSUBO_SANDBOX") == "off", reason="the places are those of the sandbox")
 
 HELLO = "def handler(event, context):\n    return 'hello'\n"
-
-
-def refused(code, call, **args):
-    with pytest.raises(ClientError) as e:
-        call(**args)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response
 
 
 def test_create_get_update_delete(aws, role, name, zip_of, call):
@@ -33,18 +27,20 @@ def test_create_get_update_delete(aws, role, name, zip_of, call):
     assert got["Tags"] == {"a": "1"} and got["Configuration"]["Environment"]["Variables"] == {"AB": "c"}
     assert urllib.request.urlopen(got["Code"]["Location"]).read() == code
     assert name in [f["FunctionName"] for page in aws.get_paginator("list_functions").paginate() for f in page["Functions"]]
-    refused("ResourceConflictException", aws.create_function, FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler",
+    refused(aws.create_function, "ResourceConflictException", FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler",
             Code={"ZipFile": code})
 
     old = aws.update_function_configuration(FunctionName=name, Timeout=7, Environment={"Variables": {}})
     assert old["Timeout"] == 7 and "Environment" not in old and old["RevisionId"] != made["RevisionId"]
-    refused("PreconditionFailedException", aws.update_function_code, FunctionName=name, ZipFile=code, RevisionId=made["RevisionId"])
+    refused(aws.update_function_code, "PreconditionFailedException", FunctionName=name, ZipFile=code, RevisionId=made["RevisionId"])
     assert call(name) == ("hello", None)
     aws.update_function_code(FunctionName=name, ZipFile=zip_of({"m.py": HELLO.replace("hello", "bye")}))
     assert call(name) == ("bye", None)
     aws.delete_function(FunctionName=name)
-    e = refused("ResourceNotFoundException", aws.get_function, FunctionName=name)
-    assert e["Error"]["Message"] == f"Function not found: {arn}" and e["Type"] == "User"
+    with pytest.raises(ClientError) as e:
+        aws.get_function(FunctionName=name)
+    assert e.value.response["Error"] == {"Code": "ResourceNotFoundException", "Message": f"Function not found: {arn}"}
+    assert e.value.response["Type"] == "User"
 
 
 def test_code_comes_from_s3_too(client, aws, role, name, zip_of, call):
@@ -53,29 +49,29 @@ def test_code_comes_from_s3_too(client, aws, role, name, zip_of, call):
     s3.put_object(Bucket=name, Key="code.zip", Body=zip_of({"m.py": HELLO}))
     aws.create_function(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Code={"S3Bucket": name, "S3Key": "code.zip"})
     assert call(name) == ("hello", None)
-    e = refused("InvalidParameterValueException", aws.update_function_code, FunctionName=name, S3Bucket=name, S3Key="none.zip")
-    assert "NoSuchKey" in e["Error"]["Message"]
+    e = refused(aws.update_function_code, "InvalidParameterValueException", FunctionName=name, S3Bucket=name, S3Key="none.zip")
+    assert "NoSuchKey" in e
     aws.delete_function(FunctionName=name)
 
 
 def test_what_is_refused(aws, role, name, zip_of):
     code = {"ZipFile": zip_of({"m.py": HELLO})}
     good = dict(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Code=code)
-    refused("InvalidParameterValueException", aws.create_function, **{**good, "Code": {"ZipFile": b"no zip"}})
-    refused("InvalidParameterValueException", aws.create_function, **{**good, "Role": "arn:aws:iam::000000000000:role/none-such"})
-    refused("InvalidParameterValueException", aws.create_function, **{**good, "Environment": {"Variables": {"AWS_REGION": "x"}}})
-    refused("InvalidParameterValueException", aws.create_function, **{**good, "Environment": {"Variables": {"BIG": "x" * 4096}}})
-    e = refused("NotImplemented", aws.create_function, **{**good, "Runtime": "java21"})
-    assert "java21" in e["Error"]["Message"]
-    refused("NotImplemented", aws.create_function, **{**good, "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}})
-    refused("ResourceNotFoundException", aws.get_function, FunctionName=name)
+    refused(aws.create_function, "InvalidParameterValueException", **{**good, "Code": {"ZipFile": b"no zip"}})
+    refused(aws.create_function, "InvalidParameterValueException", **{**good, "Role": "arn:aws:iam::000000000000:role/none-such"})
+    refused(aws.create_function, "InvalidParameterValueException", **{**good, "Environment": {"Variables": {"AWS_REGION": "x"}}})
+    refused(aws.create_function, "InvalidParameterValueException", **{**good, "Environment": {"Variables": {"BIG": "x" * 4096}}})
+    e = refused(aws.create_function, "NotImplemented", **{**good, "Runtime": "java21"})
+    assert "java21" in e
+    refused(aws.create_function, "NotImplemented", **{**good, "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}})
+    refused(aws.get_function, "ResourceNotFoundException", FunctionName=name)
 
 
 @pytest.mark.parametrize("path", ["../evil.py", "/etc/evil.py", "a/../../evil.py"])
 def test_a_zip_cannot_write_outside(aws, role, name, zip_of, path):
-    e = refused("InvalidParameterValueException", aws.create_function, FunctionName=name, Runtime="python3.11", Role=role,
+    e = refused(aws.create_function, "InvalidParameterValueException", FunctionName=name, Runtime="python3.11", Role=role,
                 Handler="m.handler", Code={"ZipFile": zip_of({path: "x"})})
-    assert "leave" in e["Error"]["Message"]
+    assert "leave" in e
 
 
 def test_versions_and_aliases(aws, python, call):
@@ -93,16 +89,16 @@ def test_versions_and_aliases(aws, python, call):
     assert call(f)[0] == ["two", "$LATEST", arn]
     assert [v["Version"] for v in aws.list_versions_by_function(FunctionName=f)["Versions"]] == ["$LATEST", "1", "2"] or \
         sorted(v["Version"] for v in aws.list_versions_by_function(FunctionName=f)["Versions"]) == ["$LATEST", "1", "2"]
-    refused("ResourceConflictException", aws.create_alias, FunctionName=f, Name="live", FunctionVersion="2")
+    refused(aws.create_alias, "ResourceConflictException", FunctionName=f, Name="live", FunctionVersion="2")
     aws.update_alias(FunctionName=f, Name="live", RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}})
     seen = {call(f + ":live")[0][1] for _ in range(40)}
     assert seen == {"1", "2"}
-    refused("ResourceConflictException", aws.delete_function, FunctionName=f, Qualifier="1")
+    refused(aws.delete_function, "ResourceConflictException", FunctionName=f, Qualifier="1")
     assert [a["Name"] for a in aws.list_aliases(FunctionName=f)["Aliases"]] == ["live"]
     aws.delete_alias(FunctionName=f, Name="live")
-    refused("ResourceNotFoundException", aws.get_alias, FunctionName=f, Name="live")
+    refused(aws.get_alias, "ResourceNotFoundException", FunctionName=f, Name="live")
     aws.delete_function(FunctionName=f, Qualifier="1")
-    refused("ResourceNotFoundException", aws.invoke, FunctionName=f, Qualifier="1")
+    refused(aws.invoke, "ResourceNotFoundException", FunctionName=f, Qualifier="1")
 
 
 @IN_SANDBOX
@@ -124,9 +120,9 @@ def test_layers_lie_over_one_another_in_opt(aws, python, call, zip_of, name):
     aws.add_layer_version_permission(LayerName=name + "a", VersionNumber=1, StatementId="s", Action="lambda:GetLayerVersion", Principal="*")
     assert json.loads(aws.get_layer_version_policy(LayerName=name + "a", VersionNumber=1)["Policy"])["Statement"][0]["Sid"] == "s"
     aws.delete_layer_version(LayerName=name + "a", VersionNumber=2)
-    refused("ResourceNotFoundException", aws.get_layer_version, LayerName=name + "a", VersionNumber=2)
+    refused(aws.get_layer_version, "ResourceNotFoundException", LayerName=name + "a", VersionNumber=2)
     assert layer("a", {"x": "z"})["Version"] == 3  # numbers are never used twice
-    refused("InvalidParameterValueException", aws.update_function_configuration, FunctionName=f, Layers=[again["LayerVersionArn"]])
+    refused(aws.update_function_configuration, "InvalidParameterValueException", FunctionName=f, Layers=[again["LayerVersionArn"]])
 
 
 def test_permissions_make_a_policy(aws, python):
@@ -138,10 +134,10 @@ def test_permissions_make_a_policy(aws, python):
     assert policy == {"Version": "2012-10-17", "Id": "default", "Statement": [
         {"Sid": "s3", "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "lambda:InvokeFunction", "Resource": arn,
          "Condition": {"StringEquals": {"AWS:SourceAccount": "000000000000"}, "ArnLike": {"AWS:SourceArn": "arn:aws:s3:::b"}}}]}
-    refused("ResourceConflictException", aws.add_permission, FunctionName=f, StatementId="s3", Action="lambda:InvokeFunction", Principal="*")
+    refused(aws.add_permission, "ResourceConflictException", FunctionName=f, StatementId="s3", Action="lambda:InvokeFunction", Principal="*")
     aws.remove_permission(FunctionName=f, StatementId="s3")
-    refused("ResourceNotFoundException", aws.get_policy, FunctionName=f)
-    refused("ResourceNotFoundException", aws.remove_permission, FunctionName=f, StatementId="s3")
+    refused(aws.get_policy, "ResourceNotFoundException", FunctionName=f)
+    refused(aws.remove_permission, "ResourceNotFoundException", FunctionName=f, StatementId="s3")
 
 
 def test_who_may_invoke(client, aws, python, name):
@@ -150,11 +146,11 @@ def test_who_may_invoke(client, aws, python, name):
     iam.create_user(UserName=name)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     guest = client("lambda", key=key["AccessKeyId"], secret=key["SecretAccessKey"])
-    e = refused("AccessDeniedException", guest.invoke, FunctionName=f)
-    assert "lambda:InvokeFunction" in e["Error"]["Message"]
+    e = refused(guest.invoke, "AccessDeniedException", FunctionName=f)
+    assert "lambda:InvokeFunction" in e
     aws.add_permission(FunctionName=f, StatementId="g", Action="lambda:InvokeFunction", Principal=f"arn:aws:iam::000000000000:user/{name}")
     assert guest.invoke(FunctionName=f)["Payload"].read() == b'"hello"'
-    refused("AccessDeniedException", guest.get_function, FunctionName=f)
+    refused(guest.get_function, "AccessDeniedException", FunctionName=f)
 
 
 def test_tags_and_settings(aws, python):
@@ -168,13 +164,13 @@ def test_tags_and_settings(aws, python):
     assert aws.get_function(FunctionName=f)["Concurrency"] == {"ReservedConcurrentExecutions": 5}
     limit = aws.get_account_settings()["AccountLimit"]
     assert limit["ConcurrentExecutions"] == 1000 and limit["UnreservedConcurrentExecutions"] <= 995
-    refused("InvalidParameterValueException", aws.put_function_concurrency, FunctionName=f, ReservedConcurrentExecutions=950)
+    refused(aws.put_function_concurrency, "InvalidParameterValueException", FunctionName=f, ReservedConcurrentExecutions=950)
     aws.delete_function_concurrency(FunctionName=f)
     assert "ReservedConcurrentExecutions" not in aws.get_function_concurrency(FunctionName=f)
     aws.put_function_event_invoke_config(FunctionName=f, MaximumRetryAttempts=0)
     assert aws.get_function_event_invoke_config(FunctionName=f)["MaximumRetryAttempts"] == 0
     aws.delete_function_event_invoke_config(FunctionName=f)
-    refused("ResourceNotFoundException", aws.get_function_event_invoke_config, FunctionName=f)
+    refused(aws.get_function_event_invoke_config, "ResourceNotFoundException", FunctionName=f)
 
 
 def test_code_that_nothing_names_is_removed(fresh_tsubo, make_role_on, zip_of, eventually):

@@ -3,7 +3,7 @@ Reference); LogGroup in the API Reference says which form of the ARN counts wher
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from refusals import denied, refused
 
 
 @pytest.fixture
@@ -29,12 +29,6 @@ def arn(group):
     return f"arn:aws:logs:us-east-1:000000000000:log-group:{group}"
 
 
-def refused(call, code="AccessDeniedException"):
-    with pytest.raises(ClientError) as e:
-        call()
-    assert e.value.response["Error"]["Code"] == code, e.value.response["Error"]
-
-
 def test_tags_of_a_group_are_guarded_by_its_arn(logs, may, name):
     logs.create_log_group(logGroupName=name)
     logs.create_log_group(logGroupName=name + "-other")
@@ -43,9 +37,9 @@ def test_tags_of_a_group_are_guarded_by_its_arn(logs, may, name):
     own.tag_resource(resourceArn=arn(name), tags={"a": "1"})
     own.tag_log_group(logGroupName=name, tags={"b": "2"})
     assert own.list_tags_for_resource(resourceArn=arn(name))["tags"] == {"a": "1", "b": "2"}
-    refused(lambda: own.tag_resource(resourceArn=arn(name + "-other"), tags={"a": "1"}))
-    refused(lambda: own.tag_log_group(logGroupName=name + "-other", tags={"a": "1"}))
-    refused(lambda: own.untag_resource(resourceArn=arn(name), tagKeys=["a"]))
+    denied(lambda: own.tag_resource(resourceArn=arn(name + "-other"), tags={"a": "1"}))
+    denied(lambda: own.tag_log_group(logGroupName=name + "-other", tags={"a": "1"}))
+    denied(lambda: own.untag_resource(resourceArn=arn(name), tagKeys=["a"]))
 
 
 def test_tags_are_condition_keys(logs, may, name):
@@ -54,8 +48,8 @@ def test_tags_are_condition_keys(logs, may, name):
               {"Action": "logs:CreateLogGroup", "Resource": "*", "Condition": {"StringEquals": {"aws:RequestTag/team": "red"}}})
     own.create_log_stream(logGroupName=name, logStreamName="s")
     own.create_log_group(logGroupName=name + "-red", tags={"team": "red"})
-    refused(lambda: own.create_log_stream(logGroupName=name + "-red", logStreamName="s"))
-    refused(lambda: own.create_log_group(logGroupName=name + "-none"))
+    denied(lambda: own.create_log_stream(logGroupName=name + "-red", logStreamName="s"))
+    denied(lambda: own.create_log_group(logGroupName=name + "-none"))
 
 
 def test_listing_needs_a_log_group_resource(logs, may, name):

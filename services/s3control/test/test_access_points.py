@@ -3,8 +3,8 @@ shared datasets with access points" (S3 User Guide), Amazon S3 Control API Refer
 import io
 import json
 
-import botocore.exceptions
 import pytest
+from refusals import refusal, user
 
 ACCOUNT = "000000000000"
 
@@ -28,19 +28,12 @@ def bucket(s3, name):
     return name
 
 
-def user(client, name, *statements):
-    iam = client("iam")
-    iam.create_user(UserName=name)
-    if statements:
-        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return client("s3", key=key["AccessKeyId"], secret=key["SecretAccessKey"]), f"arn:aws:iam::{ACCOUNT}:user/{name}"
+def reader_of(client, name, *statements):
+    return user(client, name, *statements)("s3"), f"arn:aws:iam::{ACCOUNT}:user/{name}"
 
 
 def code(call, **arguments):
-    with pytest.raises(botocore.exceptions.ClientError) as e:
-        call(**arguments)
-    return e.value.response["Error"]["Code"]
+    return refusal(call, **arguments)[0]
 
 
 def test_a_point_is_made_listed_and_removed(s3, control, bucket, name):
@@ -93,7 +86,7 @@ def test_the_point_and_the_bucket_must_both_agree(client, s3, control, bucket, n
     arn = made["AccessPointArn"]
     s3.put_object(Bucket=bucket, Key="in/x", Body=b"1")
     s3.put_object(Bucket=bucket, Key="out", Body=b"2")
-    nobody, who = user(client, name)
+    nobody, who = reader_of(client, name)
     assert code(nobody.get_object, Bucket=arn, Key="in/x") == "AccessDenied"
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": who}, "Action": "s3:GetObject", "Resource": f"{arn}/object/in/*"}]}
     control.put_access_point_policy(AccountId=ACCOUNT, Name=name, Policy=json.dumps(policy))
@@ -113,7 +106,7 @@ def test_the_point_and_the_bucket_must_both_agree(client, s3, control, bucket, n
 
 def test_own_policies_name_the_points_arn(client, s3, control, bucket, name):
     arn = control.create_access_point(AccountId=ACCOUNT, Name=name, Bucket=bucket)["AccessPointArn"]
-    reader, who = user(client, name, {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn}/object/*"})
+    reader, who = reader_of(client, name, {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn}/object/*"})
     s3.put_object(Bucket=bucket, Key="k", Body=b"1")
     assert reader.get_object(Bucket=arn, Key="k")["Body"].read() == b"1"
     assert code(reader.get_object, Bucket=bucket, Key="k") == "AccessDenied"

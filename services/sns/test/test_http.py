@@ -11,6 +11,7 @@ import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
+from refusals import refusal
 
 
 class Site:
@@ -55,12 +56,6 @@ def sns(client):
 @pytest.fixture
 def topic(sns, name):
     return sns.create_topic(Name=name)["TopicArn"]
-
-
-def refused(call, **args):
-    with pytest.raises(ClientError) as e:
-        call(**args)
-    return e.value.response["Error"]["Code"], e.value.response["Error"]["Message"]
 
 
 def verified(document):
@@ -108,7 +103,7 @@ def test_a_web_server_is_asked_and_then_told(sns, site, topic):
 def test_confirmed_by_a_signed_request(client, sns, site, topic):
     arn = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=site.url, ReturnSubscriptionArn=True)["SubscriptionArn"]
     token = json.loads(site.next()[2])["Token"]
-    assert refused(sns.confirm_subscription, TopicArn=topic, Token="0" * 64) == ("InvalidParameter", "Invalid parameter: Token")
+    assert refusal(sns.confirm_subscription, TopicArn=topic, Token="0" * 64) == ("InvalidParameter", "Invalid parameter: Token")
     assert sns.confirm_subscription(TopicArn=topic, Token=token, AuthenticateOnUnsubscribe="true")["SubscriptionArn"] == arn
     assert sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]["ConfirmationWasAuthenticated"] == "true"
     sns.publish(TopicArn=topic, Message="m")
@@ -188,17 +183,17 @@ def test_policies_and_dead_letters(client, tsubo, sns, site, topic, name, eventu
     ('{"somethingElse": {}}', "somethingElse"),
 ])
 def test_policies_that_are_none(sns, site, topic, policy, why):
-    code, message = refused(sns.subscribe, TopicArn=topic, Protocol="http", Endpoint=site.url, Attributes={"DeliveryPolicy": policy})
+    code, message = refusal(sns.subscribe, TopicArn=topic, Protocol="http", Endpoint=site.url, Attributes={"DeliveryPolicy": policy})
     assert code == "InvalidParameter" and why in message
 
 
 def test_subscriptions_that_cannot_be(sns, site, topic, name):
     for protocol, endpoint in (("https", site.url), ("http", "ftp://x"), ("http", "http://"), ("http", "http://a b"), ("http", "http://a\r\nb")):
-        assert refused(sns.subscribe, TopicArn=topic, Protocol=protocol, Endpoint=endpoint) == (
+        assert refusal(sns.subscribe, TopicArn=topic, Protocol=protocol, Endpoint=endpoint) == (
             "InvalidParameter", "Invalid parameter: Endpoint must match the specified protocol")
     with pytest.raises(ClientError) as e:
         sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=site.url,
                       Attributes={"DeliveryPolicy": '{"throttlePolicy": {"maxReceivesPerSecond": 1}}'})
     assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     fifo = sns.create_topic(Name=name + ".fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
-    assert refused(sns.subscribe, TopicArn=fifo, Protocol="http", Endpoint=site.url)[1] == "Invalid parameter: Invalid protocol type: http"
+    assert refusal(sns.subscribe, TopicArn=fifo, Protocol="http", Endpoint=site.url)[1] == "Invalid parameter: Invalid protocol type: http"

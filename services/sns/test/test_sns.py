@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+from refusals import refusal
 
 ACCOUNT = "000000000000"
 
@@ -58,21 +59,15 @@ def receive(sqs, url, n=1, wait=20):
     return got
 
 
-def refused(call, **args):
-    with pytest.raises(ClientError) as e:
-        call(**args)
-    return e.value.response["Error"]["Code"], e.value.response["Error"]["Message"]
-
-
 # ---- topics ----
 
 def test_a_topic_from_its_creation_to_its_end(sns, name):
     arn = sns.create_topic(Name=name, Attributes={"DisplayName": "News"}, Tags=[{"Key": "team", "Value": "a"}])["TopicArn"]
     assert arn == f"arn:aws:sns:us-east-1:{ACCOUNT}:{name}"
     assert sns.create_topic(Name=name, Attributes={"DisplayName": "News"})["TopicArn"] == arn
-    assert refused(sns.create_topic, Name=name, Attributes={"DisplayName": "Other"}) == (
+    assert refusal(sns.create_topic, Name=name, Attributes={"DisplayName": "Other"}) == (
         "InvalidParameter", "Invalid parameter: Attributes Reason: Topic already exists with different attributes")
-    assert refused(sns.create_topic, Name=name, Tags=[{"Key": "team", "Value": "b"}])[1] == (
+    assert refusal(sns.create_topic, Name=name, Tags=[{"Key": "team", "Value": "b"}])[1] == (
         "Invalid parameter: Tags Reason: Topic already exists with different tags")
     have = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
     assert have["Owner"] == ACCOUNT and have["DisplayName"] == "News" and have["SubscriptionsConfirmed"] == "0"
@@ -81,18 +76,18 @@ def test_a_topic_from_its_creation_to_its_end(sns, name):
     assert sns.get_topic_attributes(TopicArn=arn)["Attributes"]["DisplayName"] == "Old news"
     assert arn in [t["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for t in page["Topics"]]
     sns.delete_topic(TopicArn=arn)
-    assert refused(sns.get_topic_attributes, TopicArn=arn) == ("NotFound", "Topic does not exist")
+    assert refusal(sns.get_topic_attributes, TopicArn=arn) == ("NotFound", "Topic does not exist")
 
 
 def test_names(sns, name):
-    assert refused(sns.create_topic, Name="with space") == ("InvalidParameter", "Invalid parameter: Topic Name")
-    assert refused(sns.create_topic, Name="x" * 257)[0] == "InvalidParameter"
-    assert refused(sns.create_topic, Name=name + ".fifo") == ("InvalidParameter", "Invalid parameter: Topic Name")
-    assert "must end with .fifo" in refused(sns.create_topic, Name=name, Attributes={"FifoTopic": "true"})[1]
-    assert refused(sns.publish, TopicArn="nonsense", Message="m") == (
+    assert refusal(sns.create_topic, Name="with space") == ("InvalidParameter", "Invalid parameter: Topic Name")
+    assert refusal(sns.create_topic, Name="x" * 257)[0] == "InvalidParameter"
+    assert refusal(sns.create_topic, Name=name + ".fifo") == ("InvalidParameter", "Invalid parameter: Topic Name")
+    assert "must end with .fifo" in refusal(sns.create_topic, Name=name, Attributes={"FifoTopic": "true"})[1]
+    assert refusal(sns.publish, TopicArn="nonsense", Message="m") == (
         "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1")
-    assert refused(sns.publish, TopicArn=f"arn:aws:sns:us-east-1:{ACCOUNT}:{name}-not", Message="m") == ("NotFound", "Topic does not exist")
-    assert refused(sns.create_topic, Name=name, Attributes={"Nonsense": "1"}) == ("InvalidParameter", "Invalid parameter: AttributeName")
+    assert refusal(sns.publish, TopicArn=f"arn:aws:sns:us-east-1:{ACCOUNT}:{name}-not", Message="m") == ("NotFound", "Topic does not exist")
+    assert refusal(sns.create_topic, Name=name, Attributes={"Nonsense": "1"}) == ("InvalidParameter", "Invalid parameter: AttributeName")
 
 
 def test_pages_of_topics(tsubo, name):
@@ -101,7 +96,7 @@ def test_pages_of_topics(tsubo, name):
     first = sns.list_topics()
     assert len(first["Topics"]) == 100 and first["NextToken"]
     assert {t["TopicArn"] for page in sns.get_paginator("list_topics").paginate() for t in page["Topics"]} == arns
-    assert refused(sns.list_topics, NextToken="nonsense")[0] == "InvalidParameter"
+    assert refusal(sns.list_topics, NextToken="nonsense")[0] == "InvalidParameter"
 
 
 def test_tags_and_permissions(sns, topic):
@@ -109,11 +104,11 @@ def test_tags_and_permissions(sns, topic):
     sns.tag_resource(ResourceArn=topic, Tags=[{"Key": "a", "Value": "3"}])
     sns.untag_resource(ResourceArn=topic, TagKeys=["b"])
     assert sns.list_tags_for_resource(ResourceArn=topic)["Tags"] == [{"Key": "a", "Value": "3"}]
-    assert refused(sns.list_tags_for_resource, ResourceArn=topic + "-not") == ("ResourceNotFound", "Resource does not exist")
+    assert refusal(sns.list_tags_for_resource, ResourceArn=topic + "-not") == ("ResourceNotFound", "Resource does not exist")
     sns.add_permission(TopicArn=topic, Label="friends", AWSAccountId=["111111111111"], ActionName=["Publish"])
     policy = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
     assert policy["Statement"][-1]["Sid"] == "friends" and policy["Statement"][-1]["Action"] == "SNS:Publish"
-    assert refused(sns.add_permission, TopicArn=topic, Label="friends", AWSAccountId=["111111111111"], ActionName=["Publish"])[1] == (
+    assert refusal(sns.add_permission, TopicArn=topic, Label="friends", AWSAccountId=["111111111111"], ActionName=["Publish"])[1] == (
         "Invalid parameter: Statement already exists")
     sns.remove_permission(TopicArn=topic, Label="friends")
     assert len(json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])["Statement"]) == 1
@@ -121,7 +116,7 @@ def test_tags_and_permissions(sns, topic):
 
 def test_another_account_publishes_only_when_the_policy_lets_it(tsubo, sns, topic):
     other = tsubo.client("sns", key="222222222222")
-    assert refused(other.publish, TopicArn=topic, Message="m")[0] in ("AccessDenied", "AuthorizationError")
+    assert refusal(other.publish, TopicArn=topic, Message="m")[0] in ("AccessDenied", "AuthorizationError")
     sns.add_permission(TopicArn=topic, Label="them", AWSAccountId=["222222222222"], ActionName=["Publish"])
     assert other.publish(TopicArn=topic, Message="m")["MessageId"]
 
@@ -172,21 +167,21 @@ def test_a_message_of_its_own_for_each_protocol(sns, sqs, topic, queue):
     sns.publish(TopicArn=topic, MessageStructure="json", Message=json.dumps({"default": "d", "sqs": "for queues"}))
     sns.publish(TopicArn=topic, MessageStructure="json", Message=json.dumps({"default": "d", "email": "for people"}))
     assert [m["Body"] for m in receive(sqs, url, 2)] == ["for queues", "d"]
-    assert refused(sns.publish, TopicArn=topic, MessageStructure="json", Message="{")[1] == (
+    assert refusal(sns.publish, TopicArn=topic, MessageStructure="json", Message="{")[1] == (
         "Invalid parameter: Message Structure - JSON message body failed to parse")
-    assert refused(sns.publish, TopicArn=topic, MessageStructure="json", Message="{}")[1] == (
+    assert refusal(sns.publish, TopicArn=topic, MessageStructure="json", Message="{}")[1] == (
         "Invalid parameter: Message Structure - No default entry in JSON message body")
 
 
 def test_what_cannot_be_published(sns, topic):
-    assert refused(sns.publish, TopicArn=topic, Message="") == ("InvalidParameter", "Invalid parameter: Empty message")
-    assert refused(sns.publish, TopicArn=topic, Message="x" * (256 * 1024 + 1)) == ("InvalidParameter", "Invalid parameter: Message too long")
-    assert refused(sns.publish, TopicArn=topic, Message="m", Subject="x" * 101) == ("InvalidParameter", "Invalid parameter: Subject")
-    assert refused(sns.publish, TopicArn=topic, Message="m", MessageDeduplicationId="d")[1].startswith("Invalid parameter: MessageDeduplicationId Reason")
+    assert refusal(sns.publish, TopicArn=topic, Message="") == ("InvalidParameter", "Invalid parameter: Empty message")
+    assert refusal(sns.publish, TopicArn=topic, Message="x" * (256 * 1024 + 1)) == ("InvalidParameter", "Invalid parameter: Message too long")
+    assert refusal(sns.publish, TopicArn=topic, Message="m", Subject="x" * 101) == ("InvalidParameter", "Invalid parameter: Subject")
+    assert refusal(sns.publish, TopicArn=topic, Message="m", MessageDeduplicationId="d")[1].startswith("Invalid parameter: MessageDeduplicationId Reason")
     bad = {"DataType": "Number", "StringValue": "five"}
-    assert refused(sns.publish, TopicArn=topic, Message="m", MessageAttributes={"a": bad}) == (
+    assert refusal(sns.publish, TopicArn=topic, Message="m", MessageAttributes={"a": bad}) == (
         "ParameterValueInvalid", "Could not cast message attribute 'a' value to number.")
-    assert refused(sns.publish, TopicArn=topic, Message="m", MessageAttributes={"a": {"DataType": "Thing", "StringValue": "v"}})[0] == (
+    assert refusal(sns.publish, TopicArn=topic, Message="m", MessageAttributes={"a": {"DataType": "Thing", "StringValue": "v"}})[0] == (
         "ParameterValueInvalid")
     with pytest.raises(ClientError) as e:
         sns.publish(PhoneNumber="+4930000000", Message="m")
@@ -203,7 +198,7 @@ def test_batches(sns, sqs, topic, queue):
     assert [m["Body"] for m in receive(sqs, url, 2)] == ["1", "3"]
 
     def batch(*entries):
-        return refused(sns.publish_batch, TopicArn=topic, PublishBatchRequestEntries=[{"Id": i, "Message": m} for i, m in entries])[0]
+        return refusal(sns.publish_batch, TopicArn=topic, PublishBatchRequestEntries=[{"Id": i, "Message": m} for i, m in entries])[0]
     assert batch() == "EmptyBatchRequest"
     assert batch(("a", "1"), ("a", "2")) == "BatchEntryIdsNotDistinct"
     assert batch(("a b", "1")) == "InvalidBatchEntryId"
@@ -257,7 +252,7 @@ def test_filter_policies_that_are_none(sns, topic, queue):
 
     def why(policy, **more):
         text = policy if isinstance(policy, str) else json.dumps(policy)
-        code, message = refused(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": text, **more})
+        code, message = refusal(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": text, **more})
         assert code == "InvalidParameter"
         return message
     assert "failed to parse JSON" in why("{")
@@ -273,7 +268,7 @@ def test_subscriptions(sns, topic, queue):
     _, arn = queue()
     sub = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
     assert sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"] == sub
-    assert refused(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})[1] == (
+    assert refusal(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})[1] == (
         "Invalid parameter: Attributes Reason: Subscription already exists with different attributes")
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == [
         {"SubscriptionArn": sub, "Owner": ACCOUNT, "Protocol": "sqs", "Endpoint": arn, "TopicArn": topic}]
@@ -284,22 +279,22 @@ def test_subscriptions(sns, topic, queue):
     assert sns.get_subscription_attributes(SubscriptionArn=sub)["Attributes"]["FilterPolicyScope"] == "MessageAttributes"
     sns.unsubscribe(SubscriptionArn=sub)
     sns.unsubscribe(SubscriptionArn=sub)
-    assert refused(sns.get_subscription_attributes, SubscriptionArn=sub) == ("NotFound", "Subscription does not exist")
+    assert refusal(sns.get_subscription_attributes, SubscriptionArn=sub) == ("NotFound", "Subscription does not exist")
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
     assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsDeleted"] == "1"
 
 
 def test_subscriptions_that_cannot_be(sns, topic, queue, name):
     _, fifo = queue("q.fifo", FifoQueue="true")
-    assert refused(sns.subscribe, TopicArn=topic, Protocol="pigeon", Endpoint="x") == (
+    assert refusal(sns.subscribe, TopicArn=topic, Protocol="pigeon", Endpoint="x") == (
         "InvalidParameter", "Invalid parameter: Amazon SNS does not support this protocol string: pigeon")
-    assert refused(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint="http://x") == ("InvalidParameter", "Invalid parameter: SQS endpoint ARN")
-    assert refused(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=fifo)[1] == (
+    assert refusal(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint="http://x") == ("InvalidParameter", "Invalid parameter: SQS endpoint ARN")
+    assert refusal(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=fifo)[1] == (
         "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics")
     with pytest.raises(ClientError) as e:
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="a@example.com")
     assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert refused(sns.subscribe, TopicArn=topic + "-not", Protocol="sqs", Endpoint=fifo) == ("NotFound", "Topic does not exist")
+    assert refusal(sns.subscribe, TopicArn=topic + "-not", Protocol="sqs", Endpoint=fifo) == ("NotFound", "Topic does not exist")
 
 
 def test_a_topic_made_anew_has_no_old_subscribers(sns, sqs, topic, queue, name, eventually):
@@ -322,7 +317,7 @@ def test_a_queue_of_another_account_is_asked(tsubo, sns, topic, name):
     sns.publish(TopicArn=topic, Message="too early")
     asked = json.loads(receive(theirs, url)[0]["Body"])
     assert asked["Type"] == "SubscriptionConfirmation" and asked["TopicArn"] == topic and asked["Token"] in asked["SubscribeURL"]
-    assert refused(sns.confirm_subscription, TopicArn=topic, Token="0" * 64) == ("InvalidParameter", "Invalid parameter: Token")
+    assert refusal(sns.confirm_subscription, TopicArn=topic, Token="0" * 64) == ("InvalidParameter", "Invalid parameter: Token")
     with urllib.request.urlopen(asked["SubscribeURL"]) as answer:
         assert b"<SubscriptionArn>" + topic.encode() in answer.read()
     sns.publish(TopicArn=topic, Message="now")
@@ -349,12 +344,12 @@ def test_fifo_keeps_order_and_drops_duplicates(tsubo, sns, sqs, queue, name):
     tsubo.turn_clock("+301s")
     assert sns.publish(TopicArn=topic, Message="3", MessageGroupId="g")["MessageId"] != sent[3]["MessageId"]
     assert [m["Body"] for m in receive(sqs, url)] == ["3"]
-    assert refused(sns.publish, TopicArn=topic, Message="m")[1] == "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+    assert refusal(sns.publish, TopicArn=topic, Message="m")[1] == "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
 
 
 def test_fifo_wants_an_id(sns, name):
     topic = sns.create_topic(Name=name + ".fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
-    assert refused(sns.publish, TopicArn=topic, Message="m", MessageGroupId="g")[1] == (
+    assert refusal(sns.publish, TopicArn=topic, Message="m", MessageGroupId="g")[1] == (
         "Invalid parameter: The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
 
 
@@ -368,7 +363,7 @@ def test_dead_letters(sns, sqs, topic, queue):
     m = receive(sqs, dead)[0]
     assert json.loads(m["Body"])["Message"] == "lost" and m["MessageAttributes"]["ErrorCode"]["StringValue"] == "AccessDenied"
     assert "Messages" not in sqs.receive_message(QueueUrl=closed)
-    assert refused(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=dead_arn, Attributes={"RedrivePolicy": '{"deadLetterTargetArn": "x"}'})[1] == (
+    assert refusal(sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=dead_arn, Attributes={"RedrivePolicy": '{"deadLetterTargetArn": "x"}'})[1] == (
         "Invalid parameter: RedrivePolicy: deadLetterTargetArn is an invalid arn")
 
 
@@ -419,7 +414,7 @@ def test_a_function_gets_the_event(client, sns, sqs, topic, queue, name):
     assert record["EventSource"] == "aws:sns" and record["EventSubscriptionArn"] == sub
     assert record["Sns"]["MessageId"] == sent["MessageId"] and record["Sns"]["Message"] == "work" and record["Sns"]["Subject"] is None
     assert record["Sns"]["MessageAttributes"] == {"k": {"Type": "String", "Value": "v"}}
-    assert refused(sns.set_subscription_attributes, SubscriptionArn=sub, AttributeName="RawMessageDelivery", AttributeValue="true")[1] == (
+    assert refusal(sns.set_subscription_attributes, SubscriptionArn=sub, AttributeName="RawMessageDelivery", AttributeValue="true")[1] == (
         "Invalid parameter: Attributes Reason: Delivery protocol [lambda] does not support raw message delivery.")
 
 
@@ -429,7 +424,7 @@ def test_a_bucket_notifies_a_topic(client, sns, sqs, topic, queue, name):
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     s3.create_bucket(Bucket=name)
     wanted = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]}
-    assert refused(s3.put_bucket_notification_configuration, Bucket=name, NotificationConfiguration=wanted)[0] == "InvalidArgument"
+    assert refusal(s3.put_bucket_notification_configuration, Bucket=name, NotificationConfiguration=wanted)[0] == "InvalidArgument"
     sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish", "Resource": topic,
          "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{name}"}}}]}))
@@ -480,7 +475,7 @@ def test_a_stack(client, sns, sqs, name):
     assert [m["Body"] for m in receive(sqs, out["Queue"])] == ["w"]
     cfn.delete_stack(StackName=name)
     cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    assert refused(sns.get_topic_attributes, TopicArn=out["Topic"])[0] == "NotFound"
+    assert refusal(sns.get_topic_attributes, TopicArn=out["Topic"])[0] == "NotFound"
 
 
 def test_metrics(client, sns, sqs, topic, queue, name, tsubo):

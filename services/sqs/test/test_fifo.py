@@ -2,8 +2,8 @@
 Source: "Amazon SQS FIFO queues" (Developer Guide), SendMessage and ReceiveMessage (API Reference)."""
 import hashlib
 
-import botocore.exceptions
 import pytest
+from refusals import refused
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,6 @@ def make(sqs, name):
 @pytest.fixture
 def queue(make):
     return make(ContentBasedDeduplication="true")
-
-
-def fails(code, call, **how):
-    with pytest.raises(botocore.exceptions.ClientError) as e:
-        call(**how)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
 
 
 def receive(sqs, queue, n=10, **how):
@@ -77,7 +70,7 @@ def test_order_is_kept_when_messages_come_back(tsubo, sqs, queue):
     again = receive(sqs, queue)
     assert bodies(again) == ["0", "1", "2", "3", "4"]
     assert [m["Attributes"]["ApproximateReceiveCount"] for m in again] == ["2", "2", "2", "1", "1"]
-    assert "expired" in fails("InvalidParameterValue", sqs.delete_message, QueueUrl=queue, ReceiptHandle=taken[0]["ReceiptHandle"])
+    assert "expired" in refused(sqs.delete_message, "InvalidParameterValue", QueueUrl=queue, ReceiptHandle=taken[0]["ReceiptHandle"])
     delete(sqs, queue, *again)
     assert counts(sqs, queue) == (0, 0, 0)
 
@@ -86,8 +79,8 @@ def test_an_expired_handle_deletes_nothing(tsubo, sqs, queue):
     sqs.send_message(QueueUrl=queue, MessageBody="x", MessageGroupId="g")
     old = receive(sqs, queue)[0]
     tsubo.turn_clock("+31s")
-    assert "The receipt handle has expired" in fails("InvalidParameterValue", sqs.delete_message, QueueUrl=queue,
-                                                     ReceiptHandle=old["ReceiptHandle"])
+    assert "The receipt handle has expired" in refused(sqs.delete_message, "InvalidParameterValue", QueueUrl=queue,
+                                                       ReceiptHandle=old["ReceiptHandle"])
     assert bodies(receive(sqs, queue)) == ["x"]
 
 
@@ -124,8 +117,8 @@ def test_content_based_deduplication(tsubo, sqs, queue):
 
 def test_explicit_deduplication(sqs, make):
     queue = make()
-    assert "ContentBasedDeduplication" in fails("InvalidParameterValue", sqs.send_message, QueueUrl=queue, MessageBody="x",
-                                                MessageGroupId="g")
+    assert "ContentBasedDeduplication" in refused(sqs.send_message, "InvalidParameterValue", QueueUrl=queue, MessageBody="x",
+                                                  MessageGroupId="g")
     sqs.send_message(QueueUrl=queue, MessageBody="one", MessageGroupId="g", MessageDeduplicationId="id")
     sqs.send_message(QueueUrl=queue, MessageBody="two", MessageGroupId="g", MessageDeduplicationId="id")
     assert bodies(receive(sqs, queue)) == ["one"]
@@ -158,14 +151,14 @@ def test_many_deduplication_records_are_forgotten(tsubo, sqs, queue):
 
 def test_what_fifo_asks_for(sqs, queue, name):
     send = lambda **how: dict(call=sqs.send_message, QueueUrl=queue, MessageBody="x", **how)
-    assert "MessageGroupId" in fails("MissingParameter", **send())
-    fails("InvalidParameterValue", **send(MessageGroupId="g", DelaySeconds=5))
-    fails("InvalidParameterValue", **send(MessageGroupId="a b"))
-    fails("InvalidParameterValue", **send(MessageGroupId="g" * 129))
-    fails("InvalidParameterValue", **send(MessageGroupId="g", MessageDeduplicationId="d" * 129))
+    assert "MessageGroupId" in refused(code="MissingParameter", **send())
+    refused(code="InvalidParameterValue", **send(MessageGroupId="g", DelaySeconds=5))
+    refused(code="InvalidParameterValue", **send(MessageGroupId="a b"))
+    refused(code="InvalidParameterValue", **send(MessageGroupId="g" * 129))
+    refused(code="InvalidParameterValue", **send(MessageGroupId="g", MessageDeduplicationId="d" * 129))
     standard = sqs.create_queue(QueueName=name)["QueueUrl"]
-    fails("InvalidParameterValue", sqs.send_message, QueueUrl=standard, MessageBody="x", MessageDeduplicationId="d")
-    fails("InvalidParameterValue", sqs.receive_message, QueueUrl=standard, ReceiveRequestAttemptId="a")
+    refused(sqs.send_message, "InvalidParameterValue", QueueUrl=standard, MessageBody="x", MessageDeduplicationId="d")
+    refused(sqs.receive_message, "InvalidParameterValue", QueueUrl=standard, ReceiveRequestAttemptId="a")
     sqs.send_message(QueueUrl=standard, MessageBody="x", MessageGroupId="tenant")  # a fair queue's
     got = sqs.receive_message(QueueUrl=standard, AttributeNames=["MessageGroupId"])["Messages"][0]
     assert got["Attributes"] == {"MessageGroupId": "tenant"}

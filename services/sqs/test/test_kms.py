@@ -3,25 +3,9 @@ import json
 import os
 
 import pytest
-from botocore.exceptions import ClientError
+from refusals import refused, user
 
 ACCOUNT = "000000000000"
-
-
-def refused(code, call, **kwargs):
-    with pytest.raises(ClientError) as e:
-        call(**kwargs)
-    assert e.value.response["Error"]["Code"] == code, e.value.response["Error"]
-    return e.value.response["Error"]["Message"]
-
-
-def user(client, name, *actions):
-    iam = client("iam")
-    iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}))
-    k = iam.create_access_key(UserName=name)["AccessKey"]
-    return client("sqs", k["AccessKeyId"], k["SecretAccessKey"])
 
 
 @pytest.fixture
@@ -43,8 +27,8 @@ def test_attributes(client, name, key):
     url = make(client, name, key)
     shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert (shown["KmsMasterKeyId"], shown["KmsDataKeyReusePeriodSeconds"], shown["SqsManagedSseEnabled"]) == (key, "300", "false")
-    refused("InvalidAttributeValue", sqs.set_queue_attributes, QueueUrl=url, Attributes={"KmsDataKeyReusePeriodSeconds": "59"})
-    refused("InvalidAttributeValue", sqs.set_queue_attributes, QueueUrl=url, Attributes={"KmsMasterKeyId": key, "SqsManagedSseEnabled": "true"})
+    refused(sqs.set_queue_attributes, "InvalidAttributeValue", QueueUrl=url, Attributes={"KmsDataKeyReusePeriodSeconds": "59"})
+    refused(sqs.set_queue_attributes, "InvalidAttributeValue", QueueUrl=url, Attributes={"KmsMasterKeyId": key, "SqsManagedSseEnabled": "true"})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": ""})
     assert "KmsMasterKeyId" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
@@ -63,7 +47,7 @@ def test_send_and_receive(client, name, key):
 def test_the_managed_key(client, name):
     sqs = client("sqs")
     url = make(client, name, "alias/aws/sqs")
-    mine = user(client, name, "sqs:*")
+    mine = user(client, name, {"Action": "sqs:*"})("sqs")
     mine.send_message(QueueUrl=url, MessageBody="hello")
     assert receive(mine, url) == ["hello"]
     assert client("kms").describe_key(KeyId="alias/aws/sqs")["KeyMetadata"]["KeyManager"] == "AWS"
@@ -71,13 +55,13 @@ def test_the_managed_key(client, name):
 
 def test_permissions(client, name, key):
     url = make(client, name, key)
-    none, sender, whole = (user(client, f"{name}-{k}", "sqs:*", *more) for k, more in (
+    none, sender, whole = (user(client, f"{name}-{k}", {"Action": ["sqs:*", *more]})("sqs") for k, more in (
         ("none", ()), ("sender", ("kms:GenerateDataKey",)), ("whole", ("kms:GenerateDataKey", "kms:Decrypt"))))
-    assert "kms:GenerateDataKey" in refused("KMS.AccessDeniedException", none.send_message, QueueUrl=url, MessageBody="x")
+    assert "kms:GenerateDataKey" in refused(none.send_message, "KMS.AccessDeniedException", QueueUrl=url, MessageBody="x")
     failed = none.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "x"}])["Failed"]
     assert failed[0]["Code"] == "KMS.AccessDeniedException"
     sender.send_message(QueueUrl=url, MessageBody="x")
-    refused("KMS.AccessDeniedException", none.receive_message, QueueUrl=url)
+    refused(none.receive_message, "KMS.AccessDeniedException", QueueUrl=url)
     assert receive(whole, url) == ["x"]  # a refused receive has hidden nothing
 
 
@@ -90,8 +74,8 @@ def test_key_state_and_reuse(fresh_tsubo):
     kms.disable_key(KeyId=key)
     sqs.send_message(QueueUrl=url, MessageBody="second")  # within the period KMS is not asked
     fresh_tsubo.turn_clock("+61s")
-    refused("KMS.DisabledException", sqs.send_message, QueueUrl=url, MessageBody="third")
-    refused("KMS.DisabledException", sqs.receive_message, QueueUrl=url)
+    refused(sqs.send_message, "KMS.DisabledException", QueueUrl=url, MessageBody="third")
+    refused(sqs.receive_message, "KMS.DisabledException", QueueUrl=url)
     kms.enable_key(KeyId=key)
     assert receive(sqs, url, 10) != []
 

@@ -5,6 +5,7 @@ import time
 
 import botocore.exceptions
 import pytest
+from refusals import refused
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +26,6 @@ def counts(sqs, url):
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
     have = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return tuple(int(have[n]) for n in names)
-
-
-def fails(code, call, **how):
-    with pytest.raises(botocore.exceptions.ClientError) as e:
-        call(**how)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response
 
 
 def test_send_receive_delete(sqs, queue):
@@ -93,7 +87,7 @@ def test_message_attributes_and_their_selection(sqs, queue):
     {"a%d" % i: {"DataType": "String", "StringValue": "v"} for i in range(11)},
 ])
 def test_bad_message_attributes(sqs, queue, attributes):
-    fails("InvalidParameterValue", sqs.send_message, QueueUrl=queue, MessageBody="x", MessageAttributes=attributes)
+    refused(sqs.send_message, "InvalidParameterValue", QueueUrl=queue, MessageBody="x", MessageAttributes=attributes)
     assert counts(sqs, queue) == (0, 0, 0)
 
 
@@ -107,9 +101,9 @@ def test_trace_header(sqs, queue):
 
 
 def test_body_rules(sqs, queue):
-    fails("MissingParameter", sqs.send_message, QueueUrl=queue, MessageBody="")
-    fails("InvalidMessageContents", sqs.send_message, QueueUrl=queue, MessageBody="a\x01b")
-    fails("InvalidMessageContents", sqs.send_message, QueueUrl=queue, MessageBody="a\ufffe")
+    refused(sqs.send_message, "MissingParameter", QueueUrl=queue, MessageBody="")
+    refused(sqs.send_message, "InvalidMessageContents", QueueUrl=queue, MessageBody="a\x01b")
+    refused(sqs.send_message, "InvalidMessageContents", QueueUrl=queue, MessageBody="a\ufffe")
     sqs.send_message(QueueUrl=queue, MessageBody="tab\t newline\n emoji \U0001f363 \ufffd")
     assert bodies(sqs.receive_message(QueueUrl=queue)) == ["tab\t newline\n emoji \U0001f363 \ufffd"]
 
@@ -117,12 +111,12 @@ def test_body_rules(sqs, queue):
 def test_size_limits(sqs, queue):
     sqs.send_message(QueueUrl=queue, MessageBody="x" * (1 << 20))
     assert len(bodies(sqs.receive_message(QueueUrl=queue))[0]) == 1 << 20
-    fails("InvalidParameterValue", sqs.send_message, QueueUrl=queue, MessageBody="x" * ((1 << 20) + 1))
+    refused(sqs.send_message, "InvalidParameterValue", QueueUrl=queue, MessageBody="x" * ((1 << 20) + 1))
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"MaximumMessageSize": "1024"})
     attribute = {"n": {"DataType": "String", "StringValue": "v"}}  # 1 + 6 + 1 bytes
     sqs.send_message(QueueUrl=queue, MessageBody="x" * 1016, MessageAttributes=attribute)
-    error = fails("InvalidParameterValue", sqs.send_message, QueueUrl=queue, MessageBody="x" * 1017, MessageAttributes=attribute)
-    assert error["Error"]["Message"] == "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes."
+    error = refused(sqs.send_message, "InvalidParameterValue", QueueUrl=queue, MessageBody="x" * 1017, MessageAttributes=attribute)
+    assert error == "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes."
 
 
 def test_delay_of_the_message_and_of_the_queue(tsubo, sqs, queue):
@@ -138,8 +132,8 @@ def test_delay_of_the_message_and_of_the_queue(tsubo, sqs, queue):
     assert sorted(bodies(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10))) == ["a minute", "now"]
     tsubo.turn_clock("+15m")
     assert bodies(sqs.receive_message(QueueUrl=queue)) == ["later"]
-    error = fails("InvalidParameterValue", sqs.send_message, QueueUrl=queue, MessageBody="x", DelaySeconds=901)
-    assert "DelaySeconds must be >= 0 and <= 900" in error["Error"]["Message"]
+    error = refused(sqs.send_message, "InvalidParameterValue", QueueUrl=queue, MessageBody="x", DelaySeconds=901)
+    assert "DelaySeconds must be >= 0 and <= 900" in error
 
 
 def test_change_message_visibility(tsubo, sqs, queue):
@@ -148,16 +142,16 @@ def test_change_message_visibility(tsubo, sqs, queue):
     sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=3600)
     tsubo.turn_clock("+59m")
     assert counts(sqs, queue) == (0, 1, 0)
-    fails("InvalidParameterValue", sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=43200)
-    fails("InvalidParameterValue", sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=43201)
+    refused(sqs.change_message_visibility, "InvalidParameterValue", QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=43200)
+    refused(sqs.change_message_visibility, "InvalidParameterValue", QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=43201)
     sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=0)
     assert counts(sqs, queue) == (1, 0, 0)
-    fails("AWS.SimpleQueueService.MessageNotInflight", sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=handle,
-          VisibilityTimeout=10)
+    refused(sqs.change_message_visibility, "AWS.SimpleQueueService.MessageNotInflight", QueueUrl=queue, ReceiptHandle=handle,
+            VisibilityTimeout=10)
     handle = sqs.receive_message(QueueUrl=queue)["Messages"][0]["ReceiptHandle"]
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=handle)
-    error = fails("InvalidParameterValue", sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=10)
-    assert "Message does not exist or is not available for visibility timeout change." in error["Error"]["Message"]
+    error = refused(sqs.change_message_visibility, "InvalidParameterValue", QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=10)
+    assert "Message does not exist or is not available for visibility timeout change." in error
 
 
 def test_receipt_handles_are_checked(sqs, queue, name):
@@ -165,15 +159,16 @@ def test_receipt_handles_are_checked(sqs, queue, name):
     sqs.send_message(QueueUrl=queue, MessageBody="x")
     handle = sqs.receive_message(QueueUrl=queue)["Messages"][0]["ReceiptHandle"]
     for bad in ["nonsense", ("A" if handle[0] != "A" else "B") + handle[1:], handle[4:]]:
-        assert fails("ReceiptHandleIsInvalid", sqs.delete_message, QueueUrl=queue, ReceiptHandle=bad)[
-            "ResponseMetadata"]["HTTPStatusCode"] == 404
-    fails("ReceiptHandleIsInvalid", sqs.delete_message, QueueUrl=other, ReceiptHandle=handle)
+        with pytest.raises(botocore.exceptions.ClientError) as e:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=bad)
+        assert e.value.response["Error"]["Code"] == "ReceiptHandleIsInvalid" and e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    refused(sqs.delete_message, "ReceiptHandleIsInvalid", QueueUrl=other, ReceiptHandle=handle)
 
 
 @pytest.mark.parametrize("parameter, value", [("MaxNumberOfMessages", 0), ("MaxNumberOfMessages", 11), ("WaitTimeSeconds", 21),
                                               ("WaitTimeSeconds", -1), ("VisibilityTimeout", 43201)])
 def test_receive_parameters_out_of_range(sqs, queue, parameter, value):
-    fails("InvalidParameterValue", sqs.receive_message, QueueUrl=queue, **{parameter: value})
+    refused(sqs.receive_message, "InvalidParameterValue", QueueUrl=queue, **{parameter: value})
 
 
 class Receiver(threading.Thread):
@@ -275,12 +270,12 @@ def test_batch_rules(sqs, queue):
     send = lambda entries: dict(call=sqs.send_message_batch, QueueUrl=queue, Entries=entries)
     entry = lambda id, body="x": {"Id": id, "MessageBody": body}
     prefix = "AWS.SimpleQueueService."
-    fails(prefix + "EmptyBatchRequest", **send([]))
-    fails(prefix + "TooManyEntriesInBatchRequest", **send([entry(str(i)) for i in range(11)]))
-    fails(prefix + "BatchEntryIdsNotDistinct", **send([entry("a"), entry("b"), entry("a")]))
-    fails(prefix + "InvalidBatchEntryId", **send([entry("a b")]))
-    fails(prefix + "InvalidBatchEntryId", **send([entry("x" * 81)]))
-    fails(prefix + "BatchRequestTooLong", **send([entry(str(i), "x" * 300000) for i in range(4)]))
+    refused(code=prefix + "EmptyBatchRequest", **send([]))
+    refused(code=prefix + "TooManyEntriesInBatchRequest", **send([entry(str(i)) for i in range(11)]))
+    refused(code=prefix + "BatchEntryIdsNotDistinct", **send([entry("a"), entry("b"), entry("a")]))
+    refused(code=prefix + "InvalidBatchEntryId", **send([entry("a b")]))
+    refused(code=prefix + "InvalidBatchEntryId", **send([entry("x" * 81)]))
+    refused(code=prefix + "BatchRequestTooLong", **send([entry(str(i), "x" * 300000) for i in range(4)]))
     assert counts(sqs, queue) == (0, 0, 0)
 
 

@@ -2,8 +2,8 @@
 Source: "Identity and access management in Amazon SQS" (Developer Guide)."""
 import json
 
-import botocore.exceptions
 import pytest
+from refusals import refused
 
 
 @pytest.fixture(scope="module")
@@ -14,13 +14,6 @@ def sqs(client):
 @pytest.fixture
 def queue(sqs, name):
     return sqs.create_queue(QueueName=name)["QueueUrl"]
-
-
-def fails(code, call, **how):
-    with pytest.raises(botocore.exceptions.ClientError) as e:
-        call(**how)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
 
 
 def policy(sqs, url):
@@ -37,13 +30,13 @@ def test_add_and_remove(sqs, queue, name):
         {"Sid": "two", "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:root"]},
          "Action": ["SQS:ReceiveMessage", "SQS:DeleteMessage"], "Resource": arn}]}
     more = dict(call=sqs.add_permission, QueueUrl=queue, AWSAccountIds=["111122223333"])
-    assert "Already exists" in fails("InvalidParameterValue", Label="one", Actions=["SendMessage"], **more)
-    fails("InvalidParameterValue", Label="three", Actions=["CreateQueue"], **more)
-    fails("OverLimit", Label="three", Actions=["SendMessage"] * 8, **more)
-    fails("InvalidParameterValue", sqs.add_permission, QueueUrl=queue, Label="x", AWSAccountIds=["me"], Actions=["*"])
+    assert "Already exists" in refused(code="InvalidParameterValue", Label="one", Actions=["SendMessage"], **more)
+    refused(code="InvalidParameterValue", Label="three", Actions=["CreateQueue"], **more)
+    refused(code="OverLimit", Label="three", Actions=["SendMessage"] * 8, **more)
+    refused(sqs.add_permission, "InvalidParameterValue", QueueUrl=queue, Label="x", AWSAccountIds=["me"], Actions=["*"])
     sqs.remove_permission(QueueUrl=queue, Label="one")
     assert [s["Sid"] for s in policy(sqs, queue)["Statement"]] == ["two"]
-    assert "can't find label" in fails("InvalidParameterValue", sqs.remove_permission, QueueUrl=queue, Label="one")
+    assert "can't find label" in refused(sqs.remove_permission, "InvalidParameterValue", QueueUrl=queue, Label="one")
     sqs.remove_permission(QueueUrl=queue, Label="two")
     assert policy(sqs, queue) is None
 
@@ -61,7 +54,7 @@ def test_an_explicit_deny_stops_even_root(sqs, queue, name):
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [
         {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": f"arn:aws:sqs:us-east-1:000000000000:{name}"}]})})
     for call, how in [(sqs.send_message, {"MessageBody": "x"}), (sqs.send_message_batch, {"Entries": [{"Id": "a", "MessageBody": "x"}]})]:
-        message = fails("AccessDenied", call, QueueUrl=queue, **how)
+        message = refused(call, "AccessDenied", QueueUrl=queue, **how)
         assert "sqs:SendMessage" in message and "explicit deny" in message
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
 
@@ -80,14 +73,14 @@ def test_tags_are_condition_keys(client, sqs, name):
     url = own.create_queue(QueueName=name, tags={"team": "blue", "mine": "1"})["QueueUrl"]
     own.send_message(QueueUrl=url, MessageBody="x")
     own.untag_queue(QueueUrl=url, TagKeys=["mine"])
-    fails("AccessDenied", own.untag_queue, QueueUrl=url, TagKeys=["team"])
-    fails("AccessDenied", own.create_queue, QueueName=name + "-red", tags={"team": "red"})
+    refused(own.untag_queue, "AccessDenied", QueueUrl=url, TagKeys=["team"])
+    refused(own.create_queue, "AccessDenied", QueueName=name + "-red", tags={"team": "red"})
     sqs.tag_queue(QueueUrl=url, Tags={"team": "red"})
-    fails("AccessDenied", own.send_message, QueueUrl=url, MessageBody="x")
+    refused(own.send_message, "AccessDenied", QueueUrl=url, MessageBody="x")
 
 
 def test_attributes_that_are_not_there_are_refused(sqs, queue):
     """ReceiveMessage, InvalidAttributeName."""
-    fails("InvalidAttributeName", sqs.receive_message, QueueUrl=queue, AttributeNames=["Foo"])
-    fails("InvalidAttributeName", sqs.receive_message, QueueUrl=queue, MessageSystemAttributeNames=["SentTimestamp", "Foo"])
+    refused(sqs.receive_message, "InvalidAttributeName", QueueUrl=queue, AttributeNames=["Foo"])
+    refused(sqs.receive_message, "InvalidAttributeName", QueueUrl=queue, MessageSystemAttributeNames=["SentTimestamp", "Foo"])
     sqs.receive_message(QueueUrl=queue, AttributeNames=["SentTimestamp", "VisibilityTimeout"], MessageSystemAttributeNames=["All"])

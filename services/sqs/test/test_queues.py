@@ -1,6 +1,6 @@
 """Queues themselves: names, attributes, listing, tags, purge, deletion. Source: SQS API Reference."""
-import botocore.exceptions
 import pytest
+from refusals import refused
 
 
 @pytest.fixture(scope="module")
@@ -11,13 +11,6 @@ def sqs(client):
 @pytest.fixture
 def queue(sqs, name):
     return sqs.create_queue(QueueName=name)["QueueUrl"]
-
-
-def fails(code, call, **how):
-    with pytest.raises(botocore.exceptions.ClientError) as e:
-        call(**how)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
 
 
 def attributes(sqs, url, *names):
@@ -45,8 +38,8 @@ def test_fifo_attributes(sqs, name):
     assert {k: have[k] for k in ("FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")} == {
         "FifoQueue": "true", "ContentBasedDeduplication": "false", "DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"}
     change = lambda **a: dict(call=sqs.set_queue_attributes, QueueUrl=url, Attributes=a)
-    fails("InvalidAttributeValue", **change(FifoThroughputLimit="perMessageGroupId"))
-    fails("InvalidAttributeValue", **change(FifoQueue="false"))
+    refused(code="InvalidAttributeValue", **change(FifoThroughputLimit="perMessageGroupId"))
+    refused(code="InvalidAttributeValue", **change(FifoQueue="false"))
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"})
     assert attributes(sqs, url, "FifoThroughputLimit") == {"FifoThroughputLimit": "perMessageGroupId"}
 
@@ -55,7 +48,7 @@ def test_fifo_attributes(sqs, name):
     ("a b", {}), ("x" * 81, {}), ("ü", {}), ("a.fifo", {}), ("noend", {"FifoQueue": "true"}), (".fifo", {"FifoQueue": "true"}),
     ("x" * 76 + ".fifo", {"FifoQueue": "true"})])
 def test_bad_names(sqs, name, attributes):
-    fails("InvalidParameterValue", sqs.create_queue, QueueName=name, Attributes=attributes)
+    refused(sqs.create_queue, "InvalidParameterValue", QueueName=name, Attributes=attributes)
 
 
 @pytest.mark.parametrize("attribute, value, code", [
@@ -69,14 +62,14 @@ def test_bad_names(sqs, name, attributes):
     ("ApproximateNumberOfMessages", "1", "InvalidAttributeName"), ("RedrivePolicy", "nonsense", "InvalidParameterValue"),
 ])
 def test_bad_attributes(sqs, queue, name, attribute, value, code):
-    fails(code, sqs.create_queue, QueueName=name + "-new", Attributes={attribute: value})
-    fails(code, sqs.set_queue_attributes, QueueUrl=queue, Attributes={attribute: value})
+    refused(sqs.create_queue, code, QueueName=name + "-new", Attributes={attribute: value})
+    refused(sqs.set_queue_attributes, code, QueueUrl=queue, Attributes={attribute: value})
 
 
 def test_create_again(sqs, name, queue):
     assert sqs.create_queue(QueueName=name)["QueueUrl"] == queue
     assert sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "30"})["QueueUrl"] == queue
-    message = fails("QueueAlreadyExists", sqs.create_queue, QueueName=name, Attributes={"VisibilityTimeout": "31"})
+    message = refused(sqs.create_queue, "QueueAlreadyExists", QueueName=name, Attributes={"VisibilityTimeout": "31"})
     assert message == "A queue already exists with the same name and a different value for attribute VisibilityTimeout"
 
 
@@ -88,16 +81,16 @@ def test_a_change_shows(tsubo, sqs, queue):
     assert (after["VisibilityTimeout"], after["DelaySeconds"]) == ("7", "3")
     assert int(after["LastModifiedTimestamp"]) >= int(before["LastModifiedTimestamp"]) + 5
     assert after["CreatedTimestamp"] == before["CreatedTimestamp"]
-    fails("InvalidAttributeName", sqs.get_queue_attributes, QueueUrl=queue, AttributeNames=["Unknown"])
+    refused(sqs.get_queue_attributes, "InvalidAttributeName", QueueUrl=queue, AttributeNames=["Unknown"])
 
 
 def test_deletion_and_the_60_second_rule(tsubo, sqs, name, queue, eventually):
     sqs.send_message(QueueUrl=queue, MessageBody="lost")
     sqs.delete_queue(QueueUrl=queue)
-    fails("AWS.SimpleQueueService.NonExistentQueue", sqs.get_queue_url, QueueName=name)
-    fails("AWS.SimpleQueueService.NonExistentQueue", sqs.send_message, QueueUrl=queue, MessageBody="x")
-    fails("AWS.SimpleQueueService.NonExistentQueue", sqs.delete_queue, QueueUrl=queue)
-    message = fails("AWS.SimpleQueueService.QueueDeletedRecently", sqs.create_queue, QueueName=name)
+    refused(sqs.get_queue_url, "AWS.SimpleQueueService.NonExistentQueue", QueueName=name)
+    refused(sqs.send_message, "AWS.SimpleQueueService.NonExistentQueue", QueueUrl=queue, MessageBody="x")
+    refused(sqs.delete_queue, "AWS.SimpleQueueService.NonExistentQueue", QueueUrl=queue)
+    message = refused(sqs.create_queue, "AWS.SimpleQueueService.QueueDeletedRecently", QueueName=name)
     assert message.startswith("You must wait 60 seconds after deleting a queue")
     tsubo.turn_clock("+60s")
     sqs.create_queue(QueueName=name)
@@ -113,7 +106,7 @@ def test_purge(tsubo, sqs, queue):
     have = attributes(sqs, queue)
     assert [have["ApproximateNumberOfMessages" + k] for k in ("", "NotVisible", "Delayed")] == ["0", "0", "0"]
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=handle)
-    assert "every 60 seconds" in fails("AWS.SimpleQueueService.PurgeQueueInProgress", sqs.purge_queue, QueueUrl=queue)
+    assert "every 60 seconds" in refused(sqs.purge_queue, "AWS.SimpleQueueService.PurgeQueueInProgress", QueueUrl=queue)
     sqs.send_message(QueueUrl=queue, MessageBody="after")
     tsubo.turn_clock("+61s")
     assert [m["Body"] for m in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]] == ["after"]
@@ -129,8 +122,8 @@ def test_listing_in_pages(client, name):
     assert first["QueueUrls"] == urls[:2]
     second = sqs.list_queues(QueueNamePrefix=name, MaxResults=3, NextToken=first["NextToken"])
     assert second["QueueUrls"] == urls[2:] and "NextToken" not in second
-    fails("InvalidParameterValue", sqs.list_queues, MaxResults=1001)
-    fails("InvalidParameterValue", sqs.list_queues, NextToken="rubbish")
+    refused(sqs.list_queues, "InvalidParameterValue", MaxResults=1001)
+    refused(sqs.list_queues, "InvalidParameterValue", NextToken="rubbish")
     assert name + "-0" not in str(client("sqs").list_queues().get("QueueUrls"))  # another region's
 
 
@@ -140,15 +133,15 @@ def test_tags(sqs, name):
     assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"team": "b", "stage": "dev", "new": ""}
     sqs.untag_queue(QueueUrl=url, TagKeys=["stage", "none"])
     assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"team": "b", "new": ""}
-    fails("InvalidParameterValue", sqs.tag_queue, QueueUrl=url, Tags={str(i): "x" for i in range(49)})
-    fails("InvalidParameterValue", sqs.tag_queue, QueueUrl=url, Tags={"aws:x": "y"})
+    refused(sqs.tag_queue, "InvalidParameterValue", QueueUrl=url, Tags={str(i): "x" for i in range(49)})
+    refused(sqs.tag_queue, "InvalidParameterValue", QueueUrl=url, Tags={"aws:x": "y"})
     sqs.untag_queue(QueueUrl=url, TagKeys=["team", "new"])
     assert "Tags" not in sqs.list_queue_tags(QueueUrl=url)
 
 
 def test_bad_urls(tsubo, sqs):
-    fails("InvalidAddress", sqs.send_message, QueueUrl=tsubo.url + "/nothing", MessageBody="x")
-    fails("AWS.SimpleQueueService.NonExistentQueue", sqs.send_message, QueueUrl=tsubo.url + "/111122223333/q", MessageBody="x")
+    refused(sqs.send_message, "InvalidAddress", QueueUrl=tsubo.url + "/nothing", MessageBody="x")
+    refused(sqs.send_message, "AWS.SimpleQueueService.NonExistentQueue", QueueUrl=tsubo.url + "/111122223333/q", MessageBody="x")
 
 
 def test_queues_survive_a_restart(fresh_tsubo):

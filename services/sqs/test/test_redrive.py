@@ -4,6 +4,7 @@ import json
 
 import botocore.exceptions
 import pytest
+from refusals import refused
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +25,6 @@ def pair(sqs, name):
     dead = sqs.create_queue(QueueName=name + "-dead")["QueueUrl"]
     source = sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": policy(name + "-dead", 2), "VisibilityTimeout": "10"})["QueueUrl"]
     return source, dead
-
-
-def fails(code, call, **how):
-    with pytest.raises(botocore.exceptions.ClientError) as e:
-        call(**how)
-    assert e.value.response["Error"]["Code"] == code, e.value
-    return e.value.response["Error"]["Message"]
 
 
 def take(sqs, url, n=10, **how):
@@ -123,12 +117,12 @@ def test_fifo_dead_letters(tsubo, sqs, name):
     (policy("x", 1).replace("000000000000", "111122223333"), "Dead-letter target owner should be same as the source."),
 ])
 def test_bad_redrive_policies(sqs, name, text, reason):
-    assert reason in fails("InvalidParameterValue", sqs.create_queue, QueueName=name, Attributes={"RedrivePolicy": text})
+    assert reason in refused(sqs.create_queue, "InvalidParameterValue", QueueName=name, Attributes={"RedrivePolicy": text})
 
 
 def test_dead_letter_queue_of_another_type(sqs, name):
     sqs.create_queue(QueueName=name + ".fifo", Attributes={"FifoQueue": "true"})
-    assert "same type" in fails("InvalidParameterValue", sqs.create_queue, QueueName=name, Attributes={"RedrivePolicy": policy(name + ".fifo", 1)})
+    assert "same type" in refused(sqs.create_queue, "InvalidParameterValue", QueueName=name, Attributes={"RedrivePolicy": policy(name + ".fifo", 1)})
 
 
 def test_redrive_allow_policy(sqs, name):
@@ -137,9 +131,9 @@ def test_redrive_allow_policy(sqs, name):
     allow = lambda **p: sqs.set_queue_attributes(QueueUrl=dead, Attributes={"RedriveAllowPolicy": json.dumps(p)})
     use = dict(QueueUrl=source, Attributes={"RedrivePolicy": policy(name + "-dead", 3)})
     allow(redrivePermission="denyAll")
-    fails("InvalidParameterValue", sqs.set_queue_attributes, **use)
+    refused(sqs.set_queue_attributes, "InvalidParameterValue", **use)
     allow(redrivePermission="byQueue", sourceQueueArns=[arn("other")])
-    fails("InvalidParameterValue", sqs.set_queue_attributes, **use)
+    refused(sqs.set_queue_attributes, "InvalidParameterValue", **use)
     allow(redrivePermission="byQueue", sourceQueueArns=[arn("other"), arn(name)])
     sqs.set_queue_attributes(**use)
     have = sqs.get_queue_attributes(QueueUrl=source, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
@@ -157,9 +151,9 @@ def test_move_back(tsubo, sqs, pair, name, eventually):
     old = {sqs.send_message(QueueUrl=source, MessageBody=str(i))["MessageId"] for i in range(7)}
     kill(tsubo, sqs, source)
     assert visible(sqs, dead) == 7
-    fails("InvalidParameterValue", sqs.start_message_move_task, SourceArn=arn(name))  # nobody's dead-letter queue
-    fails("ResourceNotFoundException", sqs.start_message_move_task, SourceArn=arn("none"))
-    fails("ResourceNotFoundException", sqs.start_message_move_task, SourceArn=arn(name + "-dead"), DestinationArn=arn("none"))
+    refused(sqs.start_message_move_task, "InvalidParameterValue", SourceArn=arn(name))  # nobody's dead-letter queue
+    refused(sqs.start_message_move_task, "ResourceNotFoundException", SourceArn=arn("none"))
+    refused(sqs.start_message_move_task, "ResourceNotFoundException", SourceArn=arn(name + "-dead"), DestinationArn=arn("none"))
     sqs.start_message_move_task(SourceArn=arn(name + "-dead"))
     eventually(lambda: visible(sqs, source) == 7)
     task = eventually(lambda: [t for t in sqs.list_message_move_tasks(SourceArn=arn(name + "-dead"))["Results"] if t["Status"] == "COMPLETED"])[0]
@@ -179,7 +173,7 @@ def test_move_slowly_and_cancel(tsubo, sqs, pair, name, eventually):
         sqs.send_message(QueueUrl=dead, MessageBody=str(i))
     task = sqs.start_message_move_task(SourceArn=arn(name + "-dead"), DestinationArn=arn(name + "-other"), MaxNumberOfMessagesPerSecond=2)
     eventually(lambda: visible(sqs, other) == 2)
-    fails("InvalidParameterValue", sqs.start_message_move_task, SourceArn=arn(name + "-dead"))  # one runs
+    refused(sqs.start_message_move_task, "InvalidParameterValue", SourceArn=arn(name + "-dead"))  # one runs
     tsubo.turn_clock("+1s")
     eventually(lambda: visible(sqs, other) == 4)
     listed = sqs.list_message_move_tasks(SourceArn=arn(name + "-dead"), MaxResults=10)["Results"]
@@ -188,8 +182,8 @@ def test_move_slowly_and_cancel(tsubo, sqs, pair, name, eventually):
     tsubo.turn_clock("+10s")
     assert (visible(sqs, other), visible(sqs, dead)) == (4, 2)
     assert sqs.list_message_move_tasks(SourceArn=arn(name + "-dead"))["Results"][0]["Status"] == "CANCELLED"
-    fails("AWS.SimpleQueueService.UnsupportedOperation", sqs.cancel_message_move_task, TaskHandle=task["TaskHandle"])
-    fails("InvalidParameterValue", sqs.cancel_message_move_task, TaskHandle="rubbish")
+    refused(sqs.cancel_message_move_task, "AWS.SimpleQueueService.UnsupportedOperation", TaskHandle=task["TaskHandle"])
+    refused(sqs.cancel_message_move_task, "InvalidParameterValue", TaskHandle="rubbish")
 
 
 def test_a_move_without_a_source_fails(sqs, pair, name, eventually):

@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from refusals import refused
 
 ACCOUNT = "000000000000"
 
@@ -47,14 +47,6 @@ def role(iam, name):
 def as_session(client, answer, service):
     c = answer["Credentials"]
     return client(service, c["AccessKeyId"], c["SecretAccessKey"], c["SessionToken"])
-
-
-def refused(call, code, text=""):
-    with pytest.raises(ClientError) as e:
-        call()
-    error = e.value.response["Error"]
-    assert error["Code"] == code, error
-    assert text in error["Message"], error
 
 
 def test_caller_identity_of_root(client, sts):

@@ -11,10 +11,10 @@ import time
 import botocore
 import botocore.config
 import pytest
-from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from refusals import refused
 
 ACCOUNT = "000000000000"
 CLIENT = "my-app"
@@ -103,13 +103,6 @@ def role(iam, issuer, provider, name):
 def assume(client, role):
     sts = client("sts", signature_version=botocore.UNSIGNED)
     return lambda token, **more: sts.assume_role_with_web_identity(**{"RoleArn": role, "RoleSessionName": "ci", "WebIdentityToken": token, **more})
-
-
-def refused(call, code, text=""):
-    with pytest.raises(ClientError) as e:
-        call()
-    error = e.value.response["Error"]
-    assert error["Code"] == code and text in error["Message"], error
 
 
 @pytest.mark.parametrize("alg", ["RS256", "RS384", "RS512", "ES256"])
