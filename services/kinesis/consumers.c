@@ -38,6 +38,7 @@ void op_deregister_stream_consumer(struct call *c)
 	const struct consumer *k = run_consumer(c);
 	ASSERT(k != NULL && k->stream->rec->Consumers.v > 0);
 	call_del(c, consumer_key(k->stream, k->name));
+	call_notify(c, k->stream->arn); /* its subscriptions end */
 	struct kinesis_Stream *stream = stream_change(k->stream);
 	stream->Consumers = SOME_I64(stream->Consumers.v - 1);
 	stream_save(k->stream, stream);

@@ -83,37 +83,35 @@ static uint64_t at_time(struct stream *s, uint64_t shard, const struct shard *sh
 	return low;
 }
 
-static bool sequence_of(struct stream *s, uint64_t number, const struct shard *sh, struct str text, uint64_t *out)
+static bool sequence_of(struct stream *s, uint64_t number, const struct shard *sh, const struct starting *from, uint64_t *out)
 {
-	const struct kinesis_GetShardIteratorInput *in = s->c->in;
 	uint64_t shard;
-	if (str_eq(text, S("0"))) {
+	if (str_eq(from->sequence, S("0"))) {
 		*out = sh->first;
 		return true;
 	}
-	if (sequence_parse(text, out, &shard) && shard == number && *out >= sh->first && (sh->closed_ms == 0 || *out <= sh->last))
+	if (sequence_parse(from->sequence, out, &shard) && shard == number && *out >= sh->first && (sh->closed_ms == 0 || *out <= sh->last))
 		return true;
-	fail_invalid(s->c, "StartingSequenceNumber %.*s used in GetShardIterator on shard %.*s in stream %.*s under account %.*s is invalid "
-		"because it did not come from this stream.", STR_ARG(text), STR_ARG(in->ShardId), STR_ARG(s->name), STR_ARG(s->account));
+	fail_invalid(s->c, "StartingSequenceNumber %.*s used in %s on shard %.*s in stream %.*s under account %.*s is invalid because it did not "
+		"come from this stream.", STR_ARG(from->sequence), from->op, STR_ARG(from->shard), STR_ARG(s->name), STR_ARG(s->account));
 	return false;
 }
 
-static bool position_of(struct stream *s, uint64_t number, const struct shard *sh, uint64_t *at)
+static bool position_of(struct stream *s, uint64_t number, const struct shard *sh, const struct starting *from, uint64_t *at)
 {
-	const struct kinesis_GetShardIteratorInput *in = s->c->in;
 	struct call *c = s->c;
-	struct str type = in->ShardIteratorType;
+	struct str type = from->type;
 	bool by_sequence = str_ends(type, S("_SEQUENCE_NUMBER"));
-	if (by_sequence != str_present(in->StartingSequenceNumber)) {
+	if (by_sequence != str_present(from->sequence)) {
 		fail_invalid(c, "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) TRIM_HORIZON or "
 			"LATEST and no StartingSequenceNumber. Request specified %.*s and %s StartingSequenceNumber.", STR_ARG(type), by_sequence ? "no" :
 				"also a");
 		return false;
 	}
 	if (by_sequence) {
-		if (!sequence_of(s, number, sh, in->StartingSequenceNumber, at))
+		if (!sequence_of(s, number, sh, from, at))
 			return false;
-		*at += str_eq(type, S("AFTER_SEQUENCE_NUMBER")) && !str_eq(in->StartingSequenceNumber, S("0"));
+		*at += str_eq(type, S("AFTER_SEQUENCE_NUMBER")) && !str_eq(from->sequence, S("0"));
 		return true;
 	}
 	if (str_eq(type, S("TRIM_HORIZON"))) {
@@ -124,16 +122,31 @@ static bool position_of(struct stream *s, uint64_t number, const struct shard *s
 		*at = tip(s, number, sh);
 		return true;
 	}
-	if (!in->Timestamp.set) {
+	if (!from->at.set) {
 		fail_invalid(c, "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter.");
 		return false;
 	}
-	if (in->Timestamp.ms > c->now_ms) {
+	if (from->at.ms > c->now_ms) {
 		fail_invalid(c, "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %lld, "
-			"currentTimestampInMillis: %lld", (long long)in->Timestamp.ms, (long long)c->now_ms);
+			"currentTimestampInMillis: %lld", (long long)from->at.ms, (long long)c->now_ms);
 		return false;
 	}
-	*at = at_time(s, number, sh, in->Timestamp.ms);
+	*at = at_time(s, number, sh, from->at.ms);
+	return true;
+}
+
+bool position_find(struct stream *s, const struct starting *from, struct position *out)
+{
+	struct shard sh;
+	uint64_t number, at;
+	if (!shard_number(from->shard, &number) || !shard_get(s, number, &sh) || shard_gone(s, &sh)) {
+		call_fail(s->c, &kinesis_err_ResourceNotFoundException, "Shard %.*s in stream %.*s under account %.*s does not exist",
+			STR_ARG(from->shard), STR_ARG(s->name), STR_ARG(s->account));
+		return false;
+	}
+	if (!position_of(s, number, &sh, from, &at))
+		return false;
+	*out = (struct position){s->id, number, at, s->c->now_ms};
 	return true;
 }
 
@@ -142,29 +155,20 @@ void op_get_shard_iterator(struct call *c)
 	const struct kinesis_GetShardIteratorInput *in = c->in;
 	struct kinesis_GetShardIteratorOutput *out = c->out;
 	struct stream *s = run_stream(c);
-	struct shard sh;
-	uint64_t number, at;
-	if (!shard_number(in->ShardId, &number) || !shard_get(s, number, &sh) || shard_gone(s, &sh)) {
-		call_fail(c, &kinesis_err_ResourceNotFoundException, "Shard %.*s in stream %.*s under account %.*s does not exist",
-			STR_ARG(in->ShardId),
-			STR_ARG(s->name), STR_ARG(s->account));
-		return;
-	}
-	if (!position_of(s, number, &sh, &at))
+	const struct starting from = {"GetShardIterator", in->ShardId, in->ShardIteratorType, in->StartingSequenceNumber, in->Timestamp};
+	struct position p;
+	if (!position_find(s, &from, &p))
 		return;
 	if (in->DryRun.v) {
 		dry_run(c);
 		return;
 	}
-	out->ShardIterator = iterator_text(c->arena, &(struct position){s->id, number, at, c->now_ms}, s->account, s->name);
+	out->ShardIterator = iterator_text(c->arena, &p, s->account, s->name);
 }
 
 /* ---- records ---- */
 
-struct reading { struct list records; uint64_t next; size_t bytes; int64_t last_ms; bool more; };
-
-/* false: KMS refused, c failed. */
-static bool read_records(struct stream *s, const struct position *p, uint32_t limit, struct reading *out)
+bool read_records(struct stream *s, const struct position *p, uint32_t limit, size_t most_bytes, struct reading *out)
 {
 	struct call *c = s->c;
 	struct key *prefix = key_u64(data_key(c, s->id, "r"), p->shard);
@@ -179,7 +183,7 @@ static bool read_records(struct stream *s, const struct position *p, uint32_t li
 		record_unpack(value, &r);
 		if (r.arrived_ms <= stream_horizon_ms(s))
 			continue;
-		out->more = out->records.n == limit || (out->records.n > 0 && out->bytes + r.data.n + r.key.n > READ_BYTES_MAX);
+		out->more = out->records.n == limit || (out->records.n > 0 && out->bytes + r.data.n + r.key.n > most_bytes);
 		if (out->more)
 			break;
 		struct key_reader kr = key_reader_of(str_slice(key, key_bytes(prefix).n, key.n));
@@ -205,8 +209,7 @@ static bool read_records(struct stream *s, const struct position *p, uint32_t li
 	return !c->failed;
 }
 
-/* Where the reader of a shard that has ended goes on. */
-static struct list children_of(struct stream *s, uint64_t number)
+struct list shard_children(struct stream *s, uint64_t number)
 {
 	struct call *c = s->c;
 	struct kinesis_ChildShard *v = arena_array(c->arena, struct kinesis_ChildShard, 2);
@@ -247,6 +250,11 @@ static bool iterator_valid(struct stream *s, const struct position *p, struct sh
 	return false;
 }
 
+int64_t millis_behind(const struct call *c, const struct reading *r)
+{
+	return r->more && c->now_ms > r->last_ms ? c->now_ms - r->last_ms : 0;
+}
+
 static void read_counted(struct stream *s, uint64_t shard, const struct reading *r)
 {
 	double age = r->records.n > 0 && s->c->now_ms > r->last_ms ? (double)(s->c->now_ms - r->last_ms) : 0;
@@ -279,13 +287,13 @@ void op_get_records(struct call *c)
 		call_fail(c, &kinesis_err_ProvisionedThroughputExceededException, "%.*s", STR_ARG(message));
 		return;
 	}
-	if (!read_records(s, &p, in->Limit.set ? (uint32_t)in->Limit.v : READ_RECORDS_MAX, &r))
+	if (!read_records(s, &p, in->Limit.set ? (uint32_t)in->Limit.v : READ_RECORDS_MAX, READ_BYTES_MAX, &r))
 		return;
 	throttle_got(s, p.shard, r.bytes);
 	out->Records = r.records;
-	out->MillisBehindLatest = SOME_I64(r.more && c->now_ms > r.last_ms ? c->now_ms - r.last_ms : 0);
+	out->MillisBehindLatest = SOME_I64(millis_behind(c, &r));
 	if (sh.closed_ms != 0 && !r.more)
-		out->ChildShards = children_of(s, p.shard);
+		out->ChildShards = shard_children(s, p.shard);
 	else
 		out->NextShardIterator = iterator_text(c->arena, &(struct position){s->id, p.shard, r.next, c->now_ms}, account, name);
 	read_counted(s, p.shard, &r);

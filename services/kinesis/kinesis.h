@@ -140,6 +140,16 @@ struct position { uint64_t stream, shard, sequence; int64_t given_ms; };
 /* An iterator opened; false: not one of ours. Views into the arena. */
 bool iterator_open(struct arena *a, struct str text, struct position *p, struct str *account, struct str *name);
 struct str iterator_text(struct arena *a, const struct position *p, struct str account, struct str name);
+/* Where reading begins, in the words of an operation's input. */
+struct starting { const char *op; struct str shard, type, sequence; struct opt_time at; };
+bool position_find(struct stream *s, const struct starting *from, struct position *out); /* false: c has failed */
+/* Records from a position on, as many as fit, one at least if there is any; next: where to go on; more: there are. false: KMS refused,
+ * c has failed. */
+struct reading { struct list records; uint64_t next; size_t bytes; int64_t last_ms; bool more; };
+bool read_records(struct stream *s, const struct position *p, uint32_t limit, size_t most_bytes, struct reading *out);
+int64_t millis_behind(const struct call *c, const struct reading *r);
+/* Where the reader of a shard that has ended goes on. */
+struct list shard_children(struct stream *s, uint64_t number);
 
 /* ---- throttle.c: what a shard can bear, measured in memory by the service clock ---- */
 bool throttle_put(struct stream *s, uint64_t shard, size_t bytes);     /* true: taken, and counted */
@@ -160,8 +170,12 @@ void op_stop_stream_encryption(struct call *c);
 void count(struct stream *s, const char *name, double value, const char *unit);
 /* The stream's metric, and the shard's where enhanced monitoring is on. */
 void count_shard(struct stream *s, uint64_t shard, const char *stream_name, const char *shard_name, double value, const char *unit);
+void count_consumer(struct consumer *k, const char *name, double value, const char *unit);
 void op_enable_enhanced_monitoring(struct call *c);
 void op_disable_enhanced_monitoring(struct call *c);
+
+/* ---- subscribe.c ---- */
+void op_subscribe_to_shard(struct call *c);
 
 /* ---- the rest ---- */
 void op_create_stream(struct call *c);
@@ -198,5 +212,6 @@ void job_scale(struct call *c, struct str id, struct str payload);
 struct str job_id(struct call *c, uint64_t stream);
 
 extern const struct cfn_type kinesis_cfn_types[3];
+extern const struct service service_kinesis;
 
 #endif

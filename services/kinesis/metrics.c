@@ -34,6 +34,15 @@ void count_shard(struct stream *s, uint64_t shard, const char *stream_name, cons
 		.unit = unit, .account = s->account, .region = s->region});
 }
 
+void count_consumer(struct consumer *k, const char *name, double value, const char *unit)
+{
+	struct stream *s = k->stream;
+	CHECK_MAGIC(s, STREAM_MAGIC);
+	const struct metric_dim dims[] = {{S("ConsumerName"), k->name}, {S("StreamName"), s->name}};
+	measure(s->c, &(struct measure){.ns = S("AWS/Kinesis"), .name = str_c(name), .dims = dims, .n_dims = COUNT_OF(dims), .value = value,
+		.unit = unit, .account = s->account, .region = s->region});
+}
+
 /* At once, for a measure of the call would go with it. */
 void metric_failed(struct stream *s, const char *name, uint64_t shard)
 {

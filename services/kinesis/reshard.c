@@ -31,6 +31,7 @@ static void shard_close(struct stream *s, uint64_t number)
 	sh.closed_ms = s->c->now_ms;
 	sh.last = call_serial(s->c, "sequence");
 	shard_put(s, number, &sh);
+	call_notify(s->c, s->arn); /* its readers are told */
 }
 
 static void open_set(struct kinesis_Stream *rec, const struct open_shard *v, size_t n)

@@ -33,6 +33,7 @@ static const struct op ops[] = {
 	{&kinesis_op_SplitShard, op_split_shard, OP_WRITE, NULL, access_stream},
 	{&kinesis_op_StartStreamEncryption, op_start_stream_encryption, OP_WRITE, NULL, access_stream},
 	{&kinesis_op_StopStreamEncryption, op_stop_stream_encryption, OP_WRITE, NULL, access_stream},
+	{&kinesis_op_SubscribeToShard, op_subscribe_to_shard, OP_READ, NULL, access_consumer},
 	{&kinesis_op_TagResource, op_tag_resource, OP_WRITE, NULL, access_resource},
 	{&kinesis_op_UntagResource, op_untag_resource, OP_WRITE, NULL, access_resource},
 	{&kinesis_op_UpdateMaxRecordSize, op_update_max_record_size, OP_WRITE, NULL, access_stream},

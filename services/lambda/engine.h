@@ -10,6 +10,15 @@
 #include "launcher/launcher.h"
 #include "lambda.h"
 
+/* Where an answer goes that is streamed: lives until `done` is called. */
+struct engine_sink {
+	void (*begin)(void *arg, struct str type); /* the runtime begins to answer; its content type, absent: not named */
+	bool (*piece)(void *arg, struct str piece); /* false: enough, until engine_sink_resume */
+	void *arg;
+	struct http_request *paused; /* runtime_api.c's */
+};
+void engine_sink_resume(struct engine_sink *s);
+
 /* What to run. Strings are copied. */
 struct engine_call {
 	struct str account, region, function, version, revision;
@@ -17,6 +26,7 @@ struct engine_call {
 	struct str invoked_arn, request_id, payload, client_context, trace;
 	int64_t reserved;        /* concurrency; -1: none */
 	bool want_log;
+	struct engine_sink *sink; /* for an answer that the runtime streams; NULL, or a runtime that does not: it is whole in the result */
 };
 
 struct engine_result {
@@ -102,6 +112,7 @@ struct instance {
 	struct http_listener *listeners[4];
 	size_t n_listeners;
 	struct http_request *waiting; /* its runtime's unanswered GET next */
+	struct http_request *streaming; /* its runtime's answer to inv, under way */
 	struct invocation *inv;
 	struct log_stream *log;
 	struct str stream_name;

@@ -4,7 +4,7 @@
  * internal write and waits for that. */
 #include "lambda.h"
 
-#include "engine.h"
+#include "flow.h"
 #include "os/os.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ void access_invoke(struct call *c)
 
 /* ---- from a call to the engine and back ---- */
 
-struct run_arg { struct engine_call call; };
+struct run_arg { struct engine_call call; struct arena *keep; enum stream_form stream; };
 
 static void on_ran(void *arg, const struct engine_result *r)
 {
@@ -40,6 +40,10 @@ static void on_ran(void *arg, const struct engine_result *r)
 static void run_start(struct ticket t, void *arg)
 {
 	const struct run_arg *r = arg;
+	if (r->stream != STREAM_NONE) {
+		flow_start(t, r->keep, &r->call, r->stream);
+		return;
+	}
 	struct ticket *mine = malloc(sizeof *mine);
 	if (mine == NULL)
 		die("out of memory");
@@ -50,7 +54,7 @@ static void run_start(struct ticket t, void *arg)
 const struct answer *invoke_await(struct call *c, const struct invoke_spec *s)
 {
 	struct arena *k = call_keep(c);
-	struct run_arg r = {0};
+	struct run_arg r = {.keep = k, .stream = s->stream};
 	r.call = (struct engine_call){.account = arena_dup(k, c->account), .region = arena_dup(k, c->region),
 		.function = arena_dup(k, s->config->FunctionName), .version = arena_dup(k, s->config->Version),
 		.revision = arena_dup(k, s->config->RevisionId), .resource = arena_dup(k, s->resource),
@@ -171,7 +175,7 @@ static struct lambda_FunctionRecord *checked(struct call *c, const struct functi
 }
 
 static const struct answer *run(struct call *c, const struct function_ref *ref, const struct lambda_FunctionRecord *f, struct str payload,
-                                struct str client_context, bool want_log)
+                                struct str client_context, bool want_log, enum stream_form stream)
 {
 	struct lambda_FunctionMeta *meta = meta_get(c, ref->name);
 	ASSERT(meta != NULL || txn_incomplete(c->txn));
@@ -180,7 +184,8 @@ static const struct answer *run(struct call *c, const struct function_ref *ref, 
 	struct str context = str_present(client_context) ? base64_decode(c->arena, client_context) : STR_NONE;
 	const struct invoke_spec s = {.config = f->Config, .resource = resource_of(c->arena, ref), .payload = payload,
 		.invoked_arn = function_arn(c, ref->name, ref->qualifier), .request_id = c->parent != NULL ? new_uuid(c) : c->request_id,
-		.client_context = context, .trace = trace_of(c), .reserved = meta->Reserved.set ? meta->Reserved.v : -1, .want_log = want_log};
+		.client_context = context, .trace = trace_of(c), .reserved = meta->Reserved.set ? meta->Reserved.v : -1, .want_log = want_log,
+		.stream = stream};
 	return invoke_await(c, &s);
 }
 
@@ -208,7 +213,7 @@ void op_invoke(struct call *c)
 		invoke_event(c, in, &ref, payload);
 		return;
 	}
-	const struct answer *a = run(c, &ref, f, payload, in->ClientContext, str_eq(in->LogType, S("Tail")));
+	const struct answer *a = run(c, &ref, f, payload, in->ClientContext, str_eq(in->LogType, S("Tail")), STREAM_NONE);
 	if (a != NULL && a->ok)
 		fill_output(c, a, in, version);
 	else if (a != NULL)
@@ -216,13 +221,6 @@ void op_invoke(struct call *c)
 }
 
 /* ---- with a response stream ---- */
-
-static void frame(struct buf *b, const char *type, const char *content, struct str payload)
-{
-	const struct param headers[] = {{S(":message-type"), S("event"), true}, {S(":event-type"), str_c(type), true},
-		{S(":content-type"), str_c(content), true}};
-	eventstream_message(b, headers, COUNT_OF(headers), payload);
-}
 
 void access_invoke_stream(struct call *c)
 {
@@ -234,42 +232,54 @@ void access_invoke_stream(struct call *c)
 	authorize(c, "lambda:InvokeFunction", function_arn(c, ref.name, ref.qualifier), &x);
 }
 
-/* The answer is framed once it is whole: chunks of at most 1 MiB and the end. */
+/* What a function answers as a whole: chunks of at most 1 MiB and the end. */
+static struct body *framed(struct call *c, const struct answer *a, bool want_log)
+{
+	enum { CHUNK = 1 << 20 };
+	struct buf b;
+	buf_init(&b, c->arena, 0);
+	for (size_t at = 0; at < a->bytes.n && a->error_code.n == 0; at += CHUNK)
+		eventstream_event(&b, "PayloadChunk", "application/octet-stream", str_slice(a->bytes, at, at + CHUNK));
+	eventstream_event(&b, "InvokeComplete", "application/json", flow_end_text(c->arena, a->error_code, a->bytes, want_log, a->error_message));
+	struct body *body = arena_new_of(c->arena, struct body);
+	*body = (struct body){.bytes = buf_view(&b), .length = (int64_t)b.n};
+	return body;
+}
+
 void op_invoke_stream(struct call *c)
 {
 	const struct lambda_InvokeWithResponseStreamRequest *in = c->in;
 	struct lambda_InvokeWithResponseStreamResponse *out = c->out;
 	struct function_ref ref;
 	struct str version, payload = str_present(in->Payload) && in->Payload.n > 0 ? in->Payload : S("{}");
+	bool want_log = str_eq(in->LogType, S("Tail"));
 	if (!function_ref_of(c, in->FunctionName, in->Qualifier, &ref))
 		return;
+	if (str_present(in->TenantId)) {
+		call_unsupported(c, "tenants are not supported");
+		return;
+	}
 	struct lambda_FunctionRecord *f = checked(c, &ref, payload, &version);
 	if (f == NULL)
 		return;
-	const struct answer *a = run(c, &ref, f, payload, in->ClientContext, str_eq(in->LogType, S("Tail")));
+	if (str_eq(in->InvocationType, S("DryRun"))) {
+		out->StatusCode = SOME_I64(204);
+		return;
+	}
+	const struct answer *a = run(c, &ref, f, payload, in->ClientContext, want_log, c->parent == NULL ? STREAM_EVENTS : STREAM_NONE);
 	if (a == NULL)
 		return;
 	if (!a->ok) {
 		throttled(c, a->error_code);
 		return;
 	}
-	struct buf b;
-	buf_init(&b, c->arena, 0);
-	bool failed = a->error_code.n > 0;
-	for (size_t at = 0; at < a->bytes.n && !failed; at += 1 << 20)
-		frame(&b, "PayloadChunk", "application/octet-stream", str_slice(a->bytes, at, at + (1 << 20)));
-	struct json *end = json_new_object(c->arena);
-	if (failed) {
-		json_set_str(c->arena, end, "ErrorCode", a->error_code);
-		json_set_str(c->arena, end, "ErrorDetails", a->bytes);
-	}
-	if (str_eq(in->LogType, S("Tail")))
-		json_set_str(c->arena, end, "LogResult", base64_encode(c->arena, str_present(a->error_message) ? a->error_message : S("")));
-	frame(&b, "InvokeComplete", "application/json", json_text(c->arena, end));
 	out->StatusCode = SOME_I64(200);
 	out->ExecutedVersion = version;
-	out->ResponseStreamContentType = S("application/vnd.amazon.eventstream");
+	out->ResponseStreamContentType = a->detail != NULL ? a->error_message : S("application/octet-stream");
+	if (a->detail == NULL) {
+		out->EventStream = framed(c, a, want_log);
+		return;
+	}
 	out->EventStream = arena_new_of(c->arena, struct body);
-	out->EventStream->bytes = buf_view(&b);
-	out->EventStream->length = (int64_t)b.n;
+	out->EventStream->source = flow_source(a->detail);
 }

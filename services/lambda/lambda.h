@@ -109,14 +109,22 @@ bool zip_unpack(struct str zip, const char *dir, char *why, size_t why_n);
 
 /* ---- invocation (invoke.c) ---- */
 
+/* To whom an answer that the function streams is passed on while it is made. */
+enum stream_form {
+	STREAM_NONE,   /* nobody: it is gathered */
+	STREAM_EVENTS, /* InvokeWithResponseStream: an event stream */
+	STREAM_HTTP    /* a function URL: the bytes; status and headers stand before them */
+};
+
 struct invoke_spec {
 	const struct lambda_FunctionConfiguration *config;
 	struct str resource, invoked_arn, request_id, payload, client_context, trace;
 	int64_t reserved;
 	bool want_log;
+	enum stream_form stream;
 };
 /* Let the engine run it. NULL: parked. ok: bytes is what the function answered, error_code its FunctionError (absent:
- * none), error_message the log's tail. Not ok: throttled, error_code is the reason. */
+ * none), error_message the log's tail. ok with detail: it streams its answer, see flow_start. Not ok: throttled, error_code is the reason. */
 const struct answer *invoke_await(struct call *c, const struct invoke_spec *s);
 struct str trace_of(struct call *c);
 void throttled(struct call *c, struct str reason);

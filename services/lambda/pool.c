@@ -28,6 +28,7 @@ static struct http_server *runtime_server(void)
 	limits = http_default_limits;
 	limits.idle_timeout_ms = 24 * 3600 * 1000ll; /* a frozen runtime says nothing for long */
 	limits.head_timeout_ms = limits.idle_timeout_ms;
+	limits.body_stall_ms = limits.idle_timeout_ms; /* nor one that streams its answer, between two pieces */
 	limits.connections = 65536;
 	if (engine.runtime == NULL)
 		engine.runtime = http_server_new(engine.loop, &runtime_api, &limits);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct post { struct buf body; };
+struct post { struct buf body; bool streams; /* its bytes go to the invocation's sink */ };
 
 static struct instance *instance_of(const struct http_request *r) { return instance_by_id((uint64_t)(uintptr_t)r->listener_user); }
 
@@ -52,6 +52,59 @@ static bool about_invocation(struct str path, struct str *id, struct str *what)
 	return str_present(rest);
 }
 
+/* ---- answers that are streamed ---- */
+
+/* The sink of the invocation that r answers; NULL: it has ended meanwhile. */
+static struct engine_sink *sink_of(const struct http_request *r)
+{
+	struct instance *i = instance_of(r);
+	return i != NULL && i->inv != NULL && i->streaming == r ? i->inv->call.sink : NULL;
+}
+
+/* Does it begin one, for somebody who wants it so? */
+static bool begins_stream(struct http_request *r, struct instance *i, struct str path)
+{
+	struct str id, what;
+	if (!str_eq_nocase(http_header(r, S("Lambda-Runtime-Function-Response-Mode")), S("streaming")))
+		return false;
+	if (!about_invocation(path, &id, &what) || !str_eq(what, S("response")) || i->inv == NULL || !str_eq(id, i->inv->call.request_id))
+		return false;
+	if (i->inv->call.sink == NULL || i->streaming != NULL)
+		return false;
+	i->streaming = r;
+	i->inv->call.sink->begin(i->inv->call.sink->arg, http_header(r, S("Content-Type")));
+	return true;
+}
+
+void engine_sink_resume(struct engine_sink *s)
+{
+	struct http_request *r = s->paused;
+	s->paused = NULL;
+	if (r != NULL)
+		http_resume_body(r);
+}
+
+static void streamed_piece(struct http_request *r, struct str piece)
+{
+	struct engine_sink *s = sink_of(r);
+	if (s == NULL || s->piece(s->arg, piece))
+		return;
+	ASSERT(s->paused == NULL);
+	s->paused = r;
+	http_pause_body(r);
+}
+
+/* It has come to its end, or will not. */
+static void stream_over(const struct http_request *r)
+{
+	struct instance *i = instance_of(r);
+	struct engine_sink *s = sink_of(r);
+	if (s != NULL && s->paused == r)
+		s->paused = NULL;
+	if (i != NULL && i->streaming == r)
+		i->streaming = NULL;
+}
+
 static void on_request(struct http_request *r)
 {
 	struct instance *i = instance_of(r);
@@ -78,13 +131,17 @@ static void on_request(struct http_request *r)
 		die("out of memory");
 	buf_init(&p->body, NULL, RESPONSE_MAX);
 	r->user = p;
+	p->streams = begins_stream(r, i, path);
 	http_read_body(r);
 }
 
 static void on_body(struct http_request *r, struct str piece)
 {
 	struct post *p = r->user;
-	buf_str(&p->body, piece);
+	if (p->streams)
+		streamed_piece(r, piece);
+	else
+		buf_str(&p->body, piece);
 }
 
 static struct str trailer(const struct http_request *r, const char *name)
@@ -115,6 +172,7 @@ static void answered(struct http_request *r, struct instance *i, struct str what
 		return;
 	}
 	http_answer(r, 202, &json_type, 1, S("{\"status\":\"OK\"}\n"));
+	i->streaming = NULL; /* an error that is posted beside it ends it, too */
 	instance_responded(i, body, type, error);
 }
 
@@ -124,6 +182,7 @@ static void on_end(struct http_request *r)
 	struct post *p = r->user;
 	struct str path = str_slice(r->raw_path, base.n, r->raw_path.n), id, what;
 	r->user = NULL;
+	stream_over(r);
 	if (i == NULL) {
 		refuse(r, 404, "NotFound", "no such path");
 	} else if (str_eq(path, S("init/error"))) {
@@ -146,6 +205,7 @@ static void on_gone(struct http_request *r)
 	struct instance *i = instance_of(r);
 	if (i != NULL && i->waiting == r)
 		i->waiting = NULL;
+	stream_over(r);
 	struct post *p = r->user;
 	if (p != NULL) {
 		buf_free(&p->body);

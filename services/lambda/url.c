@@ -3,7 +3,7 @@
  * ("url", name, qualifier) is the FunctionUrlConfig; ("lambda", "", "", "urls", id) finds the function by the host's first
  * label: <id>.lambda-url.<region>.<anything>. Requests become events of payload format 2.0. Source: "Invoking Lambda
  * function URLs" and "Control access to Lambda function URLs" (developer guide). */
-#include "lambda.h"
+#include "flow.h"
 
 #include "base/time.h"
 #include "os/os.h"
@@ -331,31 +331,47 @@ static bool preflight(struct call *c, const struct lambda_Cors *k)
 	return true;
 }
 
-/* {"statusCode", "headers", "cookies", "body", "isBase64Encoded"}; anything else is the body itself. */
-static void reply_answer(struct call *c, struct str payload, const struct lambda_Cors *cors)
+static size_t plain_headers(struct call *c, const struct lambda_Cors *cors, struct str type, struct param headers[CORS_HEADERS + 1])
 {
-	struct arena *a = c->arena;
-	struct json *j = json_parse(a, payload, NULL), *given = json_get(j, S("headers")), *cookies = json_get(j, S("cookies"));
-	if (!json_is(j, JSON_OBJECT) || json_get(j, S("statusCode")) == NULL) {
-		struct param plain[CORS_HEADERS + 1];
-		size_t k = cors_headers(c, cors, false, plain);
-		plain[k++] = (struct param){S("content-type"), S("application/json"), true};
-		call_reply(c, 200, plain, k, json_is(j, JSON_STRING) ? j->text : payload);
-		return;
-	}
-	size_t n = 0, most = CORS_HEADERS + (given != NULL ? given->n : 0) + (cookies != NULL ? cookies->n : 0) + 1;
-	struct param *headers = arena_array(a, struct param, most);
-	n = cors_headers(c, cors, false, headers);
+	size_t n = cors_headers(c, cors, false, headers);
+	headers[n++] = (struct param){S("content-type"), type, true};
+	return n;
+}
+
+/* Those of {"headers", "cookies"} and ours, in the call's arena; how many. */
+static size_t answer_headers(struct call *c, const struct json *j, const struct lambda_Cors *cors, struct param **out)
+{
+	const struct json *given = json_get(j, S("headers")), *cookies = json_get(j, S("cookies"));
+	size_t most = CORS_HEADERS + (given != NULL ? given->n : 0) + (cookies != NULL ? cookies->n : 0) + 1;
+	struct param *headers = arena_array(c->arena, struct param, most);
+	size_t n = cors_headers(c, cors, false, headers);
 	bool typed = false;
 	for (size_t i = 0; json_is(given, JSON_OBJECT) && i < given->n; i++) {
 		const struct json *v = &given->members[i].value;
 		typed |= str_eq_nocase(given->members[i].key, S("content-type"));
-		headers[n++] = (struct param){given->members[i].key, v->type == JSON_STRING ? v->text : json_text(a, v), true};
+		headers[n++] = (struct param){given->members[i].key, v->type == JSON_STRING ? v->text : json_text(c->arena, v), true};
 	}
 	for (size_t i = 0; json_is(cookies, JSON_ARRAY) && i < cookies->n; i++)
 		headers[n++] = (struct param){S("set-cookie"), json_str(json_at(cookies, i)), true};
 	if (!typed)
 		headers[n++] = (struct param){S("content-type"), S("application/json"), true};
+	ASSERT(n <= most);
+	*out = headers;
+	return n;
+}
+
+/* {"statusCode", "headers", "cookies", "body", "isBase64Encoded"}; anything else is the body itself. */
+static void reply_answer(struct call *c, struct str payload, const struct lambda_Cors *cors)
+{
+	struct arena *a = c->arena;
+	struct json *j = json_parse(a, payload, NULL);
+	struct param plain[CORS_HEADERS + 1], *headers;
+	if (!json_is(j, JSON_OBJECT) || json_get(j, S("statusCode")) == NULL) {
+		size_t k = plain_headers(c, cors, S("application/json"), plain);
+		call_reply(c, 200, plain, k, json_is(j, JSON_STRING) ? j->text : payload);
+		return;
+	}
+	size_t n = answer_headers(c, j, cors, &headers);
 	struct json *text = json_get(j, S("body"));
 	struct str body = json_is(text, JSON_STRING) ? text->text : text != NULL && text->type != JSON_NULL ? json_text(a, text) : S("");
 	if (json_get_bool(j, "isBase64Encoded", false)) {
@@ -367,34 +383,29 @@ static void reply_answer(struct call *c, struct str payload, const struct lambda
 	call_reply(c, status >= 200 && status < 600 ? (int)status : 502, headers, n, body);
 }
 
-/* What a function that streams its answer may put before it: status, headers and cookies in JSON, then eight zero bytes. */
-static struct str stream_answer(struct arena *a, struct str payload)
+/* An answer that is streamed: with the status and headers that the function put before it, or as it is. */
+static void reply_stream(struct call *c, const struct answer *a, const struct lambda_Cors *cors)
 {
-	ptrdiff_t at = payload.n > 0 && payload.p[0] == '{' ? str_find(payload, '\0') : -1;
-	if (at < 0 || (size_t)at + 8 > payload.n)
-		return payload;
-	struct json *j = json_parse(a, str_slice(payload, 0, (size_t)at), NULL);
-	if (!json_is(j, JSON_OBJECT))
-		return payload;
-	if (json_get(j, S("statusCode")) == NULL)
-		json_set_i64(a, j, "statusCode", 200);
-	json_set_str(a, j, "body", base64_encode(a, str_slice(payload, (size_t)at + 8, payload.n)));
-	json_set_bool(a, j, "isBase64Encoded", true);
-	return json_text(a, j);
-}
-
-/* A streamed answer without a prelude is the body, whatever it looks like. */
-static void reply_stream(struct call *c, struct str payload, const struct lambda_Cors *cors)
-{
-	struct str answer = stream_answer(c->arena, payload);
-	if (answer.p != payload.p) {
-		reply_answer(c, answer, cors);
+	struct param plain[CORS_HEADERS + 1], *headers = plain;
+	int64_t status = 200;
+	size_t n;
+	if (a->detail == NULL) { /* the function does not stream, or ended before its head was whole */
+		n = plain_headers(c, cors, S("application/octet-stream"), plain);
+		call_reply(c, 200, plain, n, a->bytes);
 		return;
 	}
-	struct param headers[CORS_HEADERS + 1];
-	size_t n = cors_headers(c, cors, false, headers);
-	headers[n++] = (struct param){S("content-type"), S("application/octet-stream"), true};
-	call_reply(c, 200, headers, n, payload);
+	if (str_present(a->bytes)) {
+		const struct json *j = json_parse(c->arena, a->bytes, NULL);
+		if (!json_is(j, JSON_OBJECT)) {
+			reply_json(c, 502, "Internal Server Error");
+			return;
+		}
+		n = answer_headers(c, j, cors, &headers);
+		status = json_get_i64(j, "statusCode", 200);
+	} else {
+		n = plain_headers(c, cors, a->error_message, plain);
+	}
+	call_reply_stream(c, status >= 200 && status < 600 ? (int)status : 502, headers, n, flow_source(a->detail));
 }
 
 /* AuthType NONE still needs a statement that lets everybody in; with AWS_IAM the caller's own policies count too. */
@@ -425,7 +436,9 @@ static void run_url(struct call *c, const struct lambda_FunctionUrlConfig *u, co
 		reply_json(c, 403, forbidden);
 		return;
 	}
+	bool streams = str_eq(u->InvokeMode, S("RESPONSE_STREAM"));
 	const struct invoke_spec s = {.config = f->Config, .payload = event_text(c, host), .request_id = c->request_id, .trace = trace_of(c),
+		.stream = streams ? STREAM_HTTP : STREAM_NONE,
 		.resource = str_present(ref->qualifier) ? arena_join(c->arena, ref->name, S(":"), ref->qualifier) : ref->name,
 		.invoked_arn = function_arn(c, ref->name, ref->qualifier), .reserved = meta->Reserved.set ? meta->Reserved.v : -1};
 	const struct answer *a = invoke_await(c, &s);
@@ -435,8 +448,8 @@ static void run_url(struct call *c, const struct lambda_FunctionUrlConfig *u, co
 		reply_json(c, 429, "{\"Message\":\"Too Many Requests\"}");
 	else if (a->error_code.n > 0)
 		reply_json(c, 502, "Internal Server Error");
-	else if (str_eq(u->InvokeMode, S("RESPONSE_STREAM")))
-		reply_stream(c, a->bytes, u->Cors);
+	else if (streams)
+		reply_stream(c, a, u->Cors);
 	else
 		reply_answer(c, a->bytes, u->Cors);
 }

@@ -6,6 +6,7 @@
 #include "s3.h"
 
 #include "svc/body.h"
+#include "svc/chain.h"
 
 enum { HASHING_MAGIC = 0x4a540001, TRIES = 3 };
 
@@ -53,11 +54,12 @@ void steps_end(struct steps *s) { buf_free(&s->buf); }
 struct hashing {
 	unsigned magic;
 	struct arena *a;
+	struct chain chain;
 	struct steps steps;
 	struct txn *snapshot;      /* keeps the files until they are read */
 	struct ticket ticket;
 	int64_t serial;            /* of the version that is read */
-	bool gone, failed;
+	bool failed;
 	struct sum_run *sum;       /* NULL: only the MD5 is wanted */
 	struct digest *md5;
 };
@@ -66,50 +68,38 @@ struct outcome { unsigned magic; bool ok; int64_t serial; unsigned char md5[16],
 struct start { struct str kind; const struct body *body; int64_t serial; };
 
 /* A few megabytes more. */
-static void work(void *arg)
+static bool work(void *arg)
 {
 	struct hashing *h = arg;
 	struct str piece;
+	CHECK_MAGIC(h, (unsigned)HASHING_MAGIC);
 	if (steps_over(&h->steps))
-		return;
+		return true;
 	h->failed = !steps_next(&h->steps, &piece);
 	if (h->failed)
-		return;
+		return true;
 	digest_add(h->md5, piece);
 	if (h->sum != NULL)
 		sum_run_add(h->sum, piece);
+	return steps_over(&h->steps);
 }
 
-static void end(struct hashing *h)
+static void end(void *arg)
 {
+	struct hashing *h = arg;
+	CHECK_MAGIC(h, (unsigned)HASHING_MAGIC);
 	unsigned char md5_out[64];
 	struct outcome o = {.magic = HASHING_MAGIC, .ok = !h->failed, .serial = h->serial};
 	digest_end(h->md5, md5_out);
 	memcpy(o.md5, md5_out, sizeof o.md5);
 	if (h->sum != NULL)
 		o.sum_n = sum_run_end(h->sum, o.sum);
-	if (!h->gone)
+	if (!h->chain.stopped)
 		ticket_answer(h->ticket, &(struct answer){.ok = true, .bytes = str_of((const char *)&o, sizeof o)});
 	steps_end(&h->steps);
 	txn_end(h->snapshot);
 	h->magic = 0;
 	arena_free(h->a); /* h lives in it */
-}
-
-static void worked(void *arg)
-{
-	struct hashing *h = arg;
-	CHECK_MAGIC(h, (unsigned)HASHING_MAGIC);
-	if (!steps_over(&h->steps) && !h->failed && !h->gone)
-		worker_run(work, worked, h); /* behind what others have queued meanwhile */
-	else
-		end(h);
-}
-
-static void client_gone(struct ticket t, void *arg)
-{
-	(void)t;
-	((struct hashing *)arg)->gone = true;
 }
 
 static void begin(struct ticket t, void *arg)
@@ -121,8 +111,8 @@ static void begin(struct ticket t, void *arg)
 		.md5 = digest_new(DIGEST_MD5)};
 	h->sum = str_present(from->kind) ? sum_run_new(a, from->kind) : NULL;
 	steps_start(&h->steps, a, from->body);
-	ticket_on_gone(t, client_gone, h);
-	worker_run(work, worked, h);
+	chain_init(&h->chain, work, NULL, end, h);
+	chain_run_for(&h->chain, t);
 }
 
 bool object_hash(struct call *c, const struct s3_StoredObject *o, const struct sse_key *k, int64_t start, int64_t length, struct str kind,

@@ -10,6 +10,7 @@
 #include "os/os.h"
 #include "store/blob.h"
 #include "svc/body.h"
+#include "svc/chain.h"
 
 #include <errno.h>
 
@@ -24,6 +25,7 @@ struct layering {
 	struct arena *a;
 	const struct body *const *bodies;
 	size_t n, at;              /* bodies; the one that is written */
+	struct chain chain;
 	struct steps steps;
 	struct blob_writer *writer; /* NULL: between two bodies */
 	int64_t written;
@@ -31,7 +33,6 @@ struct layering {
 	struct txn *snapshot;      /* keeps the files until they are read */
 	struct ticket ticket;
 	struct outcome outcome;
-	bool gone;
 	char *block;
 };
 
@@ -66,29 +67,34 @@ static bool begin_one(struct layering *l)
 	return l->writer != NULL || fail(l);
 }
 
-/* A few megabytes more. */
-static void work(void *arg)
+/* A few megabytes more; false: it cannot be. */
+static bool layer_some(struct layering *l)
 {
-	struct layering *l = arg;
 	struct str piece;
 	ASSERT(l->at < l->n && l->outcome.ok);
 	if (l->writer == NULL && !begin_one(l))
-		return;
-	if (!steps_next(&l->steps, &piece)) {
-		(void)fail(l);
-		return;
-	}
-	if (!write_piece(l, piece) || !steps_over(&l->steps))
-		return;
+		return false;
+	if (!steps_next(&l->steps, &piece))
+		return fail(l);
+	if (!write_piece(l, piece))
+		return false;
+	if (!steps_over(&l->steps))
+		return true;
 	ASSERT(l->written == l->bodies[l->at]->length);
 	struct blob_writer *w = l->writer;
 	l->writer = NULL;
-	if (!blob_seal(w, &l->done[l->at].id)) {
-		(void)fail(l);
-		return;
-	}
+	if (!blob_seal(w, &l->done[l->at].id))
+		return fail(l);
 	steps_end(&l->steps);
 	l->at++;
+	return true;
+}
+
+static bool work(void *arg)
+{
+	struct layering *l = arg;
+	CHECK_MAGIC(l, (unsigned)LAYERING_MAGIC);
+	return !layer_some(l) || l->at == l->n;
 }
 
 static void free_all(void *arg)
@@ -104,40 +110,24 @@ static void free_all(void *arg)
 	arena_free(l->a); /* l lives in it */
 }
 
-static void end(struct layering *l)
+static void end(void *arg)
 {
+	struct layering *l = arg;
 	struct arena *a = arena_new(1024);
 	struct buf b;
-	bool keep = l->outcome.ok && !l->gone;
+	CHECK_MAGIC(l, (unsigned)LAYERING_MAGIC);
+	bool keep = l->outcome.ok && !l->chain.stopped;
 	buf_init(&b, a, sizeof l->outcome + l->n * sizeof *l->done);
 	buf_str(&b, str_of((const char *)&l->outcome, sizeof l->outcome));
 	if (keep)
 		buf_str(&b, str_of((const char *)l->done, l->n * sizeof *l->done));
-	if (!l->gone)
+	if (!l->chain.stopped)
 		ticket_answer(l->ticket, &(struct answer){.ok = true, .bytes = buf_view(&b)});
 	arena_free(a);
 	txn_end(l->snapshot);
 	if (keep)
 		l->at = 0; /* they are the call's now */
 	worker_run(free_all, NULL, l);
-}
-
-static void worked(void *arg)
-{
-	struct layering *l = arg;
-	CHECK_MAGIC(l, (unsigned)LAYERING_MAGIC);
-	if (l->at < l->n && l->outcome.ok && !l->gone)
-		worker_run(work, worked, l); /* behind what others have queued meanwhile */
-	else
-		end(l);
-}
-
-static void client_gone(struct ticket t, void *arg)
-{
-	(void)t;
-	struct layering *l = arg;
-	CHECK_MAGIC(l, (unsigned)LAYERING_MAGIC);
-	l->gone = true;
 }
 
 /* A body of the call's run, in our memory. */
@@ -163,8 +153,8 @@ static void begin(struct ticket t, void *arg)
 		bodies[i] = own_body(a, from->bodies[i]);
 	l->done = arena_array(a, struct layered, from->n);
 	l->block = arena_bytes(a, STEP_BYTES);
-	ticket_on_gone(t, client_gone, l);
-	worker_run(work, worked, l);
+	chain_init(&l->chain, work, NULL, end, l);
+	chain_run_for(&l->chain, t);
 }
 
 /* ---- the call's side ---- */

@@ -1,11 +1,13 @@
 /* SelectObjectContent: the request into a query and formats, and the query onto the worker pool.
  *
- * The call waits (call_await) while the pool works in steps; the run belongs to two, who both are on the loop: the chain of
- * steps and the request, whose arena tells when it ends. Source: "SelectObjectContent" (S3 API Reference). */
+ * The call waits (call_await) for the first step of the run, which shows most of what is wrong with a query; then the answer
+ * begins, and the other steps are made while it is sent. The run belongs to the first step, and then to the request.
+ * Source: "SelectObjectContent" (S3 API Reference). */
 #include "s3.h"
 #include "select.h"
 
-#include <stdlib.h>
+#include "svc/chain.h"
+#include "svc/stream.h"
 
 /* ---- formats out of the request ---- */
 
@@ -120,56 +122,49 @@ struct selecting {
 	struct select_run *run;    /* made by the first step */
 	struct txn *snapshot;      /* keeps the object's files until they are read */
 	struct ticket ticket;
-	bool working, wanted, ended;
+	struct arena *keep;        /* the call's, while it waits */
+	struct chain first;        /* of one step */
+	bool ended;
 };
 
-static void let_go(struct selecting *s)
+static void let_go(void *arg)
 {
+	struct selecting *s = arg;
 	CHECK_MAGIC(s, (unsigned)SELECTING_MAGIC);
-	if (s->working || s->wanted)
-		return;
 	if (s->run != NULL)
 		select_run_free(s->run);
-	if (s->snapshot != NULL)
-		txn_end(s->snapshot);
+	txn_end(s->snapshot);
 	s->magic = 0;
 	arena_free(s->a); /* s lives in it */
 }
 
-static void request_gone(void *arg)
-{
-	struct selecting *s = arg;
-	s->wanted = false;
-	let_go(s);
-}
-
-static void work(void *arg)
-{
-	struct selecting *s = arg;
-	struct sql_error e = {0};
-	if (s->run == NULL) {
-		const struct query *q = sql_parse(s->a, s->expression, &e);
-		ASSERT(q != NULL); /* the call has parsed it before */
-		s->run = select_run_new(service_store(), q, &s->in, &s->out, s->parts, s->n_parts, s->size, s->progress, s->now_ms);
-	}
-	s->ended = select_run_step(s->run);
-}
-
-static void worked(void *arg)
+static bool work(void *arg)
 {
 	struct selecting *s = arg;
 	CHECK_MAGIC(s, (unsigned)SELECTING_MAGIC);
-	if (!s->ended && s->wanted) {
-		worker_run(work, worked, s); /* behind what others have queued meanwhile */
+	return s->ended = select_run_step(s->run);
+}
+
+static bool first_step(void *arg)
+{
+	struct selecting *s = arg;
+	struct sql_error e = {0};
+	const struct query *q = sql_parse(s->a, s->expression, &e);
+	ASSERT(q != NULL && s->run == NULL); /* the call has parsed it before */
+	s->run = select_run_new(service_store(), q, &s->in, &s->out, s->parts, s->n_parts, s->size, s->progress, s->now_ms);
+	(void)work(s);
+	return true;
+}
+
+static void first_over(void *arg)
+{
+	struct selecting *s = arg;
+	if (s->first.stopped) {
+		let_go(s);
 		return;
 	}
-	s->working = false;
-	txn_end(s->snapshot);
-	s->snapshot = NULL;
-	if (s->wanted)
-		ticket_answer(s->ticket, &(struct answer){.ok = true, .detail = s});
-	else
-		let_go(s);
+	arena_defer(s->keep, let_go, s);
+	ticket_answer(s->ticket, &(struct answer){.ok = true, .detail = s});
 }
 
 /* What the call knows when it begins to wait; in its memory. */
@@ -201,7 +196,7 @@ static void begin(struct ticket t, void *arg)
 	const struct start *from = arg;
 	struct arena *a = arena_new(8192);
 	struct selecting *s = arena_new_of(a, struct selecting);
-	*s = (struct selecting){.magic = SELECTING_MAGIC, .a = a, .ticket = t, .wanted = true, .working = true, .now_ms = from->now_ms,
+	*s = (struct selecting){.magic = SELECTING_MAGIC, .a = a, .ticket = t, .keep = from->keep, .now_ms = from->now_ms,
 		.expression = arena_dup(a, from->in->Expression), .in = from->input, .out = from->output,
 		.progress = from->in->RequestProgress != NULL && from->in->RequestProgress->Enabled.v, .snapshot = txn_again(from->snapshot)};
 	s->in.field = arena_dup(a, s->in.field);
@@ -209,8 +204,8 @@ static void begin(struct ticket t, void *arg)
 	s->out.field = arena_dup(a, s->out.field);
 	s->out.record = arena_dup(a, s->out.record);
 	copy_parts(s, from->body);
-	arena_defer(from->keep, request_gone, s);
-	worker_run(work, worked, s);
+	chain_init(&s->first, first_step, NULL, first_over, s);
+	chain_run_for(&s->first, t);
 }
 
 static void end_snapshot(void *arg) { txn_end(arg); }
@@ -275,12 +270,16 @@ void op_SelectObjectContent(struct call *c)
 	if (a == NULL)
 		return;
 	ASSERT(a->ok && a->detail != NULL); /* there is no deadline */
-	const struct selecting *done = a->detail;
-	e = select_run_error(done->run);
+	struct selecting *run = a->detail;
+	e = select_run_error(run->run);
 	if (e.code != NULL) {
 		call_fail_code(c, str_eq(str_c(e.code), S("InternalError")) ? 500 : 400, e.code, "%.*s", STR_ARG(e.message));
 		return;
 	}
-	out->Payload = arena_new_of(c->arena, struct body);
-	select_run_body(done->run, out->Payload);
+	struct buf *events = select_run_out(run->run);
+	out->Payload = arena_new_of(keep, struct body);
+	if (run->ended)
+		*out->Payload = (struct body){.bytes = buf_view(events), .length = (int64_t)events->n};
+	else
+		out->Payload->source = stream_of_steps(keep, work, run, events);
 }

@@ -146,12 +146,12 @@ struct select_run;
 /* Takes copies of what is transient; q, formats and parts must live as long as it. */
 struct select_run *select_run_new(struct store *s, const struct query *q, const struct input_format *in, const struct output_format *out,
                                   const struct body_part *parts, size_t n_parts, int64_t size, bool progress, int64_t now_ms);
-/* Some more work, some milliseconds of it; true: the query has ended. */
+/* Some more work, some milliseconds of it and some hundred kilobytes of events; true: the query has ended. */
 bool select_run_step(struct select_run *r);
-/* How it ended: NULL code: well, or after records had gone out. */
+/* After the first step: what makes the whole answer an error. NULL code: nothing; what goes wrong from now on is an event. */
 struct sql_error select_run_error(const struct select_run *r);
-/* The answer as a body; lives as long as the run. */
-void select_run_body(const struct select_run *r, struct body *out);
+/* Where each step puts its events: to be emptied before the next. */
+struct buf *select_run_out(struct select_run *r);
 void select_run_free(struct select_run *r);
 
 #endif

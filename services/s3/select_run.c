@@ -1,13 +1,17 @@
 /* A query of S3 Select at work: rows in, event stream out.
  *
- * It is run in steps of a few megabytes, so that a thread of the pool is not kept for long. What comes out is kept in memory
- * up to SPOOL_MEMORY and then in a file. What always holds: while no Records event has been written, an error can still be
- * the answer itself; after that it is an event. Source: "SELECT Object Content", "Response" (S3 API Reference). */
+ * It is run in steps, each of a few megabytes in and a few hundred kilobytes out, so that neither a thread of the pool is kept for
+ * long nor memory fills while a client reads slowly. What always holds: an error of the first step can be the answer itself while
+ * no Records event has been written; any other is an event. Source: "SELECT Object Content", "Response" (S3 API Reference). */
 #include "select.h"
 
 #include <stdlib.h>
 
-enum { STEP_BYTES = 2 << 20, EVENT_BYTES = 64 << 10, SPOOL_MEMORY = 512 << 10, RUN_MAGIC = 0x5e1ec702, ROWS_A_STEP = 100000 };
+enum { STEP_BYTES = 2 << 20, EVENT_BYTES = 64 << 10, OUT_BYTES = 256 << 10, OUT_MOST = 8 * RECORD_MAX, RUN_MAGIC = 0x5e1ec702,
+	ROWS_A_STEP = 100000, SILENT_STEPS = 8 };
+
+/* A list or an object of the record under way that FROM's path goes through: which of its values is next, and the path's next step. */
+struct place { const struct json *of; uint32_t next; size_t step; };
 
 struct select_run {
 	unsigned magic;
@@ -16,16 +20,16 @@ struct select_run {
 	const struct input_format *in;
 	const struct output_format *out;
 	struct reader *reader;
-	struct arena *keep, *row_arena;
+	struct arena *keep, *record_arena, *row_arena;
 	struct columns head;
 	struct total *totals;
 	struct buf records;        /* the payload of the next Records event */
-	struct buf spool;          /* events, while they are few */
-	struct blob_writer *writer;
-	struct blob_id blob;
-	int64_t written, returned, left, now_ms; /* left: of LIMIT; -1: no limit */
-	size_t rows;               /* of this step */
-	bool begun, sent, stopped, sealed, progress;
+	struct buf events;         /* the step's events */
+	struct place *places;      /* where the record under way has more rows, one for each wildcard of FROM */
+	size_t n_places;
+	int64_t returned, left, now_ms; /* left: of LIMIT; -1: no limit */
+	size_t rows, steps, silent; /* rows of this step; steps begun; those in a row that wrote nothing */
+	bool begun, sent, stopped, ended, progress;
 	struct sql_error error;
 };
 
@@ -45,24 +49,23 @@ struct select_run *select_run_new(struct store *s, const struct query *q, const 
 	r->left = q->limit;
 	r->reader = reader_new(s, parts, n_parts, size, in);
 	r->keep = arena_new(4096);
-	r->row_arena = arena_new(64 << 10);
+	r->record_arena = arena_new(64 << 10);
+	r->row_arena = arena_new(16 << 10);
+	r->places = arena_array(r->keep, struct place, q->n_from);
 	r->totals = arena_array(r->keep, struct total, q->n_aggregates);
 	buf_init(&r->records, NULL, 4 * RECORD_MAX);
-	buf_init(&r->spool, NULL, SPOOL_MEMORY);
+	buf_init(&r->events, NULL, OUT_MOST);
 	return r;
 }
 
 void select_run_free(struct select_run *r)
 {
 	CHECK_MAGIC(r, (unsigned)RUN_MAGIC);
-	if (r->writer != NULL)
-		blob_abandon(r->writer);
-	if (r->sealed)
-		blob_discard(r->store, r->blob);
 	reader_free(r->reader);
 	buf_free(&r->records);
-	buf_free(&r->spool);
+	buf_free(&r->events);
 	arena_free(r->row_arena);
+	arena_free(r->record_arena);
 	arena_free(r->keep);
 	r->magic = 0;
 	free(r);
@@ -77,45 +80,13 @@ static void fail(struct select_run *r, const char *code, struct str message)
 		r->error = (struct sql_error){code, arena_dup(r->keep, message)};
 }
 
-static void spool(struct select_run *r, struct str bytes)
-{
-	r->written += (int64_t)bytes.n;
-	if (r->writer == NULL && r->spool.n + bytes.n <= SPOOL_MEMORY) {
-		buf_str(&r->spool, bytes);
-		ASSERT(!r->spool.overflow);
-		return;
-	}
-	bool ok = true;
-	if (r->writer == NULL) {
-		r->writer = blob_create(r->store);
-		ok = r->writer != NULL && blob_write(r->writer, buf_view(&r->spool));
-		buf_free(&r->spool);
-	}
-	if (!ok || !blob_write(r->writer, bytes))
-		fail(r, "InternalError", S("We encountered an internal error. Please try again."));
-}
-
-static void event(struct select_run *r, const char *type, const char *content, struct str payload)
-{
-	struct buf b;
-	struct param headers[3] = {{S(":message-type"), S("event"), true}, {S(":event-type"), str_c(type), true}};
-	size_t n = 2;
-	if (content != NULL)
-		headers[n++] = (struct param){S(":content-type"), str_c(content), true};
-	buf_init(&b, NULL, 5 * RECORD_MAX);
-	eventstream_message(&b, headers, n, payload);
-	ASSERT(!b.overflow);
-	spool(r, buf_view(&b));
-	buf_free(&b);
-}
-
 static void send_records(struct select_run *r)
 {
 	if (r->records.n == 0)
 		return;
 	r->returned += (int64_t)r->records.n;
 	r->sent = true;
-	event(r, "Records", "application/octet-stream", buf_view(&r->records));
+	eventstream_event(&r->events, "Records", "application/octet-stream", buf_view(&r->records));
 	buf_clear(&r->records);
 }
 
@@ -124,36 +95,21 @@ static void send_counts(struct select_run *r, const char *type)
 	struct str xml = arena_printf(r->row_arena, "<%s xmlns=\"\"><BytesScanned>%lld</BytesScanned><BytesProcessed>%lld</BytesProcessed>"
 		"<BytesReturned>%lld</BytesReturned></%s>", type, (long long)reader_scanned(r->reader), (long long)reader_processed(r->reader),
 		(long long)r->returned, type);
-	event(r, type, "text/xml", xml);
-}
-
-static void send_error(struct select_run *r)
-{
-	struct buf b;
-	const struct param headers[] = {{S(":message-type"), S("error"), true}, {S(":error-code"), str_c(r->error.code), true},
-		{S(":error-message"), r->error.message, true}};
-	buf_init(&b, NULL, 64 << 10);
-	eventstream_message(&b, headers, COUNT_OF(headers), S(""));
-	spool(r, buf_view(&b));
-	buf_free(&b);
+	eventstream_event(&r->events, type, "text/xml", xml);
 }
 
 static void finish(struct select_run *r)
 {
+	ASSERT(r->stopped && !r->ended);
+	r->ended = true;
 	if (r->error.code == NULL) {
 		send_records(r);
+		if (r->progress)
+			send_counts(r, "Progress");
 		send_counts(r, "Stats");
-		event(r, "End", NULL, S(""));
-	} else if (r->sent) {
-		send_error(r);
-	}
-	if (r->writer == NULL)
-		return;
-	r->sealed = blob_seal(r->writer, &r->blob);
-	r->writer = NULL;
-	if (!r->sealed) {
-		r->sent = false; /* nothing of it can be sent */
-		fail(r, "InternalError", S("We encountered an internal error. Please try again."));
+		eventstream_event(&r->events, "End", NULL, S(""));
+	} else if (r->sent || r->steps > 1) {
+		eventstream_error(&r->events, r->error.code, r->error.message);
 	}
 }
 
@@ -268,6 +224,7 @@ static void take_row(struct select_run *r, const struct row *row)
 	struct evaluation e = {.a = r->row_arena, .row = row, .totals = r->totals, .now_ms = r->now_ms};
 	struct value v;
 	r->rows++;
+	arena_reset(r->row_arena);
 	if (r->q->where != NULL) {
 		if (!sql_eval(&e, r->q->where, &v)) {
 			fail(r, e.error.code, e.error.message);
@@ -292,52 +249,77 @@ static void take_row(struct select_run *r, const struct row *row)
 
 /* ---- records in ---- */
 
-/* The rows that FROM's path makes of one value; a wildcard gives one at least. */
-static void rows_of(struct select_run *r, const struct json *j, size_t at)
+static const struct json *member_named(const struct json *j, const struct step *s)
 {
-	const struct step *s = at < r->q->n_from ? &r->q->from[at] : NULL;
-	if (r->stopped)
-		return;
-	if (s == NULL || j == NULL) {
-		const struct row row = {.json = j, .is_json = true, .head = &r->head};
-		take_row(r, &row);
-		return;
+	const struct json *found = json_get(j, s->name);
+	for (uint32_t i = 0; found == NULL && !s->quoted && j->type == JSON_OBJECT && i < j->n; i++)
+		if (str_eq_nocase(j->members[i].key, s->name))
+			found = &j->members[i].value;
+	return found;
+}
+
+static const struct json *value_at(const struct json *of, uint32_t i)
+{
+	ASSERT(i < of->n);
+	return of->type == JSON_ARRAY ? &of->items[i] : &of->members[i].value;
+}
+
+/* From j down FROM's path to a row: a wildcard's first value now, its others later. NULL: there is none, which is a row too. */
+static const struct json *descend(struct select_run *r, const struct json *j, size_t at)
+{
+	for (; at < r->q->n_from && j != NULL; at++) {
+		const struct step *s = &r->q->from[at];
+		if (s->kind == STEP_NAME) {
+			j = member_named(j, s);
+		} else if (s->kind == STEP_INDEX) {
+			j = j->type == JSON_ARRAY && s->index < (int64_t)j->n ? &j->items[s->index] : NULL;
+		} else {
+			bool fits = s->kind == STEP_ALL ? j->type == JSON_ARRAY : j->type == JSON_OBJECT;
+			if (!fits || j->n == 0)
+				return NULL;
+			ASSERT(r->n_places < r->q->n_from);
+			r->places[r->n_places++] = (struct place){j, 1, at + 1};
+			j = value_at(j, 0);
+		}
 	}
-	if (s->kind == STEP_NAME) {
-		const struct json *found = json_get(j, s->name);
-		for (uint32_t i = 0; found == NULL && !s->quoted && j->type == JSON_OBJECT && i < j->n; i++)
-			if (str_eq_nocase(j->members[i].key, s->name))
-				found = &j->members[i].value;
-		rows_of(r, found, at + 1);
-		return;
+	return j;
+}
+
+static void take_value(struct select_run *r, const struct json *j)
+{
+	const struct row row = {.json = j, .is_json = true, .head = &r->head};
+	take_row(r, &row);
+}
+
+/* Another row of the record under way; false: it has no more. */
+static bool next_row(struct select_run *r)
+{
+	while (r->n_places > 0) {
+		struct place *p = &r->places[r->n_places - 1];
+		if (p->next < p->of->n) {
+			take_value(r, descend(r, value_at(p->of, p->next++), p->step));
+			return true;
+		}
+		r->n_places--;
 	}
-	if (s->kind == STEP_INDEX) {
-		rows_of(r, j->type == JSON_ARRAY && s->index < (int64_t)j->n ? &j->items[s->index] : NULL, at + 1);
-		return;
-	}
-	bool list = s->kind == STEP_ALL && j->type == JSON_ARRAY, object = s->kind == STEP_ANY && j->type == JSON_OBJECT;
-	if ((!list && !object) || j->n == 0) {
-		rows_of(r, NULL, at + 1);
-		return;
-	}
-	for (uint32_t i = 0; i < j->n && !r->stopped; i++)
-		rows_of(r, list ? &j->items[i] : &j->members[i].value, at + 1);
+	return false;
 }
 
 static void take_record(struct select_run *r, struct str record)
 {
 	struct sql_error e = {0};
+	ASSERT(r->n_places == 0);
 	if (r->in->json) {
-		const struct json *j = json_parse(r->row_arena, record, NULL);
+		const struct json *j = json_parse(r->record_arena, record, NULL);
 		if (j == NULL)
 			fail(r, "JSONParsingError", S("Encountered an error parsing the JSON file. Check the file and try again."));
 		else
-			rows_of(r, j, r->q->n_from > 0 ? 1 : 0); /* the first [*] is the file's own list of values */
+			take_value(r, descend(r, j, r->q->n_from > 0 ? 1 : 0)); /* the first [*] is the file's own list of values */
 		return;
 	}
 	struct row row = {.head = &r->head};
 	struct str *fields;
-	if (!csv_split(r->row_arena, record, r->in, &fields, &row.n_fields, &e)) {
+	if (!csv_split(r->record_arena, record, r->in, &fields, &row.n_fields, &e)) {
 		fail(r, e.code, e.message);
 		return;
 	}
@@ -376,50 +358,61 @@ static void end_aggregates(struct select_run *r)
 		write_row(r, &e);
 }
 
+static void next_record(struct select_run *r)
+{
+	struct sql_error e = {0};
+	struct str record;
+	arena_reset(r->record_arena);
+	enum got got = reader_next(r->reader, &record, &e);
+	if (got == GOT_ERROR)
+		fail(r, e.code, e.message);
+	else if (got == GOT_END)
+		r->stopped = true;
+	else
+		take_record(r, record);
+}
+
+/* Something is said after each step with Progress, and now and then in any case, so that the connection is not taken for dead. */
+static void say_something(struct select_run *r)
+{
+	r->silent = r->events.n > 0 ? 0 : r->silent + 1;
+	if (r->progress)
+		send_counts(r, "Progress");
+	else if (r->silent == SILENT_STEPS)
+		eventstream_event(&r->events, "Cont", NULL, S(""));
+	if (r->silent == SILENT_STEPS)
+		r->silent = 0;
+}
+
 bool select_run_step(struct select_run *r)
 {
 	CHECK_MAGIC(r, (unsigned)RUN_MAGIC);
-	struct sql_error e = {0};
-	struct str record;
 	int64_t until = reader_processed(r->reader) + STEP_BYTES;
-	ASSERT(!r->sealed); /* it has not ended */
+	ASSERT(!r->ended && r->events.n == 0);
 	r->rows = 0;
+	r->steps++;
 	if (!r->begun)
 		begin(r);
-	while (!r->stopped && reader_processed(r->reader) < until && r->rows < ROWS_A_STEP) {
-		arena_reset(r->row_arena);
-		enum got got = reader_next(r->reader, &record, &e);
-		if (got == GOT_ERROR)
-			fail(r, e.code, e.message);
-		else if (got == GOT_END)
-			r->stopped = true;
-		else
-			take_record(r, record);
+	while (!r->stopped && reader_processed(r->reader) < until && r->rows < ROWS_A_STEP && r->events.n < OUT_BYTES)
+		if (!next_row(r))
+			next_record(r);
+	if (r->stopped) {
+		end_aggregates(r);
+		finish(r);
+	} else {
+		say_something(r);
 	}
-	arena_reset(r->row_arena);
-	if (!r->stopped) {
-		if (r->progress)
-			send_counts(r, "Progress");
-		return false;
-	}
-	end_aggregates(r);
-	if (r->progress && r->error.code == NULL)
-		send_counts(r, "Progress");
-	finish(r);
-	return true;
+	ASSERT(!r->events.overflow);
+	return r->ended;
 }
 
 struct sql_error select_run_error(const struct select_run *r)
 {
-	return r->sent ? (struct sql_error){0} : r->error;
+	return r->events.n > 0 ? (struct sql_error){0} : r->error;
 }
 
-void select_run_body(const struct select_run *r, struct body *out)
+struct buf *select_run_out(struct select_run *r)
 {
 	CHECK_MAGIC(r, (unsigned)RUN_MAGIC);
-	*out = (struct body){.length = r->written};
-	if (r->sealed)
-		memcpy(out->blob, r->blob.hex, sizeof out->blob);
-	else
-		out->bytes = buf_view(&r->spool);
+	return &r->events;
 }

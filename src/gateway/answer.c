@@ -6,6 +6,7 @@
 #include "gateway/send.h"
 
 #include "os/os.h"
+#include "svc/stream.h"
 #include "telemetry/log.h"
 
 enum next stage_encode(struct request *r)
@@ -29,6 +30,40 @@ static bool announced_length(const struct wire_response *w, int64_t *length)
 	return false;
 }
 
+static void drained(struct http_request *h)
+{
+	struct request *r = h->user;
+	CHECK_MAGIC(r, (unsigned)REQUEST_MAGIC);
+	outgoing_drained(r->outgoing);
+}
+
+/* The source has said its last word. */
+static void streamed(void *arg)
+{
+	struct request *r = arg;
+	CHECK_MAGIC(r, (unsigned)REQUEST_MAGIC);
+	if (r->http != NULL)
+		r->http->user = NULL;
+	r->http = NULL;
+	if (!r->starting)
+		request_go_on(r);
+}
+
+/* A body that is made while it is sent: the request lives until its source ends it. */
+static enum next stream_out(struct request *r, struct http_request *h, const struct http_header *headers, size_t n)
+{
+	ASSERT(!r->running && !r->starting && r->outgoing == NULL);
+	struct outgoing *o = r->outgoing = arena_new_of(r->arena, struct outgoing);
+	r->http = h;
+	h->user = r;
+	http_begin(h, r->response.status, headers, n, -1);
+	http_on_drain(h, drained);
+	r->starting = true;
+	outgoing_begin(o, h, r->response.stream->source, streamed, r);
+	r->starting = false;
+	return o->ended ? NEXT : LATER;
+}
+
 enum next stage_answer(struct request *r)
 {
 	struct http_request *h = r->http;
@@ -41,6 +76,8 @@ enum next stage_answer(struct request *r)
 		headers[i] = (struct http_header){w->headers[i].name, w->headers[i].value};
 	r->http = NULL;
 	h->user = NULL;
+	if (w->stream != NULL && w->stream->source != NULL)
+		return stream_out(r, h, headers, w->n_headers);
 	if (r->sender != NULL) {
 		sender_send(r, h, headers, w->n_headers);
 		return NEXT;
@@ -63,15 +100,23 @@ static void tell_service(struct request *r, const struct call_record *record)
 {
 	if (r->service == NULL || r->service->answered == NULL)
 		return;
+	int64_t first_us = r->outgoing != NULL ? r->outgoing->began_us : os.monotonic_us();
 	const struct answered a = {
 		.request = &r->wire, .op = r->model_op, .who = &r->who, .error = r->failed ? &r->error : NULL, .response = &r->response,
 		.request_id = r->request_id, .source_ip = r->source_ip, .signature = r->claim.kind, .tls = r->tls,
 		.tls_version = r->tls_version, .tls_cipher = r->tls_cipher, .note = r->task.call.note,
 		.started_ms = r->started_ms, .took_us = record->took_us,
-		.turn_around_us = r->received_us != 0 ? os.monotonic_us() - r->received_us : record->took_us,
+		.turn_around_us = r->received_us != 0 ? first_us - r->received_us : record->took_us,
 		.bytes_in = (int64_t)record->bytes_in, .bytes_out = (int64_t)record->bytes_out,
 	};
 	r->service->answered(&a);
+}
+
+static size_t bytes_out(const struct request *r)
+{
+	if (r->outgoing != NULL)
+		return (size_t)r->outgoing->bytes;
+	return r->response.stream != NULL ? (size_t)r->response.stream->length : r->response.body.n;
 }
 
 enum next stage_record(struct request *r)
@@ -86,7 +131,7 @@ enum next stage_record(struct request *r)
 		.status = r->response.status,
 		.start_ms = r->started_ms,
 		.took_us = os.monotonic_us() - r->started_us,
-		.bytes_in = r->bytes_in, .bytes_out = r->response.stream != NULL ? (size_t)r->response.stream->length : r->response.body.n,
+		.bytes_in = r->bytes_in, .bytes_out = bytes_out(r),
 		.decision = r->who.type == PRINCIPAL_ROOT ? "root" : r->failed && r->error.status == 403 ? "deny" : "allow",
 	};
 	log_call(&record);

@@ -11,6 +11,7 @@
 #include "gateway/send.h"
 #include "gateway/spool.h"
 #include "os/os.h"
+#include "svc/stream.h"
 
 #include <stdio.h>
 
@@ -164,6 +165,10 @@ static void on_gone(struct http_request *h)
 	r->http = NULL;
 	if (r->running) {
 		task_cancel(&r->task); /* a parked one comes back through stage_run's done at once */
+		return;
+	}
+	if (r->outgoing != NULL) {
+		outgoing_gone(r->outgoing);
 		return;
 	}
 	if (r->receiving)

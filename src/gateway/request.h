@@ -20,6 +20,7 @@ enum { REQUEST_MAGIC = 0x4e900001, BODY_MAX = 16 << 20, STREAM_INLINE = 128 << 1
 
 struct spool;
 struct sender;
+struct outgoing;
 
 struct request {
 	unsigned magic;
@@ -54,12 +55,13 @@ struct request {
 	struct spool *spool;
 	struct str body_sha256_hex;  /* absent until computed */
 	/* run and answer */
-	bool starting, running, ran; /* starting: stage_run is on the stack; ran: the handler's call has ended, well or not */
+	bool starting, running, ran; /* starting: a stage that starts it (run; answer, a stream) is on the stack; ran: its call has ended, well or not */
 	struct task task;
 	bool failed;
 	struct wire_error error;
 	struct wire_response response;
 	struct sender *sender;       /* of a body that is sent from blobs */
+	struct outgoing *outgoing;   /* of a body that is made while it is sent: from its head on */
 	int64_t started_us, started_ms, received_us; /* received_us: the body was there; 0: it never was */
 	struct str source_ip;
 	bool tls;

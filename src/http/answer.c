@@ -278,6 +278,12 @@ bool http_write(struct http_request *r, struct str piece)
 
 void http_on_drain(struct http_request *r, void (*fn)(struct http_request *r)) { conn_of(r)->drain_fn = fn; }
 
+size_t http_unsent(const struct http_request *r)
+{
+	CHECK_MAGIC(r, REQUEST_MAGIC);
+	return r->conn->queued + r->conn->cork_n;
+}
+
 void http_end(struct http_request *r)
 {
 	struct http_conn *c = conn_of(r);

@@ -81,7 +81,7 @@ static void request_start(struct http_conn *c, const struct head *h)
 	buf_init(&c->trailers, c->arena, CHUNK_TRAILER_MAX);
 	c->chunks.trailers = &c->trailers;
 	c->body_wanted = c->body_paused = c->end_told = c->body_seen = false;
-	c->begun = c->ended = c->released = c->want_drain = false;
+	c->begun = c->ended = c->released = c->want_drain = c->chunked_out = false;
 	c->drain_fn = NULL;
 	c->drain_below = LOW_WATER;
 	c->state = CONN_REQUEST;

@@ -96,6 +96,8 @@ bool http_write(struct http_request *r, struct str piece);
 void http_on_drain(struct http_request *r, void (*fn)(struct http_request *r));
 void http_end(struct http_request *r);
 void http_cut(struct http_request *r);
+/* Bytes of the answer (its framing too) that the kernel has not taken yet; on_gone may ask what was lost. */
+size_t http_unsent(const struct http_request *r);
 /* Send bytes [offset, offset+length) of a file (closed when done) as the body of a begun answer, then end it.
  * What is not in the kernel's memory is read on the worker pool. Shorter than announced: the connection breaks. */
 void http_send_file(struct http_request *r, int fd, int64_t offset, int64_t length);

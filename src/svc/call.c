@@ -267,6 +267,15 @@ void call_reply(struct call *c, int status, const struct param *headers, size_t 
 	w->body = body;
 }
 
+void call_reply_stream(struct call *c, int status, const struct param *headers, size_t n, const struct stream_source *source)
+{
+	ASSERT(source != NULL);
+	call_reply(c, status, headers, n, S(""));
+	struct wire_response *w = c->out;
+	w->stream = arena_new_of(c->arena, struct body);
+	w->stream->source = source;
+}
+
 struct str call_input_text(const struct call *c, const char *name)
 {
 	ASSERT(c->op != NULL && c->op->model != NULL && c->in != NULL);

@@ -189,6 +189,8 @@ const struct principal *assume_role(struct call *c, struct str role_arn, const c
 
 /* Status, headers and body of a raw route's answer. */
 void call_reply(struct call *c, int status, const struct param *headers, size_t n, struct str body);
+/* The same with a body that is made while it is sent (svc/stream.h); the source lives in call_keep. */
+void call_reply_stream(struct call *c, int status, const struct param *headers, size_t n, const struct stream_source *source);
 /* Extra headers on a modelled answer (rare: CORS, x-amz-version-id of errors). */
 void call_header(struct call *c, const char *name, struct str value);
 /* Another status of success than the model's (S3's 206 for a range). */

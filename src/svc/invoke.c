@@ -57,6 +57,9 @@ static struct invoked output_of(struct call *c, struct call *sub)
 	struct invoked result = {.ok = true, .typed_out = sub->out};
 	const struct member *payload = output != NULL ? output->payload : NULL;
 	struct body *body = payload != NULL && payload->streaming ? *(struct body **)(void *)((char *)sub->out + payload->offset) : NULL;
+	if (body != NULL && body->source != NULL)
+		return refused(c, 501, "NotImplemented", arena_printf(c->arena, "%s %s answers with a stream, which only a client can read",
+			sub->service->name, sub->op->model->name));
 	bool in_blobs = body != NULL && (body->blob[0] != '\0' || body->parts != NULL);
 	if (in_blobs && body->length <= BODY_INVOKE_MAX) {
 		struct buf b;

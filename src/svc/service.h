@@ -55,7 +55,7 @@ struct answered {
 	const char *tls_version, *tls_cipher; /* OpenSSL's names; NULL: plain */
 	const void *note;                  /* what the handler left in c->note; NULL: nothing */
 	int64_t started_ms;                /* service clock */
-	int64_t took_us, turn_around_us;   /* until the answer was handed over; without the time to receive the body */
+	int64_t took_us, turn_around_us;   /* until the answer was handed over; until its head was, without the time to receive the body */
 	int64_t bytes_in, bytes_out;       /* of bodies */
 };
 

@@ -37,3 +37,29 @@ void eventstream_message(struct buf *b, const struct param *headers, size_t n, s
 	buf_be32(b, crc32_ieee(0, str_of(b->p + start, b->n - start)));
 	ASSERT(b->overflow || b->n - start == total);
 }
+
+static void typed(struct buf *b, const char *message, const char *name, const char *type, const char *content, struct str payload)
+{
+	struct param headers[3] = {{S(":message-type"), str_c(message), true}, {str_c(name), str_c(type), true}};
+	size_t n = 2;
+	if (content != NULL)
+		headers[n++] = (struct param){S(":content-type"), str_c(content), true};
+	eventstream_message(b, headers, n, payload);
+}
+
+void eventstream_event(struct buf *b, const char *type, const char *content, struct str payload)
+{
+	typed(b, "event", ":event-type", type, content, payload);
+}
+
+void eventstream_exception(struct buf *b, const char *type, const char *content, struct str payload)
+{
+	typed(b, "exception", ":exception-type", type, content, payload);
+}
+
+void eventstream_error(struct buf *b, const char *code, struct str message)
+{
+	const struct param headers[] = {{S(":message-type"), S("error"), true}, {S(":error-code"), str_c(code), true},
+		{S(":error-message"), str_slice(message, 0, HEADER_VALUE_MAX), true}};
+	eventstream_message(b, headers, COUNT_OF(headers), S(""));
+}

@@ -21,8 +21,10 @@ struct body_part {
 	unsigned char outer[32];
 };
 
+struct stream_source; /* svc/stream.h */
+
 /* A streaming body: received before the handler runs, or produced by it. Filled by the gateway (input) or by a
- * handler (output). Exactly one of bytes, blob and parts is used. */
+ * handler (output). Exactly one of bytes, blob, parts and source is used. */
 struct body {
 	struct str bytes;     /* held in memory */
 	char blob[33];        /* or a sealed blob's id (store/blob.h); "" when in memory */
@@ -32,6 +34,7 @@ struct body {
 	unsigned char key[32];
 	const struct body_part *parts; /* output: several stretches, one after the other */
 	size_t n_parts;
+	const struct stream_source *source; /* output: made while it is sent; of no length that is known */
 	/* input: digests of the decoded bytes, raw; n == 0 when not computed */
 	struct str md5, sha256, sha1, crc32, crc32c, crc64nvme, sha512, xxhash64, xxhash3, xxhash128;
 	/* input: trailing headers (aws-chunked trailers, HTTP trailers), lower-case names */
@@ -115,5 +118,11 @@ void *typed_copy(struct arena *a, const struct shape *s, const void *v);
 
 /* application/vnd.amazon.eventstream framing: one message with string headers (":message-type" ...) and a payload. */
 void eventstream_message(struct buf *b, const struct param *headers, size_t n, struct str payload);
+/* An event of the model's event stream; content: of the payload, NULL: it has none. */
+void eventstream_event(struct buf *b, const char *type, const char *content, struct str payload);
+/* A modelled exception in place of an event: the stream's last message. */
+void eventstream_exception(struct buf *b, const char *type, const char *content, struct str payload);
+/* An error that the model does not have: the stream's last message. */
+void eventstream_error(struct buf *b, const char *code, struct str message);
 
 #endif

@@ -105,6 +105,77 @@ export const handler = awslambda.streamifyResponse(async (event, out, context) =
     assert aws.invoke(FunctionName=f)["Payload"].read() == b"one two three"
 
 
+@pytest.fixture
+def gate(client, name):
+    """open(): functions that wait for the public object gate() names go on."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket=name)
+    s3.delete_public_access_block(Bucket=name)
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*"}]}))
+    return lambda: s3.put_object(Bucket=name, Key="open", Body=b"1")
+
+
+WAIT = """
+const gate = async () => { while ((await fetch(`${process.env.AWS_ENDPOINT_URL}/%s/open`)).status !== 200) await new Promise((r) => setTimeout(r, 20)); };
+"""
+
+
+def test_a_piece_arrives_before_the_next_is_made(aws, node, gate, name):
+    f = node(WAIT % name + """
+export const handler = awslambda.streamifyResponse(async (event, out) => {
+  out.setContentType('text/plain');
+  out.write('one');
+  await gate();
+  if (event.end === 'exit') process.exit(3);
+  out.end('two');
+});""")
+    answer = aws.invoke_with_response_stream(FunctionName=f, LogType="Tail")
+    assert answer["ResponseStreamContentType"] == "text/plain" and answer["ExecutedVersion"] == "$LATEST"
+    events = iter(answer["EventStream"])
+    assert next(events) == {"PayloadChunk": {"Payload": b"one"}}
+    gate()
+    rest = list(events)
+    assert [e["PayloadChunk"]["Payload"] for e in rest[:-1]] == [b"two"]
+    assert "ErrorCode" not in rest[-1]["InvokeComplete"] and b"REPORT" in base64.b64decode(rest[-1]["InvokeComplete"]["LogResult"])
+    events = list(aws.invoke_with_response_stream(FunctionName=f, Payload=b'{"end": "exit"}')["EventStream"])
+    assert events[0] == {"PayloadChunk": {"Payload": b"one"}}, "what was sent is sent"
+    end = events[-1]["InvokeComplete"]
+    assert end["ErrorCode"] == "Unhandled" and json.loads(end["ErrorDetails"])["errorType"] == "Runtime.ExitError"
+
+
+def test_more_than_a_buffered_answer_and_a_client_that_leaves(aws, node, call, eventually):
+    """Up to 200 MB; who stops reading does not stop the function ("Response streaming for Lambda functions")."""
+    f = node("""
+let whole = 0;
+export const handler = awslambda.streamifyResponse(async (event, out) => {
+  if (event.ask) { out.end(String(whole)); return; }
+  const piece = Buffer.alloc(1 << 20, 'p');
+  for (let i = 0; i < 24; i++) if (!out.write(piece)) await new Promise((r) => out.once('drain', r));
+  out.end();
+  await new Promise((r) => out.once('finish', r));
+  whole++;
+});""", Timeout=60)
+    stream = aws.invoke_with_response_stream(FunctionName=f)["EventStream"]
+    assert next(iter(stream))["PayloadChunk"]["Payload"][:1] == b"p"
+    stream.close()
+    eventually(lambda: call(f, {"ask": 1})[0] == 1)
+    got = list(aws.invoke_with_response_stream(FunctionName=f)["EventStream"])
+    assert sum(len(e["PayloadChunk"]["Payload"]) for e in got[:-1]) == 24 << 20 and "ErrorCode" not in got[-1]["InvokeComplete"]
+    assert call(f, {"ask": 1})[0] == 2
+
+
+def test_a_function_that_streams_too_long(aws, node):
+    f = node("""
+export const handler = awslambda.streamifyResponse(async (event, out) => {
+  out.write('one');
+  await new Promise(() => setTimeout(() => {}, 60000));
+});""", Timeout=1)
+    events = list(aws.invoke_with_response_stream(FunctionName=f)["EventStream"])
+    assert events[0]["PayloadChunk"]["Payload"] == b"one"
+    assert json.loads(events[-1]["InvokeComplete"]["ErrorDetails"])["errorType"] == "Sandbox.Timedout"
+
+
 # ---- ends that nobody wanted ----
 
 def test_out_of_memory(aws, python):

@@ -116,3 +116,36 @@ export const handler = awslambda.streamifyResponse(async (event, out) => {
     r, body = ask(tsubo, url, path="/plain")
     assert r.status == 200 and r.headers["content-type"] == "application/octet-stream" and body == b"as it is"
     aws.delete_function(FunctionName=name)
+
+
+def test_a_url_passes_on_what_its_function_streams(tsubo, client, aws, role, name, zip_of):
+    s3 = client("s3")
+    s3.create_bucket(Bucket=name)
+    s3.delete_public_access_block(Bucket=name)
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*"}]}))
+    code = """
+const gate = async () => { while ((await fetch(`${process.env.AWS_ENDPOINT_URL}/%s/open`)).status !== 200) await new Promise((r) => setTimeout(r, 20)); };
+export const handler = awslambda.streamifyResponse(async (event, out) => {
+  out = awslambda.HttpResponseStream.from(out, { statusCode: 201, headers: { 'content-type': 'text/event-stream' } });
+  out.write('one');
+  await gate();
+  if (event.rawPath === '/exit') process.exit(3);
+  out.end('two');
+});""" % name
+    aws.create_function(FunctionName=name, Runtime="nodejs22.x", Role=role, Handler="m.handler", MemorySize=512, Timeout=30,
+                        Code={"ZipFile": zip_of({"m.mjs": code})})
+    url = aws.create_function_url_config(FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM")["FunctionUrl"]
+    aws.add_permission(FunctionName=name, StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE")
+    c = http.client.HTTPConnection("127.0.0.1", tsubo.port, timeout=40)
+    c.request("GET", "/", headers={"Host": urlparse(url).netloc})
+    r = c.getresponse()
+    assert r.status == 201 and r.headers["content-type"] == "text/event-stream" and r.headers["transfer-encoding"] == "chunked"
+    assert r.read(3) == b"one"
+    s3.put_object(Bucket=name, Key="open", Body=b"1")
+    assert r.read() == b"two"
+    c.request("GET", "/exit", headers={"Host": urlparse(url).netloc})
+    r = c.getresponse()
+    with pytest.raises(http.client.IncompleteRead):  # what breaks off is seen to
+        r.read()
+    aws.delete_function(FunctionName=name)

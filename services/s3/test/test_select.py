@@ -4,13 +4,24 @@ import bz2
 import gzip
 import json
 import os
+import re
+import socket
 
+import botocore.eventstream
 import botocore.exceptions
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 PEOPLE = "name,age,city,joined\nAnn,31,Berlin,2019-05-01T\nBob,45,\"New York, NY\",2020-01-15T\nCléo,28,Paris,2021-11-30T\nDan,,Rome,2018-02-02T\n"
 BOOKS = {"shop": "x", "books": [{"title": "A", "price": 10.5, "tags": ["new", "red"], "author": {"name": "Zoe"}},
                                 {"title": "B", "price": 7, "tags": [], "author": {"name": "Yan", "born": None}}]}
+
+
+@pytest.fixture
+def server(fresh_tsubo):
+    return fresh_tsubo
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +161,89 @@ def test_events_of_a_large_answer(s3, bucket):
     with pytest.raises(botocore.exceptions.EventStreamError) as e:
         events(s3, bucket, "bad.csv", "SELECT * FROM S3Object", {"CSV": {"FileHeaderInfo": "NONE"}})
     assert "InvalidTextEncoding" in str(e.value)
+
+
+def messages(answer):
+    """The events as they lie on the wire: their kinds and lengths."""
+    return [(m.headers.get(":event-type"), m.prelude.total_length) for m in answer["Payload"]._event_generator]
+
+
+def test_an_answer_begins_before_its_query_ends(server, eventually):
+    """"Amazon S3 Select sends a response as a stream of events" (SelectObjectContent); bytes sent, total and turn-around time: "Amazon S3 server access
+    log format". The server holds no more than the connection does."""
+    s3 = server.client("s3")
+    for b in ("web", "logs"):
+        s3.create_bucket(Bucket=b)
+    s3.put_bucket_policy(Bucket="logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::logs/*"}]}))
+    s3.put_bucket_logging(Bucket="web", BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "l"}})
+    body = (b"z" * 99 + b"\n") * 600_000
+    s3.put_object(Bucket="web", Key="k", Body=body)
+
+    def ask():
+        return s3.select_object_content(Bucket="web", Key="k", Expression="SELECT * FROM S3Object", ExpressionType="SQL",
+                                        InputSerialization={"CSV": {"FileHeaderInfo": "NONE"}}, OutputSerialization={"CSV": {}})
+
+    def ended():
+        return [json.loads(line) for line in server.log_text().splitlines() if '"SelectObjectContent"' in line]
+
+    answer = ask()
+    first = next(iter(answer["Payload"]))
+    assert first["Records"]["Payload"].startswith(b"zzz") and ended() == []
+    answer["Payload"].close()  # the client leaves in the middle
+    left = eventually(ended)[0]
+    assert 0 < left["bytesOut"] < len(body) // 2
+    whole = messages(ask())
+    assert [kind for kind, _ in whole][-2:] == ["Stats", "End"]
+    assert eventually(lambda: len(ended()) == 2 and ended())[1]["bytesOut"] == sum(n for _, n in whole) > len(body)
+    server.turn_clock("+61s")
+    keys = eventually(lambda: [o["Key"] for o in s3.list_objects_v2(Bucket="logs").get("Contents", [])])
+    lines = [line for k in keys for line in s3.get_object(Bucket="logs", Key=k)["Body"].read().decode().splitlines() if ".SELECT" in line.upper() or "select&" in line]
+    sent = [re.search(r'" 200 - (\d+) (\d+|-) (\d+) (\d+) ', line) for line in lines]
+    assert [int(m[1]) for m in sent] == [e["bytesOut"] for e in ended()]
+    assert all(int(m[4]) <= int(m[3]) for m in sent), "the head goes out before the end"
+
+
+def test_a_client_of_http_1_0(server):
+    """No chunks for those who do not know them (RFC 9112, section 6.1): the same bytes, and the end of the connection."""
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="web")
+    s3.put_object(Bucket="web", Key="k", Body=b"1,2\n" * 1_000_000)
+    request = ('<SelectObjectContentRequest xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Expression>SELECT s._1 FROM S3Object s</Expression>'
+               "<ExpressionType>SQL</ExpressionType><InputSerialization><CSV/></InputSerialization><OutputSerialization><CSV/></OutputSerialization>"
+               "</SelectObjectContentRequest>").encode()
+    signed = AWSRequest("POST", server.url + "/web/k?select&select-type=2", data=request)
+    S3SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(signed)
+    head = "".join(f"{k}: {v}\r\n" for k, v in signed.headers.items())
+    with socket.create_connection(("127.0.0.1", server.port), 30) as c:
+        c.sendall(f"POST /web/k?select&select-type=2 HTTP/1.0\r\nHost: localhost:{server.port}\r\nContent-Length: {len(request)}\r\n{head}\r\n".encode() + request)
+        got = b"".join(iter(lambda: c.recv(1 << 16), b""))
+    head, _, rest = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200") and b"chunked" not in head and b"Connection: close" in head
+    buffer = botocore.eventstream.EventStreamBuffer()
+    buffer.add_data(rest)
+    events = list(buffer)
+    assert b"".join(e.payload for e in events if e.headers[":event-type"] == "Records") == b"1\n" * 1_000_000
+    assert events[-1].headers[":event-type"] == "End"
+
+
+def test_long_silence_and_errors_in_the_middle(s3, bucket):
+    """"Continuation message: Amazon S3 periodically sends this message to keep the TCP connection open." """
+    s3.put_object(Bucket=bucket, Key="silent.csv", Body=b"1,%s\n" % (b"q" * 97) * 200_000 + b"x,y\n")
+    none = {"CSV": {"FileHeaderInfo": "NONE"}}
+    kinds = [next(iter(e)) for e in events(s3, bucket, "silent.csv", "SELECT * FROM S3Object s WHERE s._1 = '2'", none)]
+    assert "Cont" in kinds and kinds[-2:] == ["Stats", "End"] and "Records" not in kinds
+    with pytest.raises(botocore.exceptions.EventStreamError) as e:
+        events(s3, bucket, "silent.csv", "SELECT * FROM S3Object s WHERE CAST(s._1 AS INT) = 2", none)
+    assert e.value.response["Error"]["Code"] == "CastFailed"
+
+
+def test_a_document_of_many_rows(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="many.json", Body=json.dumps({"a": [{"b": [i, -i]} for i in range(150_000)]}).encode())
+    assert rows(s3, bucket, "many.json", "SELECT COUNT(*) AS n, SUM(x) AS s, MAX(x) AS m FROM S3Object[*].a[*].b[*] x", DOCUMENT) == [
+        {"n": 300_000, "s": 0, "m": 149_999}]
+    got = rows(s3, bucket, "many.json", "SELECT x AS x FROM S3Object[*].a[*].b[*] x", DOCUMENT)
+    assert [r["x"] for r in got] == [n for i in range(150_000) for n in (i, -i)]
 
 
 def refused(s3, bucket, key, sql, input=None, output=None, **more):

@@ -373,6 +373,8 @@ static struct heard hear_from(read_fn get, void *from, bool head_only)
 	} while (strcmp(line, "\r\n") != 0);
 	assert_int_equal(sscanf(h.head, "HTTP/1.1 %d", &h.status), 1);
 	const char *length = strstr(h.head, "\r\nContent-Length: ");
+	if (h.status == 204 || h.status == 100) /* RFC 9112, section 6.1: no coding of what is not there */
+		assert_null(strstr(h.head, "\r\nTransfer-Encoding:"));
 	if (head_only || h.status == 204 || h.status == 100)
 		return h;
 	if (strstr(h.head, "\r\nTransfer-Encoding: chunked\r\n") != NULL)

@@ -326,6 +326,30 @@ static void event_streams(void **state)
 	assert_int_equal(crc, (uint32_t)t[0] << 24 | (uint32_t)t[1] << 16 | (uint32_t)t[2] << 8 | t[3]);
 }
 
+/* Smithy, "Amazon event stream specification": events, exceptions and errors tell what they are in their headers. */
+static void events_exceptions_and_errors(void **state)
+{
+	(void)state;
+	struct buf b, same;
+	buf_init(&b, a, 0);
+	buf_init(&same, a, 0);
+	const struct param event[] = {{S(":message-type"), S("event"), true}, {S(":event-type"), S("Stats"), true},
+		{S(":content-type"), S("text/xml"), true}};
+	eventstream_event(&b, "Stats", "text/xml", S("<Stats/>"));
+	eventstream_message(&same, event, 3, S("<Stats/>"));
+	eventstream_event(&b, "Stats", NULL, S(""));
+	eventstream_message(&same, event, 2, S(""));
+	const struct param exception[] = {{S(":message-type"), S("exception"), true}, {S(":exception-type"), S("Bad"), true},
+		{S(":content-type"), S("application/json"), true}};
+	eventstream_exception(&b, "Bad", "application/json", S("{}"));
+	eventstream_message(&same, exception, 3, S("{}"));
+	const struct param error[] = {{S(":message-type"), S("error"), true}, {S(":error-code"), S("E"), true}, {S(":error-message"), S("why"), true}};
+	eventstream_error(&b, "E", S("why"));
+	eventstream_message(&same, error, 3, S(""));
+	assert_int_equal(b.n, same.n);
+	assert_memory_equal(b.p, same.p, b.n);
+}
+
 static void event_stream_answers(void **state)
 {
 	(void)state;
@@ -469,7 +493,7 @@ int main(void)
 		cmocka_unit_test(strict_trees), cmocka_unit_test(bad_json), cmocka_unit_test(good_json), cmocka_unit_test(nul_in_names),
 		cmocka_unit_test(deep_json),
 		cmocka_unit_test(sqs_by_query), cmocka_unit_test(sqs_errors), cmocka_unit_test(other_errors),
-		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams),
+		cmocka_unit_test(s3_answers), cmocka_unit_test(gzip_body), cmocka_unit_test(event_streams), cmocka_unit_test(events_exceptions_and_errors),
 		cmocka_unit_test(event_stream_answers), cmocka_unit_test(lambda_invoke), cmocka_unit_test(not_utf8),
 		cmocka_unit_test(times_have_a_range), cmocka_unit_test(list_in_several_headers),
 		cmocka_unit_test(no_absent_elements), cmocka_unit_test(small_elements),
