@@ -33,12 +33,6 @@ static bool comparator_of(const struct token *t, enum expr_kind *kind)
 	return false;
 }
 
-static void count_operator(struct parser *p)
-{
-	if (++p->operators > EXPR_OPERATORS_MAX)
-		parser_note(p, MISTAKE_LIMIT, "The expression contains too many operators and functions; maximum: %d", EXPR_OPERATORS_MAX);
-}
-
 static void check_misused(struct parser *p, const struct expr *e)
 {
 	for (uint32_t i = 0; i < e->n; i++)
@@ -103,7 +97,7 @@ static void check_comparison(struct parser *p, struct expr *e)
 	for (uint32_t i = 0; i < 2; i++) {
 		enum av_type t = expr_type(e->args[i], false);
 		if (t > AV_B)
-			parser_note(p, MISTAKE_TYPE, "Incorrect operand type for operator or function; operator: %.*s, operand type: %s",
+			parser_note(p, MISTAKE_TYPE, "Incorrect operand type for operator or function; operator or function: %.*s, operand type: %s",
 			            STR_ARG(e->name), av_type_name(t));
 	}
 }
@@ -141,6 +135,10 @@ static struct expr *parse_between(struct parser *p, struct expr *left)
 	struct expr *e = parser_node(p, EXPR_BETWEEN, left, low);
 	expr_add_arg(p->x->arena, e, high);
 	check_misused(p, e);
+	for (uint32_t i = 0; i < e->n; i++)
+		if (expr_type(e->args[i], false) > AV_B)
+			parser_note(p, MISTAKE_TYPE, "Incorrect operand type for operator or function; operator or function: BETWEEN, operand type: %s",
+			            av_type_name(expr_type(e->args[i], false)));
 	check_bounds(p, low, high);
 	return condition_done(p, e);
 }
@@ -176,7 +174,7 @@ static struct expr *parse_after_operand(struct parser *p, struct expr *left, boo
 	enum expr_kind kind;
 	bool compared = comparator_of(&p->t, &kind), between = token_is_word(&p->t, "BETWEEN"), in = token_is_word(&p->t, "IN");
 	if (compared || between || in)
-		count_operator(p);
+		parser_count_operator(p);
 	if (compared)
 		return parse_comparison(p, left, kind);
 	if (between)
@@ -206,10 +204,8 @@ static struct expr *parse_primary(struct parser *p, bool operand_too)
 		struct expr *left = parse_operand(p);
 		return left != NULL ? parse_after_operand(p, left, operand_too) : NULL;
 	}
-	if (++p->depth > CONDITION_DEPTH_MAX) {
-		parser_syntax(p);
+	if (!parser_deeper(p, CONDITION_DEPTH_MAX))
 		return NULL;
-	}
 	parser_advance(p);
 	struct expr *e = parse_or(p, true);
 	if (e == NULL || !parser_expect(p, ")"))
@@ -227,11 +223,9 @@ static struct expr *parse_not(struct parser *p, bool operand_too)
 		return NULL;
 	if (!token_is_word(&p->t, "NOT"))
 		return parse_primary(p, operand_too);
-	if (++p->depth > CONDITION_DEPTH_MAX) {
-		parser_syntax(p);
+	if (!parser_deeper(p, CONDITION_DEPTH_MAX))
 		return NULL;
-	}
-	count_operator(p);
+	parser_count_operator(p);
 	parser_advance(p);
 	struct expr *e = parse_not(p, false);
 	p->depth--;
@@ -250,7 +244,7 @@ static struct expr *parse_chain(struct parser *p, bool operand_too, const char *
 	}
 	e = parser_node(p, kind, e, NULL);
 	while (token_is_word(&p->t, word)) {
-		count_operator(p);
+		parser_count_operator(p);
 		parser_advance(p);
 		struct expr *next = kind == EXPR_OR ? parse_chain(p, false, "AND", EXPR_AND) : parse_not(p, false);
 		if (next == NULL)

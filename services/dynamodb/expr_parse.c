@@ -2,6 +2,7 @@
 #include "expr_parse.h"
 
 enum { DEPTH_MAX = 1000, INDEX_MAX = INT32_MAX };
+#define TOO_MANY_OPERATORS "The expression contains too many operators; operator count: %d"
 
 void parser_advance(struct parser *p)
 {
@@ -72,6 +73,34 @@ bool parser_finish(struct parser *p, const enum mistake *order)
 	return true;
 }
 
+void parser_count_operator(struct parser *p)
+{
+	if (++p->operators > EXPR_OPERATORS_MAX)
+		parser_note(p, MISTAKE_LIMIT, TOO_MANY_OPERATORS, EXPR_OPERATORS_MAX + 1);
+}
+
+/* So deep is only an expression with too many operators or too many parentheses: which, the text beyond has to say. */
+bool parser_deeper(struct parser *p, int most)
+{
+	ASSERT(most > EXPR_OPERATORS_MAX);
+	if (++p->depth <= most)
+		return true;
+	if (p->broken)
+		return false;
+	int operators = p->operators, open = p->depth - 1;
+	for (struct token t = p->t; t.type != TOKEN_END; t = token_next(p->text, token_end(&t))) {
+		operators += t.type == TOKEN_SYMBOL ? strchr("<>=", t.text.p[0]) != NULL :
+		             token_is_word(&t, "NOT") || token_is_word(&t, "AND") || token_is_word(&t, "OR");
+		open += token_is(&t, "(") - token_is(&t, ")");
+	}
+	if (operators <= EXPR_OPERATORS_MAX && open > 0)
+		return parser_syntax(p);
+	p->broken = true;
+	if (operators > EXPR_OPERATORS_MAX)
+		return fault(p->x->fault, "Invalid %s: " TOO_MANY_OPERATORS, p->what, EXPR_OPERATORS_MAX + 1);
+	return fault(p->x->fault, "Invalid %s: The expression has redundant parentheses;", p->what);
+}
+
 /* ---- paths ---- */
 
 static struct str resolve_name(struct parser *p, struct str key)
@@ -93,7 +122,7 @@ static bool parse_name(struct parser *p, struct str *out)
 		return false;
 	if (p->t.type == TOKEN_NAME) {
 		*out = resolve_name(p, p->t.text);
-	} else if (p->t.type == TOKEN_WORD && p->t.text.p[0] != '_') {
+	} else if (p->t.type == TOKEN_WORD) {
 		*out = p->t.text;
 		if (expr_is_reserved(*out))
 			parser_note(p, MISTAKE_RESERVED, "Attribute name is a reserved keyword; reserved keyword: %.*s", STR_ARG(*out));
@@ -342,12 +371,19 @@ static void check_function(struct parser *p, struct expr *e)
 {
 	ASSERT(e->kind == EXPR_FUNCTION && e->function == FN_UNKNOWN);
 	uint32_t operands = 0;
+	bool misplaced = false;
 	for (size_t i = 0; i < COUNT_OF(functions); i++) {
-		if (functions[i].update != p->update || !str_eq(e->name, str_c(functions[i].name)))
+		if (!str_eq(e->name, str_c(functions[i].name)))
 			continue;
+		misplaced = functions[i].update != p->update;
 		e->function = functions[i].function;
 		operands = functions[i].operands;
 	}
+	if (misplaced)
+		parser_note(p, MISTAKE_UNKNOWN_FUNCTION, "The function is not allowed in %s expression; function: %.*s",
+		            p->update ? "an update" : "a condition", STR_ARG(e->name));
+	if (misplaced)
+		return;
 	if (e->function == FN_UNKNOWN) {
 		parser_note(p, MISTAKE_UNKNOWN_FUNCTION, "Invalid function name; function: %.*s", STR_ARG(e->name));
 		return;
@@ -368,14 +404,13 @@ struct expr *parse_function(struct parser *p)
 	struct expr *e = parser_node(p, EXPR_FUNCTION, NULL, NULL);
 	e->name = p->t.text;
 	parser_advance(p);
-	if (++p->operators > EXPR_OPERATORS_MAX)
-		parser_note(p, MISTAKE_LIMIT, "The expression contains too many operators and functions; maximum: %d", EXPR_OPERATORS_MAX);
+	parser_count_operator(p);
 	do {
 		parser_advance(p); /* the parenthesis, then commas */
 		struct expr *arg = parse_operand(p);
 		if (arg == NULL)
 			return NULL;
-		if (!p->update && arg->kind == EXPR_FUNCTION && arg->function != FN_SIZE)
+		if (arg->kind == EXPR_FUNCTION && arg->function != (p->update ? FN_IF_NOT_EXISTS : FN_SIZE))
 			parser_note(p, MISTAKE_MISUSED_FUNCTION, "The function is not allowed to be used this way in an expression; "
 			                                         "function: %.*s", STR_ARG(arg->name));
 		expr_add_arg(p->x->arena, e, arg);
@@ -389,10 +424,8 @@ struct expr *parse_function(struct parser *p)
 static struct expr *parse_operand_in_parens(struct parser *p)
 {
 	ASSERT(token_is(&p->t, "("));
-	if (++p->depth > DEPTH_MAX) {
-		parser_syntax(p);
+	if (!parser_deeper(p, DEPTH_MAX))
 		return NULL;
-	}
 	parser_advance(p);
 	struct expr *e = parse_operand(p);
 	if (e == NULL || !parser_expect(p, ")"))

@@ -33,6 +33,9 @@ void parser_advance(struct parser *p);
 /* Fault at the current token; always false. */
 bool parser_syntax(struct parser *p);
 bool parser_expect(struct parser *p, const char *symbol);
+void parser_count_operator(struct parser *p);
+/* One level further down; false with a fault when that is deeper than `most`. */
+bool parser_deeper(struct parser *p, int most);
 void parser_note(struct parser *p, enum mistake kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* The fault of the first kind in order (ended by N_MISTAKES) that was noted; true when there was none. */
 bool parser_finish(struct parser *p, const enum mistake *order);

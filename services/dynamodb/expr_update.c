@@ -2,7 +2,7 @@
  *
  *   update = section {section}, each kind once
  *   section = SET path '=' value {',' ...} | REMOVE path {','...} | ADD path :v {',' ...} | DELETE path :v {',' ...}
- *   value = operand ['+' operand | '-' operand]
+ *   value = sum | '(' sum ')', sum = operand ['+' operand | '-' operand]
  * All values are computed on the item as it was before any action; paths never overlap, so the order of actions
  * does not matter but for list positions, which are those of the item as it was. */
 #include "expr_parse.h"
@@ -11,7 +11,23 @@
 
 static const char *const section_names[] = {"SET", "REMOVE", "ADD", "DELETE"};
 
-static struct expr *parse_set_value(struct parser *p)
+/* Is this a parenthesis around a sum and nothing else? */
+static bool sum_in_parens(struct parser *p)
+{
+	if (!token_is(&p->t, "("))
+		return false;
+	int open = 1;
+	bool sum = false;
+	struct token t = p->t;
+	while (open > 0 && t.type != TOKEN_END) {
+		t = token_next(p->text, token_end(&t));
+		open += token_is(&t, "(") - token_is(&t, ")");
+		sum = sum || (open == 1 && (token_is(&t, "+") || token_is(&t, "-")));
+	}
+	return sum;
+}
+
+static struct expr *parse_sum(struct parser *p)
 {
 	struct expr *left = parse_operand(p);
 	if (left == NULL || !(token_is(&p->t, "+") || token_is(&p->t, "-")))
@@ -30,6 +46,15 @@ static struct expr *parse_set_value(struct parser *p)
 			                             "operand type: %s", STR_ARG(sign), av_type_name(t));
 	}
 	return e;
+}
+
+static struct expr *parse_set_value(struct parser *p)
+{
+	if (!sum_in_parens(p))
+		return parse_sum(p);
+	parser_advance(p);
+	struct expr *e = parse_sum(p);
+	return e != NULL && parser_expect(p, ")") ? e : NULL;
 }
 
 /* What ADD and DELETE take. */
@@ -87,7 +112,7 @@ static bool parse_section(struct parser *p, enum update_kind kind, struct update
 bool expr_parse_update(struct expr_context *x, struct str text, struct update *out)
 {
 	ASSERT(x->arena != NULL && x->fault != NULL);
-	static const enum mistake order[] = {MISTAKE_RESERVED, MISTAKE_UNKNOWN_FUNCTION, MISTAKE_SECTION, MISTAKE_NAME,
+	static const enum mistake order[] = {MISTAKE_RESERVED, MISTAKE_UNKNOWN_FUNCTION, MISTAKE_MISUSED_FUNCTION, MISTAKE_SECTION, MISTAKE_NAME,
 	                                     MISTAKE_VALUE, MISTAKE_LIMIT, MISTAKE_OVERLAP, MISTAKE_CONFLICT, MISTAKE_OPERAND,
 	                                     MISTAKE_COUNT, MISTAKE_TYPE, N_MISTAKES};
 	struct parser p;

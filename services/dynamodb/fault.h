@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 
-enum { NAME_SIZE_MAX = 65535 };
+enum { NAME_SIZE_MAX = 65535, PLACEHOLDER_MAX = 255 };
 
 /* LONE: a validation error whose sentence is not put into another. */
 enum fault_code { FAULT_NONE, FAULT_VALIDATION, FAULT_LONE, FAULT_SERIALIZATION };

@@ -118,12 +118,14 @@ static bool read_set(const struct json *j, enum av_type type, struct av *out, st
 		return fault_serialization(f, "Unexpected field type");
 	if (j->n == 0 && type == AV_BS)
 		return fault(f, "One or more parameter values were invalid: Binary sets should not be empty");
+	const char *what = type == AV_SS ? "string" : type == AV_NS ? "number" : "binary";
 	if (j->n == 0)
-		return fault(f, "One or more parameter values were invalid: An %s set  may not be empty",
-		             type == AV_SS ? "string" : "number");
+		return fault(f, "One or more parameter values were invalid: An %s set  may not be empty", what);
 	*out = (struct av){.type = (uint8_t)type, .n = j->n, .items = arena_array(f->arena, struct av, j->n)};
 	for (uint32_t i = 0; i < j->n; i++) {
 		const struct json *e = &j->items[i];
+		if (e->type == JSON_NULL)
+			return fault(f, "One or more parameter values were invalid: An %s set may not have a null %s as a member", what, what);
 		bool ok = type == AV_SS ? read_string(e, &out->items[i], f) :
 		          type == AV_NS ? read_number(e, &out->items[i], f) : read_binary(e, &out->items[i], f);
 		if (!ok)

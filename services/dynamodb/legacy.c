@@ -201,7 +201,7 @@ static bool legacy_matches(const struct legacy_condition *k, const struct av *v)
 	if (k->op == LEGACY_NE)
 		return v == NULL || !av_equal(v, &k->values[0]);
 	if (v == NULL)
-		return k->op == LEGACY_NOT_CONTAINS;
+		return false; /* NOT_CONTAINS too */
 	switch (k->op) {
 	case LEGACY_EQ: return av_equal(v, &k->values[0]);
 	case LEGACY_LE: return value_ordered(EXPR_LE, v, &k->values[0]);

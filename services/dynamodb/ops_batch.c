@@ -5,14 +5,16 @@
 
 enum { GETS_MAX = 100, WRITES_MAX = 25, ANSWER_BYTES_MAX = 16 * 1024 * 1024 };
 
-/* Key bytes seen in one request, for "contains duplicates". */
+#define SAME_KEYS "Provided list of item keys contains duplicates"
+
+/* Key bytes seen in one request. */
 struct seen { struct str *v; uint32_t n; };
 
 static bool see(struct seen *s, struct str key, struct fault *f)
 {
 	for (uint32_t i = 0; i < s->n; i++)
 		if (str_eq(s->v[i], key))
-			return fault(f, "Provided list of item keys contains duplicates");
+			return fault(f, SAME_KEYS);
 	s->v[s->n++] = key;
 	return true;
 }
@@ -53,10 +55,26 @@ static bool read_get_batch(struct call *c, struct get_batch *b)
 	return ok;
 }
 
+/* Keys as they were sent. */
+static bool check_distinct_keys(struct call *c, const struct get_batch *b)
+{
+	ASSERT(b->n <= GETS_MAX);
+	for (uint32_t i = 0; i < b->n; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (av_equal(&b->keys[i], &b->keys[j])) {
+				fail_validation(c, SAME_KEYS);
+				return false;
+			}
+	return true;
+}
+
 static bool check_get_batch(struct call *c, struct get_batch *b, struct seen *seen)
 {
 	ASSERT(b->t == NULL && b->keys != NULL);
 	struct fault f = {.arena = c->arena};
+	/* Equal keys are the greater mistake than a table that is not there; of one that is they are compared as bytes, below. */
+	if (table_lookup(c, b->in->key) == NULL && !check_distinct_keys(c, b))
+		return false;
 	b->t = table_open(c, b->in->key);
 	if (b->t == NULL)
 		return false;
@@ -169,8 +187,7 @@ static bool read_write(struct call *c, const struct dynamodb_WriteRequest *in, s
 	if ((in->PutRequest != NULL) == (in->DeleteRequest != NULL))
 		ok = fault(&f, "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes");
 	else if (in->PutRequest != NULL)
-		ok = item_from_json(in->PutRequest->Item, &op->input, &f) &&
-		     (item_size(&op->input) <= ITEM_SIZE_MAX || fault(&f, "Item size has exceeded the maximum allowed size"));
+		ok = item_from_json(in->PutRequest->Item, &op->input, &f);
 	else
 		ok = item_from_json(in->DeleteRequest->Key, &op->input, &f);
 	if (!ok)
@@ -187,6 +204,17 @@ static bool read_write_batch(struct call *c, const struct dynamodb_BatchWriteIte
 	return true;
 }
 
+/* An item without its keys is told of as a key would be. */
+static bool check_put_key(const struct table *t, const struct item_op *op, struct fault *f)
+{
+	for (uint32_t i = 0; op->kind == ITEM_PUT && i < t->key.n; i++) {
+		const struct av *v = av_get(&op->input, t->key.parts[i].name);
+		if (v == NULL || v->type != t->key.parts[i].type)
+			return fault(f, "The provided key element does not match the schema");
+	}
+	return true;
+}
+
 static bool prepare_write_batch(struct call *c, struct write_batch *b, struct seen *seen)
 {
 	ASSERT(b->t == NULL);
@@ -196,7 +224,7 @@ static bool prepare_write_batch(struct call *c, struct write_batch *b, struct se
 		return false;
 	for (uint32_t i = 0; i < b->n; i++) {
 		b->ops[i].t = b->t;
-		if (item_op_prepare(c, &b->ops[i], &f) == ITEM_READY && see(seen, b->ops[i].key, &f))
+		if (check_put_key(b->t, &b->ops[i], &f) && item_op_prepare(c, &b->ops[i], &f) == ITEM_READY && see(seen, b->ops[i].key, &f))
 			continue;
 		fail_fault(c, &f);
 		return false;

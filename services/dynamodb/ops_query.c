@@ -37,6 +37,7 @@ static bool check_start_values(struct request *r, const struct json *start, stru
 
 static bool check_select(struct request *r, const struct search_input *in)
 {
+	const char *intro = r->c->op->model == &dynamodb_op_Query ? "1 validation error detected: " : "";
 	bool picks = in->attributes_to_get.set || str_present(in->projection);
 	const char *which = in->attributes_to_get.set ? "AttributesToGet" : "ProjectionExpression";
 	if (str_eq(in->select, S("ALL_PROJECTED_ATTRIBUTES")) && !str_present(in->index))
@@ -48,10 +49,8 @@ static bool check_select(struct request *r, const struct search_input *in)
 	if (!str_present(in->select) || str_eq(in->select, S("SPECIFIC_ATTRIBUTES")) || !picks)
 		return true;
 	if (str_eq(in->select, S("COUNT")))
-		return fault(&r->fault, "One or more parameter values were invalid: Cannot specify the %s when choosing to get only the "
-		                        "Count", which);
-	return fault(&r->fault, "One or more parameter values were invalid: Cannot specify the %s when choosing to get %.*s", which,
-	             STR_ARG(in->select));
+		return fault(&r->fault, "%sCannot specify the %s when choosing to get only the Count", intro, which);
+	return fault(&r->fault, "%sCannot specify the %s when choosing to get %.*s", intro, which, STR_ARG(in->select));
 }
 
 /* The table and index, and what of the parameters depends on them. */
@@ -524,7 +523,8 @@ static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, 
 	                         {"ConditionalOperator", str_present(in->ConditionalOperator)}, {"KeyConditions", in->KeyConditions.set}};
 	/* KeyConditions may stand beside expressions other than its own. */
 	size_t n_legacy = in->KeyConditions.set && !str_present(in->KeyConditionExpression) ? 3 : 4;
-	if (!request_check_given(r, expressions, 3, legacy, n_legacy, in->ExpressionAttributeNames, in->ExpressionAttributeValues))
+	if (!request_check_given(r, expressions, 3, legacy, n_legacy, in->ExpressionAttributeNames, in->ExpressionAttributeValues) ||
+	    !request_check_joined(r, in->ConditionalOperator, in->QueryFilter))
 		return false;
 	if (in->QueryFilter.set && !request_filter(r, in->QueryFilter, in->ConditionalOperator, &s->filter))
 		return false;
@@ -565,6 +565,8 @@ void ddb_query(struct call *c)
 	struct request r;
 	request_init(&r, c);
 	bool ok = read_query(&r, in, &s, &common, &keys, &start) && open_target(&s, &r, &common);
+	if (ok && in->KeyConditions.set && (s.schema->n_hash > 1 || s.schema->n > 2))
+		ok = fault(&r.fault, "KeyConditions cannot be used with an index whose key has several attributes of one type: use KeyConditionExpression");
 	ok = ok && check_key_conditions(&s, &r, &keys) && check_filter_keys(&s, &r, in->QueryFilter.set);
 	ok = ok && check_projected(&s, &r, &common) && search_check_paths(&s, &r);
 	if (ok) {
@@ -603,7 +605,8 @@ static bool read_scan(struct request *r, const struct dynamodb_ScanInput *in, st
 	                                    {"FilterExpression", str_present(in->FilterExpression)}};
 	const struct given legacy[] = {{"AttributesToGet", in->AttributesToGet.set}, {"ScanFilter", in->ScanFilter.set},
 	                               {"ConditionalOperator", str_present(in->ConditionalOperator)}};
-	if (!request_check_given(r, expressions, 2, legacy, 3, in->ExpressionAttributeNames, in->ExpressionAttributeValues))
+	if (!request_check_given(r, expressions, 2, legacy, 3, in->ExpressionAttributeNames, in->ExpressionAttributeValues) ||
+	    !request_check_joined(r, in->ConditionalOperator, in->ScanFilter))
 		return false;
 	if (in->ScanFilter.set && !request_filter(r, in->ScanFilter, in->ConditionalOperator, &s->filter))
 		return false;

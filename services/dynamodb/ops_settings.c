@@ -34,10 +34,27 @@ static bool too_many(struct call *c)
 	return false;
 }
 
+/* Letters of any script, digits, spaces, and a few signs. */
+static bool tag_text(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char ch = s.p[i];
+		bool plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (unsigned char)ch >= 0x80;
+		if (!plain && (ch == '\0' || strchr(" _.:/=+-@", ch) == NULL))
+			return false;
+	}
+	return true;
+}
+
 bool tags_check(struct call *c, struct list tags)
 {
 	for (uint32_t i = 0; i < tags.n; i++) {
 		struct str key = LIST_AT(tags, struct dynamodb_Tag, i)->Key;
+		if (!tag_text(key) || !tag_text(LIST_AT(tags, struct dynamodb_Tag, i)->Value)) {
+			fail_validation(c, "One or more parameter values were invalid: A tag has a character other than letters, digits, spaces and _.:/=+-@. "
+			                   "Tag Key: %.*s", STR_ARG(key));
+			return false;
+		}
 		if (str_starts(key, S("aws:")) && c->parent == NULL) {
 			fail_validation(c, "Tag Key cannot be prefixed with aws:, Key: %.*s", STR_ARG(key));
 			return false;

@@ -141,6 +141,8 @@ static struct dynamodb_TableDescription *shown_as(struct call *c, const struct d
 		*x = *LIST_AT(r->Description->VectorIndexes, struct dynamodb_VectorIndexDescription, i);
 		x->IndexStatus = str_c(status);
 	}
+	if (strcmp(status, "CREATING") == 0)
+		warm_updating(c, d, true);
 	return d;
 }
 
@@ -359,8 +361,9 @@ void ddb_delete_table(struct call *c)
 	if (r == NULL || !check_removable(c, r))
 		return;
 	out->TableDescription = shown_as(c, r, "DELETING");
-	out->TableDescription->AttributeDefinitions = (struct list){0};
-	out->TableDescription->KeySchema = (struct list){0};
+	out->TableDescription->AttributeDefinitions = out->TableDescription->KeySchema = (struct list){0};
+	out->TableDescription->LocalSecondaryIndexes = out->TableDescription->GlobalSecondaryIndexes = (struct list){0};
+	out->TableDescription->CreationDateTime = (struct opt_time){0};
 	if (in_group(r))
 		replica_depart(c, r);
 	table_remove(c, r);
@@ -402,8 +405,9 @@ static struct dynamodb_GlobalSecondaryIndexDescription *global_index(struct dyna
 static void fill_entry(struct call *c, const struct table *t, const struct table_index *x, const struct av *item)
 {
 	struct str entry = index_key(c, t, x, item);
-	if (!str_present(entry))
-		return;
+	struct fault unfit = {.arena = c->arena};
+	if (!str_present(entry) || !check_index_key(x, item, false, &unfit))
+		return; /* an item whose keys are empty or too long is left out */
 	struct av projected = index_project(c->arena, t, x, item);
 	struct buf bytes;
 	buf_init(&bytes, c->arena, 0);

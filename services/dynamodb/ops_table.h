@@ -59,6 +59,8 @@ bool warm_index(struct call *c, struct dynamodb_GlobalSecondaryIndexDescription 
                 bool creating);
 /* As it is shown, of the table and its indexes. */
 void warm_describe(struct call *c, struct dynamodb_TableDescription *d);
+/* In an answer: what is set is on its way, the indexes' too or not. */
+void warm_updating(struct call *c, struct dynamodb_TableDescription *d, bool indexes);
 
 /* Is the attribute in a key schema? */
 bool schema_names(struct list key_schema, struct str attribute);

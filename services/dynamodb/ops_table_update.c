@@ -121,26 +121,100 @@ static bool update_billing(struct update_call *u)
 	return in->ProvisionedThroughput == NULL || set_throughput(u, STR_NONE, u->d->ProvisionedThroughput, in->ProvisionedThroughput);
 }
 
-static bool add_definitions(struct update_call *u, struct list more)
+static const struct dynamodb_AttributeDefinition *definition_of(struct list definitions, struct str attribute)
+{
+	for (uint32_t i = 0; i < definitions.n; i++) {
+		const struct dynamodb_AttributeDefinition *d = LIST_AT(definitions, struct dynamodb_AttributeDefinition, i);
+		if (str_eq(d->AttributeName, attribute))
+			return d;
+	}
+	return NULL;
+}
+
+/* "Schema:[SchemaElement: key{a:S:HASH}, SchemaElement: key{b:N:RANGE}]" */
+static struct str show_schema(struct arena *a, struct list schema, struct list definitions)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	buf_lit(&b, "Schema:[");
+	for (uint32_t i = 0; i < schema.n; i++) {
+		const struct dynamodb_KeySchemaElement *k = LIST_AT(schema, struct dynamodb_KeySchemaElement, i);
+		const struct dynamodb_AttributeDefinition *d = definition_of(definitions, k->AttributeName);
+		buf_printf(&b, "%sSchemaElement: key{%.*s:%.*s:%.*s}", i > 0 ? ", " : "", STR_ARG(k->AttributeName),
+		           STR_ARG(d != NULL ? d->AttributeType : S("null")), STR_ARG(k->KeyType));
+	}
+	buf_putc(&b, ']');
+	return buf_view(&b);
+}
+
+/* The first schema of the table that has the attribute in its key. */
+static struct list schema_with(const struct dynamodb_TableDescription *d, struct str attribute)
+{
+	ASSERT(d->KeySchema.n > 0);
+	for (uint32_t i = 0; i < d->LocalSecondaryIndexes.n; i++) {
+		struct list s = LIST_AT(d->LocalSecondaryIndexes, struct dynamodb_LocalSecondaryIndexDescription, i)->KeySchema;
+		if (!schema_names(d->KeySchema, attribute) && schema_names(s, attribute))
+			return s;
+	}
+	for (uint32_t i = 0; i < d->GlobalSecondaryIndexes.n; i++) {
+		struct list s = LIST_AT(d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i)->KeySchema;
+		if (!schema_names(d->KeySchema, attribute) && schema_names(s, attribute))
+			return s;
+	}
+	return d->KeySchema;
+}
+
+static void add_definition(struct update_call *u, const struct dynamodb_AttributeDefinition *want)
+{
+	struct list *there = &u->d->AttributeDefinitions;
+	struct dynamodb_AttributeDefinition *all = arena_grow(u->c->arena, there->v, sizeof *all, there->n, (size_t)there->n + 1);
+	all[there->n] = *want;
+	*there = (struct list){all, there->n + 1, true};
+}
+
+/* The keys of a new index are defined in the request, known to the table or not; what else it defines is passed over. */
+static bool add_definitions(struct update_call *u, const struct dynamodb_CreateGlobalSecondaryIndexAction *new_index)
 {
 	ASSERT(u->d == u->r->Description);
-	for (uint32_t i = 0; i < more.n; i++) {
-		const struct dynamodb_AttributeDefinition *want = LIST_AT(more, struct dynamodb_AttributeDefinition, i), *have = NULL;
-		for (uint32_t j = 0; j < u->d->AttributeDefinitions.n; j++) {
-			const struct dynamodb_AttributeDefinition *a = LIST_AT(u->d->AttributeDefinitions, struct dynamodb_AttributeDefinition, j);
-			if (str_eq(a->AttributeName, want->AttributeName))
-				have = a;
-		}
+	struct call *c = u->c;
+	struct list asked = u->in->AttributeDefinitions;
+	if (!asked.set) {
+		fail_validation(c, INVALID "AttributeDefinitions is not specified for index: %.*s", STR_ARG(new_index->IndexName));
+		return false;
+	}
+	if (!vector_check_key(c, u->d, asked, new_index->KeySchema) ||
+	    !ddb_check_global_index(c, asked, new_index->IndexName, new_index->KeySchema, new_index->Projection))
+		return false;
+	for (uint32_t i = 0; i < new_index->KeySchema.n; i++) {
+		struct str name = LIST_AT(new_index->KeySchema, struct dynamodb_KeySchemaElement, i)->AttributeName;
+		const struct dynamodb_AttributeDefinition *want = definition_of(asked, name), *have = definition_of(u->d->AttributeDefinitions, name);
+		ASSERT(want != NULL); /* checked above */
 		if (have != NULL && !str_eq(have->AttributeType, want->AttributeType)) {
-			fail_validation(u->c, INVALID "Attribute definition of %.*s differs from that of the table", STR_ARG(want->AttributeName));
+			fail_validation(c, INVALID "Attributes cannot be redefined. Please check that your attribute has the same type as previously "
+			                           "defined. Existing schema: %.*s New schema: %.*s",
+			                STR_ARG(show_schema(c->arena, schema_with(u->d, name), u->d->AttributeDefinitions)),
+			                STR_ARG(show_schema(c->arena, new_index->KeySchema, asked)));
 			return false;
 		}
-		if (have != NULL)
+		if (have == NULL)
+			add_definition(u, want);
+	}
+	return true;
+}
+
+/* Of a vector index, all that the request defines. */
+static bool add_all_definitions(struct update_call *u)
+{
+	struct list asked = u->in->AttributeDefinitions;
+	for (uint32_t i = 0; i < asked.n; i++) {
+		const struct dynamodb_AttributeDefinition *want = LIST_AT(asked, struct dynamodb_AttributeDefinition, i),
+		                                          *have = definition_of(u->d->AttributeDefinitions, want->AttributeName);
+		if (have == NULL)
+			add_definition(u, want);
+		if (have == NULL || str_eq(have->AttributeType, want->AttributeType))
 			continue;
-		struct dynamodb_AttributeDefinition *all = arena_grow(u->c->arena, u->d->AttributeDefinitions.v, sizeof *all,
-			u->d->AttributeDefinitions.n, (size_t)u->d->AttributeDefinitions.n + 1);
-		all[u->d->AttributeDefinitions.n] = *want;
-		u->d->AttributeDefinitions = (struct list){all, u->d->AttributeDefinitions.n + 1, true};
+		fail_validation(u->c, INVALID "Attribute definition of %.*s differs from that of the table", STR_ARG(want->AttributeName));
+		return false;
 	}
 	return true;
 }
@@ -187,14 +261,6 @@ void index_space_drop(struct call *c, struct dynamodb_Table *r, struct str name)
 	ASSERT(false); /* every index has a space */
 }
 
-static bool defines(const struct dynamodb_TableDescription *d, struct str attribute)
-{
-	for (uint32_t i = 0; i < d->AttributeDefinitions.n; i++)
-		if (str_eq(LIST_AT(d->AttributeDefinitions, struct dynamodb_AttributeDefinition, i)->AttributeName, attribute))
-			return true;
-	return false;
-}
-
 static bool create_index(struct update_call *u, const struct dynamodb_CreateGlobalSecondaryIndexAction *a)
 {
 	ASSERT(txn_writable(u->c->txn));
@@ -207,13 +273,7 @@ static bool create_index(struct update_call *u, const struct dynamodb_CreateGlob
 		call_fail(c, &dynamodb_err_LimitExceededException, "GlobalSecondaryIndex count exceeds the per-table limit of 20");
 		return false;
 	}
-	for (uint32_t i = 0; !u->in->AttributeDefinitions.set && i < a->KeySchema.n; i++)
-		if (!defines(u->d, LIST_AT(a->KeySchema, struct dynamodb_KeySchemaElement, i)->AttributeName)) {
-			fail_validation(c, INVALID "AttributeDefinitions is not specified for index: %.*s", STR_ARG(a->IndexName));
-			return false;
-		}
-	if (!vector_check_key(c, u->d, u->d->AttributeDefinitions, a->KeySchema) ||
-	    !ddb_check_global_index(c, u->d->AttributeDefinitions, a->IndexName, a->KeySchema, a->Projection))
+	if (!add_definitions(u, a))
 		return false;
 	if (!u->on_demand && a->ProvisionedThroughput == NULL) {
 		fail_validation(c, INVALID "Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: %.*s", STR_ARG(a->IndexName));
@@ -256,6 +316,9 @@ static bool delete_index(struct update_call *u, struct str name)
 	if (x == NULL)
 		return fail_no_index(u, name, "delete");
 	index_drop(u->c, u->r, (uint32_t)(x - all));
+	struct table_definition left = table_definition_of(u->c, u->d, STR_NONE);
+	definition_drop_unused(u->c, &left);
+	u->d->AttributeDefinitions = left.attributes;
 	return true;
 }
 
@@ -310,21 +373,22 @@ static bool update_indexes(struct update_call *u)
 {
 	ASSERT(u->d == u->r->Description);
 	uint32_t made_or_gone = u->in->VectorIndexUpdates.n > 0;
+	for (uint32_t i = 0; i < u->in->GlobalSecondaryIndexUpdates.n; i++)
+		made_or_gone += LIST_AT(u->in->GlobalSecondaryIndexUpdates, struct dynamodb_GlobalSecondaryIndexUpdate, i)->Update == NULL;
+	if (made_or_gone > 1) {
+		call_fail(u->c, &dynamodb_err_LimitExceededException,
+		          "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table");
+		return false;
+	}
 	for (uint32_t i = 0; i < u->in->GlobalSecondaryIndexUpdates.n; i++) {
 		const struct dynamodb_GlobalSecondaryIndexUpdate *x =
 			LIST_AT(u->in->GlobalSecondaryIndexUpdates, struct dynamodb_GlobalSecondaryIndexUpdate, i);
-		made_or_gone += x->Update == NULL;
-		if (made_or_gone > 1) {
-			call_fail(u->c, &dynamodb_err_LimitExceededException,
-			          "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table");
-			return false;
-		}
 		bool ok = x->Create != NULL ? create_index(u, x->Create) :
 		          x->Delete != NULL ? delete_index(u, x->Delete->IndexName) : update_index(u, x->Update);
 		if (!ok)
 			return false;
 	}
-	return u->in->VectorIndexUpdates.n == 0 || vector_updates(u->c, u->r, u->in->VectorIndexUpdates, u->on_demand);
+	return u->in->VectorIndexUpdates.n == 0 || (add_all_definitions(u) && vector_updates(u->c, u->r, u->in->VectorIndexUpdates, u->on_demand));
 }
 
 static bool update_stream(struct update_call *u)
@@ -466,7 +530,7 @@ void ddb_update_table(struct call *c)
 	struct dynamodb_Table *was = is_replicated(u.r) ? table_record(c, u.d->TableName) : NULL;
 	if (was != NULL && !replicas_settled(c, u.r))
 		return;
-	if (!update_billing(&u) || !add_definitions(&u, u.in->AttributeDefinitions) || !update_indexes(&u) || !update_stream(&u))
+	if (!update_billing(&u) || !update_indexes(&u) || !update_stream(&u))
 		return;
 	if (!warm_table(c, u.d, u.in->WarmThroughput, false))
 		return;
@@ -484,4 +548,6 @@ void ddb_update_table(struct call *c)
 		replica_follow(c, was, u.r);
 	out->TableDescription = table_describe(c, u.r);
 	out->TableDescription->TableStatus = S("UPDATING");
+	if (u.in->WarmThroughput != NULL)
+		warm_updating(c, out->TableDescription, false);
 }

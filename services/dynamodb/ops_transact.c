@@ -10,7 +10,7 @@
 
 #include "base/enc.h"
 
-enum { TOKEN_LIFE_MS = 10 * 60 * 1000, TOKENS_SWEPT = 4 };
+enum { TOKEN_LIFE_MS = 10 * 60 * 1000, TOKENS_SWEPT = 4, PAYLOAD_MAX = 4 * 1024 * 1024 };
 
 /* ---- client tokens ---- */
 
@@ -89,6 +89,17 @@ static void cancel(struct call *c, struct list reasons)
 	e->CancellationReasons = reasons;
 }
 
+/* A part that is not valid is told of alone: none is looked at behind it, and no condition counts. */
+static void cancel_invalid(struct call *c, uint32_t n, uint32_t at, struct str message)
+{
+	ASSERT(at < n);
+	struct list reasons = LIST_OF(c->arena, struct dynamodb_CancellationReason, n);
+	for (uint32_t i = 0; i < n; i++)
+		LIST_AT(reasons, struct dynamodb_CancellationReason, i)->Code = i == at ? S("ValidationError") : S("None");
+	LIST_AT(reasons, struct dynamodb_CancellationReason, at)->Message = message;
+	cancel(c, reasons);
+}
+
 /* Prepare every part; the reasons when one of them says no. */
 static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t n)
 {
@@ -100,6 +111,10 @@ static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t 
 		struct fault f = {.arena = c->arena};
 		why->Code = S("None");
 		enum item_op_result result = item_op_prepare(c, &parts[i].op, &f);
+		if (result == ITEM_INVALID) {
+			cancel_invalid(c, n, i, f.message);
+			return false;
+		}
 		cancelled = cancelled || result != ITEM_READY;
 		if (result == ITEM_READY && throttle_left(c, parts[i].op.t, NULL, false) <= 0) {
 			why->Code = S("ProvisionedThroughputExceeded");
@@ -107,9 +122,6 @@ static bool prepare_parts(struct call *c, struct transact_part *parts, uint32_t 
 			cancelled = true;
 			if (insights_kept(parts[i].op.t))
 				insights_throttle(c, parts[i].op.t, NULL, &parts[i].op.input, true);
-		} else if (result == ITEM_INVALID) {
-			why->Code = S("ValidationError");
-			why->Message = f.message;
 		} else if (result == ITEM_CONDITION_FAILED) {
 			why->Code = parts[i].insert ? S("DuplicateItem") : S("ConditionalCheckFailed");
 			why->Message = parts[i].insert ? S("Duplicate primary key exists in table") : S("The conditional request failed");
@@ -180,6 +192,19 @@ static bool part_of(const struct dynamodb_TransactWriteItem *in, struct item_inp
 	return true;
 }
 
+/* These are not reasons of a cancellation. */
+static bool check_part(struct call *c, const struct transact_part *part)
+{
+	struct fault f = {.arena = c->arena};
+	const struct item_op *op = &part->op;
+	if (op->kind == ITEM_PUT && item_size(&op->input) > ITEM_SIZE_MAX)
+		fault(&f, "Item size has exceeded the maximum allowed size");
+	else if (check_key_filled(op->t, &op->input, &f))
+		return true;
+	fail_fault(c, &f);
+	return false;
+}
+
 static bool read_part(struct call *c, const struct dynamodb_TransactWriteItem *in, struct transact_part *out)
 {
 	struct item_input p;
@@ -194,8 +219,21 @@ static bool read_part(struct call *c, const struct dynamodb_TransactWriteItem *i
 		request_failed(&r);
 		return false;
 	}
+	for (size_t i = 0; i < r.x.n_values; i++)
+		out->values += av_size(&r.x.values[i].value);
 	out->op.t = table_open(c, p.table);
-	return out->op.t != NULL;
+	return out->op.t != NULL && check_part(c, out);
+}
+
+/* What was sent, not what lies in the store: items, keys and values. */
+static bool check_payload(struct call *c, const struct transact_part *parts, uint32_t n)
+{
+	size_t bytes = 0;
+	for (uint32_t i = 0; i < n; i++)
+		bytes += item_size(&parts[i].op.input) + parts[i].values;
+	if (bytes > PAYLOAD_MAX)
+		fail_validation(c, "Transaction payload size cannot exceed %d bytes", PAYLOAD_MAX);
+	return !c->failed;
 }
 
 /* A request that was done already costs what it takes to read its items. */
@@ -223,6 +261,8 @@ void ddb_transact_write_items(struct call *c)
 	for (uint32_t i = 0; i < n; i++)
 		if (!read_part(c, LIST_AT(in->TransactItems, struct dynamodb_TransactWriteItem, i), &parts[i]))
 			return;
+	if (!check_payload(c, parts, n))
+		return;
 	enum token_state token = transact_token(c, in->ClientRequestToken, &dynamodb_shape_TransactWriteItemsInput, in);
 	if (token == TOKEN_DONE)
 		answer_again(c, parts, n, in->ReturnConsumedCapacity, &out->ConsumedCapacity);
@@ -249,28 +289,24 @@ static bool read_get_part(struct call *c, const struct dynamodb_Get *in, struct 
 		return false;
 	}
 	out->t = table_open(c, in->TableName);
-	return out->t != NULL && allows_transactions(c, out->t);
+	if (out->t == NULL || !allows_transactions(c, out->t))
+		return false;
+	struct fault f = {.arena = c->arena};
+	if (!check_key_filled(out->t, &out->key, &f))
+		fail_fault(c, &f);
+	return !c->failed;
 }
 
-/* Keys that do not fit their table cancel the transaction, with a reason for each. */
+/* A key that does not fit its table cancels the transaction. */
 static bool check_get_parts(struct call *c, const struct get_part *parts, uint32_t n)
 {
 	ASSERT(n > 0);
-	struct list reasons = LIST_OF(c->arena, struct dynamodb_CancellationReason, n);
-	bool cancelled = false;
 	for (uint32_t i = 0; i < n; i++) {
 		struct fault f = {.arena = c->arena};
-		struct dynamodb_CancellationReason *why = LIST_AT(reasons, struct dynamodb_CancellationReason, i);
-		why->Code = S("None");
 		if (check_key(parts[i].t, &parts[i].key, &f) &&
 		    check_key_paths(parts[i].t, parts[i].projection.paths, parts[i].projection.n, &f))
 			continue;
-		why->Code = S("ValidationError");
-		why->Message = f.message;
-		cancelled = true;
-	}
-	if (cancelled) {
-		cancel(c, reasons);
+		cancel_invalid(c, n, i, f.message);
 		return false;
 	}
 	for (uint32_t i = 0; i < n; i++)

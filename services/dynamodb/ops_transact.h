@@ -10,7 +10,12 @@ void ddb_transact_write_items(struct call *c);
 void ddb_transact_get_items(struct call *c);
 
 /* One part of a transaction of writes. */
-struct transact_part { struct item_op op; struct str on_failure; bool insert; /* PartiQL's */ };
+struct transact_part {
+	struct item_op op;
+	struct str on_failure;
+	size_t values; /* bytes of ExpressionAttributeValues */
+	bool insert;   /* PartiQL's */
+};
 /* All or nothing. false: c failed (TransactionCanceledException with a reason for each part, in order). */
 bool transact_write(struct call *c, struct transact_part *parts, uint32_t n, struct str asked_capacity, struct list *capacity);
 

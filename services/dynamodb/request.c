@@ -52,6 +52,14 @@ bool request_check_given(struct request *r, const struct given *expressions, siz
 	return true;
 }
 
+bool request_check_joined(struct request *r, struct str conditional_operator, struct map_of conditions)
+{
+	if (!str_present(conditional_operator) || conditions.n > 1)
+		return true;
+	return fault(&r->fault, conditions.n == 0 ? "ConditionalOperator cannot be used without Filter or Expected" :
+	                                            "ConditionalOperator can only be used when Filter or Expected has two or more elements");
+}
+
 static bool good_placeholder(struct str s, char sigil)
 {
 	if (s.n < 2 || s.p[0] != sigil)
@@ -72,10 +80,13 @@ static bool read_names(struct request *r, struct map_of names)
 	r->x.names = arena_array(r->c->arena, struct expr_name, names.n);
 	r->x.n_names = names.n;
 	for (uint32_t i = 0; i < names.n; i++) {
+		if (e[i].key.n > PLACEHOLDER_MAX)
+			return fault(&r->fault, "ExpressionAttributeNames contains invalid key: The expression attribute map contains a key that is too "
+			                        "long; size of key: %zu", e[i].key.n);
 		if (!good_placeholder(e[i].key, '#'))
 			return fault(&r->fault, "ExpressionAttributeNames contains invalid key: Syntax error; key: \"%.*s\"", STR_ARG(e[i].key));
 		if (e[i].value.n == 0)
-			return fault(&r->fault, "ExpressionAttributeNames contains invalid value: Empty attribute name; key: %.*s",
+			return fault(&r->fault, "ExpressionAttributeNames contains invalid value: Empty attribute name for key %.*s",
 			             STR_ARG(e[i].key));
 		if (e[i].value.n > NAME_SIZE_MAX)
 			return fault_long_name(&r->fault);
@@ -93,7 +104,10 @@ static bool read_values(struct request *r, const struct json *values)
 	r->x.values = arena_array(r->c->arena, struct expr_value, values->n);
 	r->x.n_values = values->n;
 	for (uint32_t i = 0; i < values->n; i++)
-		if (!good_placeholder(values->members[i].key, ':'))
+		if (values->members[i].key.n > PLACEHOLDER_MAX)
+			return fault(&r->fault, "ExpressionAttributeValues contains invalid key: The expression attribute map contains a key that is too "
+			                        "long;");
+		else if (!good_placeholder(values->members[i].key, ':'))
 			return fault(&r->fault, "ExpressionAttributeValues contains invalid key: Syntax error; key: \"%.*s\"",
 			             STR_ARG(values->members[i].key));
 	for (uint32_t i = 0; i < values->n; i++) {

@@ -37,6 +37,8 @@ void request_init(struct request *r, struct call *c);
 /* Expressions and legacy parameters exclude one another; names and values need expressions. */
 bool request_check_given(struct request *r, const struct given *expressions, size_t n, const struct given *legacy, size_t n_legacy,
                          struct map_of names, const struct json *values);
+/* A ConditionalOperator joins two conditions or more. */
+bool request_check_joined(struct request *r, struct str conditional_operator, struct map_of conditions);
 /* Read the placeholders. */
 bool request_placeholders(struct request *r, struct map_of names, const struct json *values);
 /* Answer c with the fault; for `return request_failed(&r)` in void handlers. */

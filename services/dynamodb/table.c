@@ -401,15 +401,30 @@ static bool check_size(const struct av *v, bool hash, struct fault *f)
 	return v->type == AV_N || check_sum(hash ? v->s.n : 0, hash ? 0 : v->s.n, f);
 }
 
+static bool check_filled(const struct av *v, struct str name, enum av_type type, struct fault *f)
+{
+	return type == AV_N || v->s.n > 0 ||
+	       fault(f, "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: "
+	                "%.*s", type == AV_S ? "string" : "binary", STR_ARG(name));
+}
+
+bool check_key_filled(const struct table *t, const struct av *item, struct fault *f)
+{
+	for (uint32_t i = 0; i < t->key.n; i++) {
+		const struct key_part *p = &t->key.parts[i];
+		const struct av *v = av_get(item, p->name);
+		if (v != NULL && v->type == p->type && !check_filled(v, p->name, p->type, f))
+			return false;
+	}
+	return true;
+}
+
 static bool check_key_part(const struct av *key, struct str name, enum av_type type, bool hash, struct fault *f)
 {
 	const struct av *v = av_get(key, name);
 	if (v == NULL || v->type != type)
 		return fault(f, "The provided key element does not match the schema");
-	if (type != AV_N && v->s.n == 0)
-		return fault(f, "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-		                "empty %s value. Key: %.*s", type == AV_S ? "string" : "binary", STR_ARG(name));
-	return check_size(v, hash, f);
+	return check_filled(v, name, type, f) && check_size(v, hash, f);
 }
 
 bool check_key(const struct table *t, const struct av *key, struct fault *f)
@@ -429,10 +444,7 @@ static bool check_item_part(const struct av *item, struct str name, enum av_type
 	if (v->type != type)
 		return fault(f, "One or more parameter values were invalid: Type mismatch for key %.*s expected: %s actual: %s",
 		             STR_ARG(name), av_type_name(type), av_type_name(v->type));
-	if (type != AV_N && v->s.n == 0)
-		return fault(f, "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-		                "empty %s value. Key: %.*s", type == AV_S ? "string" : "binary", STR_ARG(name));
-	return check_size(v, hash, f);
+	return check_filled(v, name, type, f) && check_size(v, hash, f);
 }
 
 static bool check_index_part(const struct table_index *x, const struct av *item, struct str name, enum av_type type, bool hash,
@@ -453,21 +465,24 @@ static bool check_index_part(const struct table_index *x, const struct av *item,
 	return check_size(v, hash, f);
 }
 
+bool check_index_key(const struct table_index *x, const struct av *item, bool update, struct fault *f)
+{
+	size_t sizes[2] = {0, 0};
+	for (uint32_t j = 0; j < x->key.n; j++) {
+		bool hash = j < x->key.n_hash;
+		const struct av *v = av_get(item, x->key.parts[j].name);
+		if (!check_index_part(x, item, x->key.parts[j].name, x->key.parts[j].type, hash, update, f))
+			return false;
+		sizes[hash] += v != NULL && v->type != AV_N ? v->s.n : 0;
+	}
+	return x->key.n <= 2 || check_sum(sizes[1], sizes[0], f);
+}
+
 bool check_index_keys(const struct table *t, const struct av *item, bool update, struct fault *f)
 {
-	for (uint32_t i = 0; i < t->n_indexes; i++) {
-		const struct table_index *x = &t->indexes[i];
-		size_t sizes[2] = {0, 0};
-		for (uint32_t j = 0; j < x->key.n; j++) {
-			bool hash = j < x->key.n_hash;
-			const struct av *v = av_get(item, x->key.parts[j].name);
-			if (!check_index_part(x, item, x->key.parts[j].name, x->key.parts[j].type, hash, update, f))
-				return false;
-			sizes[hash] += v != NULL && v->type != AV_N ? v->s.n : 0;
-		}
-		if (x->key.n > 2 && !check_sum(sizes[1], sizes[0], f))
+	for (uint32_t i = 0; i < t->n_indexes; i++)
+		if (!check_index_key(&t->indexes[i], item, update, f))
 			return false;
-	}
 	return t->n_vectors == 0 || check_vectors(t, item, f);
 }
 

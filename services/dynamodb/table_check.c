@@ -308,6 +308,8 @@ bool ddb_check_definition(struct call *c, const struct table_definition *d)
 		return false;
 	if (d->on_demand != NULL && !ddb_check_most(c, d->on_demand, STR_NONE, on_demand))
 		return false;
+	if (!d->attributes.set)
+		return refuse(c, "1 validation error detected: Value null at 'attributeDefinitions' failed to satisfy constraint: Member must not be null");
 	if (d->key_schema.n < 1 || d->key_schema.n > 2)
 		return refuse(c, "1 validation error detected: Value at 'keySchema' failed to satisfy constraint: Member must have length less "
 		                 "than or equal to 2");

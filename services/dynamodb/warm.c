@@ -100,3 +100,26 @@ void warm_describe(struct call *c, struct dynamodb_TableDescription *d)
 		x->WarmThroughput = w;
 	}
 }
+
+void warm_updating(struct call *c, struct dynamodb_TableDescription *d, bool indexes)
+{
+	if (d->WarmThroughput != NULL) {
+		const struct dynamodb_TableWarmThroughputDescription *was = d->WarmThroughput;
+		d->WarmThroughput = arena_new_of(c->arena, struct dynamodb_TableWarmThroughputDescription);
+		*d->WarmThroughput = *was;
+		d->WarmThroughput->Status = S("UPDATING");
+	}
+	uint32_t n = indexes ? d->GlobalSecondaryIndexes.n : 0;
+	struct list all = n > 0 ? LIST_OF(c->arena, struct dynamodb_GlobalSecondaryIndexDescription, n) : d->GlobalSecondaryIndexes;
+	for (uint32_t i = 0; i < n; i++) {
+		struct dynamodb_GlobalSecondaryIndexDescription *x = LIST_AT(all, struct dynamodb_GlobalSecondaryIndexDescription, i);
+		*x = *LIST_AT(d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i);
+		if (x->WarmThroughput == NULL)
+			continue;
+		const struct dynamodb_GlobalSecondaryIndexWarmThroughputDescription *was = x->WarmThroughput;
+		x->WarmThroughput = arena_new_of(c->arena, struct dynamodb_GlobalSecondaryIndexWarmThroughputDescription);
+		*x->WarmThroughput = *was;
+		x->WarmThroughput->Status = S("UPDATING");
+	}
+	d->GlobalSecondaryIndexes = all;
+}

@@ -8,6 +8,16 @@
 
 enum { ITERATOR_LIFE_MS = 15 * 60 * 1000, RECORDS_MAX = 1000, RECORDS_BYTES_MAX = 1024 * 1024, SHARDS_MAX = 100, STREAMS_MAX = 100 };
 
+static bool check_limit(struct call *c, struct opt_i64 limit, int most)
+{
+	ASSERT(most > 0);
+	if (!limit.set || limit.v <= most)
+		return true;
+	call_fail_code(c, 400, "ValidationException", "1 validation error detected: Value '%lld' at 'limit' failed to satisfy constraint: Member must "
+	                                              "have value less than or equal to %d", (long long)limit.v, most);
+	return false;
+}
+
 /* ---- describing ---- */
 
 static struct dynamodbstreams_Shard shown_shard(struct call *c, const struct stream *s, uint64_t number, const struct stream_shard *shard)
@@ -30,10 +40,8 @@ static void describe_shards(struct call *c, const struct stream *s, struct dynam
 	ASSERT(d != NULL);
 	const struct dynamodbstreams_DescribeStreamInput *in = c->in;
 	uint64_t after = 0, only_child_of = 0, number;
-	if (str_present(in->ExclusiveStartShardId) && !shard_number(in->ExclusiveStartShardId, &after)) {
-		call_fail_code(c, 400, "ValidationException", "Invalid ShardId in ExclusiveStartShardId");
-		return;
-	}
+	if (str_present(in->ExclusiveStartShardId) && !shard_number(in->ExclusiveStartShardId, &after))
+		after = UINT64_MAX; /* behind every shard: no mistake */
 	if (in->ShardFilter != NULL && str_present(in->ShardFilter->ShardId) && !shard_number(in->ShardFilter->ShardId, &only_child_of)) {
 		call_fail_code(c, 400, "ValidationException", "Invalid ShardId in ShardFilter");
 		return;
@@ -76,7 +84,9 @@ void ddbstreams_list_streams(struct call *c)
 	ASSERT(c->op->model == &dynamodbstreams_op_ListStreams);
 	const struct dynamodbstreams_ListStreamsInput *in = c->in;
 	struct dynamodbstreams_ListStreamsOutput *out = c->out;
-	uint32_t limit = in->Limit.set && in->Limit.v < STREAMS_MAX ? (uint32_t)in->Limit.v : STREAMS_MAX;
+	if (!check_limit(c, in->Limit, STREAMS_MAX))
+		return;
+	uint32_t limit = in->Limit.set ? (uint32_t)in->Limit.v : STREAMS_MAX;
 	struct dynamodbstreams_Stream *streams = arena_array(c->arena, struct dynamodbstreams_Stream, limit);
 	out->Streams = (struct list){streams, 0, true};
 	struct str after = STR_NONE, key, value;
@@ -141,6 +151,12 @@ static bool position_of_type(struct call *c, const struct stream *s, uint64_t nu
 	struct stream_head head = {0};
 	bool open = shard->closed_ms == 0 && stream_head_get(c, s, &head);
 	uint64_t end = open ? head.next : shard->last + 1, asked = 0;
+	bool by_number = str_eq(in->ShardIteratorType, S("AT_SEQUENCE_NUMBER")) || str_eq(in->ShardIteratorType, S("AFTER_SEQUENCE_NUMBER"));
+	if (!by_number && str_present(in->SequenceNumber)) {
+		call_fail_code(c, 400, "ValidationException", "SequenceNumber cannot be specified with ShardIteratorType %.*s",
+		               STR_ARG(in->ShardIteratorType));
+		return false;
+	}
 	if (str_eq(in->ShardIteratorType, S("TRIM_HORIZON"))) {
 		*at = sequence_at(c, s, number, end, c->now_ms - STREAM_RETENTION_MS);
 		return true;
@@ -217,7 +233,7 @@ static uint64_t read_records(struct call *c, const struct stream *s, const struc
 {
 	ASSERT(p->shard > 0);
 	const struct dynamodbstreams_GetRecordsInput *in = c->in;
-	uint32_t limit = in->Limit.set && in->Limit.v < RECORDS_MAX ? (uint32_t)in->Limit.v : RECORDS_MAX, cap = 0;
+	uint32_t limit = in->Limit.set ? (uint32_t)in->Limit.v : RECORDS_MAX, cap = 0;
 	struct key *prefix = key_u64(key_u64(stream_key(c, "change"), s->number), p->shard);
 	struct key *from = key_u64(key_u64(key_u64(stream_key(c, "change"), s->number), p->shard), p->sequence);
 	struct scan *scan = scan_open(c->txn, key_bytes(from), key_after(c->arena, key_bytes(prefix)), false);
@@ -254,7 +270,7 @@ void ddbstreams_get_records(struct call *c)
 	struct dynamodbstreams_GetRecordsOutput *out = c->out;
 	struct str arn;
 	struct position p;
-	if (!read_iterator(c, in->ShardIterator, &arn, &p))
+	if (!check_limit(c, in->Limit, RECORDS_MAX) || !read_iterator(c, in->ShardIterator, &arn, &p))
 		return;
 	struct stream *s = stream_open(c, arn);
 	if (s == NULL)

@@ -112,10 +112,8 @@ def test_legacy_conditions_and_partiql(d, name):
     for pk, r1, r2 in (("1", "a", 1), ("2", "a", 2), ("3", "b", 1)):
         put(d, table, pk, h1="t", h2=7, r1=r1, r2=r2)
     eq = lambda v: {"ComparisonOperator": "EQ", "AttributeValueList": [v]}
-    legacy = dict(TableName=table, IndexName="idx")
-    assert d.query(KeyConditions={"h1": eq({"S": "t"}), "h2": eq({"N": "7"}), "r1": eq({"S": "a"}), "r2": {
-        "ComparisonOperator": "GT", "AttributeValueList": [{"N": "1"}]}}, **legacy)["Items"] == [item("2", h1="t", h2=7, r1="a", r2=2)]
-    refused("r1", d.query, KeyConditions={"h1": eq({"S": "t"}), "h2": eq({"N": "7"}), "r2": eq({"N": "1"})}, **legacy)
+    refused("KeyConditions", d.query, TableName=table, IndexName="idx",
+            KeyConditions={"h1": eq({"S": "t"}), "h2": eq({"N": "7"}), "r1": eq({"S": "a"})}) # recorded answers
     select = 'SELECT pk FROM "%s"."idx" WHERE h1 = \'t\' AND h2 = 7' % table
     run = lambda more: [i["pk"]["S"] for i in d.execute_statement(Statement=select + more)["Items"]]
     assert run("") == ["1", "2", "3"] and run(" AND r1 = 'a'") == ["1", "2"] and run(" AND r2 = 1") == ["1", "3"]

@@ -179,7 +179,10 @@ class Dice:
             return ("IN", self.operand(), [self.scalar() for _ in range(self.r.randint(1, 3))])
         if roll < 0.74:
             low, high = sorted([D(self.r.randint(-3, 3)), D(self.r.randint(-3, 3))])
-            return ("BETWEEN", self.operand(), low, high)
+            o = self.operand()
+            while o[0] == "value" and kind(o[1]) not in "SN":
+                o = self.operand()
+            return ("BETWEEN", o, low, high)
         op = self.r.choice(["=", "<>", "<", "<=", ">", ">="])
         while True:
             x, y = self.operand(), self.operand()

@@ -33,13 +33,13 @@ def test_all_or_nothing_with_reasons_in_order(d, table):
         d.transact_write_items(TransactItems=[
             put(table, "new"),
             put(table, "there", ConditionExpression="attribute_not_exists(pk)", ReturnValuesOnConditionCheckFailure="ALL_OLD"),
-            {"Delete": {"TableName": table, "Key": {"wrong": {"S": "x"}}}}])
+            {"ConditionCheck": {"TableName": table, "Key": key("gone"), "ConditionExpression": "attribute_exists(pk)"}}])
     assert e.value.response["Error"]["Message"] == ("Transaction cancelled, please refer cancellation reasons for specific reasons "
-                                                    "[None, ConditionalCheckFailed, ValidationError]")
+                                                    "[None, ConditionalCheckFailed, ConditionalCheckFailed]")
     assert e.value.response["CancellationReasons"] == [
         {"Code": "None"},
         {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": key("there")},
-        {"Code": "ValidationError", "Message": "The provided key element does not match the schema"}]
+        {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}]
     assert d.scan(TableName=table)["Count"] == 1
     d.transact_write_items(TransactItems=[
         put(table, "new"), {"Delete": {"TableName": table, "Key": key("there")}},

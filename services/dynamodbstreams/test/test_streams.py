@@ -82,6 +82,19 @@ def test_iterators(stream):
     assert keys(first) == ["k0", "k1", "k2", "k3"] and keys(stream.read(first["NextShardIterator"])) == ["k4", "k5"]
 
 
+def test_what_readers_may_not_ask(stream):
+    """Recorded answers: DynamoDB's to the requests of other projects' tests."""
+    stream.put("k")
+    number = stream.all()[0]["dynamodb"]["SequenceNumber"]
+    for call in (lambda: stream.iterator("TRIM_HORIZON", SequenceNumber=number), lambda: stream.iterator("LATEST", SequenceNumber=number),
+                 lambda: stream.read(stream.iterator(), Limit=1001), lambda: stream.s.list_streams(Limit=101)):
+        with pytest.raises(ClientError, match="ValidationException"):
+            call()
+    behind = stream.s.describe_stream(StreamArn=stream.arn, ExclusiveStartShardId="shardId-00000000000000000000-00000000")
+    assert stream.s.describe_stream(StreamArn=stream.arn, ExclusiveStartShardId="x" * 30)["StreamDescription"]["Shards"] == []
+    assert behind["StreamDescription"]["StreamStatus"] == "ENABLED"
+
+
 def test_transactions_and_updates_are_recorded(stream):
     stream.d.transact_write_items(TransactItems=[
         {"Put": {"TableName": stream.table, "Item": {"pk": {"S": "a"}}}},
