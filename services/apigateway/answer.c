@@ -54,6 +54,7 @@ static void response_headers(struct exchange *x, const struct apigateway_Gateway
 
 static struct str response_template(const struct apigateway_GatewayResponse *r, struct str *type)
 {
+	ASSERT(r == NULL || r->responseTemplates.n == 0 || r->responseTemplates.v != NULL);
 	const struct apigateway_MapOfStringToString_entry *e = r != NULL ? r->responseTemplates.v : NULL;
 	*type = S("application/json");
 	if (e == NULL || r->responseTemplates.n == 0)
@@ -99,6 +100,7 @@ static bool own_header(struct str name)
 
 static bool header_fits(const struct param *h)
 {
+	ASSERT(str_present(h->name) && str_present(h->value));
 	for (size_t i = 0; i < h->value.n; i++)
 		if (h->value.p[i] == '\r' || h->value.p[i] == '\n' || h->value.p[i] == '\0')
 			return false;

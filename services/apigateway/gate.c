@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DAY_MS = 86400000, BUCKETS_MAX = 100000 };
+enum { DAY_MS = 86400000, BUCKETS_MAX = 100000, USAGES_KEPT = 10000 };
 
 struct bucket { double tokens; int64_t at_ms; };
 
@@ -112,6 +112,20 @@ static char *put_text(char *at, struct str from, struct str *to)
 	return at + from.n;
 }
 
+/* What is in the store to the last one is found there again. */
+static void forget_written(void)
+{
+	size_t at = 0;
+	for (struct map_entry *e; (e = map_next(&usages, &at)) != NULL;) {
+		struct used *u = e->value;
+		if (u->unwritten > 0 || u->writing > 0)
+			continue;
+		char *text = u->text; /* with the map's key */
+		free(map_del(&usages, e->key));
+		free(text);
+	}
+}
+
 static struct used *used_of(const struct gate *g)
 {
 	char name[512];
@@ -120,6 +134,8 @@ static struct used *used_of(const struct gate *g)
 	struct used *u = map_get(&usages, str_of(name, (size_t)n));
 	if (u != NULL)
 		return u;
+	if (map_count(&usages) >= USAGES_KEPT)
+		forget_written();
 	u = calloc(1, sizeof *u);
 	char *text = malloc((size_t)n + g->account.n + g->region.n + g->plan.n + g->key.n);
 	if (u == NULL || text == NULL)
@@ -174,6 +190,7 @@ static bool bucket_has(struct bucket *b, double rate, double burst)
 
 static enum gate_answer pass(const struct gate *g)
 {
+	ASSERT(!str_present(g->plan) || str_present(g->key)); /* a quota is a key's */
 	struct bucket *taken[GATE_BUCKETS] = {0};
 	for (size_t i = 0; i < GATE_BUCKETS; i++) {
 		if (!str_present(g->buckets[i].name))

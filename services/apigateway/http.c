@@ -66,6 +66,7 @@ static struct str fill_path(struct exchange *x, const struct apigateway_Integrat
 
 static void add_pair(struct buf *b, bool *first, struct str name, struct str value)
 {
+	ASSERT(str_present(name));
 	buf_putc(b, *first ? '?' : '&');
 	*first = false;
 	uri_write(b, name, false);

@@ -43,6 +43,7 @@ static const struct apigateway_IntegrationResponse *response_for(struct arena *a
 
 static struct str response_value(struct exchange *x, const struct backend *b, struct str name)
 {
+	ASSERT(b->n_headers == 0 || b->headers != NULL);
 	struct str rest = name, place = str_cut(&rest, '.');
 	if (str_eq(place, S("body")))
 		return str_present(rest) ? json_text_at(x->c->arena, b->body, rest) : b->body;
@@ -54,6 +55,7 @@ static struct str response_value(struct exchange *x, const struct backend *b, st
 
 struct str mapped_value(struct exchange *x, const struct backend *b, struct str v)
 {
+	ASSERT(!x->parked);
 	if (v.n >= 2 && v.p[0] == '\'' && v.p[v.n - 1] == '\'')
 		return str_slice(v, 1, v.n - 1);
 	if (b != NULL && str_starts(v, S("integration.response.")))

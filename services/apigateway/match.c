@@ -6,13 +6,15 @@
 
 enum { SEGMENTS_MAX = 128 };
 
-/* Parts between slashes, empty ones at the end dropped. */
+/* Parts between slashes, empty ones at the end dropped; the last one has the slashes of what is longer. */
 static size_t split(struct str path, struct str *parts)
 {
 	size_t n = 0;
 	struct str rest = str_starts(path, S("/")) ? str_slice(path, 1, path.n) : path;
-	while (str_present(rest) && n < SEGMENTS_MAX)
+	while (str_present(rest) && n < SEGMENTS_MAX - 1)
 		parts[n++] = str_cut(&rest, '/');
+	if (str_present(rest))
+		parts[n++] = rest; /* a greedy parameter is the whole of it */
 	while (n > 0 && parts[n - 1].n == 0)
 		n--;
 	return n;

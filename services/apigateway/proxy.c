@@ -133,6 +133,7 @@ static bool has_header(const struct exchange *x, struct str name)
 
 static bool take_body(struct exchange *x, const struct json *j)
 {
+	ASSERT(x->body.n == 0);
 	const struct json *body = json_get(j, S("body")), *encoded = json_get(j, S("isBase64Encoded"));
 	bool binary = json_is(encoded, JSON_TRUE);
 	x->body = S("");
@@ -159,6 +160,7 @@ static bool take_body(struct exchange *x, const struct json *j)
 
 static bool take_status(struct exchange *x, const struct json *j)
 {
+	ASSERT(x->status == 0); /* nothing has answered before */
 	const struct json *status = json_get(j, S("statusCode"));
 	int64_t code = 200;
 	if (status != NULL && status->type != JSON_NULL && !json_to_i64(status, &code) && !str_to_i64(json_str(status), &code))

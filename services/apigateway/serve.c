@@ -23,6 +23,7 @@ bool execute_claims(const struct wire_request *r)
 /* API, stage and path of the request. */
 static void locate(struct exchange *x)
 {
+	ASSERT(execute_claims(x->c->http));
 	const struct wire_request *r = x->c->http;
 	struct str rest = r->raw_path;
 	if (str_starts(rest, S(LOCAL_PREFIX))) {
@@ -45,6 +46,7 @@ static void locate(struct exchange *x)
 /* Ids are made from the request's own, so that a run again gives the same. */
 static void identify(struct exchange *x)
 {
+	ASSERT(str_present(x->c->request_id) && !str_present(x->request_id));
 	struct call *c = x->c;
 	x->request_id = c->request_id;
 	struct sha256 h = sha256(c->request_id);
@@ -56,9 +58,11 @@ static void identify(struct exchange *x)
 	c->trace_header = arena_dup(call_keep(c), x->trace);
 }
 
-/* Where the API lives becomes where the call works. */
+/* Where the API lives becomes where the call works. A request that waits for a function stays with the deployment it began with: what it
+ * waited for in another's order would be taken for something else. */
 static bool find_stage(struct exchange *x)
 {
+	ASSERT(str_present(x->api) && x->stage == NULL && x->deployment == NULL);
 	struct call *c = x->c;
 	const struct apigateway_PlaceRecord *place = call_get(c, place_key(c, x->api), &apigateway_shape_PlaceRecord);
 	if (place == NULL)
@@ -68,9 +72,16 @@ static bool find_stage(struct exchange *x)
 	x->stage = call_get(c, part_key(c, "stage", x->api, x->stage_name), &apigateway_shape_Stage);
 	if (x->stage == NULL)
 		return false;
-	x->deployment = call_get(c, part_key(c, "deployment", x->api, x->stage->deploymentId), &apigateway_shape_DeploymentRecord);
-	ASSERT(x->deployment != NULL && x->deployment->Api != NULL); /* a deployment that a stage shows cannot be deleted */
-	return true;
+	struct str *began_with = c->note, now = x->stage->deploymentId;
+	if (began_with == NULL) {
+		c->note = began_with = arena_new_of(call_keep(c), struct str);
+		*began_with = arena_dup(call_keep(c), now);
+	}
+	x->stage->deploymentId = *began_with;
+	x->deployment = call_get(c, part_key(c, "deployment", x->api, *began_with), &apigateway_shape_DeploymentRecord);
+	ASSERT(x->deployment != NULL || !str_eq(*began_with, now)); /* one that a stage shows cannot be deleted */
+	ASSERT(x->deployment == NULL || x->deployment->Api != NULL);
+	return x->deployment != NULL;
 }
 
 static bool find_method(struct exchange *x)

@@ -243,6 +243,19 @@ static struct json *fn_get_att(struct intrinsics *x, const struct json *arg)
 
 /* ---- text ---- */
 
+bool intrinsics_sub_next(struct str *text, struct str *before, struct str *name)
+{
+	ptrdiff_t at = str_find_str(*text, S("${"));
+	ptrdiff_t end = at < 0 ? -1 : str_find(str_slice(*text, (size_t)at, text->n), '}');
+	if (end < 0)
+		return false;
+	ASSERT(end >= 2);
+	*before = str_slice(*text, 0, (size_t)at);
+	*name = str_slice(*text, (size_t)at + 2, (size_t)(at + end));
+	*text = str_slice(*text, (size_t)(at + end) + 1, text->n);
+	return true;
+}
+
 static struct str sub_variable(struct intrinsics *x, struct str name, const struct json *variables)
 {
 	const struct json *own = json_get(variables, name);
@@ -275,16 +288,10 @@ static struct json *fn_sub(struct intrinsics *x, const struct json *arg)
 	}
 	if (!json_is(arg, JSON_STRING))
 		return intrinsics_fail(x, usage);
-	struct str s = arg->text;
+	struct str s = arg->text, before, name;
 	buf_init(&b, x->a, 4 * TEMPLATE_URL_MAX);
-	for (;;) {
-		ptrdiff_t at = str_find_str(s, S("${"));
-		ptrdiff_t end = at < 0 ? -1 : str_find(str_slice(s, (size_t)at, s.n), '}');
-		if (at < 0 || end < 0)
-			break;
-		buf_put(&b, s.p, (size_t)at);
-		struct str name = str_slice(s, (size_t)at + 2, (size_t)(at + end));
-		s = str_slice(s, (size_t)(at + end) + 1, s.n);
+	while (intrinsics_sub_next(&s, &before, &name)) {
+		buf_str(&b, before);
 		if (name.n > 0 && name.p[0] == '!') {
 			buf_lit(&b, "${");
 			buf_str(&b, str_slice(name, 1, name.n));

@@ -49,6 +49,8 @@ bool intrinsics_function(const struct json *node, struct str *name, const struct
 struct str intrinsics_scalar(const struct json *value);
 /* Set the error unless one is set; returns NULL. */
 struct json *intrinsics_fail(struct intrinsics *x, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The next "${name}" of an Fn::Sub's text: what stands before it, and the name as written; *text goes on behind it. false: none is left. */
+bool intrinsics_sub_next(struct str *text, struct str *before, struct str *name);
 /* Fn::Cidr on texts. */
 struct json *intrinsics_cidr(struct intrinsics *x, struct str block, int64_t count, int64_t bits);
 

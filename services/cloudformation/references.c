@@ -39,14 +39,9 @@ static void walk_sub(struct walk *w, const struct json *arg)
 			walk(w, variables);
 		arg = json_at(arg, 0);
 	}
-	struct str s = json_str(arg);
-	for (;;) {
-		ptrdiff_t at = str_find_str(s, S("${"));
-		ptrdiff_t end = at < 0 ? -1 : str_find(str_slice(s, (size_t)at, s.n), '}');
-		if (at < 0 || end < 0)
-			return;
-		struct str name = str_trim(str_slice(s, (size_t)at + 2, (size_t)(at + end)));
-		s = str_slice(s, (size_t)(at + end) + 1, s.n);
+	struct str s = json_str(arg), before, written;
+	while (intrinsics_sub_next(&s, &before, &written)) {
+		struct str name = str_trim(written);
 		if (name.n == 0 || name.p[0] == '!' || json_get(variables, name) != NULL)
 			continue;
 		struct str rest = name;

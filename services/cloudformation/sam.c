@@ -146,18 +146,14 @@ static struct str rewrite(struct sam *s, struct str name)
 
 static struct str rewrite_sub(struct sam *s, struct str text)
 {
+	struct str before, name;
 	struct buf b;
 	buf_init(&b, s->a, 0);
-	for (;;) {
-		ptrdiff_t at = str_find_str(text, S("${"));
-		ptrdiff_t end = at < 0 ? -1 : str_find(str_slice(text, (size_t)at, text.n), '}');
-		if (at < 0 || end < 0)
-			break;
-		struct str name = str_slice(text, (size_t)at + 2, (size_t)(at + end));
-		buf_put(&b, text.p, (size_t)at + 2);
+	while (intrinsics_sub_next(&text, &before, &name)) {
+		buf_str(&b, before);
+		buf_lit(&b, "${");
 		buf_str(&b, rewrite(s, name));
 		buf_putc(&b, '}');
-		text = str_slice(text, (size_t)(at + end) + 1, text.n);
 	}
 	buf_str(&b, text);
 	return buf_view(&b);

@@ -210,18 +210,13 @@ bool sam_alphanumeric(struct str t)
 
 static struct str resolve_sub(struct sam *s, struct str text)
 {
+	struct str before, name;
 	struct buf b;
 	buf_init(&b, s->a, 0);
-	for (;;) {
-		ptrdiff_t at = str_find_str(text, S("${"));
-		ptrdiff_t end = at < 0 ? -1 : str_find(str_slice(text, (size_t)at, text.n), '}');
-		if (at < 0 || end < 0)
-			break;
-		struct str name = str_slice(text, (size_t)at + 2, (size_t)(at + end));
+	while (intrinsics_sub_next(&text, &before, &name)) {
 		struct str value = intrinsics_scalar(json_get(s->parameters, name));
-		buf_put(&b, text.p, (size_t)at);
-		buf_str(&b, str_present(value) ? value : str_slice(text, (size_t)at, (size_t)(at + end) + 1));
-		text = str_slice(text, (size_t)(at + end) + 1, text.n);
+		buf_str(&b, before);
+		buf_str(&b, str_present(value) ? value : arena_join(s->a, S("${"), name, S("}")));
 	}
 	buf_str(&b, text);
 	return buf_view(&b);

@@ -51,6 +51,8 @@ static void start_copy(struct call *c, struct str id, const struct dynamodb_Copy
 
 void table_busy(struct call *c, struct dynamodb_Table *r, int by)
 {
+	if (r->Busy.v == 0)
+		purge_cancel(c, "history", (uint64_t)r->Space.v); /* of the copy before; it is older than this one looks at */
 	r->Busy = SOME_I64(r->Busy.v + by);
 	ASSERT(r->Busy.v >= 0);
 	/* What was kept only for the copy is not needed any more. */
@@ -388,6 +390,7 @@ void ddb_update_continuous_backups(struct call *c)
 	}
 	if (enable && !r->Recovery.v) {
 		r->RecoverySince = SOME_TIME(c->now_ms);
+		purge_cancel(c, "history", (uint64_t)r->Space.v); /* what is left is older than that */
 		history_trim_later(c, r->Description->TableName);
 	}
 	if (!enable && r->Recovery.v && r->Busy.v == 0)

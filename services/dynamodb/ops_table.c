@@ -301,11 +301,18 @@ void ddb_list_tables(struct call *c)
 
 /* ---- deleting ---- */
 
-void purge_space(struct call *c, const char *what, uint64_t space)
+static struct str purge_id(struct call *c, const char *what, uint64_t space)
 {
 	ASSERT(space != 0);
-	job_put(c, "purge", arena_printf(c->arena, "%s/%llu", what, (unsigned long long)space), c->now_ms, S(""));
+	return arena_printf(c->arena, "%s/%llu", what, (unsigned long long)space);
 }
+
+void purge_space(struct call *c, const char *what, uint64_t space)
+{
+	job_put(c, "purge", purge_id(c, what, space), c->now_ms, S(""));
+}
+
+void purge_cancel(struct call *c, const char *what, uint64_t space) { (void)job_drop(c, "purge", purge_id(c, what, space)); }
 
 void table_remove(struct call *c, struct dynamodb_Table *r)
 {

@@ -19,6 +19,8 @@ void ddb_job_purge(struct call *c, struct str id, struct str payload);
 void ddb_job_backfill(struct call *c, struct str id, struct str payload);
 /* what: "item", "ttl"... */
 void purge_space(struct call *c, const char *what, uint64_t space);
+/* The space is named again before all was removed: what comes into it now stays, and what is left of before does, too. */
+void purge_cancel(struct call *c, const char *what, uint64_t space);
 
 /* The definition of a table as a request gives it, from CreateTable, restores and imports. */
 struct table_definition {

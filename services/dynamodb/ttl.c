@@ -1,7 +1,8 @@
 /* Time to live. While it is enabled every item with a usable time stands in an order of expiry:
  *   (dynamodb, account, region, "ttl") u64 space, i64 second, item key's bytes -> item key
  * A sweeper runs every minute of the service clock (so turning the clock makes it run at once) and deletes what is
- * due, as the service itself: the change record says so in userIdentity. Source: "Using time to live (TTL) in
+ * due, as the service itself: the change record says so in userIdentity. The order may have more than that, from before it was disabled
+ * and enabled again; the item decides. Source: "Using time to live (TTL) in
  * DynamoDB" (Developer Guide): whole seconds in a Number; times over five years ago are passed over. */
 #include "ttl.h"
 
@@ -56,6 +57,7 @@ void ttl_set(struct call *c, struct dynamodb_Table *r, bool enable, struct str a
 	r->TtlEnabled = SOME_BOOL(enable);
 	if (enable) {
 		r->TtlAttribute = attribute;
+		purge_cancel(c, "ttl", (uint64_t)r->Space.v);
 		job_put(c, "ttl-fill", r->Description->TableName, c->now_ms, S(""));
 		sweep_later(c, r->Description->TableName);
 	} else {
@@ -120,15 +122,21 @@ void ddb_describe_time_to_live(struct call *c)
 		out->TimeToLiveDescription->AttributeName = r->TtlAttribute;
 }
 
-/* Items whose time changed meanwhile have left the order, so what is read here is still due. */
-static void expire(struct call *c, const struct table *t, struct str key)
+/* A place in the order of expiry. */
+struct entry { struct str key, item; int64_t second; };
+
+static void expire(struct call *c, const struct table *t, const struct entry *e)
 {
 	struct stored old;
-	item_load(c, t, key, &old);
-	ASSERT(old.found);
+	int64_t second;
+	item_load(c, t, e->item, &old);
+	if (!old.found || !expiry_of(t, &old.item, &second) || second != e->second) {
+		txn_del(c->txn, e->key); /* left over */
+		return;
+	}
 	struct consumed used;
 	consumed_init(c, t, &used, false);
-	item_write(c, t, key, &old, NULL, true, &used);
+	item_write(c, t, e->item, &old, NULL, true, &used);
 	count_metric(c, t->name, "TimeToLiveDeletedItemCount", 1);
 }
 
@@ -145,17 +153,23 @@ void ddb_job_ttl_sweep(struct call *c, struct str id, struct str payload)
 		return;
 	}
 	int64_t now_s = c->now_ms / 1000;
-	struct key *from = key_i64(key_u64(call_key(c, "ttl"), t->space), now_s - too_old_s);
-	struct key *to = key_i64(key_u64(call_key(c, "ttl"), t->space), now_s + 1);
-	struct str due[SWEEP_AT_ONCE], key, value;
-	size_t n = 0;
+	struct key *whole = key_u64(call_key(c, "ttl"), t->space);
+	size_t skip = key_bytes(whole).n, n = 0;
+	struct key *from = key_i64(whole, now_s - too_old_s), *to = key_i64(key_u64(call_key(c, "ttl"), t->space), now_s + 1);
+	struct entry *due = arena_array(c->arena, struct entry, SWEEP_AT_ONCE);
+	struct str key, value;
 	struct scan *s = scan_open(c->txn, key_bytes(from), key_bytes(to), false);
-	while (n < COUNT_OF(due) && scan_next(s, &key, &value))
-		due[n++] = arena_dup(c->arena, value);
+	while (n < SWEEP_AT_ONCE && scan_next(s, &key, &value)) {
+		struct key_reader reader = key_reader_of(str_slice(key, skip, key.n));
+		bool ok = key_read_i64(&reader, &due[n].second);
+		ASSERT(ok);
+		due[n].key = arena_dup(c->arena, key);
+		due[n++].item = arena_dup(c->arena, value);
+	}
 	scan_close(s);
 	for (size_t i = 0; i < n; i++)
-		expire(c, t, due[i]);
-	if (n == COUNT_OF(due))
+		expire(c, t, &due[i]);
+	if (n == SWEEP_AT_ONCE)
 		job_put(c, "ttl-sweep", id, c->now_ms, S(""));
 	else
 		sweep_later(c, id);

@@ -180,16 +180,18 @@ bool read_records(struct stream *s, const struct position *p, uint32_t limit, si
 	*out = (struct reading){.records = {NULL, 0, true}, .next = p->sequence};
 	while (!c->failed && scan_next(scan, &key, &value)) {
 		struct data_record r;
+		uint64_t sequence;
+		struct key_reader kr = key_reader_of(str_slice(key, key_bytes(prefix).n, key.n));
+		bool ok = key_read_u64(&kr, &sequence);
+		ASSERT(ok && sequence >= out->next);
 		record_unpack(value, &r);
-		if (r.arrived_ms <= stream_horizon_ms(s))
+		if (r.arrived_ms <= stream_horizon_ms(s)) {
+			out->next = sequence + 1; /* not to be passed over by each call until it is trimmed */
 			continue;
+		}
 		out->more = out->records.n == limit || (out->records.n > 0 && out->bytes + r.data.n + r.key.n > most_bytes);
 		if (out->more)
 			break;
-		struct key_reader kr = key_reader_of(str_slice(key, key_bytes(prefix).n, key.n));
-		bool ok = key_read_u64(&kr, &r.sequence);
-		ASSERT(ok && r.sequence >= out->next);
-		uint64_t sequence = r.sequence;
 		record_unpack(arena_dup(c->arena, value), &r);
 		if (!data_open(s, &k, &r))
 			break;

@@ -12,6 +12,7 @@ enum { RETRIES = 2, MAX_AGE_S = 6 * 3600, THROTTLE_FIRST_MS = 1000, THROTTLE_MOS
 
 void async_queue(struct call *c, const struct lambda_AsyncEvent *e, int64_t due_ms)
 {
+	ASSERT(txn_writable(c->txn) && e->RequestId.n > 0 && e->QueuedMs.set);
 	job_put(c, "async", e->RequestId, due_ms, typed_to_cbor(c->arena, &lambda_shape_AsyncEvent, e));
 }
 
@@ -105,6 +106,7 @@ static struct json *parsed_or_text(struct arena *a, struct str text)
 /* The record that destinations get. Source: "Capturing records of Lambda asynchronous invocations". */
 static struct json *outcome_record(struct call *c, const struct lambda_AsyncEvent *e, const struct outcome *o, struct str version)
 {
+	ASSERT(o->condition != NULL && (o->ran || o->error.n > 0));
 	struct arena *a = c->arena;
 	struct json *r = json_new_object(a), *request = json_new_object(a), *response = json_new_object(a);
 	json_set_str(a, r, "version", S("1.0"));
@@ -169,6 +171,7 @@ static bool settle(struct call *c, const struct lambda_AsyncEvent *e, const stru
 
 static int64_t throttle_delay(int64_t times)
 {
+	ASSERT(times >= 0);
 	int64_t ms = THROTTLE_FIRST_MS;
 	for (int64_t i = 0; i < times && ms < THROTTLE_MOST_MS; i++)
 		ms *= 2;

@@ -141,6 +141,7 @@ void code_remove_tree(const char *path) { (void)nftw(path, remove_one, 32, FTW_D
 /* Move a finished directory to its place; another worker may have been quicker. */
 static bool settle(const char *temporary, const char *path)
 {
+	ASSERT(strcmp(temporary, path) != 0);
 	int fd = open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool ok = fd >= 0 && syncfs(fd) == 0;
 	if (fd >= 0)
@@ -153,6 +154,7 @@ static bool settle(const char *temporary, const char *path)
 
 bool code_make_dir(const struct str *zips, size_t n, char *why, size_t why_n)
 {
+	ASSERT(n > 0 && n <= LAYERS_MAX && why_n > 0);
 	char name[65], path[PATH_ROOM], temporary[PATH_ROOM], tail[40], zip[PATH_ROOM], sha[65];
 	code_dir_name(zips, n, name);
 	path_of(path, "dir", name, "");
@@ -208,6 +210,7 @@ static void store_done(void *arg)
 {
 	struct store_work *w = arg;
 	struct answer a = {.ok = w->ok, .bytes = S(""), .error_code = S("Code"), .error_message = str_c(w->why)};
+	ASSERT(w->ok || w->why[0] != '\0'); /* who is refused is told why */
 	ticket_answer(w->ticket, &a);
 	free(w->copy);
 	free(w);

@@ -43,6 +43,7 @@ static void mapping_stop(struct mapping **at)
 
 static void mapping_begin(struct str account, struct str region, struct str uuid, struct str source)
 {
+	ASSERT(account.n == 12 && uuid.n == 36 && !engine.stopping);
 	struct mapping *m = calloc(1, sizeof *m);
 	if (m == NULL)
 		die("out of memory");
@@ -78,6 +79,7 @@ static void on_change(void *block)
 
 void esm_changed(struct call *c, struct str uuid)
 {
+	ASSERT(uuid.n == 36 && txn_writable(c->txn));
 	struct lambda_MappingRecord *m = call_get(c, key_str(call_key(c, "mapping"), uuid), &lambda_shape_MappingRecord);
 	struct change *e = call_effect(c, on_change, sizeof *e);
 	snprintf(e->account, sizeof e->account, "%.*s", STR_ARG(c->account));
@@ -203,6 +205,7 @@ void mapping_result(struct call *c, const struct mapping *m, const char *result)
 
 void target_invoke(const struct target *t, struct str event, engine_done done, void *arg)
 {
+	ASSERT(t->call.function.n > 0 && event.n > 0 && done != NULL);
 	char id[37];
 	random_uuid(id);
 	struct engine_call k = t->call;

@@ -24,6 +24,7 @@ static size_t lane_of(struct arena *a, const struct json *record, size_t n)
 
 static void age_metric(const struct shard *s)
 {
+	ASSERT(s->records != NULL);
 	const struct json *last = s->records->n > 0 ? json_at(s->records, s->records->n - 1) : NULL;
 	if (last == NULL)
 		return;
@@ -65,6 +66,7 @@ void shard_work(struct shard *s)
 
 static void lane_done(struct lane *l)
 {
+	ASSERT(!l->busy && l->timer == NULL);
 	struct shard *s = l->shard;
 	struct mapping *m = s->mapping;
 	ASSERT(s->lanes_left > 0);
@@ -109,6 +111,7 @@ static void give_up_done(void *arg, const struct wire_error *error)
 static struct json *failure_record(struct arena *a, const struct lane *l, size_t from, size_t to, int64_t attempts, const char *condition,
                                    struct str error)
 {
+	ASSERT(from < to && to <= l->records->n && attempts >= 0);
 	const struct shard *s = l->shard;
 	struct json *r = json_new_object(a), *request = json_new_object(a), *response = json_new_object(a), *batch = json_new_object(a);
 	char id[37];
@@ -196,6 +199,7 @@ static void failed(struct lane *l, struct str error)
 /* The function names the first record that it did not take; everything before it is done. */
 static void failed_from(struct lane *l, const struct json *ids)
 {
+	ASSERT(l->depth > 0 && !l->busy && json_is(ids, JSON_ARRAY));
 	size_t top = l->depth - 1, at = l->stack[top].to;
 	for (size_t i = l->stack[top].from; i < l->stack[top].to && at == l->stack[top].to; i++) {
 		for (size_t k = 0; k < ids->n; k++) {
@@ -240,6 +244,7 @@ static void on_answer(void *arg, const struct engine_result *r)
 
 static bool too_old(const struct lane *l, const struct json *record)
 {
+	ASSERT(l->depth > 0 && record != NULL);
 	int64_t max_s = l->shard->target.max_age_s;
 	return max_s >= 0 && clock_now_ms() - record_ms(record) > max_s * 1000;
 }

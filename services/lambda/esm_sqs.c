@@ -64,6 +64,7 @@ static struct invoke_options options_of(const struct target *t, const struct pri
 
 static bool delete_records(struct call *c, const struct target *t, const struct principal *role, const struct json *records)
 {
+	ASSERT(role != NULL && json_is(records, JSON_ARRAY));
 	const struct invoke_options o = options_of(t, role);
 	for (size_t from = 0; from < records->n; from += 10) {
 		struct json *in = json_new_object(c->arena), *entries = json_new_array(c->arena);
@@ -96,6 +97,7 @@ static void settle_done(void *arg, const struct wire_error *error)
 	struct batch *b = arg;
 	struct mapping *m = b->mapping;
 	struct poller *p = m->poller;
+	ASSERT(p->running > 0);
 	p->running--;
 	arena_free(b->arena);
 	poll_next(p);
@@ -104,6 +106,7 @@ static void settle_done(void *arg, const struct wire_error *error)
 
 static void settle(struct batch *b)
 {
+	ASSERT(b->result != NULL && b->done_with != NULL); /* the function has answered */
 	const struct submit s = {.service = &service_lambda, .account = b->target.call.account, .region = b->target.call.region,
 		.run = settle_run, .write = true, .arg = b, .done = settle_done};
 	call_submit(&s);
@@ -165,6 +168,7 @@ static void batch_invoke(void *arg)
 
 static void dispatch(struct poller *p)
 {
+	ASSERT(p->gathering != NULL && p->gathering->records->n > 0);
 	struct batch *b = p->gathering;
 	p->gathering = NULL;
 	p->running++;
@@ -272,6 +276,7 @@ static void poll_later(struct poller *p, int64_t ms)
 
 static void gather(struct poller *p, struct poll *q)
 {
+	ASSERT(q->enabled && !q->failed && q->records != NULL);
 	if (p->gathering == NULL && q->records->n == 0)
 		return;
 	struct batch *b = p->gathering;
@@ -295,6 +300,7 @@ static void poll_done(void *arg, const struct wire_error *error)
 	struct poll *q = arg;
 	struct mapping *m = q->mapping;
 	struct poller *p = m->poller;
+	ASSERT(p->polling);
 	p->polling = false;
 	p->concurrency = q->enabled ? q->target.concurrency : p->concurrency;
 	if (error != NULL || q->failed)
@@ -336,6 +342,7 @@ void sqs_poller_start(struct mapping *m)
 	struct poller *p = calloc(1, sizeof *p);
 	if (p == NULL)
 		die("out of memory");
+	ASSERT(!m->streams && m->poller == NULL);
 	*p = (struct poller){.mapping = m, .concurrency = 5};
 	m->poller = p;
 	poll_next(p);

@@ -24,6 +24,7 @@ struct streams {
 
 static struct key *checkpoint_key(struct call *c, const struct mapping *m, const char *shard)
 {
+	ASSERT(shard[0] != '\0');
 	return key_str(key_str(call_key(c, "checkpoint"), str_c(m->uuid)), str_c(shard));
 }
 
@@ -40,9 +41,11 @@ static void tick_later(struct streams *p, int64_t ms)
 void streams_poller_free(struct mapping *m)
 {
 	struct streams *p = m->poller;
+	ASSERT(!p->discovering); /* that would hold the mapping */
 	loop_timer_cancel(p->timer);
 	while (p->shards != NULL) {
 		struct shard *s = p->shards;
+		ASSERT(!s->reading && !s->saving && s->lanes_left == 0);
 		p->shards = s->next;
 		arena_free(s->arena);
 		free(s->iterator);
@@ -75,6 +78,7 @@ struct discovery {
 
 static bool discover_page(struct call *c, struct discovery *d, struct str *after)
 {
+	ASSERT(d->enabled && !d->failed);
 	struct json *in = json_new_object(c->arena);
 	const struct stream_kind *kind = stream_kind_of(d->target.source);
 	json_set(c->arena, in, kind->arn_member, json_new_str(c->arena, d->target.source));
@@ -125,6 +129,7 @@ static void discover_done(void *arg, const struct wire_error *error)
 	struct discovery *d = arg;
 	struct mapping *m = d->mapping;
 	struct streams *p = m->poller;
+	ASSERT(p->discovering);
 	p->discovering = false;
 	p->discovered_ms = clock_now_ms();
 	for (size_t i = 0; i < d->n; i++) {
@@ -154,6 +159,7 @@ static void discover_done(void *arg, const struct wire_error *error)
 
 static void discover(struct streams *p)
 {
+	ASSERT(!p->discovering && !p->mapping->stopped);
 	struct arena *a = arena_new(4096);
 	struct discovery *d = arena_new_of(a, struct discovery);
 	*d = (struct discovery){.arena = a, .mapping = p->mapping};
@@ -181,6 +187,7 @@ struct reading {
 
 static bool iterator_get(struct call *c, struct reading *r)
 {
+	ASSERT(r->enabled && r->shard->id[0] != '\0');
 	if (str_present(r->iterator))
 		return true;
 	struct json *in = json_new_object(c->arena);
@@ -204,6 +211,7 @@ static bool iterator_get(struct call *c, struct reading *r)
 /* One more for the batch, unless the function's filters leave it out or the batch has no room for it. */
 static void read_one(struct call *c, struct reading *r, const struct stream_kind *kind, const struct json *given)
 {
+	ASSERT(!r->full && r->room <= BATCH_BYTES);
 	size_t size = AROUND_DATA + json_text(c->arena, given).n;
 	bool some = r->bytes > 0 || r->room < BATCH_BYTES;
 	r->full = some && r->bytes + size > r->room;
@@ -283,6 +291,7 @@ static void read_done(void *arg, const struct wire_error *error)
 	struct mapping *m = s->mapping;
 	struct streams *p = m->poller;
 	bool some = r->records != NULL && r->records->n > 0;
+	ASSERT(s->reading && !s->saving);
 	s->reading = false;
 	if (r->lost) { /* what was gathered comes again, from the checkpoint on */
 		free(s->iterator);
@@ -310,6 +319,7 @@ static void read_done(void *arg, const struct wire_error *error)
 
 static void shard_read(struct shard *s)
 {
+	ASSERT(!s->reading && !s->saving && !s->finished && s->lanes_left == 0); /* one thing at a time */
 	struct reading *r = calloc(1, sizeof *r);
 	if (r == NULL)
 		die("out of memory");
@@ -332,6 +342,7 @@ static void checkpoint_run(struct call *c)
 	struct shard *s = c->user;
 	struct lambda_Checkpoint k = {.Sequence = str_c(s->last), .Finished = SOME_BOOL(s->at_end)};
 	struct key *at = checkpoint_key(c, s->mapping, s->id);
+	ASSERT(s->saving);
 	if (s->last[0] == '\0' && !s->at_end)
 		return;
 	if (s->last[0] == '\0') {
@@ -409,6 +420,7 @@ void streams_poller_start(struct mapping *m)
 	struct streams *p = calloc(1, sizeof *p);
 	if (p == NULL)
 		die("out of memory");
+	ASSERT(m->streams && m->poller == NULL);
 	p->mapping = m;
 	p->kind = stream_kind_of(str_c(m->source));
 	m->poller = p;

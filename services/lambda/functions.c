@@ -16,11 +16,12 @@
 static struct str version_order(struct call *c, struct str version)
 {
 	uint64_t n;
-	return str_to_u64(version, &n) ? arena_printf(c->arena, "%020llu", (unsigned long long)n) : version;
+	return is_version_number(version) && str_to_u64(version, &n) ? arena_printf(c->arena, "%020llu", (unsigned long long)n) : version;
 }
 
 struct key *function_key(struct call *c, struct str name, struct str version)
 {
+	ASSERT(name.n > 0 && str_present(version));
 	return key_str(key_str(call_key(c, "fn"), name), version_order(c, version));
 }
 
@@ -55,6 +56,7 @@ struct lambda_FunctionRecord *function_resolve(struct call *c, const struct func
 
 void function_save(struct call *c, struct lambda_FunctionRecord *f)
 {
+	ASSERT(txn_writable(c->txn) && f->Zip.n == 64 && f->Config->Timeout.v > 0 && f->Config->MemorySize.v > 0);
 	f->Config->RevisionId = new_uuid(c);
 	call_put(c, function_key(c, f->Config->FunctionName, f->Config->Version), &lambda_shape_FunctionRecord, f);
 }
@@ -263,6 +265,7 @@ bool architectures_check(struct call *c, const struct list *l)
 
 void config_set_code(struct lambda_FunctionRecord *f, struct call *c, const struct code_stored *code)
 {
+	ASSERT(strlen(code->sha_hex) == 64 && code->size > 0 && !code->parked);
 	f->Zip = arena_dup(c->arena, str_c(code->sha_hex));
 	f->Config->CodeSha256 = code->sha_base64;
 	f->Config->CodeSize = SOME_I64(code->size);

@@ -54,6 +54,7 @@ struct log_stream *log_stream_new(struct str account, struct str region, struct 
 
 static struct json *batch_input(struct arena *a, const struct batch *b)
 {
+	ASSERT(b->count > 0 && b->events.n >= b->count * sizeof(struct event));
 	struct json *in = json_new_object(a), *list = json_new_array(a);
 	const char *p = b->events.p, *end = p + b->events.n;
 	while (p < end) {
@@ -101,6 +102,7 @@ static void flush(struct log_stream *s);
 
 static void stream_free(struct log_stream *s)
 {
+	ASSERT(s->ended && !s->sending && !s->queued && s->count == 0);
 	buf_free(&s->events);
 	buf_free(&s->line);
 	free(s);
@@ -209,6 +211,7 @@ static void to_tail(struct log_stream *s, struct str text)
 
 void log_cut(struct log_stream *s)
 {
+	ASSERT(s->line.n <= LINE_MAX_BYTES + 1);
 	if (s->line.n == 0)
 		return;
 	add_event(s, buf_view(&s->line));
@@ -240,6 +243,7 @@ void log_tail_to(struct log_stream *s, struct buf *tail) { s->tail = tail; }
 
 void log_stream_end(struct log_stream *s)
 {
+	ASSERT(!s->ended);
 	log_cut(s);
 	s->tail = NULL;
 	s->ended = true;

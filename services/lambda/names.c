@@ -53,7 +53,7 @@ struct str lambda_time(struct call *c)
 bool is_version_number(struct str s)
 {
 	uint64_t n;
-	return str_to_u64(s, &n) && n > 0;
+	return str_to_u64(s, &n) && s.p[0] >= '1' && s.p[0] <= '9'; /* "01" is no version's name */
 }
 
 /* Cut "name[:qualifier]". */

@@ -11,6 +11,7 @@ static struct key *policy_key(struct call *c, struct str name, struct str qualif
 
 struct str policy_text(struct call *c, const struct lambda_PolicyRecord *p)
 {
+	ASSERT(p->Statements.n == 0 || p->Statements.v != NULL);
 	struct buf b;
 	buf_init(&b, c->arena, 0);
 	buf_lit(&b, "{\"Version\":\"2012-10-17\",\"Id\":\"default\",\"Statement\":[");

@@ -48,6 +48,7 @@ void engine_stop(void)
 
 static struct function *function_of(const struct engine_call *k)
 {
+	ASSERT(k->account.n > 0 && k->region.n > 0 && k->function.n > 0);
 	char text[160];
 	int n = snprintf(text, sizeof text, "%.*s/%.*s/%.*s", STR_ARG(k->account), STR_ARG(k->region), STR_ARG(k->function));
 	ASSERT(n < (int)sizeof text);
@@ -71,6 +72,7 @@ static void pool_retire(struct pool *p);
 
 static struct pool *pool_of(struct function *f, const struct engine_call *k)
 {
+	ASSERT(f->running > 0 && k->version.n > 0); /* who asks keeps f: a pool that is retired here may be its last */
 	for (struct pool *p = f->pools, *next; p != NULL; p = next) {
 		next = p->next;
 		if (p->retired || !str_eq(p->version, k->version))
@@ -148,6 +150,7 @@ void engine_retire(void *block)
 
 void retire_effect_fill(struct retire_effect *e, struct call *c, struct str name, struct str version)
 {
+	ASSERT(name.n < sizeof e->name && version.n < sizeof e->version); /* cut short, they would be another's */
 	snprintf(e->account, sizeof e->account, "%.*s", STR_ARG(c->account));
 	snprintf(e->region, sizeof e->region, "%.*s", STR_ARG(c->region));
 	snprintf(e->name, sizeof e->name, "%.*s", STR_ARG(name));
@@ -167,6 +170,7 @@ struct instance *instance_by_id(uint64_t id)
 
 static struct invocation *invocation_new(const struct engine_call *k, engine_done done, void *arg)
 {
+	ASSERT(done != NULL && k->request_id.n > 0);
 	struct arena *a = arena_new(k->payload.n + 1024);
 	struct invocation *v = arena_new_of(a, struct invocation);
 	*v = (struct invocation){.arena = a, .call = *k, .done = done, .arg = arg};
@@ -210,6 +214,7 @@ void engine_invoke(const struct engine_call *k, engine_done done, void *arg)
 
 void invocation_finish(struct invocation *v, const struct engine_result *r)
 {
+	ASSERT(v->next == NULL && v->done != NULL); /* it waits in no queue any more */
 	ASSERT(v->function->running > 0 && engine.running > 0);
 	v->function->running--;
 	engine.running--;
@@ -228,11 +233,12 @@ static struct invocation *queue_take(struct pool *p)
 	struct invocation *v = p->first;
 	if (v == NULL)
 		return NULL;
+	ASSERT(p->queued > 0);
 	p->first = v->next;
 	if (p->first == NULL)
 		p->last = &p->first;
-	ASSERT(p->queued > 0);
 	p->queued--;
+	ASSERT((p->first == NULL) == (p->queued == 0));
 	v->next = NULL;
 	return v;
 }
@@ -243,12 +249,14 @@ static void on_time_out(uv_timer_t *t)
 	CHECK_MAGIC(i, INSTANCE_MAGIC);
 	if (i->state != INSTANCE_BUSY && i->state != INSTANCE_INIT)
 		return;
+	ASSERT(i->process != NULL);
 	i->timed_out = true;
 	process_kill(i->process);
 }
 
 static bool usable(const struct instance *i)
 {
+	ASSERT(i->state == INSTANCE_IDLE && i->inv == NULL);
 	int64_t needed_ms = i->plan->config->Timeout.v * 1000 + 60000;
 	return !i->retire && i->waiting != NULL && i->plan->expires_ms - clock_now_ms() > needed_ms;
 }
@@ -270,6 +278,7 @@ static void assign(struct instance *i, struct invocation *v)
 
 static struct instance *idle_of(struct pool *p)
 {
+	ASSERT(p->first != NULL); /* somebody waits for one */
 	struct instance *found = NULL;
 	for (struct instance *i = p->instances, *next; i != NULL; i = next) {
 		next = i->next;
@@ -452,6 +461,8 @@ static void fail_invocation(struct instance *i, struct invocation *v, int status
 
 void instance_gone(struct instance *i, int status, bool oom)
 {
+	CHECK_MAGIC(i, INSTANCE_MAGIC);
+	CHECK_MAGIC(i->pool, POOL_MAGIC);
 	struct pool *p = i->pool;
 	bool in_init = i->starting_counted;
 	started_no_more(i);
@@ -475,6 +486,8 @@ void instance_gone(struct instance *i, int status, bool oom)
 
 void instance_failed_to_start(struct instance *i, const char *why)
 {
+	CHECK_MAGIC(i, INSTANCE_MAGIC);
+	ASSERT(i->process == NULL && i->inv == NULL && why != NULL);
 	struct pool *p = i->pool;
 	started_no_more(i);
 	log_warn("lambda: %.*s cannot be started: %s", STR_ARG(p->function->name), why);

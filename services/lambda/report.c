@@ -31,6 +31,7 @@ void report_throttle(const struct engine_call *k) { metric(k, "Throttles", 1, "C
 
 void report_concurrency(const struct engine_call *k, size_t function_running)
 {
+	ASSERT(function_running > 0 && function_running <= engine.running);
 	struct str ns = S("AWS/Lambda"), name = S("ConcurrentExecutions");
 	const struct metric_dim dim = {S("FunctionName"), k->function};
 	metric_add(k->account, k->region, ns, name, NULL, 0, (double)engine.running, "Count", clock_now_ms());
@@ -40,6 +41,7 @@ void report_concurrency(const struct engine_call *k, size_t function_running)
 static void line(struct instance *i, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void line(struct instance *i, const char *fmt, ...)
 {
+	ASSERT(i->log != NULL);
 	struct arena *a = arena_new(512);
 	va_list ap;
 	va_start(ap, fmt);
@@ -139,6 +141,7 @@ static struct taken taken_by(struct instance *i, const char *status, const char 
 	if (i->timed_out)
 		t.ms = (double)i->plan->config->Timeout.v * 1000;
 	t.billed_ms = (int64_t)t.ms + ((double)(int64_t)t.ms < t.ms);
+	ASSERT(t.ms >= 0 && (double)t.billed_ms >= t.ms);
 	uint64_t peak = i->process != NULL ? process_memory_peak(i->process) : 0;
 	t.peak_mb = (peak + (1 << 20) - 1) >> 20;
 	if ((int64_t)t.peak_mb > t.memory_mb)

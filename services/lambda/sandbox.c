@@ -48,6 +48,7 @@ static void launch(struct plan *p);
 
 static void make_dirs(void *arg)
 {
+	ASSERT(((struct plan *)arg)->config != NULL && ((struct plan *)arg)->n_zips > 0);
 	struct plan *p = arg;
 	struct interpreter in;
 	(void)interpreter_find(p->config->Runtime, &in);
@@ -58,6 +59,7 @@ static void make_dirs(void *arg)
 static void dirs_made(void *arg)
 {
 	struct plan *p = arg;
+	CHECK_MAGIC(p->instance, INSTANCE_MAGIC);
 	if (p->why[0] != '\0')
 		instance_failed_to_start(p->instance, p->why);
 	else
@@ -68,6 +70,8 @@ static void plan_done(void *arg, const struct wire_error *error)
 {
 	struct plan *p = arg;
 	struct instance *i = p->instance;
+	CHECK_MAGIC(i, INSTANCE_MAGIC);
+	ASSERT(i->plan == p && i->log == NULL); /* one without a process cannot go */
 	if (error != NULL || p->missing) {
 		instance_failed_to_start(i, "the function is gone");
 		return;
@@ -95,6 +99,7 @@ static void plan_done(void *arg, const struct wire_error *error)
 
 struct instance *instance_start(struct pool *pool)
 {
+	ASSERT(pool->queued > 0 && engine.starting < engine.starting_max);
 	struct arena *a = arena_new(4096);
 	struct instance *i = calloc(1, sizeof *i);
 	struct plan *p = arena_new_of(a, struct plan);
@@ -121,6 +126,7 @@ struct instance *instance_start(struct pool *pool)
 static void instance_closed(uv_handle_t *h)
 {
 	struct instance *i = h->data;
+	CHECK_MAGIC(i, INSTANCE_MAGIC);
 	i->magic = 0;
 	arena_free(i->plan->arena);
 	free(i);
@@ -141,6 +147,7 @@ void instance_free(struct instance *i)
 			break;
 		}
 	}
+	ASSERT(engine.instances > 0);
 	engine.instances--;
 	for (size_t n = 0; n < i->n_listeners; n++)
 		http_listener_close(i->listeners[n]);
@@ -166,6 +173,7 @@ static bool is_node(struct str runtime) { return str_starts(runtime, S("nodejs")
 /* The names and values that AWS gives; see "Using Lambda environment variables" (developer guide). */
 static void env_of_aws(struct env *e, const struct plan *p, const struct instance *i)
 {
+	ASSERT(str_present(p->access_key) && str_present(p->token) && str_present(i->stream_name));
 	const struct lambda_FunctionConfiguration *k = p->config;
 	struct arena *a = e->arena;
 	env_add(e, "_HANDLER", k->Handler);
@@ -330,6 +338,7 @@ static void say_limits(void)
 
 static void launch(struct plan *p)
 {
+	ASSERT(p->config != NULL && p->instance->state == INSTANCE_STARTING);
 	struct instance *i = p->instance;
 	struct interpreter in = {.version = ""};
 	const char *argv[6], *why = "our runtimes cannot be written to the data directory";

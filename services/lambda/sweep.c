@@ -132,6 +132,7 @@ static void begin(void *unused);
 
 static void end(void *unused)
 {
+	ASSERT(sweep.arena != NULL && sweep.timer == NULL);
 	(void)unused;
 	arena_free(sweep.arena);
 	sweep.arena = NULL;

@@ -42,6 +42,7 @@ struct lambda_FunctionRecord *version_publish(struct call *c, struct str name, s
 	k->FunctionArn = function_arn(c, name, k->Version);
 	if (str_present(description))
 		k->Description = description;
+	ASSERT(meta->NextVersion.v > 0 && function_get(c, name, k->Version) == NULL); /* a version never changes */
 	meta->NextVersion.v++;
 	call_put(c, meta_key(c, name), &lambda_shape_FunctionMeta, meta);
 	function_save(c, f);
@@ -183,6 +184,7 @@ static bool routing_check(struct call *c, struct str name, struct str version, c
 
 static void alias_save(struct call *c, struct str name, struct lambda_AliasConfiguration *a)
 {
+	ASSERT(txn_writable(c->txn) && a->Name.n > 0 && str_present(a->FunctionVersion));
 	a->RevisionId = new_uuid(c);
 	if (a->RoutingConfig != NULL && a->RoutingConfig->AdditionalVersionWeights.n == 0)
 		a->RoutingConfig = NULL;

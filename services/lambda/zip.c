@@ -95,6 +95,7 @@ static bool name_is_safe(struct str name)
 /* Make the directories above (and, for a name that ends in '/', the directory). */
 static bool make_parents(struct unpack *u, struct str name)
 {
+	ASSERT(name.n <= NAME_MAX_BYTES); /* name_is_safe has seen it */
 	char path[NAME_MAX_BYTES + 1];
 	memcpy(path, name.p, name.n);
 	path[name.n] = '\0';
@@ -113,6 +114,7 @@ static bool make_parents(struct unpack *u, struct str name)
 /* The entry's bytes: a view, or heap memory in *heap. */
 static bool entry_bytes(struct unpack *u, const struct zip_entry *e, struct str *out, char **heap)
 {
+	ASSERT(u->total <= UNZIPPED_MAX);
 	*heap = NULL;
 	if (e->size > UNZIPPED_MAX || u->total + e->size > UNZIPPED_MAX)
 		return fail(u, "Unzipped size must be smaller than 262144000 bytes", STR_NONE);
@@ -135,6 +137,7 @@ static bool entry_bytes(struct unpack *u, const struct zip_entry *e, struct str 
 
 static bool write_file(struct unpack *u, const char *path, struct str bytes, mode_t mode)
 {
+	ASSERT(path[0] != '/' && u->dir >= 0);
 	(void)unlinkat(u->dir, path, 0); /* a layer over another one */
 	int fd = openat(u->dir, path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)

@@ -162,11 +162,17 @@ static void walk_key(struct call *c, const struct s3_StoredBucket *b, struct str
 
 /* ---- uploads ---- */
 
-static void abort_old(struct call *c, const struct s3_StoredBucket *b)
+/* A step of them, behind the record's key that `after` is in hex. Where the next one goes on; absent: that was all. */
+static struct str abort_old(struct call *c, const struct s3_StoredBucket *b, struct str after)
 {
-	struct str key, value;
-	struct scan *s = call_scan(c, key_str(table(c, "upload"), b->Name), STR_NONE, false);
-	for (int n = 0; n < STEP && scan_next(s, &key, &value); n++) {
+	struct str key, value, last = STR_NONE;
+	struct scan *s = call_scan(c, key_str(table(c, "upload"), b->Name), after.n > 0 ? hex_decode(c->arena, after) : STR_NONE, false);
+	for (int n = 0; scan_next(s, &key, &value); n++) {
+		if (n == STEP) {
+			scan_close(s);
+			return hex_encode(c->arena, last);
+		}
+		last = arena_dup(c->arena, key);
 		const struct s3_StoredUpload *u = record_decode(c, &s3_shape_StoredUpload, arena_dup(c->arena, value));
 		for (uint32_t i = 0; i < b->Lifecycle->Rules.n; i++) {
 			const struct s3_LifecycleRule *r = LIST_AT(b->Lifecycle->Rules, struct s3_LifecycleRule, i);
@@ -178,6 +184,7 @@ static void abort_old(struct call *c, const struct s3_StoredBucket *b)
 		}
 	}
 	scan_close(s);
+	return STR_NONE;
 }
 
 /* ---- the job ---- */
@@ -202,6 +209,14 @@ void job_lifecycle(struct call *c, struct str id, struct str payload)
 		ASSERT(told);
 		name = str_cut(&after, '\n');
 	}
+	if (str_eq(name, S("upload"))) {
+		struct str next = abort_old(c, b, after);
+		if (str_present(next))
+			go_on(c, id, began_ms, name, next);
+		else
+			job_put(c, "lifecycle", id, next_midnight(began_ms), S(""));
+		return;
+	}
 	bool objects = str_eq(name, S("object"));
 	struct key *prefix = key_str(table(c, objects ? "object" : "version"), b->Name);
 	struct str start = after.n > 0 ? key_after(c->arena, key_bytes(key_str(key_str(table(c, objects ? "object" : "version"), b->Name), after)))
@@ -223,11 +238,8 @@ void job_lifecycle(struct call *c, struct str id, struct str payload)
 	scan_close(s);
 	if (n == STEP) {
 		go_on(c, id, began_ms, name, last);
-	} else if (objects) {
-		go_on(c, id, began_ms, S("version"), S(""));
 	} else {
-		abort_old(c, b);
-		job_put(c, "lifecycle", id, next_midnight(began_ms), S(""));
+		go_on(c, id, began_ms, objects ? S("version") : S("upload"), S(""));
 	}
 }
 

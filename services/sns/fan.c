@@ -30,7 +30,14 @@ struct round {
 	bool more;
 };
 
-void fan_out(struct call *c, const struct topic *t) { job_put(c, "fan", t->arn, c->now_ms, S("")); }
+/* A round that waits for its signatures is still in the store, and looks at `out` again when it has them: put anew, another would
+ * sign the same texts beside it. */
+void fan_out(struct call *c, const struct topic *t)
+{
+	int64_t due_ms;
+	if (!job_due(c, "fan", t->arn, &due_ms) || due_ms > c->now_ms)
+		job_put(c, "fan", t->arn, c->now_ms, S(""));
+}
 
 static bool is_raw(const struct sns_SubscriptionRecord *r) { return attribute_is(&r->Attributes, "RawMessageDelivery", "true"); }
 

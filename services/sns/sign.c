@@ -12,7 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-enum { KEY_BITS = 2048, WAIT_MS = 60 * 1000 };
+enum { KEY_BITS = 2048 };
 
 static struct key *server_key(struct call *c, const char *name)
 {
@@ -41,7 +41,6 @@ struct work {
 	struct arena *arena;   /* w lives in it */
 	struct ticket ticket;
 	struct str key, cert;  /* PEM; absent: to be made */
-	struct str tag;        /* what the texts are, for the handler's next run */
 	const struct str *texts;
 	size_t n;
 	bool sha256;
@@ -89,22 +88,27 @@ static struct str sign_one(struct work *w, EVP_PKEY *key, struct str text)
 	return ok ? base64_encode(w->arena, str_of((const char *)out, n)) : STR_NONE;
 }
 
+/* What a signature is kept under. */
+static struct str name_of(struct arena *a, struct str text, bool is_sha256)
+{
+	return arena_join(a, is_sha256 ? S("2 ") : S("1 "), sha256_hex(a, text));
+}
+
 static void work_run(void *arg)
 {
 	struct work *w = arg;
 	EVP_PKEY *key = str_present(w->key) ? read_key(w->key) : make_key(w);
-	struct json *out = json_new_object(w->arena), *list = json_new_array(w->arena);
+	struct json *out = json_new_object(w->arena), *all = json_new_object(w->arena);
 	bool ok = key != NULL && str_present(w->cert);
 	for (size_t i = 0; i < w->n && ok; i++) {
 		struct str s = sign_one(w, key, w->texts[i]);
 		ok = str_present(s);
-		json_push(w->arena, list, json_new_str(w->arena, s));
+		json_set(w->arena, all, name_of(w->arena, w->texts[i], w->sha256), json_new_str(w->arena, s));
 	}
 	EVP_PKEY_free(key);
 	json_set_str(w->arena, out, "key", w->key);
 	json_set_str(w->arena, out, "cert", w->cert);
-	json_set_str(w->arena, out, "tag", w->tag);
-	json_set(w->arena, out, S("signatures"), list);
+	json_set(w->arena, out, S("signatures"), all);
 	w->result = ok ? json_text(w->arena, out) : STR_NONE;
 }
 
@@ -124,54 +128,61 @@ static void work_start(struct ticket t, void *arg)
 	struct str *texts = arena_array(a, struct str, given->n);
 	for (size_t i = 0; i < given->n; i++)
 		texts[i] = arena_dup(a, given->texts[i]);
-	*w = (struct work){.arena = a, .ticket = t, .key = arena_dup(a, given->key), .cert = arena_dup(a, given->cert), .tag = arena_dup(a, given->tag),
+	*w = (struct work){.arena = a, .ticket = t, .key = arena_dup(a, given->key), .cert = arena_dup(a, given->cert),
 		.texts = texts, .n = given->n, .sha256 = given->sha256};
 	worker_run(work_run, work_done, w);
 }
 
 /* ---- in a call ---- */
 
-static struct str tag_of(struct call *c, const struct signing *s)
-{
-	struct str all = arena_concat(c->arena, s->texts, s->n);
-	return arena_join(c->arena, s->sha256 ? S("2 ") : S("1 "), sha256_hex(c->arena, all));
-}
-
-static const struct answer *ask(struct call *c, const struct signing *s, struct str tag)
+static const struct answer *ask(struct call *c, const struct str *wanted, size_t n, bool is_sha256)
 {
 	struct arena *keep = call_keep(c);
 	struct work *w = arena_new_of(keep, struct work);
-	struct str *texts = arena_array(keep, struct str, s->n), key = stored(c, "key"), cert = stored(c, "cert");
-	ASSERT(str_present(key) == str_present(cert));
-	for (size_t i = 0; i < s->n; i++)
-		texts[i] = arena_dup(keep, s->texts[i]);
-	*w = (struct work){.key = arena_dup(keep, key), .cert = arena_dup(keep, cert), .tag = arena_dup(keep, tag), .texts = texts, .n = s->n,
-		.sha256 = s->sha256};
-	return call_await(c, work_start, &w, sizeof w, c->started_ms + WAIT_MS);
+	struct str *texts = arena_array(keep, struct str, n), key = stored(c, "key"), cert = stored(c, "cert");
+	ASSERT(n > 0 && str_present(key) == str_present(cert));
+	for (size_t i = 0; i < n; i++)
+		texts[i] = arena_dup(keep, wanted[i]);
+	*w = (struct work){.key = arena_dup(keep, key), .cert = arena_dup(keep, cert), .texts = texts, .n = n, .sha256 = is_sha256};
+	return call_await(c, work_start, &w, sizeof w, INT64_MAX);
 }
 
+/* Take what an answer has signed, when it did so with the key that is the server's now. */
+static void take(struct call *c, const struct signing *s, const struct answer *a, struct str *out)
+{
+	const struct json *j = a->ok ? json_parse(c->arena, a->bytes, NULL) : NULL, *all = json_get(j, S("signatures"));
+	struct str key = stored(c, "key");
+	if (j == NULL || (str_present(key) && !str_eq(json_get_str(j, "key"), key)))
+		return;
+	if (!str_present(key)) {
+		txn_put(c->txn, key_bytes(server_key(c, "key")), json_get_str(j, "key"));
+		txn_put(c->txn, key_bytes(server_key(c, "cert")), json_get_str(j, "cert"));
+	}
+	ASSERT(json_is(all, JSON_OBJECT));
+	for (size_t i = 0; i < s->n; i++) {
+		struct str signature = json_str(json_get(all, name_of(c->arena, s->texts[i], s->sha256)));
+		if (str_present(signature))
+			out[i] = signature;
+	}
+}
+
+/* What is to be signed may grow while the worker is at it: then it is asked again, for what is new. */
 const struct str *sign_await(struct call *c, const struct signing *s)
 {
-	enum { TRIES = 8 }; /* each more only when what is to be signed changed while the worker was at it */
-	struct str tag = tag_of(c, s);
+	enum { TRIES = 128 }; /* each brings at least one of a round's texts */
+	struct str *out = arena_array(c->arena, struct str, s->n), *missing = arena_array(c->arena, struct str, s->n);
 	ASSERT(s->n > 0);
-	for (int i = 0; i < TRIES; i++) {
-		const struct answer *a = ask(c, s, tag);
+	for (int i = 0; i <= TRIES; i++) {
+		size_t n = 0;
+		for (size_t k = 0; k < s->n; k++)
+			if (!str_present(out[k]))
+				missing[n++] = s->texts[k];
+		if (n == 0)
+			return out;
+		const struct answer *a = ask(c, missing, n, s->sha256);
 		if (a == NULL)
 			return NULL;
-		const struct json *j = a->ok ? json_parse(c->arena, a->bytes, NULL) : NULL, *list = json_get(j, S("signatures"));
-		struct str key = stored(c, "key");
-		if (j == NULL || !str_eq(json_get_str(j, "tag"), tag) || (str_present(key) && !str_eq(json_get_str(j, "key"), key)))
-			continue;
-		if (!str_present(key)) {
-			txn_put(c->txn, key_bytes(server_key(c, "key")), json_get_str(j, "key"));
-			txn_put(c->txn, key_bytes(server_key(c, "cert")), json_get_str(j, "cert"));
-		}
-		ASSERT(list != NULL && list->n == s->n);
-		struct str *out = arena_array(c->arena, struct str, s->n);
-		for (size_t k = 0; k < s->n; k++)
-			out[k] = json_str(json_at(list, k));
-		return out;
+		take(c, s, a, out);
 	}
 	call_fail_code(c, 500, "InternalError", "The notification could not be signed");
 	return NULL;

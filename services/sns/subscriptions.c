@@ -270,18 +270,23 @@ void op_list_subscriptions_by_topic(struct call *c)
 
 /* ---- attributes ---- */
 
+/* NULL: c has failed. */
+static const struct subscription *subscription_need(struct call *c, struct str arn, struct topic **t)
+{
+	const struct subscription *s = arn_ok(c, arn) ? subscription_find(c, arn, t) : NULL;
+	if (s == NULL)
+		call_fail(c, &sns_err_NotFoundException, "Subscription does not exist"); /* unless the ARN was none */
+	return s;
+}
+
 void op_get_subscription_attributes(struct call *c)
 {
 	const struct sns_GetSubscriptionAttributesInput *in = c->in;
 	struct sns_GetSubscriptionAttributesResponse *out = c->out;
 	struct topic *t;
-	if (!arn_ok(c, in->SubscriptionArn))
+	const struct subscription *s = subscription_need(c, in->SubscriptionArn, &t);
+	if (s == NULL)
 		return;
-	struct subscription *s = subscription_find(c, in->SubscriptionArn, &t);
-	if (s == NULL) {
-		call_fail(c, &sns_err_NotFoundException, "Subscription does not exist");
-		return;
-	}
 	const struct sns_SubscriptionRecord *r = s->rec;
 	struct arena *a = c->arena;
 	struct map_of *m = &out->Attributes;
@@ -306,14 +311,8 @@ void op_set_subscription_attributes(struct call *c)
 	const struct sns_SetSubscriptionAttributesInput *in = c->in;
 	struct str value = str_present(in->AttributeValue) ? in->AttributeValue : S("");
 	struct topic *t;
-	if (!arn_ok(c, in->SubscriptionArn))
-		return;
-	struct subscription *s = subscription_find(c, in->SubscriptionArn, &t);
-	if (s == NULL) {
-		call_fail(c, &sns_err_NotFoundException, "Subscription does not exist");
-		return;
-	}
-	if (!subscription_attribute_known(c, in->AttributeName, value))
+	const struct subscription *s = subscription_need(c, in->SubscriptionArn, &t);
+	if (s == NULL || !subscription_attribute_known(c, in->AttributeName, value))
 		return;
 	attribute_set(c->arena, &s->rec->Attributes, in->AttributeName, value.n > 0 ? value : STR_NONE);
 	if (subscription_attributes_ok(c, t, s->rec))

@@ -18,25 +18,6 @@ struct fixed {
 	unsigned char body_md5[16], attributes_md5[16];
 };
 
-static void put_text(struct buf *b, struct str s)
-{
-	uint32_t n = (uint32_t)s.n;
-	ASSERT(n == s.n);
-	buf_put(b, &n, sizeof n);
-	buf_str(b, s);
-}
-
-static struct str take_text(struct str *rest)
-{
-	uint32_t n;
-	ASSERT(rest->n >= sizeof n);
-	memcpy(&n, rest->p, sizeof n);
-	ASSERT(n <= rest->n - sizeof n);
-	struct str s = str_of(rest->p + sizeof n, n);
-	*rest = str_of(s.p + n, rest->n - sizeof n - n);
-	return s;
-}
-
 struct str message_pack(struct arena *a, const struct message *m)
 {
 	struct buf b;
@@ -50,7 +31,7 @@ struct str message_pack(struct arena *a, const struct message *m)
 	buf_put(&b, &f, sizeof f);
 	const struct str texts[] = {m->id, m->sender, m->group, m->dedup, m->trace, m->source_arn, m->attributes, m->body};
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
-		put_text(&b, texts[i]);
+		buf_counted(&b, texts[i]);
 	ASSERT(!b.overflow);
 	return buf_view(&b);
 }
@@ -68,7 +49,7 @@ void message_unpack(struct str bytes, uint64_t seq, struct message *out)
 	struct str *const texts[] = {&out->id, &out->sender, &out->group, &out->dedup, &out->trace, &out->source_arn,
 		&out->attributes, &out->body};
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
-		*texts[i] = take_text(&rest);
+		*texts[i] = counted_take(&rest);
 	ASSERT(rest.n == 0);
 }
 
@@ -76,8 +57,7 @@ void message_unpack(struct str bytes, uint64_t seq, struct message *out)
 
 static void digest_text(struct buf *b, struct str s)
 {
-	uint32_t n = __builtin_bswap32((uint32_t)s.n);
-	buf_put(b, &n, sizeof n);
+	buf_be32(b, (uint32_t)s.n);
 	buf_str(b, s);
 }
 
@@ -176,10 +156,10 @@ bool attributes_pack(struct call *c, const struct map_of *in, struct message *m,
 			return false;
 		bool binary = str_starts(v[i].value.DataType, S("Binary"));
 		struct str value = binary ? v[i].value.BinaryValue : v[i].value.StringValue;
-		put_text(&b, v[i].key);
-		put_text(&b, v[i].value.DataType);
+		buf_counted(&b, v[i].key);
+		buf_counted(&b, v[i].value.DataType);
 		buf_putc(&b, binary ? KIND_BINARY : KIND_STRING);
-		put_text(&b, value);
+		buf_counted(&b, value);
 		*size += v[i].key.n + v[i].value.DataType.n + value.n;
 	}
 	m->attributes = buf_view(&b);
@@ -210,12 +190,12 @@ struct map_of attributes_select(struct arena *a, struct str packed, const struct
 	struct str rest = str_slice(packed, 1, packed.n);
 	for (size_t i = 0; i < n; i++) {
 		struct sqs_MessageBodyAttributeMap_entry e = {0};
-		e.key = take_text(&rest);
-		e.value.DataType = take_text(&rest);
+		e.key = counted_take(&rest);
+		e.value.DataType = counted_take(&rest);
 		ASSERT(rest.n > 0);
 		bool binary = rest.p[0] == KIND_BINARY;
 		rest = str_slice(rest, 1, rest.n);
-		*(binary ? &e.value.BinaryValue : &e.value.StringValue) = take_text(&rest);
+		*(binary ? &e.value.BinaryValue : &e.value.StringValue) = counted_take(&rest);
 		if (asked_for(names, e.key))
 			v[out.n++] = e;
 	}

@@ -99,6 +99,17 @@ void buf_be32(struct buf *b, uint32_t v)
 	buf_put(b, bytes, sizeof bytes);
 }
 
+struct str counted_take(struct str *rest)
+{
+	uint32_t n;
+	ASSERT(rest->n >= sizeof n);
+	memcpy(&n, rest->p, sizeof n);
+	ASSERT(n <= rest->n - sizeof n);
+	struct str s = str_of(rest->p + sizeof n, n);
+	*rest = str_of(s.p + n, rest->n - sizeof n - n);
+	return s;
+}
+
 void buf_i64(struct buf *b, int64_t v)
 {
 	if (v < 0)

@@ -70,6 +70,16 @@ void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_u64(struct buf *b, uint64_t v);
 void buf_be32(struct buf *b, uint32_t v); /* four bytes, the highest first */
 void buf_i64(struct buf *b, int64_t v);
+/* A text with its length before it, in four bytes as the machine has them: for what only this program reads. */
+static inline void buf_counted(struct buf *b, struct str s)
+{
+	uint32_t n = (uint32_t)s.n;
+	ASSERT(n == s.n);
+	buf_put(b, &n, sizeof n);
+	buf_str(b, s);
+}
+/* The same taken from the front of *rest, as a view into it. Bytes that are none are an ASSERT. */
+struct str counted_take(struct str *rest);
 /* Drop n bytes from the front. */
 void buf_consume(struct buf *b, size_t n);
 static inline struct str buf_view(const struct buf *b) { return (struct str){b->p != NULL ? b->p : "", b->n}; }

@@ -75,6 +75,7 @@ static void run_done(struct task *t)
 		return; /* stage_run is still on the stack */
 	if (r->response.status == 0) { /* parked when its client left: there is no answer and nobody to have it */
 		ASSERT(r->http == NULL);
+		r->failed = true; /* nothing was kept, so what came in for it goes */
 		request_free(r);
 		return;
 	}

@@ -16,7 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PROCESS_MAGIC = 0x70726f63, OUTPUT_WAIT_MS = 1000 };
+/* PIPE_BYTES_MAX: what a process may make its pipe hold (pipe(7), pipe-max-size). */
+enum { PROCESS_MAGIC = 0x70726f63, OUTPUT_WAIT_MS = 1000, PIPE_BYTES_MAX = 1 << 20 };
 
 struct process {
 	unsigned magic;
@@ -478,17 +479,18 @@ void process_kill(struct process *p) { process_request(p, REQUEST_KILL, 0); }
 void process_signal(struct process *p, int signo) { process_request(p, REQUEST_SIGNAL, signo); }
 
 /* Reads past libuv: what was written before the answer must be seen before it, whatever the order of the loop's
- * events. */
+ * events. That is no more than a pipe holds; a process that goes on writing does not hold up the loop. */
 static void drain_pipe(struct process *p, uv_pipe_t *pipe)
 {
 	ASSERT(pipe == &p->out || pipe == &p->err);
 	uv_os_fd_t fd;
 	if (uv_is_closing((uv_handle_t *)pipe) || uv_fileno((uv_handle_t *)pipe, &fd) != 0)
 		return;
-	for (;;) {
+	for (size_t total = 0; total < PIPE_BYTES_MAX;) {
 		ssize_t n = read(fd, me.bytes, sizeof me.bytes);
 		if (n <= 0) /* empty, or its end: uv will find that too */
 			return;
+		total += (size_t)n;
 		if (p->ev->on_output != NULL && !p->told)
 			p->ev->on_output(p, pipe == &p->err, str_of(me.bytes, (size_t)n));
 	}

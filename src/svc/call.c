@@ -229,6 +229,10 @@ const struct answer *call_await(struct call *c, void (*start)(struct ticket t, v
 	}
 	ASSERT(i < t->n_slots);
 	struct await_slot *s = &t->slots[i];
+	if (s->start != start) { /* the store has changed meanwhile, and the handler's path with it */
+		call_fail_code(c, 503, "ServiceUnavailable", "What the request rests on has changed while it waited. Please try again.");
+		return NULL;
+	}
 	if (!s->answered && c->now_ms >= s->deadline_ms) {
 		s->answered = true;
 		s->answer = (struct answer){.ok = false, .error_code = S("Timeout"), .error_message = S("no answer in time")};

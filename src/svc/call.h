@@ -128,13 +128,14 @@ struct ticket { uint64_t call, slot; };
 /* Start something outside and wait for it. In the first run: parks c and, once parked, runs start(ticket, arg) on
  * the loop (arg is copied: size bytes; pointers in it must live in call_keep memory). When the answer has come the
  * handler runs again and this returns it. NULL: parked (return at once). Awaits are matched by their order in the
- * handler, so the path to one must not depend on anything but the input, the store and earlier answers. Writes made
+ * handler, so the path to one must not depend on anything but the input, the store and earlier answers; where the store has changed and
+ * another await comes in the place of one, c fails with 503 (and NULL is returned). Writes made
  * before an await are dropped with the run: write after it. At deadline_ms the answer is !ok, code "Timeout". */
 const struct answer *call_await(struct call *c, void (*start)(struct ticket t, void *arg), const void *arg, size_t size,
                                 int64_t deadline_ms);
 /* On the loop: answer a ticket. Bytes are copied; unknown or gone tickets are ignored. */
 void ticket_answer(struct ticket t, const struct answer *a);
-/* On the loop: told when the call behind a ticket is gone before its answer (client left); one per ticket. */
+/* On the loop: told when the call behind a ticket is gone before its answer (client left, deadline over); one per ticket. */
 void ticket_on_gone(struct ticket t, void (*fn)(struct ticket t, void *arg), void *arg);
 /* Memory that lives until the call is answered, through reruns. */
 struct arena *call_keep(struct call *c);

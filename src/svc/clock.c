@@ -67,12 +67,12 @@ static void keep_offset(struct call *c)
  * it. */
 void clock_turn_all(int64_t ms)
 {
-	clock_turn(ms);
+	int64_t was_ms = clock_offset_ms(), by_ms = clock_turn(ms) - was_ms;
 	if (n_services > 0) {
 		struct submit s = {.service = services[0], .run = keep_offset, .write = true};
 		call_submit(&s);
 	}
-	loop_clock_turned();
+	loop_clock_turned(by_ms);
 	executor_kick_jobs();
 }
 

@@ -311,23 +311,27 @@ static bool run_group(struct group *g)
 	return store_group_seal(ex.store);
 }
 
-/* Commit the group and tell the loop. What a refused one's calls saw may never have been: they all hear so when the
- * refusal was the group's before; else those that would have written or read what is not there. */
+/* Commit the group and tell the loop. What a refused one's calls saw may never have been, whether they would have written, failed
+ * by it or wait for what comes after it: they all hear so. */
 static void finish_group(struct group *g, bool sealed)
 {
 	bool ok = sealed && store_group_finish(ex.store);
 	uint64_t sequence = store_sequence(ex.store);
 	for (struct task *t = g->head; t != NULL; t = t->next) {
-		bool wants = task_wants_commit(t);
-		t->committed = ok && wants;
-		if (t->committed)
+		t->committed = ok && task_wants_commit(t);
+		if (t->committed) {
 			t->sequence = sequence > t->sequence ? sequence : t->sequence;
-		else if (!sealed || (!ok && wants))
+		} else if (!ok) {
+			g->jobs_changed |= t->job_key.n > 0;
 			task_fail_commit(t);
+		}
 	}
-	int64_t due_ms = g->jobs_changed ? next_due() : 0, later = clock_now_ms() + REFUSED_WAIT_MS;
-	/* A disk that refuses leaves the group's jobs due: asked again at once it would refuse as often as it can be asked. */
-	push_done(g->head, g->jobs_changed, !ok && due_ms < later ? later : due_ms);
+	int64_t due_ms = 0;
+	/* A disk that refuses leaves the group's jobs due: asked again at once it would refuse as often as it can be asked. They
+	 * fly still, so next_due would pass over them. */
+	if (g->jobs_changed)
+		due_ms = ok ? next_due() : clock_now_ms() + REFUSED_WAIT_MS;
+	push_done(g->head, g->jobs_changed, due_ms);
 }
 
 /* There are two: while one commits its group, the other runs the next one over it. */
@@ -425,8 +429,7 @@ void task_finished(struct task *t)
 	}
 	if (t->reruns > 0)
 		task_index_del(t);
-	if (t->cancelled)
-		tickets_gone(t);
+	tickets_gone(t);
 	t->place = TASK_FINISHED;
 	if (t->committed && t->n_notifies > 0)
 		topics_wake(t->notifies, t->n_notifies, t->sequence);
@@ -591,6 +594,7 @@ void executor_stop(void)
 	for (unsigned i = 0; i < ex.n_readers; i++)
 		pthread_join(ex.reader_threads[i], NULL);
 	on_wake(&ex.wake);
+	jobs_end();
 	shared_forget_writers();
 	shared_forget();
 	uv_close((uv_handle_t *)&ex.wake, NULL);

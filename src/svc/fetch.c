@@ -321,7 +321,7 @@ const struct fetched *fetch(struct call *c, const struct fetch *f)
 	struct order o = pack(c, f);
 	if (o.timeout_ms < 1)
 		o.timeout_ms = 1; /* 0 is "for ever" to curl */
-	const struct answer *a = call_await(c, begin, &o, sizeof o, f->deadline_ms);
+	const struct answer *a = call_await(c, begin, &o, sizeof o, INT64_MAX); /* curl sees to the time, which no turned clock makes shorter */
 	if (a == NULL)
 		return NULL;
 	struct fetched *out = arena_new_of(c->arena, struct fetched);

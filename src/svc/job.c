@@ -58,6 +58,16 @@ static void put_record(struct txn *txn, struct arena *a, const struct key *k, co
 	txn_put(txn, key_bytes(id_key), str_of((const char *)&due_ms, sizeof due_ms));
 }
 
+/* Under a key that is in flight a record would be passed over until something else asks what is due, or go with that run: its
+ * own may put it, or a call that comes after it, within the same millisecond. */
+static bool flies(struct str key)
+{
+	pthread_mutex_lock(&lock);
+	bool there = map_get(&flying, key) != NULL;
+	pthread_mutex_unlock(&lock);
+	return there;
+}
+
 void job_put(struct call *c, const char *kind, struct str id, int64_t due_ms, struct str payload)
 {
 	ASSERT(c->service != NULL && txn_writable(c->txn));
@@ -72,11 +82,8 @@ void job_put(struct call *c, const char *kind, struct str id, int64_t due_ms, st
 	if (due_of(c->txn, c->arena, id_key, &old_ms))
 		txn_del(c->txn, key_bytes(job_key(c->arena, old_ms, service, c->account, c->region, str_c(kind), id)));
 	struct key *k = job_key(c->arena, due_ms, service, c->account, c->region, str_c(kind), id);
-	if (str_eq(key_bytes(k), t->job_key)) {
-		/* the run that puts it has this very key, and is in flight: it would be passed over */
-		due_ms++;
-		k = job_key(c->arena, due_ms, service, c->account, c->region, str_c(kind), id);
-	}
+	for (; flies(key_bytes(k)); due_ms++)
+		k = job_key(c->arena, due_ms + 1, service, c->account, c->region, str_c(kind), id);
 	put_record(c->txn, c->arena, k, id_key, due_ms, 0, payload);
 	t->jobs_changed = true;
 }
@@ -107,6 +114,12 @@ bool job_drop(struct call *c, const char *kind, struct str id)
 void jobs_init(void)
 {
 	map_init(&flying, NULL);
+}
+
+void jobs_end(void)
+{
+	timer = NULL;
+	map_free(&flying); /* its keys are the tasks' */
 }
 
 struct job_parts { int64_t due_ms; struct str service, account, region, kind, id; };

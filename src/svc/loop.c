@@ -1,7 +1,7 @@
 /* What services do on the loop thread: timers of the service clock, the worker pool, and what the program was started with.
  *
  * Invariants: the heap is ordered by due time; one uv timer is armed for its top; all of it is touched on the loop
- * thread only. Turning the clock re-arms the one timer. */
+ * thread only. Turning the clock re-arms the one timer, and moves the others with it when it is turned back. */
 #include "svc/task.h"
 
 #include "os/os.h"
@@ -151,8 +151,12 @@ void loop_timer_cancel(struct loop_timer *t)
 	free(t);
 }
 
-void loop_clock_turned(void)
+/* Timers are of what goes on in memory: beats, back-offs, time limits. Turned on, the clock makes them happen now; turned back
+ * it must not stop them until that time comes again. */
+void loop_clock_turned(int64_t by_ms)
 {
+	for (size_t i = 0; by_ms < 0 && i < here.n; i++)
+		here.heap[i]->due_ms += by_ms; /* all by as much: their order stays */
 	arm();
 }
 

@@ -108,12 +108,13 @@ void loop_init(struct uv_loop_s *loop, struct store *store);
 /* Before the end: let what worker_run began come to its own, on the loop; it may stand on the store. */
 void loop_finish_work(void);
 void loop_stop_timers(void);
-void loop_clock_turned(void); /* re-arm everything that follows the service clock */
+void loop_clock_turned(int64_t by_ms); /* re-arm everything that follows the service clock */
 void service_config_set(const struct service_config *c);
 void service_http_set(struct http_server *s);
 
 /* Jobs: the writer asks for due ones, the loop arms the timer. */
 void jobs_init(void);
+void jobs_end(void);                                  /* the threads have ended */
 void jobs_next_due(struct txn *t, int64_t *due_ms);   /* INT64_MAX: none; writer thread */
 void jobs_arm(int64_t due_ms);                        /* loop */
 /* Due jobs as new tasks, at most max, that are not in flight; writer thread. A list by ->next. */

@@ -111,8 +111,9 @@ static void register_wait(struct task *t, struct str topic)
 static void slot_answer(struct task *t, struct await_slot *s, const struct answer *a)
 {
 	ASSERT(t->place == TASK_PARKED || t->place == TASK_NEW); /* never while another thread runs it */
+	s->on_gone = NULL; /* who owed it owes nothing any more */
 	if (s->answered)
-		return;
+		return; /* it came too late */
 	s->answered = true;
 	s->answer = (struct answer){.ok = a->ok, .detail = a->detail,
 		.bytes = arena_dup(t->keep, a->bytes),
@@ -127,9 +128,9 @@ static bool take_late(struct task *t)
 	while (t->late != NULL) {
 		struct late_answer *l = t->late;
 		t->late = l->next;
-		if (l->slot < t->n_slots && !t->slots[l->slot].answered) {
+		if (l->slot < t->n_slots) {
+			any |= !t->slots[l->slot].answered;
 			slot_answer(t, &t->slots[l->slot], &l->answer);
-			any = true;
 		}
 		free(l);
 	}
@@ -157,7 +158,7 @@ void task_park(struct task *t)
 			deadline = t->waits[i].deadline_ms;
 	}
 	for (size_t i = 0; i < t->n_slots; i++)
-		if (t->slots[i].started && !t->slots[i].answered && t->slots[i].deadline_ms < deadline)
+		if (!t->slots[i].answered && t->slots[i].deadline_ms < deadline) /* those that are started below, too */
 			deadline = t->slots[i].deadline_ms;
 	if (deadline != INT64_MAX)
 		t->deadline = loop_timer_start(deadline, on_deadline, t);
@@ -205,14 +206,16 @@ void topics_wake(const struct task_topic *topics, size_t n, uint64_t sequence)
 void ticket_answer(struct ticket ticket, const struct answer *a)
 {
 	struct task *t = task_by_id(ticket.call);
-	if (t == NULL || ticket.slot >= t->n_slots)
+	if (t == NULL)
 		return;
 	if (t->place == TASK_PARKED) {
+		ASSERT(ticket.slot < t->n_slots);
 		slot_answer(t, &t->slots[ticket.slot], a);
 		task_unpark(t);
 		task_start(t);
 		return;
 	}
+	/* The slots are its thread's while it runs. */
 	size_t text = a->bytes.n + a->error_code.n + a->error_message.n;
 	struct late_answer *l = malloc(sizeof *l + text);
 	if (l == NULL)
@@ -242,9 +245,15 @@ void ticket_on_gone(struct ticket ticket, void (*fn)(struct ticket t, void *arg)
 void tickets_gone(struct task *t)
 {
 	ASSERT(t->n_slots <= t->cap_slots);
-	for (size_t i = 0; i < t->n_slots; i++)
-		if (t->slots[i].on_gone != NULL && !t->slots[i].answered)
-			t->slots[i].on_gone((struct ticket){t->id, i}, t->slots[i].gone_arg);
+	for (const struct late_answer *l = t->late; l != NULL; l = l->next)
+		if (l->slot < t->n_slots)
+			t->slots[l->slot].on_gone = NULL; /* it has been given, to nobody */
+	for (size_t i = 0; i < t->n_slots; i++) {
+		void (*on_gone)(struct ticket t, void *arg) = t->slots[i].on_gone;
+		t->slots[i].on_gone = NULL;
+		if (on_gone != NULL)
+			on_gone((struct ticket){t->id, i}, t->slots[i].gone_arg);
+	}
 }
 
 /* A task that is queued or running comes back by itself and finds the mark. */

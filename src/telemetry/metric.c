@@ -30,24 +30,6 @@ static struct map series;
 static size_t contributors; /* of the series: those without a namespace */
 static uint64_t dropped;
 
-static void put_part(struct buf *b, struct str s)
-{
-	uint32_t n = (uint32_t)s.n;
-	buf_put(b, &n, sizeof n);
-	buf_str(b, s);
-}
-
-static struct str take_part(struct str *key)
-{
-	uint32_t n;
-	ASSERT(key->n >= sizeof n);
-	memcpy(&n, key->p, sizeof n);
-	ASSERT(n <= key->n - sizeof n);
-	struct str s = str_of(key->p + sizeof n, n);
-	*key = str_of(s.p + n, key->n - sizeof n - n);
-	return s;
-}
-
 static int by_name(const void *x, const void *y)
 {
 	return str_cmp(((const struct metric_dim *)x)->name, ((const struct metric_dim *)y)->name);
@@ -140,15 +122,15 @@ void metric_add(struct str account, struct str region, struct str ns, struct str
 	if (n_dims > 1)
 		qsort(sorted, n_dims, sizeof *sorted, by_name);
 	buf_put(&key, &minute_ms, sizeof minute_ms);
-	put_part(&key, account);
-	put_part(&key, region);
-	put_part(&key, ns);
-	put_part(&key, name);
-	put_part(&key, str_c(unit != NULL ? unit : "None"));
+	buf_counted(&key, account);
+	buf_counted(&key, region);
+	buf_counted(&key, ns);
+	buf_counted(&key, name);
+	buf_counted(&key, str_c(unit != NULL ? unit : "None"));
 	size_t head = key.n;
 	for (size_t i = 0; i < n_dims; i++) {
-		put_part(&key, sorted[i].name);
-		put_part(&key, sorted[i].value);
+		buf_counted(&key, sorted[i].name);
+		buf_counted(&key, sorted[i].value);
 	}
 	pthread_mutex_lock(&lock);
 	if (str_empty(ns) && !key.overflow && map_get(&series, buf_view(&key)) == NULL && contributors++ >= CONTRIBUTORS_MAX)
@@ -174,16 +156,16 @@ static void sample_of(struct arena *a, const struct series *s, struct metric_sam
 	struct str key = arena_dup(a, s->key);
 	key = str_slice(key, sizeof s->minute_ms, key.n);
 	*out = (struct metric_sample){.minute_ms = s->minute_ms, .count = s->count, .sum = s->sum, .min = s->min, .max = s->max};
-	out->account = take_part(&key);
-	out->region = take_part(&key);
-	out->ns = take_part(&key);
-	out->name = take_part(&key);
-	out->unit = take_part(&key);
+	out->account = counted_take(&key);
+	out->region = counted_take(&key);
+	out->ns = counted_take(&key);
+	out->name = counted_take(&key);
+	out->unit = counted_take(&key);
 	struct metric_dim dims[DIMS_MAX];
 	while (key.n > 0) {
 		ASSERT(out->n_dims < DIMS_MAX);
-		struct str name = take_part(&key);
-		dims[out->n_dims++] = (struct metric_dim){name, take_part(&key)};
+		struct str name = counted_take(&key);
+		dims[out->n_dims++] = (struct metric_dim){name, counted_take(&key)};
 	}
 	ASSERT(key.n == 0); /* the key said it all */
 	out->dims = arena_array(a, struct metric_dim, out->n_dims);

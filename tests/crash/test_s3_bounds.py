@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import socket
+import struct
 import time
 
 import botocore.exceptions
@@ -74,6 +75,26 @@ def test_a_client_that_leaves_gives_its_space_back(fresh_tsubo, eventually):
     s.close()
     eventually(lambda: blobs(fresh_tsubo) == [])
     assert "Contents" not in s3.list_objects_v2(Bucket="box")
+
+
+def test_a_form_whose_sender_leaves_while_it_is_looked_through_leaves_nothing(fresh_tsubo, eventually):
+    s3 = v4(fresh_tsubo)
+    s3.create_bucket(Bucket="box")
+    form = s3.generate_presigned_post(Bucket="box", Key="form")["fields"]
+    head = "".join(f'--b\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in form.items())
+    head = (head + '--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n').encode()
+    body = head + b"f" * (32 * MB) + b"\r\n--b--\r\n"
+    for _ in range(5):
+        s = socket.create_connection(("127.0.0.1", fresh_tsubo.port))
+        s.sendall(f"POST /box HTTP/1.1\r\nHost: localhost:{fresh_tsubo.port}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+                  f"Content-Length: {len(body)}\r\n\r\n".encode())
+        s.sendall(body)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()  # while it is looked through, mostly; one that came so far is there
+    eventually(lambda: fresh_tsubo.admin("status")["running_calls"] == 0)
+    kept = [o["Size"] for o in s3.list_objects_v2(Bucket="box").get("Contents", [])]
+    assert kept in ([], [32 * MB])
+    eventually(lambda: len(blobs(fresh_tsubo)) == len(kept))
 
 
 def test_deleted_bodies_give_their_space_back(fresh_tsubo, eventually):

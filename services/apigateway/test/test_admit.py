@@ -3,6 +3,7 @@
 Sources: "Use API Gateway Lambda authorizers", "How API Gateway resource policies affect authorization workflow", "Request
 validation for REST APIs", "Gateway responses in API Gateway" (developer guide).
 """
+import concurrent.futures
 import json
 
 import botocore.auth
@@ -144,3 +145,20 @@ def test_default_responses_cover_what_has_none_of_its_own(deployed, function, pr
         "MISSING_AUTHENTICATION_TOKEN": {"statusCode": 404, "responseTemplates": {"application/json": '{"error": "none at $context.path"}'}}}})
     r = requests.get(url + "/nothing")
     assert r.status_code == 404 and r.json() == {"error": "none at /dev/nothing"}
+
+
+def test_a_request_under_way_stays_with_the_deployment_it_began_with(authorizer, deployed, function, proxy, api, tsubo, eventually):
+    """"A deployment is a snapshot of the resources and methods" (Deploy REST APIs, developer guide)."""
+    api_id, url = deployed({"/": {"get": proxy(function("sleeps"))}})
+    requests.get(url)  # the function's sandbox is there
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        under_way = pool.submit(requests.get, url)
+        eventually(lambda: tsubo.admin("status")["running_calls"] >= 1)
+        body = {"openapi": "3.0.1", "info": {"title": "t", "version": "2"},
+                "paths": {"/": {"get": {**proxy(function("echo")), "security": [{"auth": []}]}}},
+                "components": {"securitySchemes": {"auth": authorizer("token_authorizer", authorizerResultTtlInSeconds=60)}}}
+        api.put_rest_api(restApiId=api_id, mode="overwrite", body=json.dumps(body))
+        api.create_deployment(restApiId=api_id, stageName="dev")
+        assert requests.get(url).status_code == 401
+        r = under_way.result()
+        assert r.status_code == 200 and r.text == ""

@@ -95,6 +95,8 @@ def test_the_closest_path_is_chosen(deployed, function, proxy):
     assert resource("/a/z/c") == ("/a/{x}/c", {"x": "z"})
     assert resource("/a/z/d") == ("/{proxy+}", {"proxy": "a/z/d"})
     assert resource("/q/r%2Fs", "DELETE") == ("/{proxy+}", {"proxy": "q/r/s"})
+    long = "/".join(str(n) for n in range(300))
+    assert resource("/" + long) == ("/{proxy+}", {"proxy": long})
     assert resource("/a/b", "POST") == 403
 
 

@@ -186,6 +186,24 @@ def test_time_to_live_follows_the_clock(fresh_tsubo, eventually):
     assert gone[-1]["dynamodb"]["Keys"] == {"pk": {"S": "mark"}}
 
 
+def test_time_to_live_switched_off_and_on_looks_at_the_items(fresh_tsubo, eventually):
+    d, now = fresh_tsubo.client("dynamodb"), int(time.time())
+    make(d, "ttl")
+    d.update_time_to_live(TableName="ttl", TimeToLiveSpecification={"Enabled": True, "AttributeName": "a"})
+    items = [{"PutRequest": {"Item": {"pk": {"S": "%04d" % i}, "a": {"N": str(now + 3600)}}}} for i in range(5000)]
+    for i in range(0, len(items), 25):
+        d.batch_write_item(RequestItems={"ttl": items[i:i + 25]})
+    d.update_time_to_live(TableName="ttl", TimeToLiveSpecification={"Enabled": False, "AttributeName": "a"})
+    d.delete_item(TableName="ttl", Key={"pk": {"S": "0000"}})
+    d.update_time_to_live(TableName="ttl", TimeToLiveSpecification={"Enabled": True, "AttributeName": "b"})
+    for i in range(5):
+        put(d, "ttl", pk="x%d" % i, b=now + 3600)
+    fresh_tsubo.turn_clock("+2h")
+    there = lambda pk: "Item" in d.get_item(TableName="ttl", Key={"pk": {"S": pk}})
+    eventually(lambda: not any(there("x%d" % i) for i in range(5)))
+    assert there("0001") and sum(page["Count"] for page in d.get_paginator("scan").paginate(TableName="ttl", Select="COUNT")) == 4999
+
+
 def test_resource_policy(d, name):
     arn = make(d, name)["TableArn"]
     deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "dynamodb:DeleteItem", "Resource": arn}]}

@@ -67,6 +67,19 @@ def test_lifecycle_follows_the_clock(fresh_tsubo):
     assert s3.head_object(Bucket="old", Key="cold")["StorageClass"] == "GLACIER"
 
 
+def test_lifecycle_comes_to_every_upload(fresh_tsubo, eventually):
+    s3 = fresh_tsubo.client("s3")
+    s3.create_bucket(Bucket="many")
+    for i in range(510):  # more than a step looks at
+        s3.create_multipart_upload(Bucket="many", Key=f"a/{i}")
+    s3.create_multipart_upload(Bucket="many", Key="old")
+    s3.put_bucket_lifecycle_configuration(Bucket="many", LifecycleConfiguration={"Rules": [
+        {"ID": "up", "Status": "Enabled", "Filter": {"Prefix": "old"}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]})
+    fresh_tsubo.turn_clock("+3d")
+    eventually(lambda: "Uploads" not in s3.list_multipart_uploads(Bucket="many", Prefix="old"))
+    assert len(s3.list_multipart_uploads(Bucket="many", Prefix="a/")["Uploads"]) == 510
+
+
 TEMPLATE = {
     "Resources": {
         "Files": {"Type": "AWS::S3::Bucket", "Properties": {

@@ -230,6 +230,22 @@ static void what_ran_over_a_refused_group_is_refused(void **state)
 	end(&t);
 }
 
+/* Of one group: the answer of one that failed rests on what the disk did not take of the other. */
+static void what_failed_by_what_was_refused_is_refused(void **state)
+{
+	(void)state;
+	struct task tasks[2];
+	may_fail = 2;
+	atomic_store(&disk_refuses, true);
+	start(&tasks[0], OP_WRITE, write_over, false);
+	start(&tasks[1], OP_WRITE, fail_by_what_is_there, false);
+	run_until(2);
+	assert_int_equal(refused, 2);
+	atomic_store(&disk_refuses, false);
+	for (int i = 0; i < 2; i++)
+		end(&tasks[i]);
+}
+
 static void write_known(struct call *c)
 {
 	static char filler[16 << 10]; /* opening reads the first block: these come before "known" */
@@ -374,6 +390,7 @@ int main(void)
 		TEST(what_a_turn_brings_is_one_group_and_one_sync),
 		TEST(a_group_runs_while_the_one_before_is_synced),
 		TEST(what_ran_over_a_refused_group_is_refused),
+		TEST(what_failed_by_what_was_refused_is_refused),
 		TEST(small_reads_stay_on_the_loop_for_a_while_of_each_turn),
 		TEST(what_lies_on_disk_is_read_by_a_reader),
 		TEST(a_record_is_decoded_once_until_it_changes),
