@@ -162,6 +162,8 @@ static void headers_from_query(struct request *r)
 	for (size_t i = 0; i < w->query.n; i++)
 		if (stands_for_header(w->query.v[i].name) && !str_present(wire_header(w, w->query.v[i].name)))
 			all[n++] = w->query.v[i];
+	if (n > w->n_headers)
+		r->matched = NULL; /* a header can make it another operation */
 	w->headers = all;
 	w->n_headers = n;
 }
