@@ -119,7 +119,7 @@ struct store {
 };
 
 /* rocks.c: the database behind. */
-bool rocks_open(struct store *s, size_t cache_bytes, char **why);
+bool rocks_open(struct store *s, const struct store_options *opt, char **why);
 void rocks_close(struct store *s);
 /* Apply a group (a write batch) to the database's memory; the log has it on disk.
  * false with errno and, unless why is NULL, with a message. */

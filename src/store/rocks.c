@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum {
@@ -21,7 +22,7 @@ enum {
 	L0_FILES = 2,
 	BLOCK_BYTES = 16 << 10,
 	BLOOM_BITS = 10,
-	OPEN_FILES = 512,
+	OPEN_FILES = 2048, /* each 30 KB or so of memory, once it was read from */
 	LOG_ERROR = 3, /* rocksdb's InfoLogLevel */
 	PERSISTED_TIER = 2, /* rocksdb's ReadTier */
 	STALL_STEP_MS = 2,
@@ -52,10 +53,19 @@ static void set_table_options(struct store *s, size_t cache_bytes)
 	rocksdb_block_based_options_destroy(t);
 }
 
-static void set_options(struct store *s, size_t cache_bytes)
+/* Connections and blobs need some, too. */
+static int open_files(const struct store_options *opt)
+{
+	struct rlimit limit;
+	if (opt->open_files > 0)
+		return opt->open_files;
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < OPEN_FILES ? (int)(limit.rlim_cur / 4) : OPEN_FILES;
+}
+
+static void set_options(struct store *s, const struct store_options *opt)
 {
 	rocksdb_options_t *o = s->options = rocksdb_options_create();
-	set_table_options(s, cache_bytes);
+	set_table_options(s, opt->cache_bytes);
 	rocksdb_options_set_create_if_missing(o, 1);
 	rocksdb_options_set_compression(o, rocksdb_no_compression);
 
@@ -82,7 +92,7 @@ static void set_options(struct store *s, size_t cache_bytes)
 	rocksdb_options_set_bytes_per_sync(o, 1 << 20); /* a little at a time, or the log's sync waits for it all */
 
 	/* opening reads and writes as little as it can */
-	rocksdb_options_set_max_open_files(o, OPEN_FILES);
+	rocksdb_options_set_max_open_files(o, open_files(opt));
 	rocksdb_options_set_max_file_opening_threads(o, 1);
 	rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
 	rocksdb_options_set_skip_checking_sst_file_sizes_on_db_open(o, 1);
@@ -103,9 +113,9 @@ static rocksdb_writeoptions_t *new_write_options(bool refuse)
 	return w;
 }
 
-bool rocks_open(struct store *s, size_t cache_bytes, char **why)
+bool rocks_open(struct store *s, const struct store_options *opt, char **why)
 {
-	set_options(s, cache_bytes);
+	set_options(s, opt);
 	s->write = new_write_options(true);
 	s->write_slowly = new_write_options(false);
 	s->read_newest = rocksdb_readoptions_create();

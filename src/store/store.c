@@ -67,7 +67,7 @@ static bool settle(void *arg)
 
 static bool open_parts(struct store *s, const struct store_options *opt, char **why)
 {
-	if (!dir_prepare(s, why) || !rocks_open(s, opt != NULL ? opt->cache_bytes : 0, why))
+	if (!dir_prepare(s, why) || !rocks_open(s, opt != NULL ? opt : &(struct store_options){0}, why))
 		return false;
 	struct wal_callbacks cb = {.replay = replay, .again = again, .persisted = persisted, .settle = settle, .arg = s};
 	s->wal = wal_open(s->dir, rocks_applied(s, false), s->no_sync, cb, why);

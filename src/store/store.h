@@ -21,6 +21,7 @@ struct txn;
 
 struct store_options {
 	size_t cache_bytes; /* block cache; 0: 32 MiB */
+	int open_files;     /* of the database; 0: 2,048 */
 	bool no_sync;       /* benchmarks only: do not wait for the disk */
 };
 

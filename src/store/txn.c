@@ -312,8 +312,16 @@ static rocksdb_pinnableslice_t *get_pinned(struct txn *t, struct str key)
 {
 	char *error = NULL;
 	rocksdb_pinnableslice_t *p = rocksdb_get_pinned(t->store->db, t->read, key.p, key.n, &error);
-	if (LIKELY(error == NULL))
+	if (LIKELY(error == NULL)) {
+		size_t n;
+		/* Asked not to touch the disk, RocksDB says of a key whose file is not open that it is there, and empty. */
+		if (t->memory_only && p != NULL && (rocksdb_pinnableslice_value(p, &n), n == 0)) {
+			t->incomplete = true;
+			rocksdb_pinnableslice_destroy(p);
+			return NULL;
+		}
 		return p;
+	}
 	if (!t->memory_only) /* "not there" would be a wrong answer */
 		die("the store cannot be read: %s", error);
 	t->incomplete = true; /* an error that is one will be seen by who reads in earnest */

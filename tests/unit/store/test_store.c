@@ -624,11 +624,55 @@ static void a_group_over_one_that_wrote_nothing_has_its_number(void **state)
 	store_close(s);
 }
 
+/* More files than may be open at once: a reader that does not wait for the disk says so, or has the value; it never has another. */
+static void what_is_not_open_is_not_taken_for_empty(void **state)
+{
+	(void)state;
+	enum { KEYS = 120, BYTES = 1 << 20 };
+	const struct store_options few = {.open_files = 20, .no_sync = true};
+	char *why, key[16], *value = malloc(BYTES);
+	assert_non_null(value);
+	memset(value, 'v', BYTES);
+	struct store *s = store_open(test_dir, &few, &why);
+	assert_non_null(s);
+	for (int i = 0; i < KEYS; i++) {
+		(void)snprintf(key, sizeof key, "%04d", i);
+		store_group_begin(s);
+		struct txn *t = store_group_txn(s);
+		txn_put(t, str_c(key), str_of(value, BYTES));
+		txn_keep(t);
+		assert_true(store_group_commit(s));
+	}
+	store_close(s);
+	s = store_open(test_dir, &few, &why);
+	assert_non_null(s);
+	for (int i = 0; i < KEYS; i++) {
+		(void)snprintf(key, sizeof key, "%04d", i);
+		struct arena *a = arena_new(0);
+		struct str v;
+		struct txn *t = store_read_memory(s);
+		bool there = txn_get(t, str_c(key), a, &v);
+		assert_true(there ? v.n == BYTES : txn_incomplete(t));
+		txn_end(t);
+		t = store_read_memory(s);
+		assert_true(txn_has(t, str_c(key)) || txn_incomplete(t));
+		txn_end(t);
+		t = store_read(s);
+		assert_true(txn_get(t, str_c(key), a, &v) && v.n == BYTES);
+		txn_end(t);
+		arena_free(a);
+	}
+	store_close(s);
+	free(value);
+}
+
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh_dir, drop_dir)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(what_is_not_open_is_not_taken_for_empty),
 		TEST(a_commit_is_seen_and_survives_reopening),
 		TEST(a_key_too_long_is_not_there),
 		TEST(any_bytes_are_keys_and_values),
