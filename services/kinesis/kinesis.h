@@ -171,6 +171,7 @@ void count(struct stream *s, const char *name, double value, const char *unit);
 /* The stream's metric, and the shard's where enhanced monitoring is on. */
 void count_shard(struct stream *s, uint64_t shard, const char *stream_name, const char *shard_name, double value, const char *unit);
 void count_consumer(struct consumer *k, const char *name, double value, const char *unit);
+void consumer_refused(struct consumer *k); /* counted although the call fails */
 void op_enable_enhanced_monitoring(struct call *c);
 void op_disable_enhanced_monitoring(struct call *c);
 

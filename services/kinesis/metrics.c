@@ -43,6 +43,14 @@ void count_consumer(struct consumer *k, const char *name, double value, const ch
 		.unit = unit, .account = s->account, .region = s->region});
 }
 
+void consumer_refused(struct consumer *k)
+{
+	struct stream *s = k->stream;
+	CHECK_MAGIC(s, STREAM_MAGIC);
+	const struct metric_dim dims[] = {{S("ConsumerName"), k->name}, {S("StreamName"), s->name}};
+	metric_add(s->account, s->region, S("AWS/Kinesis"), S("SubscribeToShard.RateExceeded"), dims, COUNT_OF(dims), 1, "Count", s->c->now_ms);
+}
+
 /* At once, for a measure of the call would go with it. */
 void metric_failed(struct stream *s, const char *name, uint64_t shard)
 {

@@ -384,6 +384,7 @@ void op_subscribe_to_shard(struct call *c)
 	if (a == NULL)
 		return;
 	if (!a->ok) {
+		consumer_refused(k);
 		call_fail(c, &kinesis_err_ResourceInUseException, "Another active subscription exists for this consumer: %.*s", STR_ARG(k->arn));
 		return;
 	}

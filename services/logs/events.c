@@ -150,7 +150,9 @@ void op_put_log_events(struct call *c)
 	struct list put = {kept, n, true};
 	metric_filters_apply(c, in->logGroupName, &put);
 	insights_apply(c, in->logGroupName, kept, n);
-	subscriptions_apply(c, &(struct put){in->logGroupName, in->logStreamName, kept, serials, n});
+	const struct put what = {in->logGroupName, in->logStreamName, kept, serials, n};
+	subscriptions_apply(c, &what);
+	live_tail_apply(c, &what);
 	count_incoming(c, in->logGroupName, n, bytes - (int64_t)n * EVENT_OVERHEAD);
 	out->nextSequenceToken = S("49039859592487412735420000000000000000000000000000000000");
 }

@@ -108,6 +108,13 @@ size_t metric_filters_count(struct call *c, struct str group);
 /* Feed the metrics of a group's filters with the messages that were put. */
 void metric_filters_apply(struct call *c, struct str group, const struct list *events);
 
+/* ---- live_tail.c ---- */
+struct put;
+/* Tell those who watch, once it is committed. */
+void live_tail_apply(struct call *c, const struct put *p);
+void access_start_live_tail(struct call *c);
+void op_start_live_tail(struct call *c);
+
 /* ---- subscribe.c ---- */
 /* Events of one PutLogEvents that were kept, and the numbers they are stored under. */
 struct put { struct str group, stream; const struct logs_InputLogEvent *events; const uint64_t *serials; uint32_t n; };

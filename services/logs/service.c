@@ -17,6 +17,7 @@ static const struct op ops[] = {
 	{&logs_op_DeleteMetricFilter, op_delete_metric_filter, OP_WRITE, .access = access_delete_metric_filter},
 	{&logs_op_DescribeMetricFilters, op_describe_metric_filters, OP_READ, .access = access_describe_metric_filters},
 	{&logs_op_TestMetricFilter, op_test_metric_filter, OP_READ},
+	{&logs_op_StartLiveTail, op_start_live_tail, OP_READ, .access = access_start_live_tail},
 	{&logs_op_PutSubscriptionFilter, op_put_subscription_filter, OP_WRITE, .access = access_subscription},
 	{&logs_op_DescribeSubscriptionFilters, op_describe_subscription_filters, OP_READ, .access = access_subscription},
 	{&logs_op_DeleteSubscriptionFilter, op_delete_subscription_filter, OP_WRITE, .access = access_subscription},

@@ -58,9 +58,9 @@ static bool read_from(struct parser *p)
 		parse_fail(p, "InvalidKeyPath", "The SQL expression contains an invalid key path: a path behind S3Object begins with [*].");
 		return false;
 	}
-	/* Without an alias the rows are called by the path's last name. */
+	/* Without an alias the rows are called by the path's last name, which in JSON may be empty. */
 	const struct step *last = q->n_from > 1 ? &q->from[q->n_from - 1] : NULL;
-	q->alias = last == NULL ? S("s3object") : last->kind == STEP_NAME ? last->name : S("_1");
+	q->alias = last == NULL ? S("s3object") : last->kind == STEP_NAME && last->name.n > 0 ? last->name : S("_1");
 	ASSERT(q->alias.n > 0);
 	return read_alias(p, &q->alias);
 }

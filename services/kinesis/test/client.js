@@ -22,9 +22,20 @@ async function main() {
 	const page = await client.send(new k.GetRecordsCommand({ ShardIterator }));
 	assert.deepEqual(page.Records.map((r) => [r.PartitionKey, Buffer.from(r.Data)]), [["é", Buffer.from(Data)], ["é", Buffer.from("two")]]);
 	assert(page.Records[0].ApproximateArrivalTimestamp instanceof Date);
+	const { StreamDescriptionSummary: { StreamARN } } = await client.send(new k.DescribeStreamSummaryCommand({ StreamName }));
+	const { Consumer } = await client.send(new k.RegisterStreamConsumerCommand({ StreamARN, ConsumerName: "c" }));
+	const { EventStream } = await client.send(new k.SubscribeToShardCommand({
+		ConsumerARN: Consumer.ConsumerARN, ShardId: put.ShardId, StartingPosition: { Type: "TRIM_HORIZON" },
+	}));
+	const pushed = [];
+	for await (const { SubscribeToShardEvent: event } of EventStream) {
+		pushed.push(...event.Records.map((r) => Buffer.from(r.Data)));
+		if (pushed.length >= 2) break;
+	}
+	assert.deepEqual(pushed, [Buffer.from(Data), Buffer.from("two")]);
 	const missing = client.send(new k.DescribeStreamCommand({ StreamName: "nothing" }));
 	await assert.rejects(missing, (e) => e instanceof k.ResourceNotFoundException);
 	console.log("ok");
 }
 
-main().catch((e) => { console.error(e); process.exit(1); });
+main().then(() => process.exit(0) /* the subscription would go on */, (e) => { console.error(e); process.exit(1); });

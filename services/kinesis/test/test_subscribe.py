@@ -153,6 +153,17 @@ def test_two_mebibytes_a_second(kit, consumer, tsubo):
     assert time.monotonic() - began > 1.5
 
 
+def test_metrics_of_a_consumer(kit, consumer, client, eventually):
+    """"Basic stream-level metrics": SubscribeToShard.* and SubscribeToShardEvent.* (Developer Guide)."""
+    kit.put(b"x")
+    records(consumer.subscribe(), 1)
+    kit.refused("ResourceInUseException", consumer.subscribe)
+    found = eventually(lambda: len(m := client("cloudwatch").list_metrics(Namespace="AWS/Kinesis", Dimensions=[
+        {"Name": "ConsumerName", "Value": "c"}, {"Name": "StreamName", "Value": kit.name}])["Metrics"]) == 6 and m)
+    assert {m["MetricName"] for m in found} == {"SubscribeToShard.Success", "SubscribeToShard.RateExceeded", "SubscribeToShardEvent.Success",
+        "SubscribeToShardEvent.Bytes", "SubscribeToShardEvent.Records", "SubscribeToShardEvent.MillisBehindLatest"}
+
+
 def test_a_client_that_leaves_makes_room(kit, consumer, tsubo, eventually):
     kit.put(b"x")
     events = consumer.subscribe()

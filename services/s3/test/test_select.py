@@ -107,6 +107,7 @@ def test_the_dialect_on_json_lines(s3, bucket, sql, expected):
     ("SELECT s.books[0].tags[1] AS tag, s['shop'] AS shop FROM S3Object s", [{"tag": "red", "shop": "x"}]),
     ("SELECT AVG(b.price) AS mean FROM S3Object[*].books[*] b", [{"mean": 8.75}]),
     ("SELECT d.nothing FROM S3Object[*].none[*] d", [{}]),
+    ('SELECT _1.x FROM S3Object[*].""', [{}]),
 ])
 def test_the_dialect_on_json_documents(s3, bucket, sql, expected):
     assert rows(s3, bucket, "books.json", sql, DOCUMENT) == expected
