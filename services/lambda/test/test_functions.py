@@ -86,7 +86,7 @@ def test_versions_and_aliases(aws, python, call):
     assert alias["AliasArn"] == arn + ":live"
     assert call(f + ":live") == (["one", "1", arn + ":live"], None)
     assert call(f, Qualifier="2")[0] == ["two", "2", arn + ":2"]
-    refused("ResourceNotFoundException", aws.invoke, FunctionName=f, Qualifier="02")  # a number is written in one way
+    refused(aws.invoke, "ResourceNotFoundException", FunctionName=f, Qualifier="02")  # a number is written in one way
     assert call(f)[0] == ["two", "$LATEST", arn]
     assert [v["Version"] for v in aws.list_versions_by_function(FunctionName=f)["Versions"]] == ["$LATEST", "1", "2"] or \
         sorted(v["Version"] for v in aws.list_versions_by_function(FunctionName=f)["Versions"]) == ["$LATEST", "1", "2"]
