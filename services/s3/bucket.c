@@ -160,8 +160,8 @@ static bool name_ok(struct str name)
 		bool alnum = (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9'), edge = i == 0 || i == name.n - 1;
 		if (!alnum && (edge || (ch != '-' && ch != '.')))
 			return false;
-		if (ch == '.' && name.p[i - 1] == '.')
-			return false;
+		if (!alnum && (ch == '.' || name.p[i - 1] == '.') && (name.p[i - 1] == '.' || name.p[i - 1] == '-'))
+			return false; /* each label begins and ends with a letter or a number */
 	}
 	for (size_t i = 0; i < COUNT_OF(prefixes) - 1; i++)
 		if (str_starts(name, str_c(prefixes[i])))

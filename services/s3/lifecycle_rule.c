@@ -18,7 +18,7 @@ static struct str said(struct call *c, const struct s3_LifecycleRule *r)
 	struct opt_i64 under = and != NULL ? and->ObjectSizeLessThan : f != NULL ? f->ObjectSizeLessThan : (struct opt_i64){0};
 	size_t n_tags = and != NULL ? and->Tags.n : f != NULL && f->Tag != NULL;
 	struct buf b;
-	buf_init(&b, c->arena, 64);
+	buf_init(&b, c->arena, 0);
 	if (str_present(prefix) || (n_tags == 0 && !over.set && !under.set))
 		buf_printf(&b, "prefix=%.*s", STR_ARG(prefix));
 	for (uint32_t i = 0; i < n_tags; i++) {

@@ -26,7 +26,7 @@ struct str list_encoded(struct call *c, struct str s)
 	struct buf b;
 	if (!str_present(s))
 		return s;
-	buf_init(&b, c->arena, s.n + 16);
+	buf_init(&b, c->arena, s.n * 3);
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char ch = (unsigned char)s.p[i];
 		bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_' || ch == '.' ||

@@ -98,6 +98,10 @@ bool f64_from_text(struct str s, double *v);        /* also NaN, Infinity, -Infi
 bool json_decode(struct arena *a, const struct shape *s, struct str text, bool rest, void *v, struct wire_error *err);
 void json_encode(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest);
 
+/* S3's own words for a member of a request's head whose value the model does not allow; false: it has none. */
+bool s3_words(struct arena *a, const struct member *m, struct str value, struct wire_error *err);
+struct str s3_number_words(struct arena *a, const char *name); /* for what should be an integer */
+
 bool cbor_decode(struct arena *a, const struct shape *s, struct str bytes, void *v, struct wire_error *err);
 void cbor_encode(struct buf *b, const struct shape *s, const void *v);
 /* The members of a structure as map entries without the map's head; for errors, which have more. */

@@ -18,6 +18,8 @@ struct rin {
 static bool bad_value(struct rin *x, const struct member *m)
 {
 	const char *code = x->op->model->s3_signer ? "InvalidArgument" : "SerializationException";
+	if (x->op->model->s3_signer && m->shape->type == SHAPE_INT)
+		return wire_fail(x->err, code, 400, s3_number_words(x->a, m->wire_name));
 	return wire_fail(x->err, code, 400, arena_printf(x->a, "Invalid value for %s", m->wire_name));
 }
 

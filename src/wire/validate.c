@@ -23,6 +23,7 @@ struct check {
 	bool required_only; /* every error so far is a missing member */
 	struct str first_missing;
 	bool in_body;
+	const struct member *first; /* of the input, that something is wrong about */
 };
 
 struct failures {
@@ -250,8 +251,10 @@ static void check_struct(struct check *c, const struct shape *s, const void *v)
 		c->path.n = was;
 		if (field == NULL && c->first_missing.p == NULL)
 			c->first_missing = str_c(m->name);
-		if (before == 0 && c->n > 0)
+		if (before == 0 && c->n > 0) {
 			c->in_body = m->location == LOC_BODY;
+			c->first = m;
+		}
 	}
 }
 
@@ -346,7 +349,14 @@ static void json_code(const struct model_op *op, struct wire_error *err)
 		err->status = err->shape->http_status;
 }
 
-static void word_error(struct check *c, const struct model_op *op, enum protocol p, struct wire_error *err)
+/* The value of a scalar of the request's head, as it was sent. */
+static struct str head_value(struct check *c, const struct member *m, const void *input)
+{
+	const void *field = member_get(m, input);
+	return field != NULL && is_scalar(m->shape) ? scalar_to_text(c->a, m->shape, TIME_EPOCH, field) : STR_NONE;
+}
+
+static void word_error(struct check *c, const struct model_op *op, const void *input, enum protocol p, struct wire_error *err)
 {
 	ASSERT(c->n > 0 && c->depth == 0);
 	*err = (struct wire_error){.status = 400, .sender = true};
@@ -366,6 +376,8 @@ static void word_error(struct check *c, const struct model_op *op, enum protocol
 		err->code = c->in_body ? S("MalformedXML") : S("InvalidArgument");
 		if (c->in_body)
 			err->message = S("The XML you provided was not well-formed or did not validate against our published schema");
+		else if (op->model->s3_signer && !missing)
+			(void)s3_words(c->a, c->first, head_value(c, c->first, input), err);
 		break;
 	default:
 		json_code(op, err);
@@ -384,6 +396,6 @@ bool wire_validate(struct arena *a, const struct model_op *op, const void *input
 	check_value(&c, op->input, input);
 	if (c.n == 0)
 		return true;
-	word_error(&c, op, p, err);
+	word_error(&c, op, input, p, err);
 	return false;
 }

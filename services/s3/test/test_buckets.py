@@ -23,7 +23,7 @@ def put(s3, bucket, *keys):
 
 def test_names_and_owners(s3, client, bucket):
     assert bucket in [b["Name"] for b in s3.list_buckets()["Buckets"]]
-    for bad in ("Upper", "a_b", "192.168.1.1", "a..b", "xn--a", "-ab"):
+    for bad in ("Upper", "a_b", "192.168.1.1", "a..b", "a.-b", "a-.b", "xn--a", "-ab"):
         with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)):
             s3.create_bucket(Bucket=bad)
     s3.create_bucket(Bucket=bucket)  # one's own, in us-east-1

@@ -27,6 +27,8 @@ def test_listings_encode_names_as_s3_does(s3, bucket):
     assert "<Key>a+b%2Bc/d%7Ee*f%0A%27%C3%A9</Key>" in told and "<Prefix>a+b</Prefix>" in told and "<StartAfter>a+</StartAfter>" in told
     assert "<CommonPrefixes><Prefix>a+b%2Bc/</Prefix></CommonPrefixes>" in raw(s3, "list_objects_v2", Bucket=bucket, EncodingType="url", Delimiter="/")
     assert s3.list_objects_v2(Bucket=bucket)["Contents"][0]["Key"] == "a b+c/d~e*f\n'é"
+    s3.put_object(Bucket=bucket, Key="é" * 500, Body=b"1")
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="é")["Contents"][0]["Key"] == "é" * 500
 
 
 def test_uploads_are_encoded_too(s3, bucket):
@@ -134,3 +136,35 @@ def test_a_request_with_the_method_that_it_asks_for(tsubo, s3, bucket):
     url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
     allowed = lambda **headers: "Access-Control-Allow-Origin" in requests.put(url, data=b"1", headers={"Origin": "https://a.b", **headers}).headers
     assert not allowed() and allowed(**{"Access-Control-Request-Method": "GET"})
+
+
+@pytest.mark.parametrize("operation,how,code,message", [
+    ("put_object", {"ACL": "open"}, "InvalidArgument", ""),
+    ("put_object", {"ServerSideEncryption": "aes:kms"}, "InvalidArgument", "The encryption method specified is not supported"),
+    ("put_object", {"StorageClass": "FAST"}, "InvalidStorageClass", "The storage class you specified is not valid"),
+    ("put_object", {"ObjectLockMode": "SOFT", "ObjectLockRetainUntilDate": "2050-01-01"}, "InvalidArgument", "Unknown wormMode directive."),
+    ("put_object", {"ObjectLockLegalHoldStatus": "on"}, "InvalidArgument", "Legal Hold must be either of 'ON' or 'OFF'"),
+    ("copy_object", {"MetadataDirective": "KEEP", "CopySource": "a/b"}, "InvalidArgument", "Unknown metadata directive."),
+    ("copy_object", {"TaggingDirective": "KEEP", "CopySource": "a/b"}, "InvalidArgument", "Unknown tagging directive."),
+    ("copy_object", {"CopySource": "a"}, "InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"),
+    ("create_multipart_upload", {"ChecksumAlgorithm": "CRC16"}, "InvalidRequest",
+     "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, "
+     "XXHASH128, XXHASH3, XXHASH64]"),
+    ("create_multipart_upload", {"ChecksumAlgorithm": "SHA256", "ChecksumType": "PART"}, "InvalidRequest",
+     "Value for x-amz-checksum-type header is invalid."),
+    ("get_object_attributes", {"ObjectAttributes": ["Size"]}, "InvalidArgument", "Invalid attribute name specified."),
+])
+def test_values_that_headers_do_not_have(s3, bucket, operation, how, code, message):
+    with pytest.raises(ClientError) as e:
+        getattr(s3, operation)(Bucket=bucket, Key="k", **how)
+    assert (e.value.response["Error"]["Code"], e.value.response["Error"].get("Message") or "") == (code, message)
+
+
+@pytest.mark.parametrize("query,message", [("max-keys=many", "Provided max-keys not an integer or within integer range"),
+                                           ("encoding-type=xml", "Invalid Encoding Method specified in Request")])
+def test_values_that_parameters_do_not_have(tsubo, s3, bucket, query, message):
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}]}))
+    answer = requests.get(f"{tsubo.url}/{bucket}?{query}")
+    assert answer.status_code == 400 and f"<Code>InvalidArgument</Code><Message>{message}</Message>" in answer.text

@@ -46,6 +46,8 @@ def test_transitions(put):
         "InvalidArgument", "'Days' in Transition action must be greater than or equal to 30 for storageClass 'STANDARD_IA'")
     assert put(Transitions=[to(Days=100)]) == ("InvalidArgument",
         "'Days' in the Expiration action for filter '(prefix=p/)' must be greater than 'Days' in the Transition action")
+    assert "(prefix=" + "p" * 200 + " and tag={key=a, value=b} and objectsizelessthan=9)" in put(Transitions=[to(Days=100)], Filter={"And": {
+        "Prefix": "p" * 200, "Tags": [TAG], "ObjectSizeLessThan": 9}})[1]
     assert put(Transitions=[to(Date=DAY)])[0] == "InvalidRequest"
     assert put(Transitions=[to(Days=1), to(Date=DAY, StorageClass="DEEP_ARCHIVE")])[0] == "InvalidRequest"
     assert put(Transitions=[to(Days=1), to(Days=2)])[0] == "InvalidRequest"

@@ -1,0 +1,64 @@
+/* How S3 words a header or a query parameter that its model does not allow: each in its own way, unlike other services.
+ *
+ * Source: the messages that S3 answers with, as its API reference, SDK issues and the test suites of S3's clients quote them. */
+#include "wire/codec.h"
+
+#include <string.h>
+
+static const struct { const char *name, *code, *message; } words[] = {
+	{"x-amz-acl", "InvalidArgument", ""},
+	{"x-amz-server-side-encryption", "InvalidArgument", "The encryption method specified is not supported"},
+	{"x-amz-storage-class", "InvalidStorageClass", "The storage class you specified is not valid"},
+	{"x-amz-metadata-directive", "InvalidArgument", "Unknown metadata directive."},
+	{"x-amz-tagging-directive", "InvalidArgument", "Unknown tagging directive."},
+	{"x-amz-object-lock-mode", "InvalidArgument", "Unknown wormMode directive."},
+	{"x-amz-object-lock-legal-hold", "InvalidArgument", "Legal Hold must be either of 'ON' or 'OFF'"},
+	{"x-amz-object-attributes", "InvalidArgument", "Invalid attribute name specified."},
+	{"x-amz-optional-object-attributes", "InvalidArgument", "Invalid attribute name specified."},
+	{"x-amz-copy-source", "InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"},
+	{"x-amz-sdk-checksum-algorithm", "InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid."},
+	{"x-amz-checksum-type", "InvalidRequest", "Value for x-amz-checksum-type header is invalid."},
+	{"encoding-type", "InvalidArgument", "Invalid Encoding Method specified in Request"},
+};
+
+static struct str kinds_text(struct arena *a, const char *const *v)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	buf_lit(&b, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [");
+	for (size_t i = 0; v[i] != NULL; i++) {
+		buf_str(&b, i > 0 ? S(", ") : S(""));
+		buf_str(&b, str_c(v[i]));
+	}
+	buf_putc(&b, ']');
+	return buf_view(&b);
+}
+
+bool s3_words(struct arena *a, const struct member *m, struct str value, struct wire_error *err)
+{
+	ASSERT(m->location != LOC_BODY);
+	err->code = S("InvalidArgument");
+	if (strcmp(m->wire_name, "x-amz-object-ownership") == 0) {
+		err->message = arena_printf(a, "Invalid x-amz-object-ownership header: %.*s", STR_ARG(value));
+		return true;
+	}
+	if (strcmp(m->wire_name, "x-amz-checksum-algorithm") == 0 && m->shape->values != NULL) {
+		err->code = S("InvalidRequest");
+		err->message = kinds_text(a, m->shape->values);
+		return true;
+	}
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (strcmp(m->wire_name, words[i].name) == 0) {
+			err->code = str_c(words[i].code);
+			err->message = str_c(words[i].message);
+			return true;
+		}
+	return false;
+}
+
+struct str s3_number_words(struct arena *a, const char *name)
+{
+	if (strcmp(name, "partNumber") == 0)
+		return S("Part number must be an integer between 1 and 10000, inclusive");
+	return arena_printf(a, "Provided %s not an integer or within integer range", name);
+}
