@@ -25,11 +25,15 @@ struct sig_request {
 	size_t n_headers;
 };
 
-struct sig_error { const char *code; struct str message; int status; };
+/* s3: its message where it has another one, or NULL. more: elements that it adds after the message. */
+struct sig_error { const char *code; struct str message; int status; const char *s3; const struct param *more; size_t n_more; };
 
 /* Find and parse the signature. SIG_NONE when there is none. false with *err: present but malformed
  * (IncompleteSignature, AuthorizationQueryParametersError for S3...). */
 bool sig_parse(struct arena *a, const struct sig_request *r, struct sig_claim *claim, struct sig_error *err);
+
+/* Of a request to S3 without a signature: does its query have parts of one? true, with what S3 says to it. */
+bool sig_unfinished(struct arena *a, const struct sig_request *r, struct sig_error *err);
 
 /* Is the claim's signature one of S3's kind: path as it is, body declared by the client? */
 bool sig_signs_for_s3(const struct sig_claim *claim);
