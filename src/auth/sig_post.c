@@ -6,7 +6,7 @@
  * What always holds: only the policy is signed, so nothing else of the form is believed for the signature's sake. */
 #include "auth/sig_internal.h"
 
-static bool no_field(struct arena *a, struct sig_error *err, const char *name)
+bool sig_post_no_field(struct arena *a, struct sig_error *err, const char *name)
 {
 	const struct param more[] = {{S("ArgumentName"), str_c(name), true}, {S("ArgumentValue"), S(""), true}};
 	ASSERT(name != NULL);
@@ -23,7 +23,7 @@ bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential
 	if (str_present(access_key) && !str_present(credential)) {
 		if (str_present(signature))
 			return true;
-		return no_field(a, err, "signature");
+		return sig_post_no_field(a, err, "signature");
 	}
 	claim->kind = SIG_V4_QUERY;
 	claim->amz_date = amz_date;
@@ -31,7 +31,7 @@ bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential
 	const struct str values[] = {algorithm, credential, amz_date, signature};
 	for (size_t i = 0; i < COUNT_OF(fields); i++)
 		if (!str_present(values[i]))
-			return no_field(a, err, fields[i].name);
+			return sig_post_no_field(a, err, fields[i].name);
 	if (!str_eq(algorithm, S("AWS4-HMAC-SHA256")))
 		return sig_fail(err, 400, "InvalidArgument", S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
 	return sig_parse_scope(a, credential, claim, err);

@@ -58,6 +58,8 @@ bool sig_trailer_verify(struct sig_chunks *c, struct str trailers_canonical, str
  * conditions are the caller's to check. */
 bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential, struct str amz_date, struct str access_key,
                     struct str signature, struct sig_claim *claim, struct sig_error *err);
+/* What S3 says to a form without the field; returns false. */
+bool sig_post_no_field(struct arena *a, struct sig_error *err, const char *name);
 bool sig_post_verify(struct arena *a, const struct sig_claim *claim, struct str secret, struct str policy, struct sig_error *err);
 
 /* Sign, for our own outgoing calls and tests: gives the Authorization header's value. */
