@@ -10,6 +10,8 @@
 #include "seal.h"
 #include "ttl.h"
 
+#include "svc/arn.h"
+
 #define INVALID "One or more parameter values were invalid: "
 enum { SOURCE_STAYS_MS = 24 * 3600 * 1000 };
 

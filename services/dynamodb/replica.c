@@ -4,32 +4,6 @@
 
 #include "seal.h"
 
-static const char *const regions[] = {
-	"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
-	"ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
-	"ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1", "eu-central-1", "eu-central-2",
-	"eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1", "me-central-1",
-	"me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1",
-	"us-west-2",
-};
-
-bool is_region(struct str name)
-{
-	for (size_t i = 0; i < COUNT_OF(regions); i++)
-		if (str_eq(name, str_c(regions[i])))
-			return true;
-	return false;
-}
-
-struct str regions_text(struct arena *a)
-{
-	struct buf b;
-	buf_init(&b, a, 0);
-	for (size_t i = 0; i < COUNT_OF(regions); i++)
-		buf_printf(&b, "%s%s", i > 0 ? ", " : "", regions[i]);
-	return buf_view(&b);
-}
-
 struct place place_enter(struct call *c, struct str region)
 {
 	ASSERT(str_present(region));

@@ -30,7 +30,5 @@ void replica_write(struct call *c, const struct table *t, struct str key, const 
 void replica_depart(struct call *c, struct dynamodb_Table *r);
 /* Put a region into r's group: r and all others name it; the others' records are saved, r is not. */
 void replica_join(struct call *c, struct dynamodb_Table *r, struct str region);
-bool is_region(struct str name);
-struct str regions_text(struct arena *a); /* "us-east-1, ..." */
 
 #endif

@@ -312,7 +312,7 @@ static bool header_grants(struct grants *g, struct str header, const char *permi
 }
 
 /* What the bucket's settings refuse. */
-bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants)
+bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants, bool header)
 {
 	if (grants_public(grants) && ((b->Public != NULL && yes(b->Public->BlockPublicAcls)) || account_blocks(c, b, "BlockPublicAcls"))) {
 		fail_denied(c);
@@ -330,11 +330,11 @@ bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct lis
 			return false;
 		}
 		if (str_present(to->URI) && !is_public(to) && !str_eq(to->URI, S(LOG_DELIVERY))) {
-			fail_argument(c, "Invalid group uri");
+			fail_value(c, header ? "uri" : "Group/URI", to->URI, "Invalid group uri");
 			return false;
 		}
 		if (str_present(to->ID) && to->ID.n != 64) {
-			fail_argument(c, "Invalid id");
+			fail_value(c, header ? "id" : "CanonicalUser/ID", to->ID, "Invalid id");
 			return false;
 		}
 	}
@@ -344,6 +344,8 @@ bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct lis
 bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str header[5], bool object, struct list *out)
 {
 	static const char *const permissions[5] = {"FULL_CONTROL", "READ", "READ_ACP", "WRITE", "WRITE_ACP"};
+	static const char *const names[5] = {"x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp", "x-amz-grant-write",
+		"x-amz-grant-write-acp"};
 	struct grants g = {.c = c};
 	bool any = false;
 	for (size_t i = 0; i < 5; i++)
@@ -363,11 +365,15 @@ bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct st
 	}
 	if (!any)
 		grant(&g, "CanonicalUser", canonical_id(c, c->account), STR_NONE, "FULL_CONTROL");
-	bool ok = str_present(canned) ? canned_grants(&g, b, canned, object) : true;
-	for (size_t i = 0; i < 5 && ok; i++)
-		ok = header_grants(&g, header[i], permissions[i]);
+	if (str_present(canned) && !canned_grants(&g, b, canned, object)) {
+		fail_value(c, "x-amz-acl", canned, "%s", "");
+		return false;
+	}
+	for (size_t i = 0; i < 5; i++)
+		if (!header_grants(&g, header[i], permissions[i])) {
+			fail_value(c, names[i], header[i], "Argument format not recognized");
+			return false;
+		}
 	*out = (struct list){g.v, g.n, true};
-	if (!ok)
-		fail_argument(c, "Argument format not recognized");
-	return ok && acl_check(c, b, out);
+	return acl_check(c, b, out, true);
 }

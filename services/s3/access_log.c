@@ -391,29 +391,33 @@ const struct list *log_grants(struct call *c, const struct s3_LoggingEnabled *l)
 	return out;
 }
 
-static void bad_target(struct call *c, const char *why) { call_fail_code(c, 400, "InvalidTargetBucketForLogging", "%s", why); }
+static void bad_target(struct call *c, struct str target, const char *why)
+{
+	fail_with(c, 400, "InvalidTargetBucketForLogging", "TargetBucket", target, "%s", why);
+}
 
 static bool target_ok(struct call *c, const struct s3_StoredBucket *b, const struct s3_LoggingEnabled *l)
 {
 	const struct s3_StoredBucket *to = call_get(c, bucket_key(c, l->TargetBucket), &s3_shape_StoredBucket);
 	if (to == NULL) {
-		bad_target(c, "The target bucket for logging does not exist");
+		bad_target(c, l->TargetBucket, "The target bucket for logging does not exist");
 		return false;
 	}
 	if (!str_eq(to->Account, b->Account)) {
-		bad_target(c, "The owner for the bucket to be logged and the target bucket must be the same.");
+		bad_target(c, l->TargetBucket, "The owner for the bucket to be logged and the target bucket must be the same.");
 		return false;
 	}
 	if (!str_eq(to->Region, b->Region)) {
-		call_fail_code(c, 403, "CrossLocationLoggingProhibited", "Cross S3 location logging not allowed. The bucket %.*s is in another Region.",
-			STR_ARG(to->Name));
+		fail_with(c, 403, "CrossLocationLoggingProhibited", "TargetBucketLocation", to->Region, "Cross S3 location logging not allowed. ");
+		if (!str_eq(b->Region, S("us-east-1")))
+			call_fail_more(c, "SourceBucketLocation", b->Region);
 		return false;
 	}
 	if (l->TargetGrants.n > 0 && acls_off(to)) {
 		fail_argument(c, "TargetGrants cannot be used with a target bucket whose object ownership is BucketOwnerEnforced");
 		return false;
 	}
-	if (!acl_check(c, to, log_grants(c, l)))
+	if (!acl_check(c, to, log_grants(c, l), false))
 		return false;
 	const struct s3_TargetObjectKeyFormat *f = l->TargetObjectKeyFormat;
 	if (f != NULL && (f->SimplePrefix != NULL) == (f->PartitionedPrefix != NULL)) {
@@ -426,7 +430,7 @@ static bool target_ok(struct call *c, const struct s3_StoredBucket *b, const str
 	bool taken = acls_off(to) || may(c, to, arena_join(c->arena, l->TargetPrefix, S("x")), "s3:PutObject", &to->Grants, ACL_WRITE);
 	c->who = who;
 	if (!taken)
-		bad_target(c, "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket");
+		bad_target(c, l->TargetBucket, "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket");
 	return taken;
 }
 

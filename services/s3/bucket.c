@@ -1,6 +1,8 @@
 /* Buckets: their names, their records, making and removing them. */
 #include "s3.h"
 
+#include "svc/arn.h"
+
 #include "svc/page.h"
 
 enum { NAME_MIN = 3, NAME_MAX = 63 };
@@ -23,6 +25,18 @@ void bucket_put(struct call *c, const struct s3_StoredBucket *b)
 
 bool bucket_versioned(const struct s3_StoredBucket *b) { return str_present(b->Versioning); }
 
+static void not_owner(struct call *c, struct str expected)
+{
+	bool account = expected.n == 12;
+	for (size_t i = 0; i < expected.n; i++)
+		account &= expected.p[i] >= '0' && expected.p[i] <= '9';
+	if (account)
+		fail_denied(c);
+	else
+		call_fail_code(c, 400, "InvalidBucketOwnerAWSAccountID",
+			"The value of the expected bucket owner parameter must be an AWS Account ID... [%.*s]", STR_ARG(expected));
+}
+
 struct s3_StoredBucket *bucket_anywhere(struct call *c, struct str name, struct str expected_owner)
 {
 	const struct s3_StoredBucket *there = call_get_shared(c, bucket_key(c, name), &s3_shape_StoredBucket);
@@ -34,7 +48,7 @@ struct s3_StoredBucket *bucket_anywhere(struct call *c, struct str name, struct 
 		return NULL;
 	}
 	if (str_present(expected_owner) && !str_eq(expected_owner, b->Account)) {
-		fail_denied(c);
+		not_owner(c, expected_owner);
 		return NULL;
 	}
 	return b;
@@ -178,6 +192,7 @@ static bool region_of_new(struct call *c, const struct s3_CreateBucketConfigurat
 {
 	struct str asked = config != NULL ? config->LocationConstraint : STR_NONE;
 	bool home = str_eq(c->region, S("us-east-1"));
+	struct str said = asked;
 	if (str_eq(asked, S("EU")))
 		asked = S("eu-west-1");
 	if (config != NULL && (config->Location != NULL || config->Bucket != NULL)) {
@@ -193,20 +208,48 @@ static bool region_of_new(struct call *c, const struct s3_CreateBucketConfigurat
 		return false;
 	}
 	*region = asked;
+	if (home && (!is_region(asked) || str_eq(asked, c->region))) { /* the home Region has no name of its own */
+		fail_with(c, 400, "InvalidLocationConstraint", "LocationConstraint", said, "The specified location-constraint is not valid");
+		return false;
+	}
 	if (str_eq(asked, c->region) || home)
 		return true;
 	call_fail_code(c, 400, "IllegalLocationConstraintException",
-		"The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.", STR_ARG(asked));
+		"The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.", STR_ARG(said));
 	return false;
 }
 
-static void already_there(struct call *c, const struct s3_StoredBucket *b)
+static void already_there(struct call *c, const struct s3_StoredBucket *b, bool tags)
 {
 	if (!str_eq(b->Account, c->account))
-		call_fail_code(c, 409, "BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by "
-			"all users of the system. Please select a different name and try again.");
-	else if (!str_eq(b->Region, S("us-east-1")) || !str_eq(c->region, S("us-east-1")))
-		call_fail_code(c, 409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.");
+		fail_with(c, 409, "BucketAlreadyExists", "BucketName", b->Name, "The requested bucket name is not available. The bucket namespace is shared "
+			"by all users of the system. Please select a different name and try again.");
+	else if (tags || !str_eq(b->Region, S("us-east-1")) || !str_eq(c->region, S("us-east-1")))
+		fail_with(c, 409, "BucketAlreadyOwnedByYou", "BucketName", b->Name,
+			"Your previous request to create the named bucket succeeded and you already own it.");
+}
+
+bool ownership_known(struct str rule)
+{
+	return str_eq(rule, S("BucketOwnerEnforced")) || str_eq(rule, S("BucketOwnerPreferred")) || str_eq(rule, S("ObjectWriter"));
+}
+
+static bool ownership_given(struct call *c, struct str rule)
+{
+	if (str_present(rule) && !ownership_known(rule))
+		fail_value(c, "x-amz-object-ownership", STR_NONE, "Invalid x-amz-object-ownership header: %.*s", STR_ARG(rule));
+	return !c->failed;
+}
+
+/* Another Region's has its own host name, where ours can have one. */
+static struct str location_of(struct call *c, struct str bucket)
+{
+	ptrdiff_t at = str_find_str(c->endpoint, S("://"));
+	struct str host = str_slice(c->endpoint, at >= 0 ? (size_t)at + 3 : 0, c->endpoint.n);
+	bool number = host.n == 0 || host.p[0] == '[' || (host.p[0] >= '0' && host.p[0] <= '9');
+	if (str_eq(c->region, S("us-east-1")) || at < 0 || number)
+		return arena_join(c->arena, S("/"), bucket);
+	return arena_join(c->arena, str_slice(c->endpoint, 0, (size_t)at + 3), bucket, S("."), host, S("/"));
 }
 
 void op_CreateBucket(struct call *c)
@@ -221,16 +264,18 @@ void op_CreateBucket(struct call *c)
 	if (!accelerated_ok(c, NULL))
 		return;
 	if (!name_ok(in->Bucket)) {
-		call_fail_code(c, 400, "InvalidBucketName", "The specified bucket is not valid.");
+		fail_with(c, 400, "InvalidBucketName", "BucketName", in->Bucket, "The specified bucket is not valid.");
 		return;
 	}
-	if (!region_of_new(c, in->CreateBucketConfiguration, &region))
+	if (!region_of_new(c, in->CreateBucketConfiguration, &region) || !ownership_given(c, in->ObjectOwnership) ||
+	    (in->CreateBucketConfiguration != NULL && !tags_ok(c, &in->CreateBucketConfiguration->Tags, BUCKET_TAGS_MAX)))
 		return;
-	out->Location = arena_join(c->arena, S("/"), in->Bucket);
+	out->Location = location_of(c, in->Bucket);
 	out->BucketArn = arena_join(c->arena, S("arn:aws:s3:::"), in->Bucket);
 	const struct s3_StoredBucket *there = call_get(c, bucket_key(c, in->Bucket), &s3_shape_StoredBucket);
 	if (there != NULL) {
-		already_there(c, there); /* in us-east-1 making one's own bucket again is no error */
+		/* in us-east-1 making one's own bucket again is no error */
+		already_there(c, there, in->CreateBucketConfiguration != NULL && in->CreateBucketConfiguration->Tags.n > 0);
 		return;
 	}
 	ASSERT(region.n > 0);
@@ -238,6 +283,8 @@ void op_CreateBucket(struct call *c)
 	b->Name = in->Bucket;
 	b->Account = c->account;
 	b->Region = region;
+	if (in->CreateBucketConfiguration != NULL && str_eq(in->CreateBucketConfiguration->LocationConstraint, S("EU")))
+		b->Constraint = S("EU"); /* told as it was said */
 	b->Created = SOME_TIME(c->now_ms);
 	b->Ownership = str_present(in->ObjectOwnership) ? in->ObjectOwnership : S("BucketOwnerEnforced");
 	b->CustomerKeysBlocked = SOME_BOOL(true); /* new buckets since April 2026: "Default SSE-C setting for new buckets FAQ" (S3 User Guide) */
@@ -269,12 +316,9 @@ void op_DeleteBucket(struct call *c)
 	const struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:DeleteBucket");
 	if (b == NULL)
 		return;
-	if (has_any(c, key_str(table(c, "object"), b->Name))) {
-		call_fail_code(c, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty");
-		return;
-	}
-	if (has_any(c, key_str(table(c, "version"), b->Name))) {
-		call_fail_code(c, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty. You must delete all versions in the bucket.");
+	if (has_any(c, key_str(table(c, "object"), b->Name)) || has_any(c, key_str(table(c, "version"), b->Name))) {
+		fail_with(c, 409, "BucketNotEmpty", "BucketName", b->Name, "The bucket you tried to delete is not empty%s",
+			bucket_versioned(b) ? ". You must delete all versions in the bucket." : "");
 		return;
 	}
 	if (bucket_has_points(c, b)) {
@@ -314,7 +358,7 @@ void op_GetBucketLocation(struct call *c)
 	struct s3_GetBucketLocationOutput *out = c->out;
 	const struct s3_StoredBucket *b = bucket_open(c, in->Bucket, in->ExpectedBucketOwner, "s3:GetBucketLocation");
 	if (b != NULL && !str_eq(b->Region, S("us-east-1")))
-		out->LocationConstraint = b->Region;
+		out->LocationConstraint = str_present(b->Constraint) ? b->Constraint : b->Region;
 }
 
 void op_ListBuckets(struct call *c)
@@ -324,15 +368,20 @@ void op_ListBuckets(struct call *c)
 	struct str position, key, value;
 	if (!accelerated_ok(c, NULL) || !authorize(c, "s3:ListAllMyBuckets", S("*"), NULL))
 		return;
-	if (!page_position(c->arena, in->ContinuationToken, &position)) {
-		fail_argument(c, "The continuation token provided is incorrect");
+	if (!page_position(c->arena, in->ContinuationToken.n > 0 ? in->ContinuationToken : STR_NONE, &position)) {
+		fail_value(c, "continuation-token", STR_NONE, "The continuation token provided is incorrect");
 		return;
 	}
 	int64_t max = in->MaxBuckets.set ? in->MaxBuckets.v : 10000;
 	if (max < 1 || max > 10000) {
-		fail_argument(c, "Argument max-buckets must be an integer between 1 and 10000");
+		fail_value(c, "max-buckets", STR_NONE, "Argument max-buckets must be an integer between 1 and 10000");
 		return;
 	}
+	if (str_present(in->BucketRegion) && !is_region(in->BucketRegion)) {
+		fail_value(c, "bucket-region", STR_NONE, "Argument value %.*s is not a valid AWS Region", STR_ARG(in->BucketRegion));
+		return;
+	}
+	bool paged = in->MaxBuckets.set || str_present(in->Prefix) || str_present(in->BucketRegion) || str_present(in->ContinuationToken);
 	uint32_t n = 0, cap = 0;
 	struct s3_Bucket *v = NULL;
 	struct key *start = str_present(position) ? bucket_key(c, position) : NULL;
@@ -352,7 +401,8 @@ void op_ListBuckets(struct call *c)
 		}
 		v[n].Name = b->Name;
 		v[n].CreationDate = b->Created;
-		v[n].BucketRegion = b->Region;
+		if (paged)
+			v[n].BucketRegion = b->Region;
 		v[n].BucketArn = arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
 		n++;
 	}

@@ -16,13 +16,17 @@ struct key *config_key(struct call *c, struct str bucket, const char *kind, stru
 
 static bool id_ok(struct call *c, struct str id, struct str again)
 {
-	bool ok = id.n > 0 && id.n <= ID_MAX && str_eq(id, again);
+	if (!str_eq(id, again)) {
+		call_fail_code(c, 400, "IdMismatch", "Document ID does not match the specified configuration ID.");
+		return false;
+	}
+	bool ok = id.n > 0 && id.n <= ID_MAX;
 	for (size_t i = 0; i < id.n && ok; i++) {
 		char ch = id.p[i];
 		ok = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '.' || ch == '-' || ch == '_';
 	}
 	if (!ok)
-		fail_argument(c, "The ID is not well formed, or is not the one of the configuration");
+		fail_argument(c, "The ID is not well formed");
 	return ok;
 }
 
@@ -61,7 +65,7 @@ static struct str page(struct call *c, const struct s3_StoredBucket *b, const ch
 {
 	struct str position, key, value, next = STR_NONE;
 	if (!page_position(c->arena, token, &position)) {
-		fail_argument(c, "The continuation token provided is incorrect");
+		fail_value(c, "continuation-token", STR_NONE, "The continuation token provided is incorrect");
 		return STR_NONE;
 	}
 	char *v = arena_alloc_array(c->arena, shape->size, CONFIG_PAGE);
@@ -86,7 +90,11 @@ static struct str page(struct call *c, const struct s3_StoredBucket *b, const ch
 static bool analytics_ok(struct call *c, const struct s3_StoredBucket *b, struct s3_AnalyticsConfiguration *a)
 {
 	(void)b;
-	if (a->StorageClassAnalysis == NULL || a->StorageClassAnalysis->DataExport == NULL)
+	if (a->StorageClassAnalysis == NULL) {
+		fail_xml(c);
+		return false;
+	}
+	if (a->StorageClassAnalysis->DataExport == NULL)
 		return true;
 	call_unsupported(c, "tsubo does not analyse access patterns: an analytics configuration is kept, but nothing can be exported (DataExport)");
 	return false;

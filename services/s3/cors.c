@@ -55,7 +55,21 @@ static void add(struct call *c, struct param *out, size_t *n, const char *name, 
 		call_header(c, name, value);
 }
 
-static void allow_headers(struct call *c, const struct s3_CORSRule *r, struct str origin, struct param *out, size_t *n)
+/* "X-One,X-Two" as "x-one, x-two". */
+static struct str listed(struct call *c, struct str asked)
+{
+	struct buf b;
+	buf_init(&b, c->arena, asked.n + 8);
+	while (str_present(asked)) {
+		struct str one = str_trim(str_cut(&asked, ','));
+		if (one.n > 0 && b.n > 0)
+			buf_lit(&b, ", ");
+		buf_str(&b, arena_lower(c->arena, one));
+	}
+	return buf_view(&b);
+}
+
+static void allow_headers(struct call *c, const struct s3_CORSRule *r, struct str origin, struct str asked, struct param *out, size_t *n)
 {
 	bool anyone = false;
 	for (uint32_t i = 0; i < r->AllowedOrigins.n; i++)
@@ -64,6 +78,8 @@ static void allow_headers(struct call *c, const struct s3_CORSRule *r, struct st
 	if (!anyone)
 		add(c, out, n, "Access-Control-Allow-Credentials", S("true"));
 	add(c, out, n, "Access-Control-Allow-Methods", joined(c, &r->AllowedMethods));
+	if (str_present(asked))
+		add(c, out, n, "Access-Control-Allow-Headers", listed(c, asked));
 	if (r->ExposeHeaders.n > 0)
 		add(c, out, n, "Access-Control-Expose-Headers", joined(c, &r->ExposeHeaders));
 	if (r->MaxAgeSeconds.set)
@@ -76,10 +92,26 @@ void cors_answer(struct call *c, const struct s3_StoredBucket *b)
 	struct str origin = c->http != NULL ? wire_header(c->http, S("origin")) : STR_NONE;
 	if (!str_present(origin) || b->Cors == NULL || c->protocol == PROTO_RAW)
 		return;
-	struct str asked = wire_header(c->http, S("access-control-request-method")); /* S3 goes by it in any request */
-	const struct s3_CORSRule *r = rule_for(c, b, origin, str_present(asked) ? asked : c->http->method, STR_NONE);
+	/* What asks as a preflight does is judged as one. */
+	struct str method = wire_header(c->http, S("access-control-request-method")), asked = wire_header(c->http, S("access-control-request-headers"));
+	const struct s3_CORSRule *r = rule_for(c, b, origin, str_present(method) ? method : c->http->method, asked);
 	if (r != NULL)
-		allow_headers(c, r, origin, NULL, NULL);
+		allow_headers(c, r, origin, asked, NULL, NULL);
+}
+
+static void forbid(struct call *c, struct str method, bool object, const char *why)
+{
+	fail_with(c, 403, "AccessForbidden", "Method", method, "CORSResponse: %s", why);
+	call_fail_more(c, "ResourceType", object ? S("OBJECT") : S("BUCKET"));
+}
+
+/* Does the path name more than the bucket? */
+static bool names_object(const struct wire_request *r)
+{
+	struct str path = str_slice(r->raw_path, 1, r->raw_path.n);
+	if (!str_present(host_bucket(r->host)))
+		(void)str_cut(&path, '/');
+	return str_present(path) && path.n > 0;
 }
 
 void cors_preflight(struct call *c, struct str bucket)
@@ -91,21 +123,19 @@ void cors_preflight(struct call *c, struct str bucket)
 		return;
 	}
 	const struct s3_StoredBucket *b = call_get(c, bucket_key(c, bucket), &s3_shape_StoredBucket);
-	if (b == NULL) {
-		fail_no_bucket(c, bucket);
+	if (b == NULL || b->Cors == NULL) {
+		forbid(c, method, false, b == NULL ? "Bucket not found" : "CORS is not enabled for this bucket.");
 		return;
 	}
 	const struct s3_CORSRule *r = rule_for(c, b, origin, method, asked);
 	if (r == NULL) {
-		call_fail_code(c, 403, "AccessForbidden", b->Cors == NULL ? "CORSResponse: CORS is not enabled for this bucket." :
-			"CORSResponse: This CORS request is not allowed. This is usually because the evaluation of Origin, request method / "
-			"Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.");
+		forbid(c, method, names_object(c->http), "This CORS request is not allowed. This is usually because the evalution of Origin, request method "
+			"/ Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."); /* so spelt */
 		return;
 	}
 	struct param out[8];
 	size_t n = 0;
-	allow_headers(c, r, origin, out, &n);
-	if (str_present(asked))
-		out[n++] = (struct param){S("Access-Control-Allow-Headers"), asked, true};
+	allow_headers(c, r, origin, asked, out, &n);
+	ASSERT(n <= COUNT_OF(out));
 	call_reply(c, 200, out, n, S(""));
 }

@@ -48,29 +48,47 @@ static bool unwrapped_key(struct call *c, struct str wrapped, const struct sse_k
 	return true;
 }
 
+#define CUSTOMER_KEYS "Requests specifying Server Side Encryption with Customer provided keys must provide "
+
+static bool bad_customer_key(struct call *c, const char *why)
+{
+	fail_value(c, "x-amz-server-side-encryption", STR_NONE, "%s", why);
+	return false;
+}
+
 bool customer_key(struct call *c, struct str algorithm, struct str key, struct str md5_text, struct sse_key *out)
 {
 	*out = (struct sse_key){0};
 	if (!str_present(algorithm) && !str_present(key) && !str_present(md5_text))
 		return true;
+	if (!str_present(algorithm))
+		return bad_customer_key(c, CUSTOMER_KEYS "a valid encryption algorithm.");
 	if (!str_eq(algorithm, S("AES256"))) {
-		call_fail_code(c, 400, "InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256.");
+		fail_with(c, 400, "InvalidEncryptionAlgorithmError", "ArgumentName", S("x-amz-server-side-encryption"),
+			"The Encryption request you specified is not valid. Supported value: AES256.");
+		call_fail_more(c, "ArgumentValue", algorithm);
 		return false;
 	}
-	struct str raw = str_present(key) ? base64_decode(c->arena, key) : STR_NONE;
-	if (raw.n != KEY_BYTES) {
-		fail_argument(c, "The secret key was invalid for the specified algorithm.");
-		return false;
-	}
+	if (!str_present(key))
+		return bad_customer_key(c, CUSTOMER_KEYS "an appropriate secret key.");
+	struct str raw = base64_decode(c->arena, key);
+	if (raw.n != KEY_BYTES || !str_present(md5_text))
+		return bad_customer_key(c, "The secret key was invalid for the specified algorithm.");
 	struct md5 sum = md5(raw);
 	struct str computed = base64_encode(c->arena, str_of((const char *)sum.b, sizeof sum.b));
-	if (!str_eq(computed, md5_text)) {
-		fail_argument(c, "The calculated MD5 hash of the key did not match the hash that was provided.");
-		return false;
-	}
+	if (!str_eq(computed, md5_text))
+		return bad_customer_key(c, "The calculated MD5 hash of the key did not match the hash that was provided.");
 	out->set = true;
 	out->md5 = md5_text;
 	memcpy(out->key, raw.p, KEY_BYTES);
+	return true;
+}
+
+bool customer_key_to_read(struct call *c, struct str algorithm, struct str key, struct str md5_text, struct sse_key *out)
+{
+	if (!str_eq(algorithm, S("AES256")) || !str_present(key) || str_present(md5_text))
+		return customer_key(c, algorithm, key, md5_text, out);
+	*out = (struct sse_key){.set = true, .md5 = S("")};
 	return true;
 }
 
@@ -86,7 +104,7 @@ bool customer_key_fits(struct call *c, const struct s3_StoredObject *o, const st
 		return false;
 	}
 	if (k->set && !str_eq(o->CustomerKey, k->md5)) {
-		fail_denied(c);
+		call_fail_code(c, 403, "AccessDenied", CUSTOMER_KEYS "the correct secret key.");
 		return false;
 	}
 	return true;

@@ -329,8 +329,12 @@ bool inventory_ok(struct call *c, const struct s3_StoredBucket *b, struct s3_Inv
 			call_unsupported(c, "tsubo's inventories do not have the field %.*s", STR_ARG(*LIST_AT(i->OptionalFields, struct str, k)));
 			return false;
 		}
-	const struct s3_StoredBucket *to = str_starts(d->Bucket, S("arn:aws:s3:::")) ?
-		call_get(c, bucket_key(c, str_slice(d->Bucket, sizeof "arn:aws:s3:::" - 1, d->Bucket.n)), &s3_shape_StoredBucket) : NULL;
+	if (!str_starts(d->Bucket, S("arn:aws:s3:::"))) {
+		call_fail_code(c, 400, "InvalidS3DestinationBucket", "Invalid bucket ARN.");
+		return false;
+	}
+	const struct s3_StoredBucket *to = call_get(c, bucket_key(c, str_slice(d->Bucket, sizeof "arn:aws:s3:::" - 1, d->Bucket.n)),
+		&s3_shape_StoredBucket);
 	if (to == NULL || (str_present(d->AccountId) && !str_eq(d->AccountId, to->Account)) || !str_eq(to->Region, b->Region)) {
 		call_fail_code(c, 400, "InvalidS3DestinationBucket", to == NULL ? "The specified destination bucket does not exist" :
 			"The destination bucket must be owned by the account that is named, and be in the Region of the source bucket");

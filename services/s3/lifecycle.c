@@ -7,7 +7,10 @@
 
 #include "base/time.h"
 
-enum { STEP = 500, RULES_MAX = 1000, DAY_MS = 86400000 };
+enum { STEP = 500, RULES_MAX = 1000, DAY_MS = 86400000, MOVED_LEAST = 128 << 10 };
+
+#define ALL_128K "all_storage_classes_128K"
+#define VARIES "varies_by_storage_class"
 
 static int64_t next_midnight(int64_t ms) { return (ms / DAY_MS + 1) * DAY_MS; }
 
@@ -51,7 +54,19 @@ static bool expires_now(const struct s3_LifecycleRule *r, const struct s3_Stored
 	return e->Days.set && now_ms >= due_at(o->Modified.ms, e->Days.v);
 }
 
-static struct str moves_to(const struct s3_LifecycleRule *r, const struct s3_StoredObject *o, int64_t now_ms)
+/* A small object moves where the rule itself speaks of sizes, or the bucket lets it. Source: "Transitioning objects using Amazon S3
+ * Lifecycle" (S3 User Guide), on the default minimum object size. */
+static bool may_move(const struct s3_StoredBucket *b, const struct s3_LifecycleRule *r, const struct s3_StoredObject *o, struct str to)
+{
+	const struct s3_LifecycleRuleFilter *f = r->Filter;
+	const struct s3_LifecycleRuleAndOperator *and = f != NULL ? f->And : NULL;
+	bool sizes = f != NULL && (f->ObjectSizeGreaterThan.set || f->ObjectSizeLessThan.set);
+	sizes |= and != NULL && (and->ObjectSizeGreaterThan.set || and->ObjectSizeLessThan.set);
+	ASSERT(o->Size.set);
+	return o->Size.v >= MOVED_LEAST || sizes || (b->SmallMove.v && (str_eq(to, S("GLACIER")) || str_eq(to, S("DEEP_ARCHIVE"))));
+}
+
+static struct str moves_to(const struct s3_StoredBucket *b, const struct s3_LifecycleRule *r, const struct s3_StoredObject *o, int64_t now_ms)
 {
 	struct str to = STR_NONE;
 	int64_t longest = -1;
@@ -59,7 +74,7 @@ static struct str moves_to(const struct s3_LifecycleRule *r, const struct s3_Sto
 		const struct s3_Transition *t = LIST_AT(r->Transitions, struct s3_Transition, i);
 		int64_t days = t->Date.set ? 0 : t->Days.v;
 		bool due = t->Date.set ? now_ms >= t->Date.ms : now_ms >= due_at(o->Modified.ms, days);
-		if (due && days > longest) {
+		if (due && days > longest && may_move(b, r, o, t->StorageClass)) {
 			to = t->StorageClass;
 			longest = days;
 		}
@@ -83,7 +98,7 @@ static void apply_current(struct call *c, const struct s3_StoredBucket *b, struc
 	}
 	for (uint32_t i = 0; i < b->Lifecycle->Rules.n; i++) {
 		const struct s3_LifecycleRule *r = LIST_AT(b->Lifecycle->Rules, struct s3_LifecycleRule, i);
-		struct str to = rule_fits(r, o) ? moves_to(r, o, c->now_ms) : STR_NONE;
+		struct str to = rule_fits(r, o) ? moves_to(b, r, o, c->now_ms) : STR_NONE;
 		if (!str_present(to) || str_eq(to, o->StorageClass))
 			continue;
 		o->StorageClass = to;
@@ -133,7 +148,8 @@ static void apply_behind(struct call *c, const struct s3_StoredBucket *b, struct
 		}
 		for (uint32_t k = 0; k < r->NoncurrentVersionTransitions.n && at->became_ms >= 0 && !o->Marker.v; k++) {
 			const struct s3_NoncurrentVersionTransition *t = LIST_AT(r->NoncurrentVersionTransitions, struct s3_NoncurrentVersionTransition, k);
-			if (c->now_ms < due_at(at->became_ms, t->NoncurrentDays.v) || str_eq(o->StorageClass, t->StorageClass))
+			if (c->now_ms < due_at(at->became_ms, t->NoncurrentDays.v) || str_eq(o->StorageClass, t->StorageClass) ||
+			    !may_move(b, r, o, t->StorageClass))
 				continue;
 			o->StorageClass = t->StorageClass;
 			object_update(c, b, o);
@@ -253,11 +269,23 @@ void op_GetBucketLifecycleConfiguration(struct call *c)
 	if (b == NULL)
 		return;
 	if (b->Lifecycle == NULL) {
-		call_fail_code(c, 404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist");
+		fail_not_set(c, "NoSuchLifecycleConfiguration", b->Name, "The lifecycle configuration does not exist");
 		return;
 	}
 	out->Rules = b->Lifecycle->Rules;
-	out->TransitionDefaultMinimumObjectSize = S("all_storage_classes_128K");
+	out->TransitionDefaultMinimumObjectSize = b->SmallMove.v ? S(VARIES) : S(ALL_128K);
+}
+
+static bool tags_differ(struct call *c, const struct s3_LifecycleRule *r)
+{
+	const struct list *tags = r->Filter != NULL && r->Filter->And != NULL ? &r->Filter->And->Tags : NULL;
+	for (uint32_t i = 0; tags != NULL && i < tags->n; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (str_eq(LIST_AT(*tags, struct s3_Tag, i)->Key, LIST_AT(*tags, struct s3_Tag, k)->Key)) {
+				fail_request(c, "Duplicate Tag Keys are not allowed.");
+				return false;
+			}
+	return true;
 }
 
 static bool rule_ok(struct call *c, const struct s3_LifecycleRule *r, const struct list *rules, uint32_t at)
@@ -288,10 +316,10 @@ static bool rule_ok(struct call *c, const struct s3_LifecycleRule *r, const stru
 		return false;
 	}
 	if (e != NULL && e->Date.set && e->Date.ms % DAY_MS != 0) {
-		fail_argument(c, "'Date' must be at midnight GMT");
+		fail_value(c, "Date", time_iso8601_ms(c->arena, e->Date.ms), "'Date' must be at midnight GMT");
 		return false;
 	}
-	return true;
+	return tags_differ(c, r);
 }
 
 void op_PutBucketLifecycleConfiguration(struct call *c)
@@ -302,6 +330,11 @@ void op_PutBucketLifecycleConfiguration(struct call *c)
 	if (b == NULL || !body_digests_ok(c, true))
 		return;
 	struct s3_BucketLifecycleConfiguration *l = in->LifecycleConfiguration;
+	struct str smallest = in->TransitionDefaultMinimumObjectSize;
+	if (str_present(smallest) && !str_eq(smallest, S(VARIES)) && !str_eq(smallest, S(ALL_128K))) {
+		fail_request(c, "Invalid TransitionDefaultMinimumObjectSize found: %.*s", STR_ARG(smallest));
+		return;
+	}
 	if (l == NULL || l->Rules.n == 0 || l->Rules.n > RULES_MAX) {
 		fail_xml(c);
 		return;
@@ -318,9 +351,10 @@ void op_PutBucketLifecycleConfiguration(struct call *c)
 		return;
 	}
 	b->Lifecycle = l;
+	b->SmallMove = str_eq(smallest, S(VARIES)) ? SOME_BOOL(true) : (struct opt_bool){0};
 	bucket_put(c, b);
 	job_put(c, "lifecycle", b->Name, next_midnight(c->now_ms), S(""));
-	out->TransitionDefaultMinimumObjectSize = S("all_storage_classes_128K");
+	out->TransitionDefaultMinimumObjectSize = b->SmallMove.v ? S(VARIES) : S(ALL_128K);
 }
 
 void op_DeleteBucketLifecycle(struct call *c)

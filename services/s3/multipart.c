@@ -9,11 +9,20 @@
 
 #define OBJECT_MAX (INT64_C(5) << 40)
 
-struct str upload_id_new(struct call *c)
+enum { UPLOAD_ID = 64 };
+
+struct str upload_id_new(struct call *c, struct str key)
 {
-	char *id = arena_bytes(c->arena, 64);
-	random_hex(id, 64);
-	return str_of(id, 64);
+	/* Those of one key are listed in the order of their beginning, so it stands first; then whose it is, to be told from another's. */
+	char random[32];
+	random_hex(random, sizeof random);
+	return arena_printf(c->arena, "%016llx%.16s%.32s", (unsigned long long)call_serial(c, "upload"), sha256_hex(c->arena, key).p, random);
+}
+
+/* Could it be an upload of this key? It may have ended since. */
+static bool upload_id_of(struct call *c, struct str id, struct str key)
+{
+	return id.n == UPLOAD_ID && str_eq(str_slice(id, 16, 32), str_slice(sha256_hex(c->arena, key), 0, 16));
 }
 
 static struct key *upload_key(struct call *c, struct str bucket, struct str key, struct str id)
@@ -34,8 +43,8 @@ static struct s3_StoredUpload *upload_find(struct call *c, struct str bucket, st
 {
 	struct s3_StoredUpload *u = id.n > 0 ? call_get(c, upload_key(c, bucket, key, id), &s3_shape_StoredUpload) : NULL;
 	if (u == NULL)
-		call_fail_code(c, 404, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
-			"been aborted or completed.");
+		fail_with(c, 404, "NoSuchUpload", "UploadId", id, "The specified upload does not exist. The upload ID may be invalid, or the upload may "
+			"have been aborted or completed.");
 	ASSERT(u == NULL || (u->Object != NULL && str_eq(u->Object->Key, key) && str_eq(u->Id, id)));
 	return u;
 }
@@ -66,7 +75,7 @@ static bool part_number_ok(struct call *c, struct opt_i64 n)
 {
 	if (n.v >= 1 && n.v <= PARTS_MAX)
 		return true;
-	fail_argument(c, "Part number must be an integer between 1 and 10000, inclusive");
+	fail_value(c, "partNumber", arena_printf(c->arena, "%lld", (long long)n.v), "Part number must be an integer between 1 and 10000, inclusive");
 	return false;
 }
 
@@ -109,14 +118,14 @@ void op_UploadPart(struct call *c)
 	sum_of_body(c, in->Body, &kind, &p->Sum);
 	if (str_present(u->Object->SumKind) && !str_eq(kind, u->Object->SumKind)) {
 		bool asked = in->Body != NULL && !str_eq(kind, S("CRC64NVME"));
-		fail_request(c, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s", STR_ARG(u->Object->SumKind),
-			STR_ARG(asked ? kind : S("null")));
+		fail_request(c, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s",
+			STR_ARG(arena_lower(c->arena, u->Object->SumKind)), STR_ARG(asked ? arena_lower(c->arena, kind) : S("null")));
 		return;
 	}
 	out->ETag = etag_quoted(c, p->Digest);
 	SUM_OUT(out, kind, p->Sum);
-	if (!str_present(u->Object->SumKind) && !str_eq(kind, S("CRC64NVME")))
-		p->Sum = STR_NONE; /* checked, but not the upload's */
+	if (!str_present(u->Object->SumKind) && !str_eq(kind, S("CRC64NVME"))) /* checked, but not the upload's: that is the default */
+		p->Sum = sum_default(c, in->Body);
 	keep_piece(c, u->Id, in->PartNumber.v, p);
 	SSE_OUT(out, u->Object);
 }
@@ -131,12 +140,16 @@ static bool copy_range(struct call *c, struct str header, int64_t size, int64_t 
 	int64_t first, last;
 	struct str to = str_starts(header, S("bytes=")) ? str_slice(header, 6, header.n) : STR_NONE, from = str_cut(&to, '-');
 	if (!str_present(to) || !str_to_i64(from, &first) || !str_to_i64(to, &last) || first < 0 || last < first) {
-		fail_argument(c, "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets "
-			"of the first and last bytes to copy");
+		fail_value(c, "x-amz-copy-source-range", header, "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
+			"and last are the zero-based offsets of the first and last bytes to copy");
+		return false;
+	}
+	if (first >= size) {
+		fail_request(c, "The specified copy range is invalid for the source object size");
 		return false;
 	}
 	if (last >= size) {
-		fail_argument(c, "Range specified is not valid for source object of size: %lld", (long long)size);
+		fail_value(c, "x-amz-copy-source-range", header, "Range specified is not valid for source object of size: %lld", (long long)size);
 		return false;
 	}
 	*start = first;
@@ -156,7 +169,7 @@ static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *i
 {
 	struct str key, version, bucket = decode_copy_source(c, in->CopySource, &key, &version);
 	if (!str_present(bucket) || (s->b = bucket_anywhere(c, bucket, in->ExpectedSourceBucketOwner)) == NULL ||
-	    !customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, &s->key))
+	    !customer_key_to_read(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, &s->key))
 		return false;
 	s->o = object_find(c, s->b, key, version);
 	if (s->o == NULL || !allow_object(c, s->b, s->o, str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject", ACL_READ))
@@ -165,12 +178,9 @@ static bool part_source(struct call *c, const struct s3_UploadPartCopyRequest *i
 		fail_no_key(c, key);
 		return false;
 	}
-	bool match = !str_present(in->CopySourceIfMatch) || etag_matches(in->CopySourceIfMatch, s->o->Tag);
-	bool none = !str_present(in->CopySourceIfNoneMatch) || !etag_matches(in->CopySourceIfNoneMatch, s->o->Tag);
-	if (!match || !none) {
-		call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+	const struct copy_conditions when = COPY_CONDITIONS(in);
+	if (!copy_conditions(c, &when, s->o))
 		return false;
-	}
 	return customer_key_fits(c, s->o, &s->key) && encryption_open(c, s->b, s->o, &s->key) &&
 	       copy_range(c, in->CopySourceRange, s->o->Size.v, &s->start, &s->length);
 }
@@ -239,7 +249,8 @@ void op_UploadPartCopy(struct call *c)
 	out->CopySourceVersionId = version_shown(from.b, from.o);
 	out->CopyPartResult = arena_new_of(c->arena, struct s3_CopyPartResult);
 	out->CopyPartResult->ETag = etag_quoted(c, p->Digest);
-	out->CopyPartResult->LastModified = p->Modified;
+	out->CopyPartResult->LastModified = whole_second(p->Modified);
+	SSE_OUT(out, u->Object);
 	if (str_present(kind))
 		SUM_OUT(out->CopyPartResult, kind, p->Sum);
 }
@@ -259,6 +270,47 @@ static struct s3_StoredPart *piece_numbered(struct s3_StoredPart **all, size_t n
 	return low < n && all[low]->Number.v == number ? all[low] : NULL;
 }
 
+/* Is it the part that was uploaded, by its tag and its checksum? */
+static bool part_fits(struct call *c, const struct s3_StoredUpload *u, const struct s3_CompletedPart *p, const struct s3_StoredPart *there)
+{
+	const struct sums sent = SUM_IN(p);
+	struct str kind = u->Object->SumKind, sum = str_present(kind) ? sum_pick(&sent, kind) : STR_NONE;
+	struct str other = str_present(sum) ? kind : sum_sent(&sent);
+	bool same = there != NULL && etag_matches(p->ETag, there->Digest) && !(str_present(sum) && !str_eq(sum, there->Sum));
+	if (same && str_present(kind) && !str_present(sum) && str_present(other)) {
+		call_fail_code(c, 400, "BadDigest", "The %.*s you specified for part %lld did not match what we received.",
+			STR_ARG(arena_lower(c->arena, other)), (long long)p->PartNumber.v);
+		return false;
+	}
+	if (same && !str_present(sum) && str_eq(u->Object->SumType, S("COMPOSITE"))) {
+		fail_request(c, "The upload was created using a %.*s checksum. The complete request must include the checksum for each part. It was missing "
+			"for part %lld in the request.", STR_ARG(arena_lower(c->arena, kind)), (long long)p->PartNumber.v);
+		return false;
+	}
+	if (same && (str_present(kind) || !str_present(other)))
+		return true;
+	fail_with(c, 400, "InvalidPart", "UploadId", u->Id, "One or more of the specified parts could not be found.  The part may not have been "
+		"uploaded, or the specified entity tag may not match the part's entity tag.");
+	call_fail_more(c, "PartNumber", arena_printf(c->arena, "%lld", (long long)p->PartNumber.v));
+	call_fail_more(c, "ETag", etag_bare(p->ETag));
+	return false;
+}
+
+static bool parts_large_enough(struct call *c, const struct s3_StoredPart *const *v, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (v[i]->Size.v >= PART_SMALLEST)
+			continue;
+		fail_with(c, 400, "EntityTooSmall", "ProposedSize", arena_printf(c->arena, "%lld", (long long)v[i]->Size.v),
+			"Your proposed upload is smaller than the minimum allowed size");
+		call_fail_more(c, "MinSizeAllowed", arena_printf(c->arena, "%d", PART_SMALLEST));
+		call_fail_more(c, "PartNumber", arena_printf(c->arena, "%lld", (long long)v[i]->Number.v));
+		call_fail_more(c, "ETag", v[i]->Digest);
+		return false;
+	}
+	return true;
+}
+
 /* The named parts in order, each as it was uploaded; NULL: refused. */
 static const struct s3_StoredPart **chosen_parts(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, const struct s3_StoredUpload *u,
                                                  struct s3_StoredPart **all, size_t n_all)
@@ -266,6 +318,10 @@ static const struct s3_StoredPart **chosen_parts(struct call *c, const struct s3
 	struct list named = in->MultipartUpload != NULL ? in->MultipartUpload->Parts : (struct list){0};
 	const struct s3_StoredPart **v = arena_array(c->arena, const struct s3_StoredPart *, named.n + 1);
 	int64_t before = 0;
+	if (in->MultipartUpload == NULL) {
+		fail_request(c, "You must specify at least one part");
+		return NULL;
+	}
 	if (named.n == 0 || named.n > PARTS_MAX) {
 		fail_xml(c);
 		return NULL;
@@ -273,27 +329,16 @@ static const struct s3_StoredPart **chosen_parts(struct call *c, const struct s3
 	for (uint32_t i = 0; i < named.n; i++) {
 		const struct s3_CompletedPart *p = LIST_AT(named, struct s3_CompletedPart, i);
 		if (p->PartNumber.v <= before) {
-			call_fail_code(c, 400, "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.");
+			fail_with(c, 400, "InvalidPartOrder", "UploadId", u->Id,
+				"The list of parts was not in ascending order. Parts must be ordered by part number.");
 			return NULL;
 		}
 		before = p->PartNumber.v;
-		const struct s3_StoredPart *there = v[i] = piece_numbered(all, n_all, p->PartNumber.v);
-		const struct sums sent = SUM_IN(p);
-		struct str sum = str_present(u->Object->SumKind) ? sum_pick(&sent, u->Object->SumKind) : STR_NONE;
-		bool composite = str_eq(u->Object->SumType, S("COMPOSITE"));
-		if (there == NULL || !etag_matches(p->ETag, there->Digest) || (str_present(sum) && !str_eq(sum, there->Sum)) ||
-		    (composite && !str_present(sum))) {
-			call_fail_code(c, 400, "InvalidPart", "One or more of the specified parts could not be found. The part may not have been uploaded, "
-				"or the specified entity tag may not match the part's entity tag.");
+		v[i] = piece_numbered(all, n_all, p->PartNumber.v);
+		if (!part_fits(c, u, p, v[i]))
 			return NULL;
-		}
 	}
-	for (uint32_t i = 0; i + 1 < named.n; i++)
-		if (v[i]->Size.v < PART_SMALLEST) {
-			call_fail_code(c, 400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size");
-			return NULL;
-		}
-	return v;
+	return parts_large_enough(c, v, named.n) ? v : NULL;
 }
 
 static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, struct s3_StoredObject *o, const struct s3_StoredPart **v,
@@ -303,9 +348,9 @@ static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequ
 	bool own = str_present(o->SumKind), all = true;
 	for (size_t i = 0; i < n; i++)
 		all &= str_present(v[i]->Sum);
-	if (str_present(in->ChecksumType) && own && !str_eq(in->ChecksumType, o->SumType)) {
+	if (str_present(in->ChecksumType) && !str_eq(in->ChecksumType, own ? o->SumType : S("FULL_OBJECT"))) {
 		fail_request(c, "The upload was created using the %.*s checksum mode. The complete request must use the same checksum mode.",
-			STR_ARG(o->SumType));
+			STR_ARG(own ? o->SumType : S("null")));
 		return false;
 	}
 	if (!own && all) { /* S3's default */
@@ -320,7 +365,8 @@ static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequ
 	struct str claimed = sum_pick(&sent, o->SumKind);
 	if (str_present(claimed) && !str_eq(claimed, o->Sum) && !str_eq(claimed, str_slice(o->Sum, 0, (size_t)(full ? (ptrdiff_t)o->Sum.n
 		: str_rfind(o->Sum, '-'))))) {
-		call_fail_code(c, 400, "BadDigest", "The %.*s you specified did not match the calculated checksum.", STR_ARG(o->SumKind));
+		call_fail_code(c, 400, "BadDigest", "The %.*s you specified did not match the calculated checksum.",
+			STR_ARG(arena_lower(c->arena, o->SumKind)));
 		return false;
 	}
 	return true;
@@ -340,7 +386,8 @@ static bool assemble(struct call *c, const struct s3_CompleteMultipartUploadRequ
 		size += v[i]->Size.v;
 	}
 	if (in->MpuObjectSize.set && in->MpuObjectSize.v != size) {
-		fail_request(c, "The provided 'x-amz-mp-object-size' header does not match what was computed.");
+		fail_request(c, "The provided 'x-amz-mp-object-size' header value %lld does not match what was computed: %lld",
+			(long long)in->MpuObjectSize.v, (long long)size);
 		return false;
 	}
 	if (size > OBJECT_MAX) {
@@ -372,9 +419,10 @@ static void answer_complete(struct call *c, const struct s3_StoredBucket *b, con
 	out->Location = arena_join(c->arena, c->endpoint, S("/"), b->Name, S("/"), uri_encode(c->arena, o->Key, true));
 	out->ETag = etag_quoted(c, o->Tag);
 	out->VersionId = str_present(o->Version) ? o->Version : STR_NONE;
-	out->ChecksumType = str_present(o->Sum) ? o->SumType : STR_NONE;
-	if (str_present(o->Sum))
+	if (str_present(o->Sum) && !str_present(o->CustomerKey) && o->Kms == NULL) { /* not of one under a key of the client's choice */
+		out->ChecksumType = o->SumType;
 		SUM_OUT(out, o->SumKind, o->Sum);
+	}
 	if (!str_present(o->CustomerKey))
 		SSE_OUT_OURS(out, o);
 }
@@ -394,6 +442,21 @@ static bool completed_before(struct call *c, const struct s3_StoredBucket *b, co
 	return true;
 }
 
+/* A condition holds only against what was there when the upload began: another write or delete since then is a conflict. */
+static bool written_since(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredUpload *u,
+                          const struct s3_CompleteMultipartUploadRequest *in)
+{
+	if (!str_present(in->IfMatch) && !str_present(in->IfNoneMatch))
+		return false;
+	const struct s3_StoredObject *now = object_current(c, b->Name, in->Key);
+	if (!u->Before.set || (now != NULL ? now->Serial.v : 0) == u->Before.v)
+		return false;
+	fail_with(c, 409, "ConditionalRequestConflict", "Condition", str_present(in->IfMatch) ? S("If-Match") : S("If-None-Match"),
+		"The conditional request cannot succeed due to a conflicting operation against this resource.");
+	call_fail_more(c, "Key", in->Key);
+	return true;
+}
+
 void op_CompleteMultipartUpload(struct call *c)
 {
 	const struct s3_CompleteMultipartUploadRequest *in = c->in;
@@ -404,7 +467,7 @@ void op_CompleteMultipartUpload(struct call *c)
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k) || completed_before(c, b, in))
 		return;
 	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
-	if (u == NULL || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
+	if (u == NULL || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch) || written_since(c, b, u, in))
 		return;
 	struct s3_StoredPart **all = pieces(c, u->Id, &n_all);
 	const struct s3_StoredPart **v = chosen_parts(c, in, u, all, n_all);
@@ -493,6 +556,7 @@ void op_ListParts(struct call *c)
 	out->Parts = LIST_OF(c->arena, struct s3_Part, n);
 	uint32_t shown = 0;
 	out->IsTruncated = SOME_BOOL(false);
+	out->NextPartNumberMarker = SOME_I64(0);
 	for (size_t i = 0; i < n; i++) {
 		if (all[i]->Number.v <= after)
 			continue;
@@ -503,7 +567,7 @@ void op_ListParts(struct call *c)
 		struct s3_Part *p = LIST_AT(out->Parts, struct s3_Part, shown);
 		shown++;
 		p->PartNumber = all[i]->Number;
-		p->LastModified = all[i]->Modified;
+		p->LastModified = whole_second(all[i]->Modified);
 		p->ETag = etag_quoted(c, all[i]->Digest);
 		p->Size = all[i]->Size;
 		if (str_present(u->Object->SumKind))
@@ -529,7 +593,7 @@ static void show_upload(struct call *c, const struct s3_StoredUpload *u, bool ur
 {
 	to->UploadId = u->Id;
 	to->Key = url ? list_encoded(c, u->Object->Key) : u->Object->Key;
-	to->Initiated = u->Initiated;
+	to->Initiated = whole_second(u->Initiated);
 	to->StorageClass = str_present(u->Object->StorageClass) ? u->Object->StorageClass : S("STANDARD");
 	to->Owner = owner_of(c, u->Object->Account);
 	to->Initiator = arena_new_of(c->arena, struct s3_Initiator);
@@ -574,7 +638,7 @@ static void walk_uploads(struct call *c, const struct s3_ListMultipartUploadsReq
 			show_upload(c, u, url, &x->v[x->n++]);
 		}
 		x->last_key = str_present(common) ? common : name;
-		x->last_id = u->Id;
+		x->last_id = str_present(common) ? S("") : u->Id;
 	}
 	scan_close(s);
 }
@@ -588,8 +652,16 @@ void op_ListMultipartUploads(struct call *c)
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
 	if (b == NULL || !allow(c, b, STR_NONE, "s3:ListBucketMultipartUploads", &b->Grants, ACL_READ))
 		return;
+	if (str_present(in->EncodingType) && !str_eq(in->EncodingType, S("url"))) {
+		fail_value(c, "encoding-type", in->EncodingType, "Invalid Encoding Method specified in Request");
+		return;
+	}
+	if (in->KeyMarker.n > 0 && in->UploadIdMarker.n > 0 && !upload_id_of(c, in->UploadIdMarker, in->KeyMarker)) {
+		fail_value(c, "upload-id-marker", in->UploadIdMarker, "Invalid uploadId marker");
+		return;
+	}
 	if (max < 0) {
-		fail_argument(c, "Argument max-uploads must be an integer between 0 and 2147483647");
+		fail_value(c, "max-uploads", STR_NONE, "Argument max-uploads must be an integer between 0 and 2147483647");
 		return;
 	}
 	walk_uploads(c, in, b->Name, max, &x);
@@ -598,16 +670,15 @@ void op_ListMultipartUploads(struct call *c)
 	out->Uploads = (struct list){x.v, x.n, x.n > 0};
 	out->CommonPrefixes = (struct list){x.p, x.n_p, x.n_p > 0};
 	out->IsTruncated = SOME_BOOL(x.truncated);
-	if (x.truncated) {
-		out->NextKeyMarker = url ? list_encoded(c, x.last_key) : x.last_key;
-		out->NextUploadIdMarker = x.last_id;
-	}
+	bool next = x.truncated || x.n > 0;
+	out->NextKeyMarker = !next ? S("") : url ? list_encoded(c, x.last_key) : x.last_key;
+	out->NextUploadIdMarker = next ? x.last_id : S("");
 	out->Bucket = b->Name;
 	struct str prefix = in->Prefix.n > 0 ? in->Prefix : STR_NONE, delimiter = in->Delimiter.n > 0 ? in->Delimiter : STR_NONE;
 	out->Prefix = url ? list_encoded(c, prefix) : prefix;
 	out->Delimiter = url ? list_encoded(c, delimiter) : delimiter;
 	out->EncodingType = in->EncodingType;
 	out->KeyMarker = !str_present(in->KeyMarker) ? S("") : url ? list_encoded(c, in->KeyMarker) : in->KeyMarker;
-	out->UploadIdMarker = str_present(in->UploadIdMarker) ? in->UploadIdMarker : S("");
+	out->UploadIdMarker = in->KeyMarker.n > 0 && str_present(in->UploadIdMarker) ? in->UploadIdMarker : S("");
 	out->MaxUploads = SOME_I64(max);
 }

@@ -72,14 +72,15 @@ static struct str record_text(struct call *c, const struct s3_StoredBucket *b, c
 {
 	struct arena *a = c->arena;
 	struct json *root = json_new_object(a), *list = json_set(a, root, S("Records"), json_new_array(a)), *r = json_push(a, list, json_new_object(a));
-	bool removed = str_starts(str_c(event), S("s3:ObjectRemoved:"));
+	bool removed = str_starts(str_c(event), S("s3:ObjectRemoved:")), restored = strcmp(event, "s3:ObjectRestore:Completed") == 0;
+	bool about = str_starts(str_c(event), S("s3:ObjectTagging:")) || str_starts(str_c(event), S("s3:ObjectAcl:")); /* not its bytes */
 	ASSERT(strncmp(event, "s3:", 3) == 0 && o->Key.n > 0);
-	json_set_str(a, r, "eventVersion", more != NULL ? S("2.2") : S("2.1"));
+	json_set_str(a, r, "eventVersion", about ? S("2.3") : more != NULL ? S("2.2") : S("2.1"));
 	json_set_str(a, r, "eventSource", S("aws:s3"));
 	json_set_str(a, r, "awsRegion", b->Region);
 	json_set_str(a, r, "eventTime", time_iso8601_ms(a, c->now_ms));
 	json_set_str(a, r, "eventName", str_slice(str_c(event), 3, strlen(event)));
-	json_set_str(a, member(a, r, "userIdentity"), "principalId", principal_id(c));
+	json_set_str(a, member(a, r, "userIdentity"), "principalId", restored ? arena_join(a, S("AmazonCustomer:"), b->Account) : principal_id(c));
 	json_set_str(a, member(a, r, "requestParameters"), "sourceIPAddress", str_present(c->source_ip) ? c->source_ip : S("127.0.0.1"));
 	struct json *answer = member(a, r, "responseElements");
 	json_set_str(a, answer, "x-amz-request-id", c->request_id);
@@ -93,13 +94,19 @@ static struct str record_text(struct call *c, const struct s3_StoredBucket *b, c
 	json_set_str(a, bucket, "arn", arena_join(a, S("arn:aws:s3:::"), b->Name));
 	struct json *object = member(a, s3, "object");
 	json_set_str(a, object, "key", form_encoded(a, o->Key));
-	if (!removed) {
+	if (!removed && !about)
 		json_set_i64(a, object, "size", o->Size.v);
+	if (!removed)
 		json_set_str(a, object, "eTag", o->Tag);
-	}
 	if (str_present(o->Version))
 		json_set_str(a, object, "versionId", o->Version);
-	json_set_str(a, object, "sequencer", sequencer(c, o));
+	if (!about)
+		json_set_str(a, object, "sequencer", sequencer(c, o));
+	if (restored) {
+		struct json *data = member(a, member(a, r, "glacierEventData"), "restoreEventData");
+		json_set_str(a, data, "lifecycleRestorationExpiryTime", time_iso8601_ms(a, o->RestoredUntil.ms));
+		json_set_str(a, data, "lifecycleRestoreStorageClass", o->StorageClass);
+	}
 	if (more != NULL)
 		json_set(a, r, S("replicationEventData"), more);
 	return json_text(a, root);
@@ -134,29 +141,38 @@ static bool bus_event(struct call *c, const struct s3_StoredBucket *b, const str
 		{"s3:LifecycleExpiration:DeleteMarkerCreated", "Object Deleted", "Lifecycle Expiration"},
 		{"s3:LifecycleTransition", "Object Storage Class Changed", NULL},
 		{"s3:ObjectTagging:Put", "Object Tags Added", NULL}, {"s3:ObjectTagging:Delete", "Object Tags Deleted", NULL},
-		{"s3:ObjectAcl:Put", "Object ACL Updated", NULL}, {"s3:ObjectRestore:Completed", "Object Restore Completed", NULL}};
+		{"s3:ObjectAcl:Put", "Object ACL Updated", NULL}, {"s3:ObjectRestore:Post", "Object Restore Initiated", NULL},
+		{"s3:ObjectRestore:Completed", "Object Restore Completed", NULL}};
 	struct arena *a = c->arena;
 	size_t i = 0;
 	while (i < COUNT_OF(known) && strcmp(known[i].event, event) != 0)
 		i++;
 	if (i == COUNT_OF(known))
 		return false;
-	bool removed = str_starts(str_c(known[i].type), S("Object Deleted"));
+	bool removed = str_starts(str_c(known[i].type), S("Object Deleted")), restore = str_starts(str_c(event), S("s3:ObjectRestore:"));
+	bool completed = strcmp(event, "s3:ObjectRestore:Completed") == 0;
+	bool about = str_starts(str_c(event), S("s3:ObjectTagging:")) || str_starts(str_c(event), S("s3:ObjectAcl:"));
 	struct json *d = json_new_object(a);
 	json_set_str(a, d, "version", S("0"));
 	json_set_str(a, member(a, d, "bucket"), "name", b->Name);
 	struct json *object = member(a, d, "object");
 	json_set_str(a, object, "key", o->Key);
-	if (!removed) {
+	if (!removed && !about)
 		json_set_i64(a, object, "size", o->Size.v);
+	if (!removed)
 		json_set_str(a, object, "etag", o->Tag);
-	}
 	if (str_present(o->Version))
 		json_set_str(a, object, "version-id", o->Version);
-	json_set_str(a, object, "sequencer", sequencer(c, o));
+	if (!about && !restore)
+		json_set_str(a, object, "sequencer", sequencer(c, o));
 	json_set_str(a, d, "request-id", c->request_id);
-	json_set_str(a, d, "requester", c->account);
-	json_set_str(a, d, "source-ip-address", str_present(c->source_ip) ? c->source_ip : S("127.0.0.1"));
+	json_set_str(a, d, "requester", completed ? S("s3.amazonaws.com") : c->account);
+	if (!completed)
+		json_set_str(a, d, "source-ip-address", str_present(c->source_ip) ? c->source_ip : S("127.0.0.1"));
+	if (completed)
+		json_set_str(a, d, "restore-expiry-time", time_iso8601(a, o->RestoredUntil.ms));
+	if (restore)
+		json_set_str(a, d, "source-storage-class", o->StorageClass);
 	if (known[i].reason != NULL)
 		json_set_str(a, d, "reason", str_c(known[i].reason));
 	if (removed)
@@ -272,11 +288,13 @@ static bool filter_ok(struct call *c, const struct s3_NotificationConfigurationF
 {
 	unsigned prefixes = 0, suffixes = 0;
 	for (uint32_t i = 0; f != NULL && f->Key != NULL && i < f->Key->FilterRules.n; i++) {
-		const struct s3_FilterRule *r = LIST_AT(f->Key->FilterRules, struct s3_FilterRule, i);
+		struct s3_FilterRule *r = LIST_AT(f->Key->FilterRules, struct s3_FilterRule, i);
 		prefixes += str_eq_nocase(r->Name, S("prefix"));
 		suffixes += str_eq_nocase(r->Name, S("suffix"));
-		if (!str_eq_nocase(r->Name, S("prefix")) && !str_eq_nocase(r->Name, S("suffix"))) {
-			fail_argument(c, "filter rule name must be either prefix or suffix");
+		if (str_eq_nocase(r->Name, S("prefix")) || str_eq_nocase(r->Name, S("suffix")))
+			r->Name = str_eq_nocase(r->Name, S("prefix")) ? S("Prefix") : S("Suffix"); /* as it is told */
+		else {
+			fail_value(c, "FilterRule.Name", r->Name, "filter rule name must be either prefix or suffix");
 			return false;
 		}
 	}
@@ -292,8 +310,43 @@ static struct str own_id(struct call *c)
 	return arena_dup(c->arena, str_of(id, 36));
 }
 
-/* Can the destination be reached? A queue and a topic get the test message that AWS sends. */
-static bool reachable(struct call *c, const struct s3_StoredBucket *b, int kind, struct str arn)
+/* Destinations that cannot be reached: all are told at once. */
+struct unreachable { struct param *v; size_t n; };
+
+/* Why not, as S3 says it. */
+static void cannot_reach(struct call *c, struct unreachable *x, int kind, struct str arn, const struct wire_error *e)
+{
+	static const char *const names[] = {[DEST_QUEUE] = "queue", [DEST_TOPIC] = "topic", [DEST_FUNCTION] = "Lambda"};
+	bool gone = e->status == 404 || str_find_str(e->code, S("NonExist")) >= 0 || str_find_str(e->code, S("NotExist")) >= 0 ||
+	            str_find_str(e->code, S("NotFound")) >= 0;
+	struct param *all = arena_array(c->arena, struct param, x->n + 1);
+	ASSERT(kind >= DEST_QUEUE && kind <= DEST_FUNCTION);
+	if (x->n > 0)
+		memcpy(all, x->v, x->n * sizeof *all);
+	x->v = all;
+	struct arena *a = c->arena;
+	struct str why = arena_printf(a, gone ? "The destination %s does not exist"
+		: "Permissions on the destination %s do not allow S3 to publish notifications from this bucket", names[kind]);
+	if (kind == DEST_FUNCTION) {
+		why = arena_join(a, S("Not authorized to invoke function ["), arn, S("]"));
+		arn = arena_join(a, arn, S(", null"));
+	}
+	all[x->n++] = (struct param){arn, why, true};
+}
+
+static void tell_unreachable(struct call *c, const struct unreachable *x)
+{
+	if (x->n == 0 || c->failed)
+		return;
+	fail_argument(c, "Unable to validate the following destination configurations");
+	for (size_t i = 0; i < x->n; i++) {
+		call_fail_more(c, arena_cstr(c->arena, arena_printf(c->arena, "ArgumentName%zu", i + 1)), x->v[i].name);
+		call_fail_more(c, arena_cstr(c->arena, arena_printf(c->arena, "ArgumentValue%zu", i + 1)), x->v[i].value);
+	}
+}
+
+/* Can the destination be reached? A queue and a topic get the test message that AWS sends. false: c is parked or has failed. */
+static bool reach(struct call *c, const struct s3_StoredBucket *b, int kind, struct str arn, struct unreachable *x)
 {
 	struct str test = arena_printf(c->arena, "{\"Service\":\"Amazon "
 		"S3\",\"Event\":\"s3:TestEvent\",\"Time\":\"%.*s\",\"Bucket\":\"%.*s\",\"RequestId\":\"%.*s\","
@@ -302,11 +355,12 @@ static bool reachable(struct call *c, const struct s3_StoredBucket *b, int kind,
 	struct invoked i = deliver(c, kind, arn, test, b->Name, b->Account, b->Region, true);
 	if (i.ok || i.parked)
 		return i.ok;
-	if (i.error.status == 501)
+	if (i.error.status == 501) {
 		call_unsupported(c, "tsubo cannot send events to %.*s: %.*s", STR_ARG(arn), STR_ARG(i.error.message));
-	else
-		fail_argument(c, "Unable to validate the following destination configurations");
-	return false;
+		return false;
+	}
+	cannot_reach(c, x, kind, arn, &i.error);
+	return true;
 }
 
 void op_PutBucketNotificationConfiguration(struct call *c)
@@ -316,20 +370,35 @@ void op_PutBucketNotificationConfiguration(struct call *c)
 	if (b == NULL)
 		return;
 	struct s3_NotificationConfiguration *n = in->NotificationConfiguration;
-#define CHECK(list_, type_, arn_, kind_) \
+	struct unreachable x = {0};
+	struct arn parsed;
+#define CHECK(list_, type_, arn_, name_) \
 	for (uint32_t i = 0; i < n->list_.n; i++) { \
 		struct type_ *q = LIST_AT(n->list_, struct type_, i); \
 		if (!filter_ok(c, q->Filter)) \
 			return; \
 		if (!str_present(q->Id) || q->Id.n == 0) \
 			q->Id = own_id(c); \
-		if (!in->SkipDestinationValidation.v && !reachable(c, b, kind_, q->arn_)) \
+		if (!arn_parse(q->arn_, &parsed)) { \
+			fail_value(c, name_, q->arn_, "The ARN could not be parsed"); \
 			return; \
+		} \
 	}
-	CHECK(QueueConfigurations, s3_QueueConfiguration, QueueArn, DEST_QUEUE)
-	CHECK(TopicConfigurations, s3_TopicConfiguration, TopicArn, DEST_TOPIC)
-	CHECK(LambdaFunctionConfigurations, s3_LambdaFunctionConfiguration, LambdaFunctionArn, DEST_FUNCTION)
+	CHECK(QueueConfigurations, s3_QueueConfiguration, QueueArn, "Queue")
+	CHECK(TopicConfigurations, s3_TopicConfiguration, TopicArn, "Topic")
+	CHECK(LambdaFunctionConfigurations, s3_LambdaFunctionConfiguration, LambdaFunctionArn, "CloudFunction")
 #undef CHECK
+#define REACH(list_, type_, arn_, kind_) \
+	for (uint32_t i = 0; i < n->list_.n && !in->SkipDestinationValidation.v; i++) \
+		if (!reach(c, b, kind_, LIST_AT(n->list_, struct type_, i)->arn_, &x)) \
+			return;
+	REACH(QueueConfigurations, s3_QueueConfiguration, QueueArn, DEST_QUEUE)
+	REACH(TopicConfigurations, s3_TopicConfiguration, TopicArn, DEST_TOPIC)
+	REACH(LambdaFunctionConfigurations, s3_LambdaFunctionConfiguration, LambdaFunctionArn, DEST_FUNCTION)
+#undef REACH
+	tell_unreachable(c, &x);
+	if (c->failed)
+		return;
 	bool none = n->QueueConfigurations.n + n->TopicConfigurations.n + n->LambdaFunctionConfigurations.n == 0 && n->EventBridgeConfiguration == NULL;
 	b->Notification = none ? NULL : n;
 	bucket_put(c, b);

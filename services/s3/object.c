@@ -61,17 +61,23 @@ static bool is_version(const struct s3_StoredObject *o, struct str version)
 	return str_present(o->Version) ? str_eq(o->Version, version) : str_eq(version, S("null"));
 }
 
+int64_t version_serial(struct call *c, struct str version)
+{
+	struct str raw = version.n == 32 ? hex_decode(c->arena, str_slice(version, 0, 16)) : STR_NONE;
+	uint64_t serial = 0;
+	for (size_t i = 0; i < raw.n; i++)
+		serial = serial << 8 | (unsigned char)raw.p[i];
+	return raw.n == 8 && serial <= INT64_MAX ? (int64_t)serial : -1;
+}
+
 /* Among those behind the current one. The serial is in the id, but for "null". */
 static struct s3_StoredObject *find_behind(struct call *c, struct str bucket, struct str key, struct str version)
 {
 	if (!str_eq(version, S("null"))) {
-		struct str raw = version.n == 32 ? hex_decode(c->arena, str_slice(version, 0, 16)) : STR_NONE;
-		if (raw.n != 8)
+		int64_t serial = version_serial(c, version);
+		if (serial < 0)
 			return NULL;
-		uint64_t serial = 0;
-		for (size_t i = 0; i < 8; i++)
-			serial = serial << 8 | (unsigned char)raw.p[i];
-		struct s3_StoredObject *o = call_get(c, version_key(c, bucket, key, (int64_t)serial), &s3_shape_StoredObject);
+		struct s3_StoredObject *o = call_get(c, version_key(c, bucket, key, serial), &s3_shape_StoredObject);
 		return o != NULL && is_version(o, version) ? o : NULL;
 	}
 	struct scan *s = versions_scan(c, bucket, key);
@@ -100,18 +106,33 @@ struct s3_StoredObject *object_version(struct call *c, struct str bucket, struct
 	return version_ok(version) ? find_behind(c, bucket, key, version) : NULL;
 }
 
+static void no_version(struct call *c, struct str key, struct str version)
+{
+	fail_with(c, 404, "NoSuchVersion", "Key", key, "The specified version does not exist.");
+	call_fail_more(c, "VersionId", version);
+}
+
+void fail_marker(struct call *c, const struct s3_StoredObject *o)
+{
+	ASSERT(o->Marker.v);
+	call_header(c, "x-amz-delete-marker", S("true"));
+	call_header(c, "x-amz-version-id", str_present(o->Version) ? o->Version : S("null"));
+	call_header(c, "Allow", S("DELETE"));
+	fail_method(c, "DeleteMarker");
+}
+
 struct s3_StoredObject *object_find(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str version)
 {
 	struct s3_StoredObject *o = object_current(c, b->Name, key);
 	if (str_present(version)) {
 		if (!version_ok(version)) {
-			fail_argument(c, "Invalid version id specified");
+			fail_value(c, "versionId", version, "Invalid version id specified");
 			return NULL;
 		}
 		if (o == NULL || !is_version(o, version))
 			o = find_behind(c, b->Name, key, version);
 		if (o == NULL)
-			call_fail_code(c, 404, "NoSuchVersion", "The specified version does not exist.");
+			no_version(c, key, version);
 		else
 			note_labels(c, o);
 		return o;
@@ -285,7 +306,7 @@ static bool delete_version(struct call *c, const struct s3_StoredBucket *b, stru
 	struct s3_StoredObject *o = object_current(c, b->Name, key);
 	bool current = o != NULL && is_version(o, version);
 	if (!version_ok(version)) {
-		fail_argument(c, "Invalid version id specified");
+		fail_value(c, "versionId", version, "Invalid version id specified");
 		return false;
 	}
 	if (!current)
@@ -331,7 +352,7 @@ bool object_delete(struct call *c, const struct s3_StoredBucket *b, struct str k
 
 struct str etag_quoted(struct call *c, struct str etag) { return str_present(etag) ? arena_join(c->arena, S("\""), etag, S("\"")) : STR_NONE; }
 
-static struct str unquoted(struct str s)
+struct str etag_bare(struct str s)
 {
 	s = str_trim(s);
 	if (str_starts(s, S("W/")))
@@ -342,7 +363,7 @@ static struct str unquoted(struct str s)
 bool etag_matches(struct str header, struct str etag)
 {
 	while (str_present(header)) {
-		struct str one = unquoted(str_cut(&header, ','));
+		struct str one = etag_bare(str_cut(&header, ','));
 		if (str_eq(one, S("*")) || str_eq(one, etag))
 			return true;
 	}
@@ -361,7 +382,7 @@ static bool match_condition(struct call *c, const struct s3_StoredBucket *b, con
 		return false;
 	if (etag_matches(if_match, o->Tag))
 		return true;
-	call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+	fail_condition(c, "If-Match");
 	return false;
 }
 
@@ -370,22 +391,29 @@ bool delete_condition(struct call *c, const struct s3_StoredBucket *b, struct st
 	return !str_present(if_match) || match_condition(c, b, object_current(c, b->Name, key), key, if_match);
 }
 
+/* What a write cannot be asked for. */
+static bool conditions_known(struct call *c, struct str if_match, struct str if_none_match)
+{
+	bool both = str_present(if_match) && str_present(if_none_match);
+	const char *header = both ? "If-Match,If-None-Match" : str_present(if_none_match) ? "If-None-Match" : "If-Match";
+	if (!both && (str_present(if_match) ? !str_eq(str_trim(if_match), S("*")) : str_eq(str_trim(if_none_match), S("*"))))
+		return true;
+	fail_with(c, 501, "NotImplemented", "Header", str_c(header), "A header you provided implies functionality that is not implemented");
+	call_fail_more(c, "additionalMessage", both ? S("Multiple conditional request headers present in the request") :
+		arena_printf(c->arena, "We don't accept the provided value of %s header for this API", header));
+	return false;
+}
+
 bool write_conditions(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str if_match, struct str if_none_match)
 {
 	if (!str_present(if_match) && !str_present(if_none_match))
 		return true;
+	if (!conditions_known(c, if_match, if_none_match))
+		return false;
 	const struct s3_StoredObject *o = object_current(c, b->Name, key);
-	if (str_present(if_none_match)) {
-		if (!str_eq(str_trim(if_none_match), S("*"))) {
-			call_unsupported(c, "A header you provided implies functionality that is not implemented: If-None-Match other than *");
-			return false;
-		}
-		if (o != NULL) {
-			call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-			return false;
-		}
-	}
-	if (!str_present(if_match))
-		return true;
-	return match_condition(c, b, o, key, if_match);
+	if (str_present(if_match))
+		return match_condition(c, b, o, key, if_match);
+	if (o != NULL)
+		fail_condition(c, "If-None-Match");
+	return !c->failed;
 }

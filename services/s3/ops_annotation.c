@@ -108,7 +108,7 @@ static bool object_matches(struct call *c, const struct s3_StoredObject *o, stru
 {
 	if (!str_present(etag) || etag_matches(etag, o->Tag))
 		return true;
-	call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+	fail_condition(c, "If-Match");
 	return false;
 }
 

@@ -6,7 +6,7 @@
 
 #include "svc/policies.h"
 
-enum { BUCKET_TAGS_MAX = 50, POLICY_MAX = 20 << 10, CORS_MAX = 100, ROUTES_MAX = 50 };
+enum { POLICY_MAX = 20 << 10, CORS_MAX = 100, ROUTES_MAX = 50 };
 
 /* A bucket to be changed; the body's digests are checked as the operation asks. */
 static struct s3_StoredBucket *to_change(struct call *c, struct str name, struct str owner, const char *action, bool digest)
@@ -110,7 +110,7 @@ void op_GetBucketTagging(struct call *c)
 	if (b == NULL)
 		return;
 	if (b->Labels.n == 0) {
-		call_fail_code(c, 404, "NoSuchTagSet", "The TagSet does not exist");
+		fail_not_set(c, "NoSuchTagSet", b->Name, "The TagSet does not exist");
 		return;
 	}
 	out->TagSet = b->Labels;
@@ -193,11 +193,20 @@ static bool policy_ok(struct call *c, struct str text, struct str bucket)
 		call_fail_code(c, 400, "PolicyTooLarge", "Policy exceeds the maximum allowed document size.");
 		return false;
 	}
+	const struct json *whole = str_starts(text, S("{")) ? json_parse(c->arena, text, NULL) : NULL;
+	if (whole == NULL) {
+		call_fail_code(c, 400, "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'");
+		return false;
+	}
+	if (json_get(whole, S("Statement")) == NULL) {
+		call_fail_code(c, 400, "MalformedPolicy", "Missing required field Statement");
+		return false;
+	}
 	if (policy_parse(c->arena, text, POLICY_RESOURCE, &why) == NULL) {
 		call_fail_code(c, 400, "MalformedPolicy", "%.*s", STR_ARG(why));
 		return false;
 	}
-	const struct json *list = json_get(json_parse(c->arena, text, NULL), S("Statement"));
+	const struct json *list = json_get(whole, S("Statement"));
 	size_t n = json_is(list, JSON_ARRAY) ? list->n : 1;
 	for (size_t i = 0; i < n; i++) {
 		const struct json *s = json_is(list, JSON_ARRAY) ? &list->items[i] : list;
@@ -221,7 +230,7 @@ void op_GetBucketPolicy(struct call *c)
 	if (b == NULL)
 		return;
 	if (!str_present(b->PolicyText))
-		call_fail_code(c, 404, "NoSuchBucketPolicy", "The bucket policy does not exist");
+		fail_not_set(c, "NoSuchBucketPolicy", b->Name, "The bucket policy does not exist");
 	else
 		out->Policy = b->PolicyText;
 }
@@ -261,7 +270,7 @@ void op_GetBucketPolicyStatus(struct call *c)
 	if (b == NULL)
 		return;
 	if (!str_present(b->PolicyText)) {
-		call_fail_code(c, 404, "NoSuchBucketPolicy", "The bucket policy does not exist");
+		fail_not_set(c, "NoSuchBucketPolicy", b->Name, "The bucket policy does not exist");
 		return;
 	}
 	out->PolicyStatus = arena_new_of(c->arena, struct s3_PolicyStatus);
@@ -278,7 +287,7 @@ void op_GetBucketCors(struct call *c)
 	if (b == NULL)
 		return;
 	if (b->Cors == NULL)
-		call_fail_code(c, 404, "NoSuchCORSConfiguration", "The CORS configuration does not exist");
+		fail_not_set(c, "NoSuchCORSConfiguration", b->Name, "The CORS configuration does not exist");
 	else
 		out->CORSRules = b->Cors->CORSRules;
 }
@@ -399,7 +408,8 @@ void op_PutBucketEncryption(struct call *c)
 		return;
 	}
 	if (by != NULL && str_present(by->KMSMasterKeyID) && !kms) {
-		fail_argument(c, "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
+		fail_value(c, "ApplyServerSideEncryptionByDefault", STR_NONE,
+			"a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
 		return;
 	}
 	if (!take_blocked(c, b, rule->BlockedEncryptionTypes))
@@ -423,7 +433,7 @@ void op_GetBucketOwnershipControls(struct call *c)
 	if (b == NULL)
 		return;
 	if (!str_present(b->Ownership) || b->Ownership.n == 0) {
-		call_fail_code(c, 404, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found");
+		fail_not_set(c, "OwnershipControlsNotFoundError", b->Name, "The bucket ownership controls were not found");
 		return;
 	}
 	out->OwnershipControls = arena_new_of(c->arena, struct s3_OwnershipControls);
@@ -442,6 +452,10 @@ void op_PutBucketOwnershipControls(struct call *c)
 		return;
 	}
 	struct str rule = LIST_AT(in->OwnershipControls->Rules, struct s3_OwnershipControlsRule, 0)->ObjectOwnership;
+	if (!ownership_known(rule)) {
+		fail_xml(c);
+		return;
+	}
 	if (str_eq(rule, S("BucketOwnerEnforced")) && grants_public(&b->Grants)) {
 		call_fail_code(c, 400, "InvalidBucketAclWithObjectOwnership",
 			"Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
@@ -471,7 +485,7 @@ void op_GetPublicAccessBlock(struct call *c)
 		return;
 	out->PublicAccessBlockConfiguration = b->Public;
 	if (b->Public == NULL)
-		call_fail_code(c, 404, "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found");
+		fail_not_set(c, "NoSuchPublicAccessBlockConfiguration", b->Name, "The public access block configuration was not found");
 }
 
 void op_PutPublicAccessBlock(struct call *c)
@@ -501,13 +515,36 @@ void op_GetBucketWebsite(struct call *c)
 	if (b == NULL)
 		return;
 	if (b->Website == NULL) {
-		call_fail_code(c, 404, "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration");
+		fail_not_set(c, "NoSuchWebsiteConfiguration", b->Name, "The specified bucket does not have a website configuration");
 		return;
 	}
 	out->RedirectAllRequestsTo = b->Website->RedirectAllRequestsTo;
 	out->IndexDocument = b->Website->IndexDocument;
 	out->ErrorDocument = b->Website->ErrorDocument;
 	out->RoutingRules = b->Website->RoutingRules;
+}
+
+static bool protocol_ok(struct call *c, struct str protocol)
+{
+	bool ok = !str_present(protocol) || str_eq(protocol, S("http")) || str_eq(protocol, S("https"));
+	if (!ok)
+		fail_request(c, "Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.");
+	return ok;
+}
+
+static bool route_ok(struct call *c, const struct s3_RoutingRule *r)
+{
+	const struct s3_Condition *when = r->Condition;
+	const struct s3_Redirect *to = r->Redirect;
+	if (to != NULL && str_present(to->ReplaceKeyPrefixWith) && str_present(to->ReplaceKeyWith)) {
+		fail_request(c, "You can only define ReplaceKeyPrefix or ReplaceKey but not both.");
+		return false;
+	}
+	if (when != NULL && !str_present(when->HttpErrorCodeReturnedEquals) && !str_present(when->KeyPrefixEquals)) {
+		fail_request(c, "Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present.");
+		return false;
+	}
+	return to == NULL || protocol_ok(c, to->Protocol);
 }
 
 void op_PutBucketWebsite(struct call *c)
@@ -518,17 +555,22 @@ void op_PutBucketWebsite(struct call *c)
 		return;
 	const struct s3_WebsiteConfiguration *w = in->WebsiteConfiguration;
 	if (w->RedirectAllRequestsTo != NULL && (w->IndexDocument != NULL || w->ErrorDocument != NULL || w->RoutingRules.n > 0)) {
-		fail_argument(c, "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.");
+		fail_value(c, "RedirectAllRequestsTo", S("not null"), "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.");
 		return;
 	}
 	if (w->RedirectAllRequestsTo == NULL && w->IndexDocument == NULL) {
-		fail_argument(c, "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty");
+		fail_value(c, "IndexDocument", S("null"), "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty");
 		return;
 	}
 	if (w->IndexDocument != NULL && (w->IndexDocument->Suffix.n == 0 || str_find(w->IndexDocument->Suffix, '/') >= 0)) {
-		fail_argument(c, "The IndexDocument Suffix is not well formed");
+		fail_value(c, "IndexDocument", w->IndexDocument->Suffix, "The IndexDocument Suffix is not well formed");
 		return;
 	}
+	for (uint32_t i = 0; i < w->RoutingRules.n; i++)
+		if (!route_ok(c, LIST_AT(w->RoutingRules, struct s3_RoutingRule, i)))
+			return;
+	if (w->RedirectAllRequestsTo != NULL && !protocol_ok(c, w->RedirectAllRequestsTo->Protocol))
+		return;
 	if (w->RoutingRules.n > ROUTES_MAX) {
 		fail_request(c, "%u routing rules provided, the number of routing rules in a website configuration is limited to 50.",
 			(unsigned)w->RoutingRules.n);
@@ -580,11 +622,12 @@ void op_PutBucketAccelerateConfiguration(struct call *c)
 		fail_request(c, "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names");
 		return;
 	}
-	if (!str_present(in->AccelerateConfiguration->Status)) {
+	struct str status = in->AccelerateConfiguration->Status;
+	if (!str_eq(status, S("Enabled")) && !str_eq(status, S("Suspended"))) {
 		fail_xml(c);
 		return;
 	}
-	b->Accelerate = in->AccelerateConfiguration->Status;
+	b->Accelerate = status;
 	bucket_put(c, b);
 }
 
@@ -598,7 +641,7 @@ void op_GetObjectLockConfiguration(struct call *c)
 	if (b == NULL)
 		return;
 	if (!b->Lock.v) {
-		call_fail_code(c, 404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket");
+		fail_not_set(c, "ObjectLockConfigurationNotFoundError", b->Name, "Object Lock configuration does not exist for this bucket");
 		return;
 	}
 	out->ObjectLockConfiguration = arena_new_of(c->arena, struct s3_ObjectLockConfiguration);

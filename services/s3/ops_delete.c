@@ -13,12 +13,12 @@ static bool bypass_of(struct call *c, const struct s3_StoredBucket *b, struct st
 	return asked.v && may(c, b, key, "s3:BypassGovernanceRetention", NULL, ACL_NONE);
 }
 
-static bool bypass_ok(struct call *c, const struct s3_StoredBucket *b, struct opt_bool asked)
+static bool bypass_known(struct call *c, const struct s3_StoredBucket *b, struct opt_bool asked)
 {
-	if (!asked.set || b->Lock.v)
-		return true;
-	fail_argument(c, "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.");
-	return false;
+	if (asked.set && !b->Lock.v)
+		fail_value(c, "x-amz-bypass-governance-retention", STR_NONE,
+			"x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.");
+	return !c->failed;
 }
 
 void op_DeleteObject(struct call *c)
@@ -30,14 +30,15 @@ void op_DeleteObject(struct call *c)
 	if (b == NULL || !key_ok(c, in->Key))
 		return;
 	if (in->IfMatchLastModifiedTime.set || in->IfMatchSize.set) {
-		call_unsupported(c, "tsubo does not implement conditions of directory buckets");
+		fail_with(c, 501, "NotImplemented", "Header", in->IfMatchSize.set ? S("x-amz-if-match-size") : S("x-amz-if-match-last-modified-time"),
+			"A header you provided implies functionality that is not implemented"); /* directory buckets' */
 		return;
 	}
 	if (!may_delete(c, b, in->Key, in->VersionId)) {
 		(void)allow(c, b, in->Key, str_present(in->VersionId) ? "s3:DeleteObjectVersion" : "s3:DeleteObject", NULL, ACL_NONE);
 		return;
 	}
-	if (!bypass_ok(c, b, in->BypassGovernanceRetention) || !mfa_given(c, b, in->MFA, mfa_on(b) && str_present(in->VersionId)))
+	if (!bypass_known(c, b, in->BypassGovernanceRetention) || !mfa_given(c, b, in->MFA, mfa_on(b) && str_present(in->VersionId)))
 		return;
 	if (!delete_condition(c, b, in->Key, in->IfMatch))
 		return;
@@ -63,6 +64,9 @@ static void delete_one(struct call *c, const struct s3_StoredBucket *b, const st
 	}
 	if (key_ok(c, id->Key) && delete_condition(c, b, id->Key, id->ETag) &&
 	    object_delete(c, b, id->Key, version, bypass_of(c, b, id->Key, in->BypassGovernanceRetention), &d)) {
+		const struct s3_StoredObject none = {.Key = id->Key};
+		if (!d.done && !str_present(version))
+			notify(c, b, &none, "s3:ObjectRemoved:Delete"); /* of what was not there too */
 		if (d.marker)
 			done->DeleteMarker = SOME_BOOL(true);
 		if (d.marker)
@@ -71,8 +75,9 @@ static void delete_one(struct call *c, const struct s3_StoredBucket *b, const st
 	}
 	/* One key's failure is its own: the others go on. */
 	ASSERT(c->failed);
-	error->Code = c->error.code;
-	error->Message = c->error.message;
+	bool no_version = str_eq(c->error.code, S("InvalidArgument")) && str_present(version); /* an id that cannot be: here just not there */
+	error->Code = no_version ? S("NoSuchVersion") : c->error.code;
+	error->Message = no_version ? S("The specified version does not exist.") : c->error.message;
 	c->failed = false;
 	c->error = (struct wire_error){0};
 }
@@ -82,7 +87,7 @@ void op_DeleteObjects(struct call *c)
 	const struct s3_DeleteObjectsRequest *in = c->in;
 	struct s3_DeleteObjectsOutput *out = c->out;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !body_digests_ok(c, true) || !bypass_ok(c, b, in->BypassGovernanceRetention))
+	if (b == NULL || !body_digests_ok(c, true) || !bypass_known(c, b, in->BypassGovernanceRetention))
 		return;
 	uint32_t n = in->Delete->Objects.n, n_done = 0, n_errors = 0;
 	if (n == 0 || n > LIST_MAX) {

@@ -20,7 +20,7 @@ void read_conditions(struct call *c, const struct s3_StoredObject *o, struct str
 	int64_t at = o->Modified.ms / 1000 * 1000;
 	bool changed = str_present(if_match) ? !etag_matches(if_match, o->Tag) : unmodified.set && at > unmodified.ms;
 	if (changed) {
-		call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+		fail_condition(c, str_present(if_match) ? "If-Match" : "If-Unmodified-Since");
 		return;
 	}
 	bool same = str_present(if_none_match) ? etag_matches(if_none_match, o->Tag) : modified.set && at <= modified.ms && modified.ms <= c->now_ms;
@@ -47,7 +47,8 @@ bool range_of(struct call *c, struct str header, int64_t size, int64_t *start, i
 	}
 	if (first >= size || last < first) {
 		call_header(c, "Content-Range", arena_printf(c->arena, "bytes */%lld", (long long)size));
-		call_fail_code(c, 416, "InvalidRange", "The requested range is not satisfiable");
+		fail_with(c, 416, "InvalidRange", "RangeRequested", header, "The requested range is not satisfiable");
+		call_fail_more(c, "ActualObjectSize", arena_printf(c->arena, "%lld", (long long)size));
 		return false;
 	}
 	*start = first;
@@ -63,21 +64,22 @@ struct reading {
 	const struct s3_StoredObject *o;
 	struct sse_key key;
 	int64_t start, length;
-	bool partial, whole;  /* a part of it, or what was asked for as a part and is all of it */
+	bool partial;
 	struct opt_i64 parts; /* x-amz-mp-parts-count */
+	struct str sum, sum_type; /* of what is read, where it is known */
 };
 
 static void refuse_marker(struct call *c, const struct s3_StoredObject *o, bool by_version)
 {
 	ASSERT(o->Marker.v);
-	call_header(c, "x-amz-delete-marker", S("true"));
-	call_header(c, "x-amz-version-id", str_present(o->Version) ? o->Version : S("null"));
 	if (by_version) {
 		call_header(c, "Last-Modified", time_rfc1123(c->arena, o->Modified.ms));
-		call_fail_code(c, 405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
-	} else {
-		fail_no_key(c, o->Key);
+		fail_marker(c, o);
+		return;
 	}
+	call_header(c, "x-amz-delete-marker", S("true"));
+	call_header(c, "x-amz-version-id", str_present(o->Version) ? o->Version : S("null"));
+	fail_no_key(c, o->Key);
 }
 
 bool object_archived(struct call *c, const struct s3_StoredObject *o)
@@ -97,13 +99,16 @@ static bool part_range(struct call *c, struct reading *r, struct opt_i64 number)
 			r->start = at;
 			r->length = p->Size.v;
 			r->partial = r->length > 0;
-			r->whole = parts.n == 1 && !r->o->PartsCount.set;
 			r->parts = r->o->PartsCount;
+			bool own = r->parts.set && str_eq(r->o->SumType, S("COMPOSITE"));
+			r->sum = own ? p->Sum : parts.n == 1 ? r->o->Sum : STR_NONE; /* that of a whole object says nothing of a part */
+			r->sum_type = r->o->SumType;
 			return true;
 		}
 		at += p->Size.v;
 	}
-	call_fail_code(c, 416, "InvalidPartNumber", "The requested partnumber is not satisfiable");
+	fail_with(c, 416, "InvalidPartNumber", "ActualPartCount", arena_printf(c->arena, "%u", parts.n), "The requested partnumber is not satisfiable");
+	call_fail_more(c, "PartNumberRequested", arena_printf(c->arena, "%lld", (long long)number.v));
 	return false;
 }
 
@@ -137,7 +142,7 @@ static bool read_object(struct call *c, struct str bucket, struct str key, struc
 		return false;
 	}
 	read_conditions(c, o, with[0], with[1], modified, unmodified);
-	if (c->failed || !customer_key(c, with[2], with[3], with[4], &r->key) || !customer_key_fits(c, o, &r->key))
+	if (c->failed || !customer_key_to_read(c, with[2], with[3], with[4], &r->key) || !customer_key_fits(c, o, &r->key))
 		return false;
 	if (bytes && object_archived(c, o)) {
 		struct s3_InvalidObjectState *e = call_fail(c, &s3_err_InvalidObjectState, "The operation is not valid for the object's storage class");
@@ -150,6 +155,10 @@ static bool read_object(struct call *c, struct str bucket, struct str key, struc
 	if (part.set)
 		return part_range(c, r, part);
 	r->partial = str_present(range) && range_of(c, range, o->Size.v, &r->start, &r->length);
+	if (r->start == 0 && r->length == o->Size.v) {
+		r->sum = o->Sum;
+		r->sum_type = o->SumType;
+	}
 	return !c->failed;
 }
 
@@ -160,11 +169,7 @@ static struct str restore_text(struct call *c, const struct s3_StoredObject *o)
 	return arena_printf(c->arena, "ongoing-request=\"false\", expiry-date=\"%.*s\"", STR_ARG(time_rfc1123(c->arena, o->RestoredUntil.ms)));
 }
 
-static bool sums_wanted(struct call *c, struct str mode, const struct reading *r)
-{
-	(void)c;
-	return str_eq_nocase(mode, S("ENABLED")) && (!r->partial || r->whole) && str_present(r->o->Sum);
-}
+static bool sums_wanted(struct str mode, const struct reading *r) { return str_eq_nocase(mode, S("ENABLED")) && str_present(r->sum); }
 
 /* GetObjectOutput and HeadObjectOutput have these members under one name. */
 #define SHOW(c, out, in, r) do { \
@@ -179,15 +184,17 @@ static bool sums_wanted(struct call *c, struct str mode, const struct reading *r
 	(out)->Expires = override(expires_text((c), (in)->ResponseExpires), o_->Expires); \
 	(out)->WebsiteRedirectLocation = o_->WebsiteRedirectLocation; (out)->ReplicationStatus = o_->ReplicationStatus; \
 	(out)->Metadata = o_->Metadata; \
-	(out)->Restore = restore_text((c), o_); (out)->Expiration = expiration_text((c), (r)->b, o_); (out)->PartsCount = (r)->parts; \
+	(out)->Restore = restore_text((c), o_); (out)->PartsCount = (r)->parts; \
 	if (str_present(o_->StorageClass) && !str_eq(o_->StorageClass, S("STANDARD"))) \
 		(out)->StorageClass = o_->StorageClass; \
 	if (o_->Labels.n > 0) \
 		(out)->TagCount = SOME_I64(o_->Labels.n); \
+	if (!str_present((in)->VersionId)) \
+		(out)->Expiration = expiration_text((c), (r)->b, o_); \
 	(out)->ObjectLockMode = o_->LockMode; (out)->ObjectLockRetainUntilDate = o_->LockUntil; (out)->ObjectLockLegalHoldStatus = o_->Hold; \
-	if (sums_wanted((c), (in)->ChecksumMode, (r))) { \
-		SUM_OUT((out), o_->SumKind, o_->Sum); \
-		(out)->ChecksumType = o_->SumType; \
+	if (sums_wanted((in)->ChecksumMode, (r))) { \
+		SUM_OUT((out), o_->SumKind, (r)->sum); \
+		(out)->ChecksumType = (r)->sum_type; \
 	} \
 	SSE_OUT((out), o_); \
 	if ((r)->partial) \
@@ -254,6 +261,8 @@ static struct s3_GetObjectAttributesParts *show_parts(struct call *c, const stru
 	int64_t max = in->MaxParts.set && in->MaxParts.v < 1000 ? in->MaxParts.v : 1000, after = in->PartNumberMarker.v;
 	ASSERT(o->PartsCount.set && parts.n <= PARTS_MAX);
 	p->TotalPartsCount = SOME_I64(parts.n);
+	if (!str_eq(o->SumType, S("COMPOSITE")))
+		return p; /* without checksums of their own the parts are not told */
 	p->MaxParts = SOME_I64(max);
 	p->PartNumberMarker = SOME_I64(after);
 	p->IsTruncated = SOME_BOOL(false);
@@ -276,7 +285,7 @@ static struct s3_GetObjectAttributesParts *show_parts(struct call *c, const stru
 	}
 	ASSERT(n <= parts.n);
 	p->Parts.n = n;
-	p->Parts.set = str_present(o->SumKind);
+	p->Parts.set = true;
 	return p;
 }
 
@@ -286,7 +295,7 @@ void op_GetObjectAttributes(struct call *c)
 	struct s3_GetObjectAttributesOutput *out = c->out;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
 	struct sse_key k;
-	if (b == NULL || !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
+	if (b == NULL || !customer_key_to_read(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
 		return;
 	const struct s3_StoredObject *o = object_find(c, b, in->Key, in->VersionId);
 	bool version = str_present(in->VersionId);
@@ -309,7 +318,8 @@ void op_GetObjectAttributes(struct call *c)
 		out->StorageClass = str_present(o->StorageClass) ? o->StorageClass : S("STANDARD");
 	if (wants(in, "Checksum") && str_present(o->Sum)) {
 		out->Checksum = arena_new_of(c->arena, struct s3_Checksum);
-		SUM_OUT(out->Checksum, o->SumKind, o->Sum);
+		ptrdiff_t dash = str_eq(o->SumType, S("COMPOSITE")) ? str_rfind(o->Sum, '-') : -1; /* the number of parts stands beside it */
+		SUM_OUT(out->Checksum, o->SumKind, dash >= 0 ? str_slice(o->Sum, 0, (size_t)dash) : o->Sum);
 		out->Checksum->ChecksumType = o->SumType;
 	}
 	if (wants(in, "ObjectParts") && o->PartsCount.set)

@@ -13,6 +13,7 @@ struct listing {
 	bool url;                 /* encoding-type=url */
 	int64_t max, n;
 	struct str after;         /* keys up to this are passed over; absent: none */
+	bool past_prefix;         /* and with it the common prefix that it falls into */
 	bool truncated;
 	struct str last;          /* the last key or prefix given */
 	struct s3_CommonPrefix *prefixes;
@@ -91,7 +92,7 @@ static struct str start_of(struct listing *l, const char *name)
 	if (!str_present(l->after) || l->after.n == 0)
 		return from;
 	struct str in = str_starts(l->after, l->prefix) ? common_prefix(l, l->after) : STR_NONE;
-	struct str behind = str_present(in) && str_eq(in, l->after) ? key_after(c->arena, open_prefix(c, name, l->b->Name, in))
+	struct str behind = str_present(in) && (l->past_prefix || str_eq(in, l->after)) ? key_after(c->arena, open_prefix(c, name, l->b->Name, in))
 		: key_after(c->arena, key_bytes(key_str(key_str(table(c, name), l->b->Name), l->after)));
 	return str_cmp(behind, from) > 0 ? behind : from;
 }
@@ -142,11 +143,11 @@ static bool begin(struct call *c, struct listing *l, struct str bucket, struct s
 	if (b == NULL || !allow(c, b, STR_NONE, action, &b->Grants, ACL_READ))
 		return false;
 	if (str_present(encoding) && !str_eq(encoding, S("url"))) {
-		fail_argument(c, "Invalid Encoding Method specified in Request");
+		fail_value(c, "encoding-type", encoding, "Invalid Encoding Method specified in Request");
 		return false;
 	}
 	if (max.set && (max.v < 0 || max.v > INT32_MAX)) {
-		fail_argument(c, "Argument maxKeys must be an integer between 0 and 2147483647");
+		fail_value(c, "maxKeys", STR_NONE, "Argument maxKeys must be an integer between 0 and 2147483647");
 		return false;
 	}
 	l->max = max.set && max.v < LIST_MAX ? max.v : LIST_MAX;
@@ -158,7 +159,7 @@ static void show(struct listing *l, struct str key, const struct s3_StoredListed
 {
 	ASSERT(str_present(key) && o->Size.set);
 	to->Key = shown(l, key);
-	to->LastModified = o->Modified;
+	to->LastModified = whole_second(o->Modified);
 	to->ETag = etag_quoted(l->c, o->Tag);
 	to->Size = o->Size;
 	to->StorageClass = str_present(o->StorageClass) ? o->StorageClass : S("STANDARD");
@@ -202,7 +203,7 @@ void op_ListObjectsV2(struct call *c)
 		return;
 	l.after = in->StartAfter;
 	if (str_present(in->ContinuationToken) && (in->ContinuationToken.n == 0 || !page_position(c->arena, in->ContinuationToken, &l.after))) {
-		fail_argument(c, "The continuation token provided is incorrect");
+		fail_value(c, "continuation-token", STR_NONE, "The continuation token provided is incorrect");
 		return;
 	}
 	out->Contents = walk_objects(&l, in->FetchOwner.v);
@@ -214,7 +215,8 @@ void op_ListObjectsV2(struct call *c)
 	out->Name = l.b->Name;
 	out->Prefix = shown(&l, l.prefix);
 	out->Delimiter = in->Delimiter.n > 0 ? shown(&l, in->Delimiter) : STR_NONE;
-	out->StartAfter = shown(&l, in->StartAfter);
+	if (!str_present(in->ContinuationToken))
+		out->StartAfter = shown(&l, in->StartAfter);
 	out->EncodingType = in->EncodingType;
 	out->MaxKeys = SOME_I64(in->MaxKeys.set ? in->MaxKeys.v : LIST_MAX);
 	out->KeyCount = SOME_I64(l.n);
@@ -228,6 +230,7 @@ void op_ListObjects(struct call *c)
 	if (!begin(c, &l, in->Bucket, in->ExpectedBucketOwner, in->Prefix, in->Delimiter, in->EncodingType, in->MaxKeys, "s3:ListBucket"))
 		return;
 	l.after = in->Marker;
+	l.past_prefix = true;
 	out->Contents = walk_objects(&l, true);
 	out->CommonPrefixes = (struct list){l.prefixes, l.n_prefixes, l.n_prefixes > 0};
 	out->IsTruncated = SOME_BOOL(l.truncated);
@@ -263,15 +266,15 @@ static void give(struct versions *x, const struct s3_StoredObject *o, bool lates
 			x->cap_m = x->cap_m * 2 + 16;
 		}
 		x->m[x->n_m++] = (struct s3_DeleteMarkerEntry){.Key = shown(l, o->Key), .VersionId = version, .IsLatest = SOME_BOOL(latest),
-			.LastModified = o->Modified, .Owner = owner_of(l->c, o->Account)};
+			.LastModified = whole_second(o->Modified), .Owner = owner_of(l->c, o->Account)};
 	} else {
 		if (x->n_v == x->cap_v) {
 			x->v = arena_grow(a, x->v, sizeof *x->v, x->cap_v, x->cap_v * 2 + 16);
 			x->cap_v = x->cap_v * 2 + 16;
 		}
 		struct s3_ObjectVersion *to = &x->v[x->n_v++];
-		*to = (struct s3_ObjectVersion){.Key = shown(l, o->Key), .VersionId = version, .IsLatest = SOME_BOOL(latest), .LastModified = o->Modified,
-			.Owner = owner_of(l->c, o->Account), .ETag = etag_quoted(l->c, o->Tag), .Size = o->Size,
+		*to = (struct s3_ObjectVersion){.Key = shown(l, o->Key), .VersionId = version, .IsLatest = SOME_BOOL(latest),
+			.LastModified = whole_second(o->Modified), .Owner = owner_of(l->c, o->Account), .ETag = etag_quoted(l->c, o->Tag), .Size = o->Size,
 			.StorageClass = str_present(o->StorageClass) ? o->StorageClass : S("STANDARD")};
 		if (str_present(o->SumKind)) {
 			to->ChecksumAlgorithm = LIST_OF(a, struct str, 1);
@@ -313,18 +316,19 @@ static void cursor_past(struct listing *l, struct cursor *k, struct str prefix)
 	cursor_step(l, k);
 }
 
-/* Pass over the marker key's versions up to and with the named one; says whether its newest is behind us. */
+/* Pass over the marker key's versions up to and with the named one, which may have gone since: its id tells where it was. */
 static void skip_to_version(struct listing *l, struct cursor *now, struct cursor *old, struct str key, struct str version)
 {
+	int64_t serial = version_serial(l->c, version);
+	struct cursor *const both[] = {now, old};
 	bool found = false;
-	if (now->have && str_eq(now->key, key)) {
-		found = str_eq(str_present(now->o->Version) ? now->o->Version : S("null"), version);
-		cursor_step(l, now);
-	}
-	while (!found && old->have && str_eq(old->key, key)) {
-		found = str_eq(str_present(old->o->Version) ? old->o->Version : S("null"), version);
-		cursor_step(l, old);
-	}
+	for (size_t i = 0; i < COUNT_OF(both); i++)
+		while (!found && both[i]->have && str_eq(both[i]->key, key)) {
+			found = str_eq(str_present(both[i]->o->Version) ? both[i]->o->Version : S("null"), version);
+			if (!found && serial >= 0 && both[i]->o->Serial.v < serial)
+				return;
+			cursor_step(l, both[i]);
+		}
 }
 
 static void walk_versions(struct versions *x, struct str key_marker, struct str version_marker)
@@ -374,11 +378,12 @@ void op_ListObjectVersions(struct call *c)
 	if (!begin(c, &l, in->Bucket, in->ExpectedBucketOwner, in->Prefix, in->Delimiter, in->EncodingType, in->MaxKeys, "s3:ListBucketVersions"))
 		return;
 	if (in->VersionIdMarker.n > 0 && in->KeyMarker.n == 0) {
-		fail_argument(c, "A version-id marker cannot be specified without a key marker.");
+		fail_value(c, "version-id-marker", in->VersionIdMarker, "A version-id marker cannot be specified without a key marker.");
 		return;
 	}
 	struct versions x = {.l = &l};
 	l.after = in->KeyMarker;
+	l.past_prefix = true;
 	if (l.max > 0)
 		walk_versions(&x, in->KeyMarker, in->VersionIdMarker);
 	out->Versions = (struct list){x.v, x.n_v, x.n_v > 0};

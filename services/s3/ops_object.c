@@ -14,10 +14,10 @@ static struct s3_StoredObject *object_open(struct call *c, const struct s3_Store
 	ASSERT(str_eq(o->Key, key) && o->Serial.set);
 	if (!o->Marker.v)
 		return o;
-	if (str_present(version))
-		call_fail_code(c, 405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+	if (need == ACL_READ_ACP && !str_present(version))
+		fail_no_key(c, key); /* a marker has no ACL to be read */
 	else
-		fail_no_key(c, key);
+		fail_marker(c, o);
 	return NULL;
 }
 
@@ -91,14 +91,22 @@ void op_GetBucketAcl(struct call *c)
 static bool acl_of_put(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str headers[5],
                        const struct s3_AccessControlPolicy *document, bool object, struct str account, struct list *out)
 {
-	if (document == NULL || document->Grants.n == 0) {
-		if (str_present(canned) || str_present(headers[0]) || str_present(headers[1]) || str_present(headers[2]) || str_present(headers[3]) ||
-			str_present(headers[4]))
-			return acl_from_request(c, b, canned, headers, object, out);
-		if (document == NULL) {
-			call_fail_code(c, 400, "MissingSecurityHeader", "Your request was missing a required header");
-			return false;
-		}
+	bool in_headers = str_present(canned);
+	for (size_t i = 0; i < 5; i++)
+		in_headers |= str_present(headers[i]);
+	if (in_headers && document != NULL) {
+		call_fail_code(c, 400, "UnexpectedContent", "This request does not support content");
+		return false;
+	}
+	if (in_headers)
+		return acl_from_request(c, b, canned, headers, object, out);
+	if (document == NULL) {
+		fail_with(c, 400, "MissingSecurityHeader", "MissingHeaderName", S("x-amz-acl"), "Your request was missing a required header");
+		return false;
+	}
+	if (document->Owner == NULL || !document->Grants.set) {
+		call_fail_code(c, 400, "MalformedACLError", "The XML you provided was not well-formed or did not validate against our published schema");
+		return false;
 	}
 	if (acls_off(b)) {
 		call_fail_code(c, 400, "AccessControlListNotSupported", "The bucket does not allow ACLs");
@@ -110,7 +118,7 @@ static bool acl_of_put(struct call *c, const struct s3_StoredBucket *b, struct s
 	}
 	ASSERT(document != NULL && !acls_off(b));
 	*out = document->Grants;
-	return acl_check(c, b, out);
+	return acl_check(c, b, out, false);
 }
 
 void op_PutBucketAcl(struct call *c)
@@ -136,17 +144,30 @@ void op_GetObjectAcl(struct call *c)
 	out->Grants = shown_grants(c, b, &o->Grants, o->Account);
 }
 
+static bool same_grants(const struct list *x, const struct list *y)
+{
+	bool same = x->n == y->n;
+	for (uint32_t i = 0; same && i < x->n; i++) {
+		const struct s3_Grant *p = LIST_AT(*x, struct s3_Grant, i), *q = LIST_AT(*y, struct s3_Grant, i);
+		same = str_eq(p->Permission, q->Permission) && str_eq(p->Grantee->ID, q->Grantee->ID) && str_eq(p->Grantee->URI, q->Grantee->URI);
+	}
+	return same;
+}
+
 void op_PutObjectAcl(struct call *c)
 {
 	const struct s3_PutObjectAclRequest *in = c->in;
 	const struct str headers[5] = {in->GrantFullControl, in->GrantRead, in->GrantReadACP, STR_NONE, in->GrantWriteACP};
 	const struct s3_StoredBucket *b;
 	struct s3_StoredObject *o = OPEN(in, "s3:PutObjectAcl", "s3:PutObjectVersionAcl", ACL_WRITE_ACP);
+	const struct list before = o != NULL ? shown_grants(c, b, &o->Grants, o->Account) : (struct list){0};
 	if (o == NULL || !body_digests_ok(c, false) || !acl_of_put(c, b, in->ACL, headers, in->AccessControlPolicy, true, o->Account, &o->Grants))
 		return;
 	replicate_change(c, b, o);
 	object_update(c, b, o);
-	notify(c, b, o, "s3:ObjectAcl:Put");
+	const struct list after = shown_grants(c, b, &o->Grants, o->Account);
+	if (!same_grants(&before, &after)) /* what changes nothing is no event */
+		notify(c, b, o, "s3:ObjectAcl:Put");
 }
 
 /* ---- object lock ---- */
@@ -205,7 +226,7 @@ void op_PutObjectRetention(struct call *c)
 		return;
 	}
 	if (some && to->RetainUntilDate.ms <= c->now_ms) {
-		fail_argument(c, "The retain until date must be in the future!");
+		fail_retention_past(c, "RetainUntilDate", to->RetainUntilDate);
 		return;
 	}
 	if (!retention_may_change(c, b, o, some ? to : NULL, in->BypassGovernanceRetention.v))
@@ -274,6 +295,8 @@ void op_RestoreObject(struct call *c)
 	bool again = o->RestoredUntil.set && o->RestoredUntil.ms > c->now_ms;
 	o->RestoredUntil = SOME_TIME((c->now_ms / 86400000 + r->Days.v + 1) * 86400000);
 	object_update(c, b, o);
+	if (!again)
+		notify(c, b, o, "s3:ObjectRestore:Post");
 	notify(c, b, o, "s3:ObjectRestore:Completed");
 	call_status(c, again ? 200 : 202);
 }

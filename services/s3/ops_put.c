@@ -2,6 +2,7 @@
 #include "s3.h"
 
 #include "base/time.h"
+#include "os/os.h"
 #include "svc/arn.h"
 
 enum { METADATA_MAX = 2048, TAGS_MAX = 10, TAG_KEY_MAX = 128, TAG_VALUE_MAX = 256 };
@@ -20,6 +21,36 @@ bool write_allowed(struct call *c, const struct s3_StoredBucket *b, struct str k
 	return true;
 }
 
+/* Letters, digits, spaces and _ . : / = + - @ of any script. */
+static bool tag_text_ok(struct str s, size_t max)
+{
+	if (!utf8_valid(s) || utf8_length(s) > max)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char x = (unsigned char)s.p[i];
+		bool plain = (x >= '0' && x <= '9') || (x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z') || x >= 0x80;
+		if (!plain && memchr(" _.:/=+-@", x, 9) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* NULL: nothing. */
+static const char *tag_wrong(const struct list *tags, uint32_t at, bool object)
+{
+	const struct s3_Tag *t = LIST_AT(*tags, struct s3_Tag, at);
+	if (str_starts(t->Key, S("aws:")))
+		return object ? "Your TagKey cannot be prefixed with aws:" : "System tags cannot be added/updated by requester";
+	if (t->Key.n == 0 || !tag_text_ok(t->Key, TAG_KEY_MAX))
+		return "The TagKey you have provided is invalid";
+	if (!tag_text_ok(t->Value, TAG_VALUE_MAX))
+		return "The TagValue you have provided is invalid";
+	for (uint32_t i = 0; i < at; i++)
+		if (str_eq(LIST_AT(*tags, struct s3_Tag, i)->Key, t->Key))
+			return "Cannot provide multiple Tags with the same key";
+	return NULL;
+}
+
 bool tags_ok(struct call *c, const struct list *tags, size_t max)
 {
 	if (tags->n > max) {
@@ -29,20 +60,13 @@ bool tags_ok(struct call *c, const struct list *tags, size_t max)
 	}
 	for (uint32_t i = 0; i < tags->n; i++) {
 		const struct s3_Tag *t = LIST_AT(*tags, struct s3_Tag, i);
-		if (t->Key.n == 0 || !utf8_valid(t->Key) || utf8_length(t->Key) > TAG_KEY_MAX || str_starts(t->Key, S("aws:"))) {
-			call_fail_code(c, 400, "InvalidTag", t->Key.n > 0 && str_starts(t->Key, S("aws:")) ?
-				"System tags cannot be added/updated by requester" : "The TagKey you have provided is invalid");
-			return false;
-		}
-		if (!utf8_valid(t->Value) || utf8_length(t->Value) > TAG_VALUE_MAX) {
-			call_fail_code(c, 400, "InvalidTag", "The TagValue you have provided is invalid");
-			return false;
-		}
-		for (uint32_t k = 0; k < i; k++)
-			if (str_eq(LIST_AT(*tags, struct s3_Tag, k)->Key, t->Key)) {
-				call_fail_code(c, 400, "InvalidTag", "Cannot provide multiple Tags with the same key");
-				return false;
-			}
+		const char *wrong = tag_wrong(tags, i, max == TAGS_MAX);
+		if (wrong == NULL)
+			continue;
+		fail_with(c, 400, "InvalidTag", "TagKey", t->Key, "%s", wrong);
+		if (!tag_text_ok(t->Value, TAG_VALUE_MAX))
+			call_fail_more(c, "TagValue", t->Value);
+		return false;
 	}
 	return true;
 }
@@ -53,14 +77,17 @@ bool tags_from_text(struct call *c, struct str text, struct list *out)
 	*out = (struct list){0};
 	if (!str_present(text) || text.n == 0)
 		return true;
-	if (!params_parse(c->arena, text, 100, &p)) {
-		fail_argument(c, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.");
-		return false;
-	}
+	bool ok = params_parse(c->arena, text, 100, &p);
 	*out = LIST_OF(c->arena, struct s3_Tag, p.n);
 	for (size_t i = 0; i < p.n; i++)
 		*LIST_AT(*out, struct s3_Tag, i) = (struct s3_Tag){p.v[i].name, str_present(p.v[i].value) ? p.v[i].value : S("")};
-	return tags_ok(c, out, TAGS_MAX);
+	for (uint32_t i = 0; ok && i < out->n && i < TAGS_MAX; i++)
+		ok = tag_wrong(out, i, true) == NULL;
+	if (ok)
+		return tags_ok(c, out, TAGS_MAX);
+	fail_value(c, "x-amz-tagging", text, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name "
+		"duplicates.");
+	return false;
 }
 
 /* "aws-chunked" is how it came, not what it is. */
@@ -93,15 +120,21 @@ static bool metadata_ok(struct call *c, const struct map_of *m)
 	return false;
 }
 
-bool storage_class_ok(struct call *c, struct str s)
+bool storage_class_known(struct str s)
 {
 	static const char *const known[] = {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
 		"DEEP_ARCHIVE", "GLACIER_IR"};
-	bool ok = !str_present(s);
-	for (size_t i = 0; i < COUNT_OF(known) && !ok; i++)
-		ok = str_eq(s, str_c(known[i]));
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		if (str_eq(s, str_c(known[i])))
+			return true;
+	return false;
+}
+
+bool storage_class_ok(struct call *c, struct str s)
+{
+	bool ok = !str_present(s) || storage_class_known(s);
 	if (!ok)
-		call_fail_code(c, 400, "InvalidStorageClass", "The storage class you specified is not valid");
+		fail_with(c, 400, "InvalidStorageClass", "StorageClassRequested", s, "The storage class you specified is not valid");
 	return ok;
 }
 
@@ -109,15 +142,17 @@ static bool encryption_ok(struct call *c, struct str algorithm, struct str kms_k
 {
 	bool kms = str_eq(algorithm, S("aws:kms")) || str_eq(algorithm, S("aws:kms:dsse"));
 	if (str_present(kms_key) && !kms) {
-		fail_argument(c, "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
+		fail_value(c, "x-amz-server-side-encryption", algorithm,
+			"Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
 		return false;
 	}
 	if (str_present(algorithm) && !str_eq(algorithm, S("AES256")) && !kms) {
-		fail_argument(c, "The encryption method specified is not supported");
+		fail_value(c, "x-amz-server-side-encryption", algorithm, "The encryption method specified is not supported");
 		return false;
 	}
 	if (str_present(algorithm) && str_present(customer)) {
-		fail_argument(c, "Server Side Encryption with Customer provided key is incompatible with the encryption method specified");
+		fail_value(c, "x-amz-server-side-encryption", algorithm,
+			"Server Side Encryption with Customer provided key is incompatible with the encryption method specified");
 		return false;
 	}
 	return true;
@@ -143,12 +178,17 @@ static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struc
 		fail_request(c, "Bucket is missing Object Lock Configuration");
 		return false;
 	}
+	if (str_present(mode) && !str_eq(mode, S("GOVERNANCE")) && !str_eq(mode, S("COMPLIANCE"))) {
+		fail_value(c, "x-amz-object-lock-mode", mode, "Unknown wormMode directive.");
+		return false;
+	}
 	if (str_present(mode) != until.set) {
-		fail_argument(c, "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied");
+		fail_value(c, until.set ? "x-amz-object-lock-mode" : "x-amz-object-lock-retain-until-date", STR_NONE,
+			"x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied");
 		return false;
 	}
 	if (until.set && until.ms <= c->now_ms) {
-		fail_argument(c, "The retain until date must be in the future!");
+		fail_retention_past(c, "x-amz-object-lock-retain-until-date", until);
 		return false;
 	}
 	o->LockMode = mode;
@@ -218,6 +258,16 @@ bool length_said(struct call *c, const struct body *body)
 	return false;
 }
 
+/* Under a key of the client's choice it is no MD5 of the object. Source: "Object" (S3 API Reference). */
+struct str tag_of(struct call *c, const struct sse_key *k, struct str digest)
+{
+	char random[33];
+	if (!k->set)
+		return digest;
+	random_hex(random, 32);
+	return arena_dup(c->arena, str_of(random, 32));
+}
+
 void op_PutObject(struct call *c)
 {
 	const struct s3_PutObjectRequest *in = c->in;
@@ -240,7 +290,7 @@ void op_PutObject(struct call *c)
 		return;
 	ASSERT(o->Part->Size.v >= 0 && o->Part->Digest.n == 32);
 	o->Size = o->Part->Size;
-	o->Tag = o->Part->Digest;
+	o->Tag = tag_of(c, &k, o->Part->Digest);
 	o->SumType = S("FULL_OBJECT");
 	sum_of_body(c, in->Body, &o->SumKind, &o->Sum);
 	object_add(c, b, o);
@@ -264,7 +314,7 @@ struct str decode_copy_source(struct call *c, struct str source, struct str *key
 		*version = str_slice(source, (size_t)q + sizeof "?versionId=" - 1, source.n);
 		source = str_slice(source, 0, (size_t)q);
 	}
-	struct str plain = uri_decode(c->arena, source, false);
+	struct str plain = uri_decode(c->arena, source, true); /* a plus is a space */
 	if (str_starts(plain, S("/")))
 		plain = str_slice(plain, 1, plain.n);
 	struct arn arn;
@@ -275,7 +325,7 @@ struct str decode_copy_source(struct call *c, struct str source, struct str *key
 	}
 	struct str bucket = str_cut(&plain, '/');
 	if (!str_present(plain) || plain.n == 0 || bucket.n == 0) {
-		fail_argument(c, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+		fail_value(c, "x-amz-copy-source", S("x-amz-copy-source"), "Invalid copy source object key"); /* so it says */
 		return STR_NONE;
 	}
 	ASSERT(bucket.n > 0 && plain.n > 0);
@@ -283,17 +333,19 @@ struct str decode_copy_source(struct call *c, struct str source, struct str *key
 	return bucket;
 }
 
-static bool copy_conditions(struct call *c, const struct s3_CopyObjectRequest *in, const struct s3_StoredObject *from)
+bool copy_conditions(struct call *c, const struct copy_conditions *in, const struct s3_StoredObject *from)
 {
 	int64_t modified = from->Modified.ms / 1000 * 1000;
-	bool match = !str_present(in->CopySourceIfMatch) || etag_matches(in->CopySourceIfMatch, from->Tag);
-	bool none = !str_present(in->CopySourceIfNoneMatch) || !etag_matches(in->CopySourceIfNoneMatch, from->Tag);
-	bool since = !in->CopySourceIfModifiedSince.set || str_present(in->CopySourceIfNoneMatch) || modified > in->CopySourceIfModifiedSince.ms;
-	bool unchanged = !in->CopySourceIfUnmodifiedSince.set || str_present(in->CopySourceIfMatch) || modified <= in->CopySourceIfUnmodifiedSince.ms;
-	if (match && none && since && unchanged)
-		return true;
-	call_fail_code(c, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-	return false;
+	if (str_present(in->match) && !etag_matches(in->match, from->Tag))
+		fail_condition(c, "x-amz-copy-source-If-Match");
+	else if (!str_present(in->match) && in->unmodified.set && modified > in->unmodified.ms)
+		fail_condition(c, "x-amz-copy-source-If-Unmodified-Since");
+	else if (str_present(in->none_match) && etag_matches(in->none_match, from->Tag))
+		fail_condition(c, "x-amz-copy-source-If-None-Match");
+	else if (!str_present(in->none_match) && in->modified.set && modified <= in->modified.ms &&
+	         in->modified.ms <= c->now_ms)
+		fail_condition(c, "x-amz-copy-source-If-Modified-Since");
+	return !c->failed;
 }
 
 /* The source object, readable by who asks, in *b its bucket. */
@@ -302,7 +354,7 @@ static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyO
 	struct str key, version, bucket = decode_copy_source(c, in->CopySource, &key, &version);
 	if (!str_present(bucket) || (*b = bucket_anywhere(c, bucket, in->ExpectedSourceBucketOwner)) == NULL)
 		return NULL;
-	if (!customer_key(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, k))
+	if (!customer_key_to_read(c, in->CopySourceSSECustomerAlgorithm, in->CopySourceSSECustomerKey, in->CopySourceSSECustomerKeyMD5, k))
 		return NULL;
 	struct s3_StoredObject *o = object_find(c, *b, key, version);
 	if (o == NULL || !allow_object(c, *b, o, str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject", ACL_READ))
@@ -318,7 +370,8 @@ static struct s3_StoredObject *copy_source(struct call *c, const struct s3_CopyO
 		fail_request(c, "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120");
 		return NULL;
 	}
-	return customer_key_fits(c, o, k) && copy_conditions(c, in, o) && encryption_open(c, *b, o, k) ? o : NULL;
+	const struct copy_conditions when = COPY_CONDITIONS(in);
+	return customer_key_fits(c, o, k) && copy_conditions(c, &when, o) && encryption_open(c, *b, o, k) ? o : NULL;
 }
 
 /* Parts that get a second layer: their bytes are written anew. */
@@ -356,7 +409,6 @@ static bool share_parts(struct call *c, const struct s3_StoredObject *from, cons
 		return true;
 	}
 	o->PartsRow = SOME_I64((int64_t)call_serial(c, "row"));
-	o->PartsCount = from->PartsCount;
 	call_put(c, key_u64(table(c, "parts"), (uint64_t)o->PartsRow.v), &s3_shape_StoredParts, &all);
 	return true;
 }
@@ -447,25 +499,26 @@ void op_CopyObject(struct call *c)
 	const struct s3_StoredObject *from = copy_source(c, in, &sb, &from_key);
 	if (from == NULL || !copy_changes_something(c, in, sb, b, from) || !write_conditions(c, b, in->Key, in->IfMatch, in->IfNoneMatch))
 		return;
+	/* What came in parts becomes one whole, with the digests of one. */
 	struct hashes h;
-	bool other = str_present(in->ChecksumAlgorithm) && (!str_eq(in->ChecksumAlgorithm, from->SumKind) || !str_eq(from->SumType, S("FULL_OBJECT")));
-	if (other && !object_hash(c, from, &from_key, 0, from->Size.v, in->ChecksumAlgorithm, &h))
+	struct str kind = str_present(in->ChecksumAlgorithm) ? in->ChecksumAlgorithm : str_present(from->Sum) ? from->SumKind : S("CRC64NVME");
+	bool other = from->PartsCount.set || !str_present(from->Sum) || !str_eq(kind, from->SumKind) || !str_eq(from->SumType, S("FULL_OBJECT"));
+	if (other && !object_hash(c, from, &from_key, 0, from->Size.v, kind, &h))
 		return;
 	struct s3_StoredObject *o = copy_headers(c, b, in, from, &k);
 	if (o == NULL || !share_parts(c, from, &from_key, &k, o) || !copy_annotations(c, in, sb, b, from, &from_key, &k, o))
 		return;
 	if (other) {
-		o->SumKind = in->ChecksumAlgorithm;
+		o->SumKind = kind;
 		o->SumType = S("FULL_OBJECT");
 		o->Sum = h.sum;
-		o->Tag = hex_encode(c->arena, h.md5);
-		o->PartsCount = (struct opt_i64){0};
 	}
+	o->Tag = tag_of(c, &k, other ? hex_encode(c->arena, h.md5) : o->Part != NULL && str_present(o->Part->Digest) ? o->Part->Digest : from->Tag);
 	object_add(c, b, o);
 	notify(c, b, o, "s3:ObjectCreated:Copy");
 	struct s3_CopyObjectResult *r = out->CopyObjectResult = arena_new_of(c->arena, struct s3_CopyObjectResult);
 	r->ETag = etag_quoted(c, o->Tag);
-	r->LastModified = o->Modified;
+	r->LastModified = whole_second(o->Modified);
 	r->ChecksumType = o->SumType;
 	SUM_OUT(r, o->SumKind, o->Sum);
 	out->VersionId = str_present(o->Version) ? o->Version : STR_NONE;
@@ -496,7 +549,8 @@ void op_CreateMultipartUpload(struct call *c)
 	bool full_only = str_eq(in->ChecksumAlgorithm, S("CRC64NVME")), crc = sum_combines(in->ChecksumAlgorithm);
 	struct str type = str_present(in->ChecksumType) ? in->ChecksumType : full_only ? S("FULL_OBJECT") : S("COMPOSITE");
 	if (str_present(in->ChecksumAlgorithm) && (str_eq(type, S("FULL_OBJECT")) ? !crc : full_only)) {
-		fail_request(c, "The %.*s checksum type cannot be used with the %.*s checksum algorithm.", STR_ARG(type), STR_ARG(in->ChecksumAlgorithm));
+		fail_request(c, "The %.*s checksum type cannot be used with the %.*s checksum algorithm.", STR_ARG(type),
+			STR_ARG(arena_lower(c->arena, in->ChecksumAlgorithm)));
 		return;
 	}
 	if (str_present(in->ChecksumType) && !str_present(in->ChecksumAlgorithm)) {
@@ -512,8 +566,9 @@ void op_CreateMultipartUpload(struct call *c)
 	o->SumKind = in->ChecksumAlgorithm;
 	o->SumType = str_present(in->ChecksumAlgorithm) ? type : STR_NONE;
 	ASSERT(str_present(o->SumType) == str_present(o->SumKind));
-	struct s3_StoredUpload u = {.Initiated = SOME_TIME(c->now_ms), .Object = o};
-	u.Id = upload_id_new(c);
+	const struct s3_StoredObject *before = object_current(c, b->Name, in->Key);
+	struct s3_StoredUpload u = {.Initiated = SOME_TIME(c->now_ms), .Object = o, .Before = SOME_I64(before != NULL ? before->Serial.v : 0)};
+	u.Id = upload_id_new(c, in->Key);
 	upload_put(c, b->Name, &u);
 	out->Bucket = b->Name;
 	out->Key = in->Key;

@@ -8,6 +8,7 @@
 #include "raw.h"
 
 #include "auth/session.h"
+#include "auth/sigv4.h"
 #include "base/time.h"
 #include "base/xml.h"
 #include "os/os.h"
@@ -28,6 +29,8 @@ struct form_out {
 	struct principal who;
 	const char *code, *message; /* refused */
 	int status;
+	const struct param *more;
+	size_t n_more;
 };
 
 struct form_arg { struct form_out *out; const struct body *body; struct str boundary; };
@@ -158,25 +161,12 @@ static bool secret_for(struct form_out *o, struct str access_key, struct str tok
 	return false;
 }
 
-static struct str chained(struct arena *a, struct str key, struct str data)
+static void refuse_signature(struct form_out *o, const struct sig_error *e)
 {
-	struct sha256 h = hmac_sha256(key, data);
-	return arena_dup(a, str_of((const char *)h.b, sizeof h.b));
-}
-
-static struct str signature_v4(struct arena *a, struct str secret, struct str credential, struct str policy)
-{
-	struct str rest = credential, key = arena_join(a, S("AWS4"), secret);
-	(void)str_cut(&rest, '/'); /* the access key */
-	for (int i = 0; i < 4; i++) /* date, region, service, aws4_request */
-		key = chained(a, key, str_present(rest) ? str_cut(&rest, '/') : S(""));
-	return hex_encode(a, chained(a, key, policy));
-}
-
-static struct str signature_v2(struct arena *a, struct str secret, struct str policy)
-{
-	struct sha1 mac = hmac_sha1(secret, policy);
-	return base64_encode(a, str_of((const char *)mac.b, sizeof mac.b));
+	bool scope = strcmp(e->code, "IncompleteSignature") == 0;
+	refuse(o, scope ? 400 : e->status, scope ? "AuthorizationQueryParametersError" : e->code, arena_cstr(o->keep, e->message));
+	o->more = e->more;
+	o->n_more = e->n_more;
 }
 
 /* The fields that one of the two versions wants. false: one of them is missing. */
@@ -184,8 +174,9 @@ static bool has_all(struct form_out *o, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!str_present(form_field(&o->head, names[i]))) {
-			refuse(o, 400, "InvalidArgument", arena_cstr(o->keep, arena_printf(o->keep, "Bucket POST must contain a field named '%s'.  If it is "
-				"specified, please check the order of the fields.", names[i])));
+			struct sig_error e;
+			sig_post_no_field(o->keep, &e, names[i]);
+			refuse_signature(o, &e);
 			return false;
 		}
 	return true;
@@ -204,7 +195,9 @@ static void check_signature(struct form_out *o)
 	static const char *const of_v4[] = {"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date"};
 	static const char *const of_v2[] = {"Signature", "AWSAccessKeyId"};
 	const struct form_head *f = &o->head;
-	struct str policy = form_field(f, "policy"), credential = form_field(f, "x-amz-credential"), sent, key = credential, secret;
+	struct str policy = form_field(f, "policy"), credential = form_field(f, "x-amz-credential"), secret;
+	struct sig_claim claim;
+	struct sig_error e = {0};
 	if (!str_present(policy))
 		return; /* anonymous */
 	bool v4 = has_any(o, of_v4, COUNT_OF(of_v4)), v2 = !v4 && has_any(o, of_v2, COUNT_OF(of_v2));
@@ -214,21 +207,18 @@ static void check_signature(struct form_out *o)
 	}
 	if (!has_all(o, v4 ? of_v4 : of_v2, v4 ? COUNT_OF(of_v4) : COUNT_OF(of_v2)))
 		return;
-	struct str access_key = v2 ? form_field(f, "AWSAccessKeyId") : str_cut(&key, '/');
-	sent = v2 ? form_field(f, "signature") : form_field(f, "x-amz-signature");
-	if (v4 && !str_eq(form_field(f, "x-amz-algorithm"), S("AWS4-HMAC-SHA256"))) {
-		refuse(o, 400, "InvalidArgument", "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"");
+	if (!sig_post_parse(o->keep, form_field(f, "x-amz-algorithm"), credential, form_field(f, "x-amz-date"), form_field(f, "AWSAccessKeyId"),
+			form_field(f, v4 ? "x-amz-signature" : "signature"), &claim, &e)) {
+		refuse_signature(o, &e);
 		return;
 	}
-	if (!secret_for(o, access_key, form_field(f, "x-amz-security-token"), &secret))
+	if (!secret_for(o, claim.access_key, form_field(f, "x-amz-security-token"), &secret))
 		return;
-	struct str computed = v2 ? signature_v2(o->keep, secret, policy) : signature_v4(o->keep, secret, credential, policy);
-	if (!secret_eq(computed, sent)) {
-		refuse(o, 403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key "
-			"and signing method.");
+	if (!sig_post_verify(o->keep, &claim, secret, policy, &e)) {
+		refuse_signature(o, &e);
 		return;
 	}
-	o->who.access_key = access_key;
+	o->who.access_key = claim.access_key;
 	o->verified = true;
 }
 
@@ -445,7 +435,7 @@ static void store(struct call *c, const struct form_out *o, struct str bucket)
 	if (made->Part == NULL)
 		return;
 	made->Size = made->Part->Size;
-	made->Tag = made->Part->Digest;
+	made->Tag = tag_of(c, &k, made->Part->Digest);
 	made->SumType = S("FULL_OBJECT");
 	made->SumKind = o->sum_kind;
 	made->Sum = o->sum;
@@ -457,6 +447,10 @@ static void store(struct call *c, const struct form_out *o, struct str bucket)
 void form_run(struct call *c, struct str bucket)
 {
 	struct str boundary = form_boundary(wire_header(c->http, S("content-type")));
+	if (!str_starts_nocase(wire_header(c->http, S("content-type")), S("multipart/form-data"))) {
+		fail_condition(c, "Bucket POST must be of the enclosure-type multipart/form-data");
+		return;
+	}
 	if (!str_present(boundary) || c->http->stream == NULL) {
 		call_fail_code(c, 400, "MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.");
 		return;
@@ -471,6 +465,8 @@ void form_run(struct call *c, struct str bucket)
 	const struct form_out *o = a->detail;
 	if (o->code != NULL) {
 		call_fail_code(c, o->status, o->code, "%s", o->message);
+		c->error.more = o->more;
+		c->error.n_more = o->n_more;
 		return;
 	}
 	if (o->verified)
@@ -478,7 +474,7 @@ void form_run(struct call *c, struct str bucket)
 	if (o->verified && str_present(o->who.account))
 		c->account = o->who.account;
 	if (form_field(&o->head, "key").n == 0) {
-		fail_argument(c, "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.");
+		fail_value(c, "key", S(""), "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.");
 		return;
 	}
 	if (o->verified && !form_policy_ok(c, &o->head, o->length, bucket))

@@ -46,11 +46,13 @@ static bool length_ok(struct call *c, int64_t length, const struct json *range)
 	int64_t least = 0, most = 0;
 	if (range->n != 3 || !number(&range->items[1], &least) || !number(&range->items[2], &most) || least < 0 || most < 0)
 		return invalid(c, S("Invalid content-length-range"));
-	if (length < least)
-		call_fail_code(c, 400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size");
-	if (length > most)
-		call_fail_code(c, 400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
-	return !c->failed;
+	if (length >= least && length <= most)
+		return true;
+	bool small = length < least;
+	fail_with(c, 400, small ? "EntityTooSmall" : "EntityTooLarge", "ProposedSize", arena_printf(c->arena, "%lld", (long long)length), "%s",
+		small ? "Your proposed upload is smaller than the minimum allowed size" : "Your proposed upload exceeds the maximum allowed size");
+	call_fail_more(c, small ? "MinSizeAllowed" : "MaxSizeAllowed", arena_printf(c->arena, "%lld", (long long)(small ? least : most)));
+	return false;
 }
 
 static bool condition_of(struct call *c, const struct json *j, struct condition *out)

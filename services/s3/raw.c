@@ -15,17 +15,21 @@ struct str raw_bucket(struct call *c)
 
 static bool is_preflight(const struct wire_request *r)
 {
-	return str_eq(r->method, S("OPTIONS")) && str_present(wire_header(r, S("origin"))) && !str_starts(r->raw_path, S("/_"));
+	return str_eq(r->method, S("OPTIONS")) && !str_starts(r->raw_path, S("/_"));
 }
 
+/* What is posted to a bucket; by its path it is told, too, that it should have been a form. */
 static bool is_form(const struct wire_request *r)
 {
-	if (!str_eq(r->method, S("POST")) || !str_starts_nocase(wire_header(r, S("content-type")), S("multipart/form-data")))
+	bool form = str_starts_nocase(wire_header(r, S("content-type")), S("multipart/form-data"));
+	if (!str_eq(r->method, S("POST")) || str_starts(r->raw_path, S("/_")) || str_present(wire_header(r, S("authorization"))))
 		return false;
-	if (str_starts(r->raw_path, S("/_")) || str_present(wire_header(r, S("authorization"))))
+	if (!form && (r->raw_query.n > 0 || str_present(wire_header(r, S("x-amz-target")))))
 		return false;
 	struct str path = str_slice(r->raw_path, 1, r->raw_path.n);
 	bool host = str_present(host_bucket(r->host));
+	if (!form && host)
+		return false; /* the host may be another service's */
 	while (path.n > 0 && path.p[path.n - 1] == '/')
 		path.n--;
 	return host ? path.n == 0 : path.n > 0 && str_find(path, '/') < 0;

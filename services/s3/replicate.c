@@ -375,6 +375,10 @@ static bool destination_ok(struct call *c, const struct s3_StoredBucket *b, cons
 		fail_request(c, "Destination bucket must have versioning enabled.");
 		return false;
 	}
+	if (str_present(d->StorageClass) && !storage_class_known(d->StorageClass)) {
+		fail_xml(c);
+		return false;
+	}
 	if (d->AccessControlTranslation != NULL && !str_present(d->Account)) {
 		fail_request(c, "Destination account must be specified when AccessControlTranslation is specified.");
 		return false;
@@ -505,7 +509,7 @@ void op_GetBucketReplication(struct call *c)
 		return;
 	out->ReplicationConfiguration = b->Replication;
 	if (b->Replication == NULL)
-		call_fail_code(c, 404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found");
+		fail_not_set(c, "ReplicationConfigurationNotFoundError", b->Name, "The replication configuration was not found");
 }
 
 void op_DeleteBucketReplication(struct call *c)

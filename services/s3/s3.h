@@ -17,6 +17,7 @@
 #include "base/pattern.h"
 #include "svc/service.h"
 
+enum { BUCKET_TAGS_MAX = 50 };
 enum { KEY_MAX = 1024, LIST_MAX = 1000, PARTS_MAX = 10000, PART_SMALLEST = 5 << 20, INLINE_MAX = 64 << 10, LOCK_YEARS_MAX = 100 };
 
 struct s3_StoredBucket;
@@ -28,8 +29,16 @@ struct s3_ReplicationRule;
 struct s3_LoggingEnabled;
 
 /* ---- errors (errors.c) ---- */
+/* code, and one more element after the message (name NULL: none; value absent: left out); call_fail_more adds others. */
+void fail_with(struct call *c, int status, const char *code, const char *name, struct str value, const char *fmt, ...) PRINTF_LIKE(6, 7);
 void fail_no_bucket(struct call *c, struct str name);
 void fail_no_key(struct call *c, struct str key);
+void fail_not_set(struct call *c, const char *code, struct str bucket, const char *message); /* a configuration that a bucket does not have */
+void fail_method(struct call *c, const char *resource); /* 405 for the request's method on this kind of thing, as S3 calls it */
+void fail_condition(struct call *c, const char *condition); /* 412; condition: the header's name */
+/* InvalidArgument with the argument's name, and its value unless absent. */
+void fail_value(struct call *c, const char *name, struct str value, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void fail_retention_past(struct call *c, const char *name, struct opt_time until);
 void fail_argument(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void fail_request(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void fail_xml(struct call *c);
@@ -55,6 +64,7 @@ struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str e
 /* As bucket_get, and c->who may do `action` on the bucket itself. */
 struct s3_StoredBucket *bucket_open(struct call *c, struct str name, struct str expected_owner, const char *action);
 void bucket_put(struct call *c, const struct s3_StoredBucket *b);
+bool ownership_known(struct str rule);
 bool bucket_versioned(const struct s3_StoredBucket *b); /* Enabled or Suspended */
 struct s3_Owner *owner_of(struct call *c, struct str account);
 struct str canonical_id(struct call *c, struct str account);
@@ -73,7 +83,7 @@ bool may_object(struct call *c, const struct s3_StoredBucket *b, const struct s3
 /* The grants of a canned ACL and of grant headers; false: refused. `object`: its own canned ones are allowed. */
 bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct str canned, const struct str grant[5], bool object, struct list *out);
 struct s3_AccessControlPolicy;
-bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants);
+bool acl_check(struct call *c, const struct s3_StoredBucket *b, const struct list *grants, bool header); /* header: they came in headers */
 bool acls_off(const struct s3_StoredBucket *b);
 bool grants_public(const struct list *grants);
 struct list owner_grants(struct call *c, struct str account);
@@ -128,6 +138,8 @@ void cors_preflight(struct call *c, struct str bucket);
 struct sse_key { bool set, twice; unsigned char key[32]; struct str md5; struct s3_StoredKms *kms; };
 /* A customer's key out of the request's three members; false: refused. */
 bool customer_key(struct call *c, struct str algorithm, struct str key, struct str md5, struct sse_key *out);
+/* As it, of a request to read: without a digest it is just the wrong key (customer_key_fits). */
+bool customer_key_to_read(struct call *c, struct str algorithm, struct str key, struct str md5, struct sse_key *out);
 /* Keep a received body as a part: claims the blob, or writes a row. Wraps its key with the customer's, or with ours. NULL: c is
  * parked or has failed (two layers of a large body only). */
 struct s3_StoredPart *data_keep(struct call *c, const struct body *body, const struct sse_key *k);
@@ -207,6 +219,7 @@ enum { N_SUMS = 10 };
 struct sums { struct str v[N_SUMS]; }; /* base64, in the order of SUM_IN */
 /* Which one the body was checked by or has by default, and its value; kind absent: none. */
 void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct str *value);
+struct str sum_default(struct call *c, const struct body *b); /* its CRC64NVME; absent: nobody has computed it */
 size_t sum_bytes(struct str kind); /* 0: there is no such kind */
 struct str sum_of_header(struct str name); /* the kind that a header of this name brings; absent: it brings none */
 /* Can that of an object be told from those of its parts? CRCs only. */
@@ -221,6 +234,7 @@ struct str sum_of_bytes(struct call *c, struct str kind, struct str bytes); /* b
 	(in)->ChecksumSHA256, (in)->ChecksumSHA512, (in)->ChecksumMD5, (in)->ChecksumXXHASH64, (in)->ChecksumXXHASH3, (in)->ChecksumXXHASH128}})
 void sum_spread(struct str kind, struct str value, struct sums *out);
 struct str sum_pick(const struct sums *s, struct str kind);
+struct str sum_sent(const struct sums *s); /* the kind of the first that is there; absent: none is */
 /* A kind that S3 has, or none. */
 bool sum_kind_ok(struct call *c, struct str kind);
 struct str sum_composite(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n);
@@ -244,6 +258,8 @@ struct key *object_key(struct call *c, struct str bucket, struct str key);
 struct s3_StoredObject *object_current(struct call *c, struct str bucket, struct str key);
 /* The current version, or the named one; a marker too. NULL with c failed as S3 does. */
 struct s3_StoredObject *object_find(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str version);
+/* Fails c with 405 and the headers that tell a marker; what does something else than delete it comes to this. */
+void fail_marker(struct call *c, const struct s3_StoredObject *o);
 /* Write back a changed record in its place. */
 void object_update(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o);
 /* Make it the current version by the bucket's versioning rules. Sets Version and Serial. */
@@ -252,8 +268,11 @@ struct deletion { struct str version; bool marker; bool done; };
 /* Delete: without version by the bucket's rules, with one for good. bypass: governance. false: c failed (lock, ...). */
 bool object_delete(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str version, bool bypass, struct deletion *out);
 struct str version_shown(const struct s3_StoredBucket *b, const struct s3_StoredObject *o); /* absent: never versioned */
+int64_t version_serial(struct call *c, struct str version); /* that its id holds; -1: "null", or no id */
 struct scan *versions_scan(struct call *c, struct str bucket, struct str key);
 struct str etag_quoted(struct call *c, struct str etag);
+struct str etag_bare(struct str etag); /* without its quotes, and W/ */
+static inline struct opt_time whole_second(struct opt_time t) { return (struct opt_time){t.ms / 1000 * 1000, t.set}; }
 bool etag_matches(struct str header, struct str etag);
 /* If-Match and If-None-Match of writes against what is there. */
 bool write_conditions(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str if_match, struct str if_none_match);
@@ -302,12 +321,19 @@ struct write_asks { bool acl, tags, retention, hold; };
 	.hold = str_present((in)->ObjectLockLegalHoldStatus)})
 /* May c->who write it so? Fails c when not. */
 bool write_allowed(struct call *c, const struct s3_StoredBucket *b, struct str key, struct write_asks asks);
+/* The entity tag of bytes that have this MD5 (hex), kept under k. */
+struct str tag_of(struct call *c, const struct sse_key *k, struct str digest);
 struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBucket *b, const struct s3_PutObjectRequest *in, struct sse_key *k);
 bool tags_from_text(struct call *c, struct str text, struct list *out);
+bool storage_class_known(struct str s);
 bool storage_class_ok(struct call *c, struct str s);
 bool tags_ok(struct call *c, const struct list *tags, size_t max);
 /* Has the client said how long the body is, be it empty? Fails c when not. */
 bool length_said(struct call *c, const struct body *body);
+struct copy_conditions { struct str match, none_match; struct opt_time modified, unmodified; };
+#define COPY_CONDITIONS(in) {(in)->CopySourceIfMatch, (in)->CopySourceIfNoneMatch, (in)->CopySourceIfModifiedSince, (in)->CopySourceIfUnmodifiedSince}
+/* Do the conditions of a copy hold for its source? Fails c when not. */
+bool copy_conditions(struct call *c, const struct copy_conditions *in, const struct s3_StoredObject *from);
 struct str decode_copy_source(struct call *c, struct str source, struct str *key, struct str *version);
 /* The bytes that a Range header means; true: a part of them. Fails c with 416. */
 bool range_of(struct call *c, struct str header, int64_t size, int64_t *start, int64_t *length);
@@ -315,7 +341,7 @@ void read_conditions(struct call *c, const struct s3_StoredObject *o, struct str
                      struct opt_time modified, struct opt_time unmodified);
 /* A key, prefix, marker or delimiter in a listing with encoding-type=url. Absent stays absent. */
 struct str list_encoded(struct call *c, struct str s);
-struct str upload_id_new(struct call *c);
+struct str upload_id_new(struct call *c, struct str key);
 void upload_put(struct call *c, struct str bucket, const struct s3_StoredUpload *u);
 void job_forget(struct call *c, struct str id, struct str payload);
 void upload_abort(struct call *c, struct str bucket, const struct s3_StoredUpload *u);

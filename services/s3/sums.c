@@ -69,6 +69,14 @@ struct str sum_pick(const struct sums *s, struct str kind)
 	return i < N_SUMS ? s->v[i] : STR_NONE;
 }
 
+struct str sum_sent(const struct sums *s)
+{
+	for (size_t i = 0; i < N_SUMS; i++)
+		if (str_present(s->v[i]))
+			return str_c(kinds[i].kind);
+	return STR_NONE;
+}
+
 /* Was it asked for in a header, a trailer, or by name? The gateway has checked those that were sent. */
 static bool asked(struct call *c, const struct kind *k)
 {
@@ -85,6 +93,15 @@ static struct str raw_of(const struct body *b, const struct kind *k)
 	memcpy(&raw, (const char *)b + k->raw, sizeof raw);
 	ASSERT(raw.n == 0 || raw.n == k->bytes);
 	return raw;
+}
+
+struct str sum_default(struct call *c, const struct body *b)
+{
+	if (b != NULL && b->crc64nvme.n > 0)
+		return base64_encode(c->arena, b->crc64nvme);
+	if (b != NULL && b->blob[0] != '\0')
+		return STR_NONE;
+	return sum_of_bytes(c, S("CRC64NVME"), b != NULL ? b->bytes : S("")); /* of a few bytes, or invoked */
 }
 
 void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct str *value)
@@ -109,7 +126,7 @@ void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct 
 		return;
 	}
 	*kind = S("CRC64NVME");
-	*value = b->crc64nvme.n > 0 ? base64_encode(c->arena, b->crc64nvme) : sum_of_bytes(c, *kind, b->bytes); /* invoked: nobody has computed it */
+	*value = sum_default(c, b);
 }
 
 /* ---- in pieces ---- */
@@ -241,11 +258,12 @@ bool body_digests_ok(struct call *c, bool required)
 		struct str raw = base64_decode(c->arena, sent);
 		struct md5 sum = md5(c->http->body);
 		if (raw.n != sizeof sum.b) {
-			call_fail_code(c, 400, "InvalidDigest", "The Content-MD5 you specified was invalid.");
+			fail_with(c, 400, "InvalidDigest", "Content-MD5", sent, "The Content-MD5 you specified was invalid.");
 			return false;
 		}
 		if (memcmp(raw.p, sum.b, raw.n) != 0) {
-			call_fail_code(c, 400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
+			fail_with(c, 400, "BadDigest", "ExpectedDigest", sent, "The Content-MD5 you specified did not match what we received.");
+			call_fail_more(c, "CalculatedDigest", base64_encode(c->arena, str_of((const char *)sum.b, sizeof sum.b)));
 			return false;
 		}
 	}

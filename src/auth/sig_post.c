@@ -6,6 +6,15 @@
  * What always holds: only the policy is signed, so nothing else of the form is believed for the signature's sake. */
 #include "auth/sig_internal.h"
 
+bool sig_post_no_field(struct arena *a, struct sig_error *err, const char *name)
+{
+	const struct param more[] = {{S("ArgumentName"), str_c(name), true}, {S("ArgumentValue"), S(""), true}};
+	ASSERT(name != NULL);
+	sig_fail(err, 400, "InvalidArgument", arena_printf(a,
+		"Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", name));
+	return sig_more(a, err, more, COUNT_OF(more));
+}
+
 bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential, struct str amz_date, struct str access_key,
                     struct str signature, struct sig_claim *claim, struct sig_error *err)
 {
@@ -14,8 +23,7 @@ bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential
 	if (str_present(access_key) && !str_present(credential)) {
 		if (str_present(signature))
 			return true;
-		return sig_fail(err, 400, "InvalidArgument", S("Bucket POST must contain a field named 'signature'.  "
-			"If it is specified, please check the order of the fields."));
+		return sig_post_no_field(a, err, "signature");
 	}
 	claim->kind = SIG_V4_QUERY;
 	claim->amz_date = amz_date;
@@ -23,8 +31,7 @@ bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential
 	const struct str values[] = {algorithm, credential, amz_date, signature};
 	for (size_t i = 0; i < COUNT_OF(fields); i++)
 		if (!str_present(values[i]))
-			return sig_fail(err, 400, "InvalidArgument", arena_printf(a,
-				"Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", fields[i].name));
+			return sig_post_no_field(a, err, fields[i].name);
 	if (!str_eq(algorithm, S("AWS4-HMAC-SHA256")))
 		return sig_fail(err, 400, "InvalidArgument", S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
 	return sig_parse_scope(a, credential, claim, err);
@@ -46,6 +53,5 @@ bool sig_post_verify(struct arena *a, const struct sig_claim *claim, struct str 
 	}
 	if (secret_eq(made, claim->signature))
 		return true;
-	return sig_fail(err, 403, "SignatureDoesNotMatch", S("The request signature we calculated does not match the signature you "
-		"provided. Check your key and signing method."));
+	return sig_mismatch(a, err, claim, policy, STR_NONE);
 }

@@ -143,7 +143,8 @@ struct str sigv2_mac(struct arena *a, struct str secret, struct str text)
 }
 
 /* The string to sign of version 2, line by line, with the resource in one of the ways a client may have named it. */
-static bool matches(struct arena *a, const struct sig_request *r, const struct sig_claim *c, struct str secret, struct str bucket)
+static bool matches(struct arena *a, const struct sig_request *r, const struct sig_claim *c, struct str secret, struct str bucket,
+                    struct str *signed_text)
 {
 	ASSERT(secret.n > 0);
 	struct buf b;
@@ -167,7 +168,8 @@ static bool matches(struct arena *a, const struct sig_request *r, const struct s
 		buf_putc(&b, '\n');
 	}
 	write_resource(a, &b, r, bucket);
-	return secret_eq(sigv2_mac(a, secret, buf_view(&b)), c->signature);
+	*signed_text = buf_view(&b);
+	return secret_eq(sigv2_mac(a, secret, *signed_text), c->signature);
 }
 
 /* What stands before ".s3." or ".localhost" in the host: a virtual-host bucket. Which host names are buckets is the
@@ -183,12 +185,20 @@ static struct str host_bucket(struct str host)
 	return STR_NONE;
 }
 
+static bool expired(struct arena *a, const struct sig_claim *c, int64_t wall_ms, struct sig_error *err)
+{
+	const struct param more[] = {{S("Expires"), time_iso8601(a, c->expires_s * 1000), true}, {S("ServerTime"), time_iso8601(a, wall_ms), true}};
+	ASSERT(c->expires_s > 0 && c->kind == SIG_V2_QUERY);
+	sig_fail(err, 403, "AccessDenied", S("Request has expired"));
+	return sig_more(a, err, more, COUNT_OF(more));
+}
+
 bool sigv2_verify(struct arena *a, const struct sig_request *r, const struct sig_claim *c, struct str secret,
                   int64_t wall_ms, struct sig_error *err)
 {
 	ASSERT(c->kind == SIG_V2_HEADER || c->kind == SIG_V2_QUERY);
 	if (c->kind == SIG_V2_QUERY && (wall_ms - 1) / 1000 >= c->expires_s)
-		return sig_fail(err, 403, "AccessDenied", S("Request has expired"));
+		return expired(a, c, wall_ms, err);
 	if (c->kind == SIG_V2_HEADER) {
 		int64_t at;
 		if (!str_present(c->amz_date) || !time_parse_any(c->amz_date, &at))
@@ -198,13 +208,13 @@ bool sigv2_verify(struct arena *a, const struct sig_request *r, const struct sig
 	}
 	struct str host = sig_header(r, S("host"));
 	struct str bucket = host_bucket(str_present(host) ? host : r->host);
-	if (matches(a, r, c, secret, STR_NONE) || (str_present(bucket) && matches(a, r, c, secret, bucket)))
+	struct str text, other;
+	if (matches(a, r, c, secret, STR_NONE, &text) || (str_present(bucket) && matches(a, r, c, secret, bucket, &text)))
 		return true;
 	/* A bucket in the path is signed with a slash behind it, whether it was sent so or not (botocore, s3cmd). */
 	struct sig_request slashed = *r;
 	slashed.raw_path = arena_join(a, r->raw_path, S("/"));
-	if (r->raw_path.n > 1 && str_rfind(r->raw_path, '/') == 0 && matches(a, &slashed, c, secret, STR_NONE))
+	if (r->raw_path.n > 1 && str_rfind(r->raw_path, '/') == 0 && matches(a, &slashed, c, secret, STR_NONE, &other))
 		return true;
-	return sig_fail(err, 403, "SignatureDoesNotMatch", S("The request signature we calculated does not match the signature "
-		"you provided. Check your key and signing method."));
+	return sig_mismatch(a, err, c, str_present(c->session_token) ? STR_NONE : text, STR_NONE);
 }

@@ -21,11 +21,53 @@ static const char mismatch[] = "The request signature we calculated does not mat
 static const char s3_mismatch[] = "The request signature we calculated does not match the signature you provided. Check "
 	"your key and signing method.";
 
+static const char v4_parameters[] = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
+	"X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.";
+
 bool sig_fail(struct sig_error *err, int status, const char *code, struct str message)
 {
 	ASSERT(status >= 400 && status < 600 && code != NULL);
-	*err = (struct sig_error){code, message, status};
+	*err = (struct sig_error){.code = code, .message = message, .status = status};
 	return false;
+}
+
+bool sig_more(struct arena *a, struct sig_error *err, const struct param *more, size_t n)
+{
+	struct param *all = arena_array(a, struct param, n);
+	ASSERT(err->code != NULL && err->n_more == 0);
+	for (size_t i = 0; i < n; i++)
+		if (str_present(more[i].value))
+			all[err->n_more++] = more[i];
+	err->more = all;
+	return false;
+}
+
+/* "41 57 53 34": so that a client sees the line ends too. */
+static struct str spaced_hex(struct arena *a, struct str s)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct buf b;
+	if (!str_present(s))
+		return STR_NONE;
+	buf_init(&b, a, s.n * 3 + 1);
+	for (size_t i = 0; i < s.n; i++) {
+		if (i > 0)
+			buf_putc(&b, ' ');
+		buf_putc(&b, digits[(unsigned char)s.p[i] >> 4]);
+		buf_putc(&b, digits[(unsigned char)s.p[i] & 15]);
+	}
+	return buf_view(&b);
+}
+
+bool sig_mismatch(struct arena *a, struct sig_error *err, const struct sig_claim *c, struct str to_sign, struct str canonical)
+{
+	const struct param more[] = {
+		{S("AWSAccessKeyId"), c->access_key, true}, {S("StringToSign"), to_sign, true}, {S("SignatureProvided"), c->signature, true},
+		{S("StringToSignBytes"), spaced_hex(a, to_sign), true}, {S("CanonicalRequest"), canonical, true},
+		{S("CanonicalRequestBytes"), spaced_hex(a, canonical), true},
+	};
+	sig_fail(err, 403, "SignatureDoesNotMatch", str_c(s3_mismatch));
+	return sig_more(a, err, more, COUNT_OF(more));
 }
 
 /* ---- parsing ---- */
@@ -166,10 +208,12 @@ static bool parse_query(struct arena *a, const struct sig_request *r, struct sig
 		c->payload_hash = sig_header(r, S("x-amz-content-sha256"));
 	if (!str_present(credential) || !str_present(c->amz_date) || !str_present(c->signed_headers) ||
 	    !str_present(c->signature) || (s3 && !str_present(expires)))
-		return query_fail(err, s3, "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
-			"X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.");
-	if (!sig_parse_scope(a, credential, c, err))
+		return query_fail(err, s3, v4_parameters);
+	if (!sig_parse_scope(a, credential, c, err)) {
+		err->s3 = "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
+			"\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
 		return false;
+	}
 	if (!signs_host(c->signed_headers))
 		return query_fail(err, s3, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
 	if (!str_present(expires))
@@ -182,6 +226,17 @@ static bool parse_query(struct arena *a, const struct sig_request *r, struct sig
 		return query_fail(err, s3, "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 "
 			"seconds");
 	return true;
+}
+
+bool sig_unfinished(struct arena *a, const struct sig_request *r, struct sig_error *err)
+{
+	if (r->raw_query.n == 0)
+		return false;
+	if (str_present(sig_query(a, r, S("X-Amz-Credential"))) || str_present(sig_query(a, r, S("X-Amz-Signature"))))
+		return !query_fail(err, true, v4_parameters);
+	if (!str_present(sig_query(a, r, S("AWSAccessKeyId"))) && !str_present(sig_query(a, r, S("Signature"))))
+		return false;
+	return !sig_fail(err, 403, "AccessDenied", S("Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"));
 }
 
 bool sig_parse(struct arena *a, const struct sig_request *r, struct sig_claim *claim, struct sig_error *err)
@@ -243,8 +298,12 @@ static bool check_date(struct arena *a, const struct sig_claim *c, bool s3, int6
 	bool late = wall_ms - at > valid_ms, early = at - wall_ms > SKEW_MS;
 	if (LIKELY(!late && !early))
 		return true;
-	if (s3 && c->kind == SIG_V4_QUERY)
-		return sig_fail(err, 403, "AccessDenied", late ? S("Request has expired") : S("Request is not valid yet"));
+	if (s3 && c->kind == SIG_V4_QUERY) {
+		const struct param more[] = {{S("X-Amz-Expires"), arena_printf(a, "%lld", (long long)c->expires_s), true},
+			{S("Expires"), time_iso8601(a, at + valid_ms), true}, {S("ServerTime"), time_iso8601(a, wall_ms), true}};
+		sig_fail(err, 403, "AccessDenied", late ? S("Request has expired") : S("Request is not valid yet"));
+		return sig_more(a, err, more, late ? COUNT_OF(more) : 0);
+	}
 	if (s3)
 		return sig_fail(err, 403, "RequestTimeTooSkewed", S("The difference between the request time and the current time is too large."));
 	struct str now = time_amz_date(a, wall_ms), edge = time_amz_date(a, late ? wall_ms - valid_ms : wall_ms + SKEW_MS);
@@ -317,8 +376,9 @@ static bool choose_payload(const struct sig_claim *c, struct str body_hash, bool
 }
 
 /* S3 refuses x-amz- headers that the signature does not cover. */
-static bool check_unsigned_headers(const struct sig_request *r, const struct sig_claim *c, struct sig_error *err)
+static bool check_unsigned_headers(struct arena *a, const struct sig_request *r, const struct sig_claim *c, struct sig_error *err)
 {
+	struct str not_signed = STR_NONE;
 	ASSERT(sig_service_is_s3(c->service));
 	for (size_t i = 0; i < r->n_headers; i++) {
 		struct str name = r->headers[i].name;
@@ -328,9 +388,13 @@ static bool check_unsigned_headers(const struct sig_request *r, const struct sig
 		for (struct str rest = c->signed_headers; str_present(rest) && !is_signed;)
 			is_signed = str_eq_nocase(str_cut(&rest, ';'), name);
 		if (!is_signed)
-			return sig_fail(err, 403, "AccessDenied", S("There were headers present in the request which were not signed"));
+			not_signed = str_present(not_signed) ? arena_join(a, not_signed, S(", "), arena_lower(a, name)) : arena_lower(a, name);
 	}
-	return true;
+	if (LIKELY(!str_present(not_signed)))
+		return true;
+	const struct param more = {S("HeadersNotSigned"), not_signed, true};
+	sig_fail(err, 403, "AccessDenied", S("There were headers present in the request which were not signed"));
+	return sig_more(a, err, &more, 1);
 }
 
 /* 0 when it does not fit: the caller's room holds every scope that a signer makes. */
@@ -356,8 +420,7 @@ static size_t string_to_sign(char *out, size_t max, const struct sig_claim *c, c
 static struct str mismatch_text(struct arena *a, const struct sig_claim *c, struct str canonical, struct str to_sign)
 {
 	/* AWS shows what it computed; a session token in it would get into logs, so then it stays out. */
-	if (sig_service_is_s3(c->service))
-		return str_c(s3_mismatch);
+	ASSERT(!sig_service_is_s3(c->service));
 	if (str_present(c->session_token))
 		return str_c(mismatch);
 	return arena_printf(a, "%s\n\nThe Canonical String for this request should have been\n'%.*s'\n\nThe String-to-Sign should have been\n'%.*s'\n",
@@ -407,7 +470,7 @@ bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_c
 	struct str payload;
 	if (!check_date(a, claim, s3, wall_ms, err) || !choose_payload(claim, body_hash, s3, &payload, err))
 		return false;
-	if (s3 && !check_unsigned_headers(r, claim, err))
+	if (s3 && !check_unsigned_headers(a, r, claim, err))
 		return false;
 	struct buf canonical;
 	buf_init(&canonical, a, 0);
@@ -421,7 +484,10 @@ bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_c
 	size_t n = string_to_sign(text, sizeof text, claim, hex);
 	if (n == 0 || secret.n == 0 || secret.n > SECRET_MAX)
 		return sig_fail(err, 403, "SignatureDoesNotMatch", str_c(mismatch));
-	if (!signature_matches(claim, secret, str_of(text, n), raw))
+	bool good = signature_matches(claim, secret, str_of(text, n), raw);
+	if (!good && s3)
+		return sig_mismatch(a, err, claim, arena_dup(a, str_of(text, n)), str_present(claim->session_token) ? STR_NONE : buf_view(&canonical));
+	if (!good)
 		return sig_fail(err, 403, "SignatureDoesNotMatch", mismatch_text(a, claim, buf_view(&canonical), str_of(text, n)));
 	ASSERT(claim->signature.n > 0); /* none that was accepted is empty */
 	if (chunks != NULL && !claim->asymmetric)

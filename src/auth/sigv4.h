@@ -25,11 +25,15 @@ struct sig_request {
 	size_t n_headers;
 };
 
-struct sig_error { const char *code; struct str message; int status; };
+/* s3: its message where it has another one, or NULL. more: elements that it adds after the message. */
+struct sig_error { const char *code; struct str message; int status; const char *s3; const struct param *more; size_t n_more; };
 
 /* Find and parse the signature. SIG_NONE when there is none. false with *err: present but malformed
  * (IncompleteSignature, AuthorizationQueryParametersError for S3...). */
 bool sig_parse(struct arena *a, const struct sig_request *r, struct sig_claim *claim, struct sig_error *err);
+
+/* Of a request to S3 without a signature: does its query have parts of one? true, with what S3 says to it. */
+bool sig_unfinished(struct arena *a, const struct sig_request *r, struct sig_error *err);
 
 /* Is the claim's signature one of S3's kind: path as it is, body declared by the client? */
 bool sig_signs_for_s3(const struct sig_claim *claim);
@@ -54,6 +58,8 @@ bool sig_trailer_verify(struct sig_chunks *c, struct str trailers_canonical, str
  * conditions are the caller's to check. */
 bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential, struct str amz_date, struct str access_key,
                     struct str signature, struct sig_claim *claim, struct sig_error *err);
+/* What S3 says to a form without the field; returns false. */
+bool sig_post_no_field(struct arena *a, struct sig_error *err, const char *name);
 bool sig_post_verify(struct arena *a, const struct sig_claim *claim, struct str secret, struct str policy, struct sig_error *err);
 
 /* Sign, for our own outgoing calls and tests: gives the Authorization header's value. */

@@ -69,6 +69,8 @@ enum next request_fail_signature(struct request *r, const struct sig_error *e)
 	const char *code = e->code;
 	int status = e->status;
 	bool incomplete = strcmp(code, "IncompleteSignature") == 0;
+	if (is_s3(r) && incomplete && r->claim.kind == SIG_V4_QUERY)
+		return request_fail(r, 400, "AuthorizationQueryParametersError", "%.*s", STR_ARG(e->s3 != NULL ? str_c(e->s3) : e->message));
 	if (is_s3(r) && incomplete)
 		return request_fail(r, 400, "AuthorizationHeaderMalformed", "The authorization header that you provided is not valid.");
 	if (!is_s3(r) && (is_json(r) || is_rest_json(r))) {
@@ -78,7 +80,10 @@ enum next request_fail_signature(struct request *r, const struct sig_error *e)
 			code = "IncompleteSignatureException";
 		status = is_json(r) ? 400 : 403;
 	}
-	return request_fail(r, status, code, "%.*s", STR_ARG(e->message));
+	request_fail(r, status, code, "%.*s", STR_ARG(e->message));
+	r->error.more = e->more;
+	r->error.n_more = e->n_more;
+	return FAIL;
 }
 
 /* The codes are the query protocol's; JSON services have others for the same. */
@@ -94,7 +99,11 @@ static enum next check_signature(struct request *r, struct str body_hash)
 
 static enum next unsigned_request(struct request *r)
 {
+	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
+	struct sig_error e = {0};
 	ASSERT(r->claim.kind == SIG_NONE);
+	if (is_s3(r) && !r->raw && sig_unfinished(r->arena, &s, &e))
+		return request_fail_signature(r, &e);
 	bool open = r->raw || is_s3(r) || (r->model_op != NULL && r->model_op->no_auth) || r->model_op == NULL;
 	r->who = (struct principal){.type = PRINCIPAL_ANONYMOUS, .arn = S("anonymous"), .name = S("anonymous")};
 	if (open)

@@ -242,6 +242,11 @@ static void deliver(struct spool *s)
 		request_fail(r, s->status, s->code, "%s", s->message);
 	else
 		fill_body(s, &r->stream);
+	if (s->wrong_md5) {
+		wire_error_more(r->arena, &r->error, "ExpectedDigest", hex_encode(r->arena, s->content_md5));
+		struct str sum = str_of((const char *)s->result[SUM_MD5], spool_sums[SUM_MD5].bytes);
+		wire_error_more(r->arena, &r->error, "CalculatedDigest", base64_encode(r->arena, sum));
+	}
 	r->body_done = true;
 	if (s->paused && r->http != NULL)
 		http_resume_body(r->http); /* what is left of a refused body is drained */

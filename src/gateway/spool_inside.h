@@ -90,6 +90,7 @@ struct spool {
 	struct blob_id id;
 	/* of the final job */
 	unsigned char result[N_SUMS][64]; /* of MD5 always */
+	bool wrong_md5;           /* it is what the failure is about */
 	/* the first failure: written once, by who got it from FAILING_NOT to FAILING_NOW */
 	_Atomic int failing;
 	int status;

@@ -19,8 +19,11 @@ static enum next choose_digests(struct spool *s, struct request *r)
 	struct str md5 = header(r, "content-md5"), announced = header(r, "x-amz-trailer");
 	if (str_present(md5)) {
 		s->content_md5 = base64_decode(s->memory, md5);
-		if (s->content_md5.n != 16)
-			return request_fail(r, 400, "InvalidDigest", "The Content-MD5 you specified was invalid.");
+		if (s->content_md5.n != 16) {
+			request_fail(r, 400, "InvalidDigest", "The Content-MD5 you specified was invalid.");
+			wire_error_more(r->arena, &r->error, "Content-MD5", md5);
+			return FAIL;
+		}
 	}
 	size_t n = 0;
 	for (enum sum k = 0; k < N_SUMS; k++) {
@@ -36,7 +39,8 @@ static enum next choose_digests(struct spool *s, struct request *r)
 	bool any = false;
 	for (enum sum k = 0; k < N_SUMS; k++)
 		any |= s->wants[k];
-	s->wants[SUM_CRC64] |= !any;
+	/* Of what goes into a file always: a part's is wanted when its upload is completed, and it costs nothing beside the rest. */
+	s->wants[SUM_CRC64] |= !any || s->expected < 0 || s->expected > (int64_t)s->inline_max;
 	s->wants[SUM_SHA256] |= r->claim.payload_hash.n == 64 || r->signature_pending; /* what stage_verify goes by */
 	s->md5 = digest_new(DIGEST_MD5);
 	for (enum sum k = SUM_SHA1; k < N_SUMS; k++)

@@ -234,7 +234,8 @@ static bool check_sum(struct spool *s, enum sum k, struct str declared)
 /* Is all true that the client said about the body? */
 static bool check_digests(struct spool *s)
 {
-	if (str_present(s->content_md5) && memcmp(s->content_md5.p, s->result[SUM_MD5], spool_sums[SUM_MD5].bytes) != 0)
+	s->wrong_md5 = str_present(s->content_md5) && memcmp(s->content_md5.p, s->result[SUM_MD5], spool_sums[SUM_MD5].bytes) != 0;
+	if (s->wrong_md5)
 		return spool_fail(s, 400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
 	for (enum sum k = 0; k < N_SUMS; k++) {
 		if (str_present(s->declared[k]) && !check_sum(s, k, s->declared[k]))

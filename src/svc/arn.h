@@ -11,4 +11,8 @@ bool arn_parse(struct str text, struct arn *out);
 struct str arn_queue_url(struct arena *a, const struct arn *queue);
 struct str arn_make(struct arena *a, const char *service, struct str region, struct str account, struct str resource);
 
+/* Does AWS have a Region of this name? */
+bool is_region(struct str name);
+struct str regions_text(struct arena *a); /* "us-east-1, ..." */
+
 #endif

@@ -72,6 +72,12 @@ void call_fail_as(struct call *c, const struct wire_error *e)
 	c->error = *e;
 }
 
+void call_fail_more(struct call *c, const char *name, struct str value)
+{
+	ASSERT(c->failed && name != NULL);
+	wire_error_more(c->arena, &c->error, name, value);
+}
+
 void call_unsupported(struct call *c, const char *fmt, ...)
 {
 	if (c->failed)

@@ -58,6 +58,9 @@ void *call_fail(struct call *c, const struct shape *error, const char *fmt, ...)
 void call_fail_code(struct call *c, int status, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* As another call's error. */
 void call_fail_as(struct call *c, const struct wire_error *e);
+/* One more element of the failure that c has, beyond its model (S3: ArgumentName, BucketName ...). An absent value is left out. `name`
+ * outlives the call; the value is the arena's. */
+void call_fail_more(struct call *c, const char *name, struct str value);
 /* 501: this operation, or this use of it, is not there. Names what. */
 void call_unsupported(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Undo all writes and fail. Used by the executor; handlers need not undo anything: a failed call's writes vanish.

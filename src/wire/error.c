@@ -140,6 +140,19 @@ static void xml_error(struct arena *a, struct buf *b, const struct wire_error *e
 		xml_encode_members(b, a, e->shape, detail, true);
 }
 
+void wire_error_more(struct arena *a, struct wire_error *e, const char *name, struct str value)
+{
+	ASSERT(e->code.n > 0 && name[0] != '\0');
+	if (!str_present(value))
+		return;
+	struct param *all = arena_array(a, struct param, e->n_more + 1);
+	if (e->n_more > 0)
+		memcpy(all, e->more, e->n_more * sizeof *all);
+	all[e->n_more] = (struct param){str_c(name), value, true};
+	e->more = all;
+	e->n_more++;
+}
+
 static void xml_body(struct arena *a, const struct model *m, const struct wire_error *e, struct str request_id, struct wire_response *out)
 {
 	ASSERT(request_id.n > 0);
@@ -180,6 +193,8 @@ static void s3_body(struct arena *a, const struct wire_error *e, struct str reso
 	buf_init(&b, a, 0);
 	buf_lit(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
 	xml_error(a, &b, e, false);
+	for (size_t i = 0; i < e->n_more; i++)
+		xml_leaf(&b, e->more[i].name, e->more[i].value);
 	if (resource.p != NULL)
 		xml_leaf(&b, S("Resource"), resource);
 	xml_leaf(&b, S("RequestId"), request_id);

@@ -72,6 +72,8 @@ struct wire_error {
 	bool sender;  /* the client's fault (4xx) or ours */
 	const struct shape *shape;
 	const void *detail;
+	const struct param *more; /* elements beyond the model, in the order of their addition: S3's XML only */
+	size_t n_more;
 };
 
 struct str wire_header(const struct wire_request *r, struct str name);
@@ -100,6 +102,9 @@ void wire_encode(struct arena *a, const struct model_op *op, const void *output,
  * x-amzn-query-mode: true. S3 gets its own XML with Resource and HostId. */
 void wire_encode_error(struct arena *a, const struct model *m, const struct model_op *op, const struct wire_error *err,
                        enum protocol p, bool query_mode, struct str resource, struct str request_id, struct wire_response *out);
+
+/* One more element; an absent value is left out. `name` outlives the error; the value is the arena's. */
+void wire_error_more(struct arena *a, struct wire_error *e, const char *name, struct str value);
 
 void wire_add_header(struct arena *a, struct wire_response *r, struct str name, struct str value);
 

@@ -33,7 +33,11 @@ def test_events_go_to_a_queue_that_allows_it(s3, client, bucket, name):
         {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
          "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"}, "StringEquals": {"aws:SourceAccount": "000000000000"}}}]})})
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=config)
-    assert s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"] == config["QueueConfigurations"]
+    kept = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    rules = kept[0]["Filter"]["Key"]["FilterRules"]
+    assert [r.pop("Name") for r in rules] == ["Prefix", "Suffix"] and rules == [{"Value": "in/"}, {"Value": ".txt"}]
+    config["QueueConfigurations"][0].pop("Filter"), kept[0].pop("Filter")
+    assert kept == config["QueueConfigurations"]
     assert [m["Event"] for m in receive(sqs, url, 1)] == ["s3:TestEvent"]
     s3.put_object(Bucket=bucket, Key="in/a b.txt", Body=b"hello")
     s3.put_object(Bucket=bucket, Key="out/a.txt", Body=b"no")
@@ -53,7 +57,8 @@ def test_lifecycle_follows_the_clock(fresh_tsubo):
     s3.create_multipart_upload(Bucket="old", Key="never")
     s3.put_bucket_lifecycle_configuration(Bucket="old", LifecycleConfiguration={"Rules": [
         {"ID": "tmp", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 2}},
-        {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "cold"}, "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]},
+        {"ID": "cold", "Status": "Enabled", "Filter": {"And": {"Prefix": "cold", "ObjectSizeGreaterThan": 0}},
+         "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]},
         {"ID": "up", "Status": "Enabled", "Filter": {"Prefix": ""}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]})
     assert 'rule-id="tmp"' in s3.head_object(Bucket="old", Key="tmp/a")["Expiration"]
     keys = lambda: [o["Key"] for o in s3.list_objects_v2(Bucket="old")["Contents"]]

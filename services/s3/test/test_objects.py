@@ -241,7 +241,8 @@ def test_multipart_checksums(s3, bucket, algorithm, kind):
         raw = b"".join(digest(algorithm, p) for p in data)
         assert done[member] == base64.b64encode(digest(algorithm, raw)).decode() + "-2"
     kept = s3.get_object_attributes(Bucket=bucket, Key="m", ObjectAttributes=["Checksum", "ObjectParts"])
-    assert kept["Checksum"][member] == done[member] and [p[member] for p in kept["ObjectParts"]["Parts"]] == [p[member] for p in parts]
+    assert kept["Checksum"][member] == done[member].split("-")[0]
+    assert [p[member] for p in kept["ObjectParts"].get("Parts", [])] == ([p[member] for p in parts] if kind == "COMPOSITE" else [])
 
 
 @pytest.mark.parametrize("size", [10, 200_000])
