@@ -290,7 +290,7 @@ static void add_service(struct arena *a, struct json *list, const struct service
 	json_set_str(a, j, "name", str_c(s->name));
 	json_set_i64(a, j, "of", s->model != NULL ? s->model->n_ops : 0);
 	for (size_t i = 0; s->model != NULL && i < s->model->n_ops; i++) {
-		struct str name = str_c(s->model->ops[i].name);
+		struct str name = str_c(model_op_name(&model_ops(s->model)[i]));
 		json_push(a, service_op(s, name) != NULL ? there : missing, json_new_str(a, name));
 	}
 	for (size_t i = 0; i < s->n_cfn_types; i++)

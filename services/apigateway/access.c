@@ -8,10 +8,10 @@
 
 static struct str input_member(struct call *c, struct str wire_name)
 {
-	const struct shape *s = c->op->model->input;
+	const struct shape *s = model_op_input(c->op->model);
 	for (uint16_t i = 0; s != NULL && i < s->n_members; i++) {
-		const struct member *m = &s->members[i];
-		if (m->location != LOC_URI || !str_eq(str_c(m->wire_name), wire_name) || m->shape->type != SHAPE_STRING)
+		const struct member *m = &shape_members(s)[i];
+		if (m->location != LOC_URI || !str_eq(str_c(member_wire_name(m)), wire_name) || member_shape(m)->type != SHAPE_STRING)
 			continue;
 		struct str v = *(const struct str *)((const char *)c->in + m->offset);
 		return str_present(v) ? v : S("");
@@ -31,7 +31,7 @@ void access_path(struct call *c)
 {
 	if (c->who->type == PRINCIPAL_ROOT)
 		return; /* nothing here has a policy that could deny */
-	struct str uri = str_c(c->op->model->http_uri), rest = str_cut(&uri, '?');
+	struct str uri = str_c(model_op_http_uri(c->op->model)), rest = str_cut(&uri, '?');
 	struct buf b;
 	buf_init(&b, c->arena, 0);
 	buf_printf(&b, "arn:aws:apigateway:%.*s::", STR_ARG(c->region));
@@ -46,7 +46,7 @@ void access_path(struct call *c)
 		uri_write(&b, value, false);
 		rest = str_slice(rest, (size_t)close + 1, rest.n);
 	}
-	const char *action = arena_cstr(c->arena, arena_printf(c->arena, "apigateway:%s", c->op->model->http_method));
+	const char *action = arena_cstr(c->arena, arena_printf(c->arena, "apigateway:%s", model_op_http_method(c->op->model)));
 	struct access_extra x = {0};
 	tags_conditions(c, &x, tags_there(c));
 	authorize(c, action, buf_view(&b), &x);

@@ -95,12 +95,13 @@ static void list_change(struct call *c, struct json *list, const struct apigatew
 
 static bool enum_ok(struct call *c, const struct shape *s, struct str value)
 {
-	if (s->values == NULL)
+	const char *allowed;
+	if (s->values_at == 0)
 		return true;
-	for (size_t i = 0; s->values[i] != NULL; i++)
-		if (str_eq(value, str_c(s->values[i])))
+	for (size_t i = 0; (allowed = shape_value(s, i)) != NULL; i++)
+		if (str_eq(value, str_c(allowed)))
 			return true;
-	bad_request(c, "Invalid value '%.*s' for %s", STR_ARG(value), s->name);
+	bad_request(c, "Invalid value '%.*s' for %s", STR_ARG(value), shape_name(s));
 	return false;
 }
 
@@ -154,12 +155,12 @@ static void apply(struct call *c, const struct shape *s, struct json *at, const 
 			list_change(c, at, p, parts[i]);
 			return;
 		}
-		const struct member *m = s->type == SHAPE_MAP ? s->item : s->type == SHAPE_STRUCT ? shape_member(s, parts[i]) : NULL;
+		const struct member *m = s->type == SHAPE_MAP ? shape_item(s) : s->type == SHAPE_STRUCT ? shape_member(s, parts[i]) : NULL;
 		if (m == NULL) {
 			bad_request(c, "Invalid patch path '%.*s'", STR_ARG(p->path));
 			return;
 		}
-		s = m->shape;
+		s = member_shape(m);
 		if (i + 1 == n) {
 			set_value(c, at, parts[i], s, p);
 			return;

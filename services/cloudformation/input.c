@@ -67,7 +67,7 @@ static struct str object_text(struct call *c, const struct invoked *got, size_t 
 {
 	const struct service *s3 = service_find(S("s3"));
 	const struct op *op = s3 != NULL ? service_op(s3, S("GetObject")) : NULL;
-	const struct member *m = op != NULL ? shape_member(op->model->output, S("Body")) : NULL;
+	const struct member *m = op != NULL ? shape_member(model_op_output(op->model), S("Body")) : NULL;
 	const struct body *body = m != NULL ? *(struct body *const *)((const char *)got->typed_out + m->offset) : NULL;
 	if (body == NULL || body->length > (int64_t)max)
 		return STR_NONE;

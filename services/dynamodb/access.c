@@ -88,8 +88,8 @@ static struct list list_of_name(struct parameters p, const char *name)
 
 static struct parameters input_of(struct call *c)
 {
-	ASSERT(c->op != NULL && c->op->model->input != NULL);
-	return (struct parameters){c->op->model->input, c->in};
+	ASSERT(c->op != NULL && model_op_input(c->op->model) != NULL);
+	return (struct parameters){model_op_input(c->op->model), c->in};
 }
 
 /* The names in the keys of Expected, AttributeUpdates and the legacy filters. */
@@ -98,7 +98,7 @@ static void touch_map_names(struct touch *t, struct parameters p, const char *na
 	const struct member *m = shape_member(p.shape, str_c(name));
 	struct map_of map = map_of_name(p, name);
 	for (uint32_t i = 0; i < map.n; i++)
-		touch_name(t, *(const struct str *)((const char *)map.v + (size_t)i * m->shape->size));
+		touch_name(t, *(const struct str *)((const char *)map.v + (size_t)i * member_shape(m)->size));
 }
 
 /* Select as it works out when it is not given. */

@@ -115,7 +115,7 @@ bool throttle_admit(struct call *c, const struct table *t, const struct table_in
 	struct metric_dim dims[2] = {{S("TableName"), t->name}, {S("GlobalSecondaryIndexName"), index ? x->name : STR_NONE}};
 	metric_add(c->account, c->region, S("AWS/DynamoDB"), read ? S("ReadThrottleEvents") : S("WriteThrottleEvents"), dims, index ? 2 : 1, 1, "Count",
 	           c->now_ms);
-	struct metric_dim both[2] = {dims[0], {S("Operation"), c->op != NULL ? str_c(c->op->model->name) : S("Internal")}};
+	struct metric_dim both[2] = {dims[0], {S("Operation"), c->op != NULL ? str_c(model_op_name(c->op->model)) : S("Internal")}};
 	metric_add(c->account, c->region, S("AWS/DynamoDB"), S("ThrottledRequests"), both, 2, 1, "Count", c->now_ms);
 	call_fail(c, &dynamodb_err_ProvisionedThroughputExceededException, "%s", throttle_message);
 	return false;

@@ -4,10 +4,10 @@
 /* All but ListStreams name a stream, directly or in the iterator. */
 static void access_stream(struct call *c)
 {
-	const struct member *m = shape_member(c->op->model->input, S("StreamArn"));
+	const struct member *m = shape_member(model_op_input(c->op->model), S("StreamArn"));
 	if (m == NULL)
-		m = shape_member(c->op->model->input, S("ShardIterator"));
-	ASSERT(m != NULL && m->shape->type == SHAPE_STRING);
+		m = shape_member(model_op_input(c->op->model), S("ShardIterator"));
+	ASSERT(m != NULL && member_shape(m)->type == SHAPE_STRING);
 	struct str rest = *(const struct str *)((const char *)c->in + m->offset), arn = str_cut(&rest, '|');
 	authorize(c, NULL, arn, &(struct access_extra){.resource_policy = stream_policy(c, arn)});
 }

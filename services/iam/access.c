@@ -40,7 +40,7 @@ static struct str resource_of(struct call *c, const struct iam_Entity **found)
 	struct str linked = call_input_text(c, "AWSServiceName");
 	if (str_present(linked)) /* the role that would be made */
 		return linked_role_arn(c, linked, call_input_text(c, "CustomSuffix"));
-	const struct shape *input = c->op->model->input;
+	const struct shape *input = model_op_input(c->op->model);
 	if (c->op->model == &iam_op_ChangePassword || (input != NULL && shape_member(input, S("UserName")) != NULL)) /* absent: the caller's own */
 		return c->who->arn;
 	struct str provider = call_input_text(c, "OpenIDConnectProviderArn"), url = call_input_text(c, "Url");
@@ -93,7 +93,7 @@ static bool by_password_policy(struct call *c)
 	if ((c->op->model != &iam_op_ChangePassword && c->op->model != &iam_op_GetAccountPasswordPolicy) || c->who->type != PRINCIPAL_USER)
 		return false;
 	const struct iam_PasswordPolicy *p = password_policy(c);
-	struct str action = arena_printf(c->arena, "iam:%s", c->op->model->name);
+	struct str action = arena_printf(c->arena, "iam:%s", model_op_name(c->op->model));
 	return p != NULL && p->AllowUsersToChangePassword.v &&
 		authorize_as(c, c->who, action, c->who->arn, NULL).decision != DECISION_EXPLICIT_DENY;
 }

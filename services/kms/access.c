@@ -50,15 +50,15 @@ static const char *const from_input[][2] = {
 static void add_member(struct conditions *k, const struct member *m, const void *at, const char *name)
 {
 	struct call *c = k->c;
-	if (m->shape->type == SHAPE_STRING) {
+	if (member_shape(m)->type == SHAPE_STRING) {
 		add(k, str_c(name), *(const struct str *)at);
-	} else if (m->shape->type == SHAPE_INT && ((const struct opt_i64 *)at)->set) {
+	} else if (member_shape(m)->type == SHAPE_INT && ((const struct opt_i64 *)at)->set) {
 		add(k, str_c(name), arena_printf(c->arena, "%lld", (long long)((const struct opt_i64 *)at)->v));
-	} else if (m->shape->type == SHAPE_BOOL && ((const struct opt_bool *)at)->set) {
+	} else if (member_shape(m)->type == SHAPE_BOOL && ((const struct opt_bool *)at)->set) {
 		add(k, str_c(name), ((const struct opt_bool *)at)->v ? S("true") : S("false"));
-	} else if (m->shape->type == SHAPE_TIME && ((const struct opt_time *)at)->set) {
+	} else if (member_shape(m)->type == SHAPE_TIME && ((const struct opt_time *)at)->set) {
 		add(k, str_c(name), time_iso8601(c->arena, ((const struct opt_time *)at)->ms));
-	} else if (m->shape->type == SHAPE_LIST && ((const struct list *)at)->n > 0) {
+	} else if (member_shape(m)->type == SHAPE_LIST && ((const struct list *)at)->n > 0) {
 		const struct list *l = at;
 		add_values(k, str_c(name), l->v, l->n);
 	}
@@ -66,14 +66,14 @@ static void add_member(struct conditions *k, const struct member *m, const void 
 
 static const void *input_member(struct call *c, const char *name, const struct member **m)
 {
-	*m = c->op != NULL && c->op->model->input != NULL ? shape_member(c->op->model->input, str_c(name)) : NULL;
+	*m = c->op != NULL && model_op_input(c->op->model) != NULL ? shape_member(model_op_input(c->op->model), str_c(name)) : NULL;
 	return *m != NULL ? (const char *)c->in + (*m)->offset : NULL;
 }
 
 static void add_request(struct conditions *k)
 {
 	const struct member *m;
-	bool creates = k->c->op != NULL && strcmp(k->c->op->model->name, "CreateKey") == 0;
+	bool creates = k->c->op != NULL && strcmp(model_op_name(k->c->op->model), "CreateKey") == 0;
 	for (size_t i = 0; i < COUNT_OF(from_input); i++) {
 		/* GenerateDataKey's KeySpec is the data key's, and no condition key */
 		bool of_key = strcmp(from_input[i][0], "KeySpec") == 0 || strcmp(from_input[i][0], "KeyUsage") == 0;
@@ -83,7 +83,7 @@ static void add_request(struct conditions *k)
 	}
 	add(k, S("kms:CallerAccount"), k->c->who->account);
 	add(k, S("kms:ViaService"), via_service(k->c));
-	if (k->c->op != NULL && (strstr(k->c->op->model->name, "Grant") != NULL))
+	if (k->c->op != NULL && (strstr(model_op_name(k->c->op->model), "Grant") != NULL))
 		add(k, S("kms:GrantIsForAWSResource"), str_present(via_service(k->c)) ? S("true") : S("false"));
 }
 
@@ -150,7 +150,7 @@ struct str context_bytes(struct arena *a, const struct map_of *context)
 
 static struct str action_name(struct call *c, const char *action)
 {
-	return action != NULL ? str_c(action) : arena_printf(c->arena, "kms:%s", c->op->model->name);
+	return action != NULL ? str_c(action) : arena_printf(c->arena, "kms:%s", model_op_name(c->op->model));
 }
 
 bool key_allow(struct kms_key *k, const char *action, const struct map_of *context)

@@ -187,7 +187,7 @@ bool key_for(struct kms_key *k, const char *usage)
 	if (str_eq(k->ring->Usage, str_c(usage)))
 		return true;
 	call_fail(k->c, &kms_err_InvalidKeyUsageException, "%.*s key usage is %.*s which is not valid for %s.", STR_ARG(k->arn),
-		STR_ARG(k->ring->Usage), k->c->op->model->name);
+		STR_ARG(k->ring->Usage), model_op_name(k->c->op->model));
 	return false;
 }
 

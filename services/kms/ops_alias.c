@@ -88,7 +88,7 @@ void access_alias_op(struct call *c)
 		return;
 	const struct kms_StoredAlias *old = alias_get(c, name);
 	struct kms_key *before = old != NULL ? key_open(c, c->account, c->region, old->KeyId) : NULL;
-	bool creates = strcmp(c->op->model->name, "CreateAlias") == 0;
+	bool creates = strcmp(model_op_name(c->op->model), "CreateAlias") == 0;
 	if (before != NULL && !creates && !key_allow(before, NULL, NULL))
 		return;
 	c->memo = before;

@@ -220,7 +220,7 @@ static bool symmetric(struct kms_key *k)
 		return key_usable(k) && key_for(k, "ENCRYPT_DECRYPT");
 	if (key_usable(k))
 		call_fail(k->c, &kms_err_InvalidKeyUsageException, "%.*s is not a symmetric encryption KMS key, which %s needs.", STR_ARG(k->arn),
-			k->c->op->model->name);
+			model_op_name(k->c->op->model));
 	return false;
 }
 

@@ -56,7 +56,7 @@ static struct str operation_name(struct arena *a, const struct answered *x)
 {
 	struct str method = x->request->method;
 	for (size_t i = 0; x->op != NULL && i < COUNT_OF(names); i++)
-		if (strcmp(names[i][0], x->op->name) == 0)
+		if (strcmp(names[i][0], model_op_name(x->op)) == 0)
 			return str_c(names[i][1]);
 	if (x->op == NULL && str_eq(method, S("OPTIONS")))
 		return S("REST.OPTIONS.PREFLIGHT");
@@ -120,9 +120,9 @@ static bool object_size(const struct answered *x, int64_t *size)
 		return false;
 	if (slash >= 0)
 		return str_to_i64(str_slice(range, (size_t)slash + 1, range.n), size);
-	if (strcmp(x->op->name, "GetObject") == 0 || strcmp(x->op->name, "HeadObject") == 0)
+	if (strcmp(model_op_name(x->op), "GetObject") == 0 || strcmp(model_op_name(x->op), "HeadObject") == 0)
 		return str_to_i64(response_header(x->response, S("Content-Length")), size);
-	if (strcmp(x->op->name, "PutObject") != 0 && strcmp(x->op->name, "UploadPart") != 0)
+	if (strcmp(model_op_name(x->op), "PutObject") != 0 && strcmp(model_op_name(x->op), "UploadPart") != 0)
 		return false;
 	const struct body *b = x->request->stream;
 	*size = b == NULL ? (int64_t)x->request->body.n : b->blob[0] != '\0' ? b->length : (int64_t)b->bytes.n;

@@ -97,7 +97,7 @@ void metrics_stop(void)
 
 static const char *kind_of(const struct answered *x)
 {
-	const char *op = x->op != NULL ? x->op->name : "";
+	const char *op = x->op != NULL ? model_op_name(x->op) : "";
 	struct str method = x->request->method;
 	if (strncmp(op, "List", 4) == 0)
 		return "ListRequests";

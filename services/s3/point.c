@@ -27,7 +27,7 @@ static bool possible(const struct call *c)
 {
 	static const char *const of_buckets[] = {"GetBucketAcl", "GetBucketCors", "GetBucketLocation", "GetBucketNotificationConfiguration",
 		"GetBucketPolicy"};
-	struct str op = str_c(c->op != NULL && c->op->model != NULL ? c->op->model->name : "");
+	struct str op = str_c(c->op != NULL && c->op->model != NULL ? model_op_name(c->op->model) : "");
 	for (size_t i = 0; i < COUNT_OF(of_buckets); i++)
 		if (str_eq(op, str_c(of_buckets[i])))
 			return true;

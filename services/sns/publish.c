@@ -240,7 +240,7 @@ void op_publish_batch(struct call *c)
 				(struct sns_PublishBatchResultEntry){.Id = e->Id, .MessageId = m.Id, .SequenceNumber = m.Sequence};
 		} else {
 			((struct sns_BatchResultErrorEntry *)out->Failed.v)[out->Failed.n++] = (struct sns_BatchResultErrorEntry){
-				.Id = e->Id, .Code = str_c(k.shape->error_code != NULL ? k.shape->error_code : k.shape->name), .Message = k.message,
+				.Id = e->Id, .Code = str_c(shape_error_code(k.shape) != NULL ? shape_error_code(k.shape) : shape_name(k.shape)), .Message = k.message,
 				.SenderFault = SOME_BOOL(true)};
 		}
 	}

@@ -125,7 +125,7 @@ enum next stage_record(struct request *r)
 	struct call_record record = {
 		.request_id = r->request_id,
 		.service = str_c(r->service != NULL ? r->service->name : "-"),
-		.op = str_c(r->model_op != NULL ? r->model_op->name : r->raw ? "raw" : "-"),
+		.op = str_c(r->model_op != NULL ? model_op_name(r->model_op) : r->raw ? "raw" : "-"),
 		.account = r->who.account, .region = r->region, .principal_arn = r->who.arn,
 		.error_code = r->failed ? r->error.code : STR_NONE,
 		.status = r->response.status,

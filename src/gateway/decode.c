@@ -16,7 +16,7 @@ enum next stage_decode(struct request *r)
 		r->failed = true;
 		return FAIL;
 	}
-	if (r->model_op->input != NULL && !wire_validate(r->arena, r->model_op, in, r->protocol, &r->error)) {
+	if (model_op_input(r->model_op) != NULL && !wire_validate(r->arena, r->model_op, in, r->protocol, &r->error)) {
 		r->failed = true;
 		return FAIL;
 	}

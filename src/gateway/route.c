@@ -25,9 +25,9 @@ static void split_target(struct str target, struct str *prefix, struct str *op)
 /* CloudTrail's prefix differs between SDKs: what ends in the other's prefix is the same. */
 static bool target_is(const struct service *s, struct str prefix)
 {
-	if (s->model == NULL || s->model->target_prefix == NULL)
+	if (s->model == NULL || model_target_prefix(s->model) == NULL)
 		return false;
-	struct str own = str_c(s->model->target_prefix);
+	struct str own = str_c(model_target_prefix(s->model));
 	return str_eq(own, prefix) || (own.n > prefix.n && prefix.n > 0 && str_ends(own, prefix) && own.p[own.n - prefix.n - 1] == '.');
 }
 
@@ -57,7 +57,7 @@ static const struct service *by_version(struct str version, struct str action)
 {
 	for (size_t i = 0; i < n_services; i++)
 		if (services[i]->model != NULL && (speaks(services[i], PROTO_QUERY) || speaks(services[i], PROTO_EC2)) &&
-		    str_eq(str_c(services[i]->model->api_version), version) &&
+		    str_eq(str_c(model_api_version(services[i]->model)), version) &&
 		    (!str_present(action) || model_op_find(services[i]->model, action) != NULL))
 			return services[i];
 	return NULL;
@@ -75,7 +75,7 @@ static const struct service *by_signing_name(struct request *r, struct str name,
 	size_t n = 0;
 	for (size_t i = 0; i < n_services; i++) {
 		const struct service *s = services[i];
-		if (s->model == NULL || !str_eq(str_c(s->model->signing_name), name))
+		if (s->model == NULL || !str_eq(str_c(model_signing_name(s->model)), name))
 			continue;
 		n++;
 		if (first == NULL)
@@ -100,7 +100,7 @@ static const struct service *by_host(struct request *r)
 	const struct service *found = NULL;
 	for (struct str host = r->wire.host, label = str_cut(&host, '.'); str_present(host); label = str_cut(&host, '.'))
 		for (size_t i = 0; i < n_services; i++)
-			if (services[i]->model != NULL && str_eq(str_c(services[i]->model->endpoint_prefix), label))
+			if (services[i]->model != NULL && str_eq(str_c(model_endpoint_prefix(services[i]->model)), label))
 				found = services[i];
 	return found;
 }
@@ -251,7 +251,7 @@ static enum next no_service(struct request *r)
 static enum next wrong_scope(struct request *r)
 {
 	const struct sig_error e = {.status = 403, .code = "SignatureDoesNotMatch", .message = arena_printf(r->arena,
-		"Credential should be scoped to correct service: '%s'.", r->service->model->signing_name)};
+		"Credential should be scoped to correct service: '%s'.", model_signing_name(r->service->model))};
 	return request_fail_signature(r, &e);
 }
 
@@ -284,7 +284,7 @@ static void find_operation(struct request *r, struct str target_op)
 		r->model_op = model_op_find(m, target_op);
 		break;
 	case PROTO_REST_JSON: case PROTO_REST_XML:
-		if (r->matched != NULL && r->matched->model == m && !str_present(r->bucket_host))
+		if (r->matched != NULL && model_op_model(r->matched) == m && !str_present(r->bucket_host))
 			r->model_op = r->matched;
 		else
 			r->model_op = wire_match_rest(m, &r->wire);
@@ -326,7 +326,7 @@ enum next stage_route(struct request *r)
 	put_bucket_in_path(r);
 	if (!well_formed)
 		return request_fail_signature(r, &e);
-	if (str_present(r->claim.service) && r->claim.service.n > 0 && !str_eq(r->claim.service, str_c(s->model->signing_name)))
+	if (str_present(r->claim.service) && r->claim.service.n > 0 && !str_eq(r->claim.service, str_c(model_signing_name(s->model))))
 		return wrong_scope(r);
 	if (str_present(r->claim.region) && r->claim.region.n > 0)
 		r->region = r->claim.region;
@@ -338,8 +338,8 @@ enum next stage_route(struct request *r)
 	bool by_head = r->protocol != PROTO_QUERY && r->protocol != PROTO_EC2;
 	if (by_head && r->model_op == NULL)
 		return no_operation(r, name);
-	if (r->model_op != NULL && r->model_op->input != NULL && r->model_op->input->payload != NULL)
-		r->streams = r->model_op->input->payload->streaming;
+	if (r->model_op != NULL && model_op_input(r->model_op) != NULL && shape_payload(model_op_input(r->model_op)) != NULL)
+		r->streams = shape_payload(model_op_input(r->model_op))->streaming;
 	return NEXT;
 }
 
@@ -380,8 +380,8 @@ enum next stage_select(struct request *r)
 	}
 	if (r->raw)
 		return NEXT;
-	r->op = service_op(r->service, str_c(r->model_op->name));
+	r->op = service_op(r->service, str_c(model_op_name(r->model_op)));
 	if (r->op == NULL)
-		return request_fail(r, 501, "NotImplemented", "tsubo does not implement %s %s", r->service->name, r->model_op->name);
+		return request_fail(r, 501, "NotImplemented", "tsubo does not implement %s %s", r->service->name, model_op_name(r->model_op));
 	return NEXT;
 }

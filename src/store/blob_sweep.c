@@ -228,13 +228,13 @@ static bool link_one(struct store *s, const struct blob_id *id, void *arg)
 bool blob_link_all(struct store *s, const char *dir, char **why)
 {
 	if (!each_sealed(s, link_one, (void *)dir))
-		return fail_with(why, "%s/blobs: %m", dir);
+		return tell_why(why, "%s/blobs: %m", dir);
 	for (unsigned i = 0; i < 256; i++) {
 		char path[PATH_MAX];
 		int n = snprintf(path, sizeof path, "%s/blobs/%02x", dir, i);
 		ASSERT(n > 0 && (size_t)n < sizeof path);
 		if (os.sync_dir(path) != 0 && errno != ENOENT)
-			return fail_with(why, "%s: %m", path);
+			return tell_why(why, "%s: %m", path);
 	}
 	return true;
 }

@@ -17,7 +17,7 @@
 
 enum { FORMAT_BYTES_MAX = 64, FORMAT_MODE = 0600, DIR_MODE = 0700 };
 
-bool fail_with(char **why, const char *fmt, ...)
+bool tell_why(char **why, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -73,18 +73,18 @@ bool dir_write_format(const char *dir, char **why)
 	int n = snprintf(text, sizeof text, "tsubo store %d\n", STORE_FORMAT);
 	ASSERT(n > 0 && (size_t)n < sizeof text);
 	if (a < 0 || b < 0 || (size_t)b >= sizeof fresh)
-		return fail_with(why, "%s: the path is too long", dir);
+		return tell_why(why, "%s: the path is too long", dir);
 	int fd = os.open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FORMAT_MODE);
 	if (fd < 0)
-		return fail_with(why, "%s: %m", fresh);
+		return tell_why(why, "%s: %m", fresh);
 	bool ok = os.pwrite(fd, text, (size_t)n, 0) == n && os.datasync(fd) == 0;
 	if (!ok)
-		fail_with(why, "%s: %m", fresh);
+		tell_why(why, "%s: %m", fresh);
 	close(fd);
 	if (!ok)
 		return false;
 	if (os.rename(fresh, path) != 0 || os.sync_dir(dir) != 0)
-		return fail_with(why, "%s: %m", path);
+		return tell_why(why, "%s: %m", path);
 	return true;
 }
 
@@ -102,24 +102,24 @@ static bool check_format(const char *dir, char **why)
 	char path[PATH_MAX], text[FORMAT_BYTES_MAX + 1];
 	int n = snprintf(path, sizeof path, "%s/FORMAT", dir);
 	if (n < 0 || (size_t)n >= sizeof path)
-		return fail_with(why, "%s: the path is too long", dir);
+		return tell_why(why, "%s: the path is too long", dir);
 	int fd = os.open(path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0 && errno != ENOENT)
-		return fail_with(why, "%s: %m", path);
+		return tell_why(why, "%s: %m", path);
 	if (fd < 0 && exists(dir, "db"))
-		return fail_with(why, "%s holds data but no FORMAT file: it was not made by tsubo, or is damaged", dir);
+		return tell_why(why, "%s holds data but no FORMAT file: it was not made by tsubo, or is damaged", dir);
 	if (fd < 0)
 		return dir_write_format(dir, why);
 	ssize_t got = os.pread(fd, text, FORMAT_BYTES_MAX, 0);
 	close(fd);
 	if (got < 0)
-		return fail_with(why, "%s: %m", path);
+		return tell_why(why, "%s: %m", path);
 	struct str rest = str_trim(str_of(text, (size_t)got)), mark = S("tsubo store ");
 	int64_t version;
 	if (!str_starts(rest, mark) || !str_to_i64(str_slice(rest, mark.n, rest.n), &version))
-		return fail_with(why, "%s is not a format file of tsubo", path);
+		return tell_why(why, "%s is not a format file of tsubo", path);
 	if (version != STORE_FORMAT)
-		return fail_with(why, "%s has format %lld; this tsubo reads format %d. Use the version that wrote it, or another --data directory",
+		return tell_why(why, "%s has format %lld; this tsubo reads format %d. Use the version that wrote it, or another --data directory",
 				 dir, (long long)version, STORE_FORMAT);
 	return true;
 }
@@ -131,22 +131,22 @@ static bool take_lock(const char *dir, int *fd, char **why)
 	char path[PATH_MAX], pid[32];
 	int n = snprintf(path, sizeof path, "%s/LOCK", dir);
 	if (n < 0 || (size_t)n >= sizeof path)
-		return fail_with(why, "%s: the path is too long", dir);
+		return tell_why(why, "%s: the path is too long", dir);
 	*fd = os.open(path, O_RDWR | O_CREAT | O_CLOEXEC, FORMAT_MODE);
 	if (*fd < 0)
-		return fail_with(why, "%s: %m", path);
+		return tell_why(why, "%s: %m", path);
 	if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
 		n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
 		if (ftruncate(*fd, 0) != 0)
-			return fail_with(why, "%s: %m", path);
+			return tell_why(why, "%s: %m", path);
 		(void)os.pwrite(*fd, pid, (size_t)n, 0); /* only said in messages */
 		return true;
 	}
 	if (errno != EWOULDBLOCK)
-		return fail_with(why, "%s: %m", path);
+		return tell_why(why, "%s: %m", path);
 	ssize_t got = os.pread(*fd, pid, sizeof pid, 0);
 	struct str who = str_trim(str_of(pid, got > 0 ? (size_t)got : 0));
-	return fail_with(why, "%s is in use by another tsubo (process %.*s)", dir, STR_ARG(who));
+	return tell_why(why, "%s is in use by another tsubo (process %.*s)", dir, STR_ARG(who));
 }
 
 int store_lock_dir(const char *dir, char **why)
@@ -162,6 +162,6 @@ int store_lock_dir(const char *dir, char **why)
 bool dir_prepare(struct store *s, char **why)
 {
 	if (!dir_make(s->dir))
-		return fail_with(why, "cannot keep data in %s: %m", s->dir);
+		return tell_why(why, "cannot keep data in %s: %m", s->dir);
 	return take_lock(s->dir, &s->lock_fd, why) && check_format(s->dir, why);
 }

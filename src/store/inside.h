@@ -171,6 +171,6 @@ bool dir_make(const char *path); /* with its parents; errno */
 /* Format and lock of a data directory. */
 bool dir_prepare(struct store *s, char **why);
 bool dir_write_format(const char *dir, char **why);
-PRINTF_LIKE(2, 3) bool fail_with(char **why, const char *fmt, ...); /* returns false */
+PRINTF_LIKE(2, 3) bool tell_why(char **why, const char *fmt, ...); /* returns false */
 
 #endif

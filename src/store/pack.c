@@ -537,7 +537,7 @@ static bool end_one(struct store *s, char **why)
 		return true;
 	bool ok = s->no_sync || os.datasync(fd) == 0;
 	if (!ok)
-		(void)fail_with(why, "%s/packs: %m", s->dir);
+		(void)tell_why(why, "%s/packs: %m", s->dir);
 	close(fd);
 	p->again_fd = 0;
 	return ok;
@@ -548,24 +548,24 @@ bool pack_again(struct store *s, struct str section, char **why)
 	struct packs *p = s->packs;
 	char path[PATH_MAX];
 	if (section.n < PACK_SECTION_HEAD)
-		return fail_with(why, "%s: a group of the log is malformed", s->dir);
+		return tell_why(why, "%s: a group of the log is malformed", s->dir);
 	uint64_t id = get_be64(section.p), at = get_be64(section.p + 8);
 	if (at > (uint64_t)INT64_MAX - section.n)
-		return fail_with(why, "%s: a group of the log is malformed", s->dir);
+		return tell_why(why, "%s: a group of the log is malformed", s->dir);
 	if (p->again_fd <= 0 || p->again_id != id) {
 		if (!end_one(s, why))
 			return false;
 		if (!make_folder(s, path))
-			return fail_with(why, "%s: %m", path);
+			return tell_why(why, "%s: %m", path);
 		pack_path(s, id, path);
 		p->again_fd = os.open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
 		p->again_id = id;
 		if (p->again_fd < 0)
-			return fail_with(why, "%s: %m", path);
+			return tell_why(why, "%s: %m", path);
 	}
 	struct str bytes = str_slice(section, PACK_SECTION_HEAD, section.n);
 	if (!write_all(p->again_fd, bytes.p, bytes.n, (int64_t)at))
-		return fail_with(why, "%s/packs/%016llx: %m", s->dir, (unsigned long long)id);
+		return tell_why(why, "%s/packs/%016llx: %m", s->dir, (unsigned long long)id);
 	p->again = true;
 	return true;
 }
@@ -576,8 +576,8 @@ bool pack_again_end(struct store *s, char **why)
 	if (!s->packs->again)
 		return true;
 	if (!end_one(s, why) || !make_folder(s, folder))
-		return *why != NULL ? false : fail_with(why, "%s/packs: %m", s->dir);
+		return *why != NULL ? false : tell_why(why, "%s/packs: %m", s->dir);
 	if (!s->no_sync && os.sync_dir(folder) != 0)
-		return fail_with(why, "%s: %m", folder);
+		return tell_why(why, "%s: %m", folder);
 	return true;
 }

@@ -294,12 +294,12 @@ static bool link_one(struct store *s, uint64_t id, void *arg)
 	int n = snprintf(name, sizeof name, "%s/packs/%016llx", to->dir, (unsigned long long)id);
 	ASSERT(n > 0 && (size_t)n < sizeof name);
 	if (link(from, name) != 0)
-		return errno == ENOENT || fail_with(to->why, "%s: %m", name);
+		return errno == ENOENT || tell_why(to->why, "%s: %m", name);
 	int fd = os.open(name, O_RDWR | O_CLOEXEC, 0);
 	bool ok = fd >= 0 && (s->no_sync || os.datasync(fd) == 0);
 	if (fd >= 0)
 		close(fd);
-	return ok || fail_with(to->why, "%s: %m", name);
+	return ok || tell_why(to->why, "%s: %m", name);
 }
 
 bool pack_link_all(struct store *s, const char *dir, char **why)
@@ -308,9 +308,9 @@ bool pack_link_all(struct store *s, const char *dir, char **why)
 	int n = snprintf(folder, sizeof folder, "%s/packs", dir);
 	ASSERT(n > 0 && (size_t)n < sizeof folder);
 	if (!dir_make(folder))
-		return fail_with(why, "%s: %m", folder);
+		return tell_why(why, "%s: %m", folder);
 	struct link_to to = {dir, why};
 	if (!each_file(s, link_one, &to))
-		return *why != NULL ? false : fail_with(why, "%s/packs: %m", s->dir);
-	return s->no_sync || os.sync_dir(folder) == 0 || fail_with(why, "%s: %m", folder);
+		return *why != NULL ? false : tell_why(why, "%s/packs: %m", s->dir);
+	return s->no_sync || os.sync_dir(folder) == 0 || tell_why(why, "%s: %m", folder);
 }

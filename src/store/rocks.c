@@ -35,7 +35,7 @@ static bool no_error(char *error, char **why)
 	if (error == NULL)
 		return true;
 	if (why != NULL)
-		fail_with(why, "%s", error);
+		tell_why(why, "%s", error);
 	rocksdb_free(error);
 	return false;
 }
@@ -226,7 +226,7 @@ bool store_checkpoint(struct store *s, const char *dir, char **why)
 	*why = NULL;
 	char *path, *error = NULL;
 	if (!dir_make(dir))
-		return fail_with(why, "%s: %m", dir);
+		return tell_why(why, "%s: %m", dir);
 	if (asprintf(&path, "%s/db", dir) < 0)
 		die("out of memory");
 	pthread_mutex_lock(&s->blob_lock); /* no blob that the copy claims goes before it is linked */

@@ -32,7 +32,7 @@ static bool again(void *arg, struct str group, char **why)
 	struct store *s = arg;
 	struct str batch, section;
 	if (!split(group, &batch, &section))
-		return fail_with(why, "%s: a group of the log is malformed", s->dir);
+		return tell_why(why, "%s: a group of the log is malformed", s->dir);
 	return !str_present(section) || pack_again(s, section, why);
 }
 

@@ -125,8 +125,8 @@ static struct str action_of(struct call *c, const char *action)
 	if (c->op != NULL && c->op->action != NULL)
 		return str_c(c->op->action);
 	ASSERT(c->op != NULL && c->op->model != NULL);
-	const char *prefix = c->service->iam_prefix != NULL ? c->service->iam_prefix : c->service->model->signing_name;
-	return arena_printf(c->arena, "%s:%s", prefix, c->op->model->name);
+	const char *prefix = c->service->iam_prefix != NULL ? c->service->iam_prefix : model_signing_name(c->service->model);
+	return arena_printf(c->arena, "%s:%s", prefix, model_op_name(c->op->model));
 }
 
 bool authorize(struct call *c, const char *action, struct str resource, const struct access_extra *x)

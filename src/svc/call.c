@@ -40,9 +40,9 @@ void *call_fail(struct call *c, const struct shape *error, const char *fmt, ...)
 	va_list ap;
 	va_start(ap, fmt);
 	set_error(c, error->http_status > 0 ? error->http_status : 400,
-		str_c(error->error_code != NULL ? error->error_code : error->name), fmt, ap);
+		str_c(shape_error_code(error) != NULL ? shape_error_code(error) : shape_name(error)), fmt, ap);
 	va_end(ap);
-	if (message != NULL && message->shape->type == SHAPE_STRING)
+	if (message != NULL && member_shape(message)->type == SHAPE_STRING)
 		*(struct str *)((char *)detail + message->offset) = c->error.message;
 	c->error.shape = error;
 	c->error.detail = detail;
@@ -289,9 +289,9 @@ void call_reply_stream(struct call *c, int status, const struct param *headers, 
 struct str call_input_text(const struct call *c, const char *name)
 {
 	ASSERT(c->op != NULL && c->op->model != NULL && c->in != NULL);
-	const struct shape *input = c->op->model->input;
+	const struct shape *input = model_op_input(c->op->model);
 	const struct member *m = input != NULL ? shape_member(input, str_c(name)) : NULL;
-	return m != NULL && m->shape->type == SHAPE_STRING ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
+	return m != NULL && member_shape(m)->type == SHAPE_STRING ? *(const struct str *)((const char *)c->in + m->offset) : STR_NONE;
 }
 
 void call_header(struct call *c, const char *name, struct str value)

@@ -180,7 +180,7 @@ void task_execute(struct task *t, struct txn *txn)
 	c->memo = NULL;
 	c->error = (struct wire_error){0};
 	c->state = (struct call_state *)t;
-	const struct shape *output = c->op != NULL && c->op->model != NULL ? c->op->model->output : NULL;
+	const struct shape *output = c->op != NULL && c->op->model != NULL ? model_op_output(c->op->model) : NULL;
 	c->out = c->protocol == PROTO_RAW ? (void *)&t->raw : output != NULL ? arena_alloc(t->run, output->size) : NULL;
 	t->txn = txn;
 	t->sequence = txn != NULL ? txn_sequence(txn) : 0;

@@ -53,13 +53,13 @@ static void run_checked(struct call *sub)
 static struct invoked output_of(struct call *c, struct call *sub)
 {
 	ASSERT(!sub->failed && !sub->parked);
-	const struct shape *output = sub->op->model->output;
+	const struct shape *output = model_op_output(sub->op->model);
 	struct invoked result = {.ok = true, .typed_out = sub->out};
-	const struct member *payload = output != NULL ? output->payload : NULL;
+	const struct member *payload = output != NULL ? shape_payload(output) : NULL;
 	struct body *body = payload != NULL && payload->streaming ? *(struct body **)(void *)((char *)sub->out + payload->offset) : NULL;
 	if (body != NULL && body->source != NULL)
 		return refused(c, 501, "NotImplemented", arena_printf(c->arena, "%s %s answers with a stream, which only a client can read",
-			sub->service->name, sub->op->model->name));
+			sub->service->name, model_op_name(sub->op->model)));
 	bool in_blobs = body != NULL && (body->blob[0] != '\0' || body->parts != NULL);
 	if (in_blobs && body->length <= BODY_INVOKE_MAX) {
 		struct buf b;
@@ -71,7 +71,7 @@ static struct invoked output_of(struct call *c, struct call *sub)
 	}
 	result.out = output != NULL ? typed_to_json(c->arena, output, sub->out) : json_new_object(c->arena);
 	if (in_blobs)
-		json_set(c->arena, result.out, str_c(payload->name), body_to_json(c->arena, body));
+		json_set(c->arena, result.out, str_c(member_name(payload)), body_to_json(c->arena, body));
 	return result;
 }
 
@@ -119,14 +119,14 @@ struct invoked invoke(struct call *c, const char *service, const char *op_name, 
 		.endpoint = c->endpoint, .source_ip = c->source_ip, .user_agent = c->user_agent, .trace_header = c->trace_header,
 		.protocol = s->model->protocol, .parent = c, .state = c->state};
 	struct str why = STR_NONE;
-	const struct shape *input = op->model->input;
+	const struct shape *input = model_op_input(op->model);
 	sub.in = input != NULL ? typed_from_json(c->arena, input, typed_coerce(c->arena, input, in), true, &why) : (const void *)"";
 	if (sub.in == NULL)
 		return refused(c, 400, "ValidationException", why);
 	struct wire_error invalid = {0};
 	if (input != NULL && !wire_validate(c->arena, op->model, sub.in, sub.protocol, &invalid))
 		return (struct invoked){.error = invalid};
-	if (op->model->output != NULL)
-		sub.out = arena_alloc(c->arena, op->model->output->size);
+	if (model_op_output(op->model) != NULL)
+		sub.out = arena_alloc(c->arena, model_op_output(op->model)->size);
 	return run_nested(c, &sub);
 }

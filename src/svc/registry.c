@@ -15,7 +15,7 @@ const struct service *service_find(struct str name)
 const struct op *service_op(const struct service *s, struct str op_name)
 {
 	for (size_t i = 0; i < s->n_ops; i++)
-		if (str_eq(str_c(s->ops[i].model->name), op_name))
+		if (str_eq(str_c(model_op_name(s->ops[i].model)), op_name))
 			return &s->ops[i];
 	return NULL;
 }

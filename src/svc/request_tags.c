@@ -9,8 +9,8 @@ enum { TAGS_MAX = 200 };
 static const struct member *member_named(const struct shape *s, const char *name)
 {
 	for (size_t i = 0; i < s->n_members; i++)
-		if (str_eq_nocase(str_c(s->members[i].name), str_c(name)))
-			return &s->members[i];
+		if (str_eq_nocase(str_c(member_name(&shape_members(s)[i])), str_c(name)))
+			return &shape_members(s)[i];
 	return NULL;
 }
 
@@ -18,7 +18,7 @@ static const struct member *member_named(const struct shape *s, const char *name
 static const struct str *text_in(const struct shape *s, const void *v, const char *name)
 {
 	const struct member *m = member_named(s, name);
-	return m != NULL && m->shape->type == SHAPE_STRING ? (const struct str *)((const char *)v + m->offset) : NULL;
+	return m != NULL && member_shape(m)->type == SHAPE_STRING ? (const struct str *)((const char *)v + m->offset) : NULL;
 }
 
 /* The i-th tag of a map or list. false: no such thing. */
@@ -30,12 +30,12 @@ static bool tag_at(const struct shape *s, const struct list *l, uint32_t i, cons
 		*value = (const struct str *)(entry + s->value_offset);
 		return true;
 	}
-	const char *item = (const char *)l->v + (size_t)i * s->item->shape->size;
-	*key = text_in(s->item->shape, item, "Key");
-	*value = text_in(s->item->shape, item, "Value");
+	const char *item = (const char *)l->v + (size_t)i * item_shape(s)->size;
+	*key = text_in(item_shape(s), item, "Key");
+	*value = text_in(item_shape(s), item, "Value");
 	if (*key == NULL) { /* KMS */
-		*key = text_in(s->item->shape, item, "TagKey");
-		*value = text_in(s->item->shape, item, "TagValue");
+		*key = text_in(item_shape(s), item, "TagKey");
+		*value = text_in(item_shape(s), item, "TagValue");
 	}
 	return *key != NULL && *value != NULL;
 }
@@ -43,24 +43,24 @@ static bool tag_at(const struct shape *s, const struct list *l, uint32_t i, cons
 static bool holds_tags(const struct shape *s)
 {
 	if (s->type == SHAPE_MAP)
-		return s->item->shape->type == SHAPE_STRING;
-	return s->type == SHAPE_LIST && s->item->shape->type == SHAPE_STRUCT;
+		return item_shape(s)->type == SHAPE_STRING;
+	return s->type == SHAPE_LIST && item_shape(s)->type == SHAPE_STRUCT;
 }
 
 size_t request_tags(struct call *c, struct condition_key **keys)
 {
-	const struct shape *in = c->op != NULL && c->op->model != NULL ? c->op->model->input : NULL;
+	const struct shape *in = c->op != NULL && c->op->model != NULL ? model_op_input(c->op->model) : NULL;
 	*keys = NULL;
 	if (in == NULL || c->in == NULL)
 		return 0;
 	const struct member *tags = member_named(in, "Tags"), *names = member_named(in, "TagKeys");
-	if (names != NULL && names->shape->type == SHAPE_LIST && names->shape->item->shape->type == SHAPE_STRING) {
+	if (names != NULL && member_shape(names)->type == SHAPE_LIST && item_shape(member_shape(names))->type == SHAPE_STRING) {
 		const struct list *l = (const struct list *)((const char *)c->in + names->offset);
 		*keys = arena_new_of(c->arena, struct condition_key);
 		**keys = (struct condition_key){S("aws:TagKeys"), l->v, l->n};
 		return l->n > 0;
 	}
-	if (tags == NULL || !holds_tags(tags->shape))
+	if (tags == NULL || !holds_tags(member_shape(tags)))
 		return 0;
 	const struct list *l = (const struct list *)((const char *)c->in + tags->offset);
 	uint32_t n = l->n < TAGS_MAX ? l->n : TAGS_MAX;
@@ -68,7 +68,7 @@ size_t request_tags(struct call *c, struct condition_key **keys)
 	struct str *all = arena_array(c->arena, struct str, n + 1);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct str *key, *value;
-		if (!tag_at(tags->shape, l, i, &key, &value) || !str_present(*key))
+		if (!tag_at(member_shape(tags), l, i, &key, &value) || !str_present(*key))
 			return 0;
 		v[i] = (struct condition_key){arena_join(c->arena, S("aws:RequestTag/"), *key), value, 1};
 		all[i] = *key;

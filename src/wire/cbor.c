@@ -63,8 +63,8 @@ static bool structure_in(struct cin *c, const struct shape *s, struct cbor_item 
 			return true;
 		if (k.type != CBOR_TEXT)
 			return bad(c, "Map keys must be text");
-		const struct member *m = hint < s->n_members ? &s->members[s->order[hint]] : NULL;
-		if (m == NULL || !str_eq(str_c(m->name), k.s))
+		const struct member *m = hint < s->n_members ? shape_member_at(s, hint) : NULL;
+		if (m == NULL || !str_eq(str_c(member_name(m)), k.s))
 			m = shape_member(s, k.s);
 		else
 			hint++;
@@ -74,7 +74,7 @@ static bool structure_in(struct cin *c, const struct shape *s, struct cbor_item 
 		if (m == NULL || m->streaming) {
 			if (!cbor_skip(&c->r, item))
 				return bad(c, "The CBOR is malformed");
-		} else if (!value_in(c, m->shape, item, member_put(c->a, m, v))) {
+		} else if (!value_in(c, member_shape(m), item, member_put(c->a, m, v))) {
 			return false;
 		}
 	}
@@ -86,7 +86,7 @@ static bool list_in(struct cin *c, const struct shape *s, struct cbor_item head,
 	struct cbor_item item;
 	uint64_t at = 0;
 	uint32_t cap = 0;
-	size_t size = value_size(s->item->shape);
+	size_t size = value_size(item_shape(s));
 	if (head.type != CBOR_ARRAY)
 		return bad(c, "Expected an array for a list");
 	*l = (struct list){.set = true};
@@ -98,7 +98,7 @@ static bool list_in(struct cin *c, const struct shape *s, struct cbor_item head,
 		if (c->err != NULL && list_too_large(c->a, l->n, cap)) /* a record was bounded when it was written */
 			return bad(c, "The request has too many elements");
 		void *v = list_push(c->a, l, &cap, size);
-		if (is_null(item) ? c->err != NULL : !value_in(c, s->item->shape, item, v))
+		if (is_null(item) ? c->err != NULL : !value_in(c, item_shape(s), item, v))
 			return is_null(item) ? bad(c, "Null element found in a list") : false;
 	}
 }
@@ -126,7 +126,7 @@ static bool map_in(struct cin *c, const struct shape *s, struct cbor_item head, 
 		if (c->err != NULL && list_too_large(c->a, m->n, cap))
 			return bad(c, "The request has too many elements");
 		void *v = map_push(c->a, s, m, &cap, k.s.p != NULL ? k.s : S(""));
-		if (is_null(item) ? c->err != NULL : !value_in(c, s->item->shape, item, v))
+		if (is_null(item) ? c->err != NULL : !value_in(c, item_shape(s), item, v))
 			return is_null(item) ? bad(c, "Null value found in a map") : false;
 	}
 }
@@ -262,11 +262,11 @@ static void text_out(struct buf *b, struct str s)
 
 static void list_out(struct buf *b, const struct shape *s, const struct list *l)
 {
-	size_t size = value_size(s->item->shape);
+	size_t size = value_size(item_shape(s));
 	ASSERT(l->n == 0 || l->v != NULL);
 	cbor_array(b, l->n);
 	for (uint32_t i = 0; i < l->n; i++)
-		cbor_encode(b, s->item->shape, list_at(l, size, i));
+		cbor_encode(b, item_shape(s), list_at(l, size, i));
 }
 
 static void map_out(struct buf *b, const struct shape *s, const struct map_of *m)
@@ -275,7 +275,7 @@ static void map_out(struct buf *b, const struct shape *s, const struct map_of *m
 	cbor_map(b, m->n);
 	for (uint32_t i = 0; i < m->n; i++) {
 		text_out(b, map_key_at(s, m, i));
-		cbor_encode(b, s->item->shape, map_value_at(s, m, i));
+		cbor_encode(b, item_shape(s), map_value_at(s, m, i));
 	}
 }
 
@@ -295,7 +295,7 @@ uint32_t cbor_count_members(const struct shape *s, const void *v)
 	uint32_t n = 0;
 	ASSERT(shape_is_struct(s));
 	for (uint16_t i = 0; i < s->n_members; i++)
-		n += !s->members[i].streaming && member_get(&s->members[i], v) != NULL;
+		n += !shape_members(s)[i].streaming && member_get(&shape_members(s)[i], v) != NULL;
 	return n;
 }
 
@@ -303,12 +303,12 @@ void cbor_encode_members(struct buf *b, const struct shape *s, const void *v)
 {
 	ASSERT(shape_is_struct(s) && v != NULL);
 	for (uint16_t i = 0; i < s->n_members; i++) {
-		const struct member *m = &s->members[s->order[i]];
+		const struct member *m = shape_member_at(s, i);
 		const void *field = m->streaming ? NULL : member_get(m, v);
 		if (field == NULL)
 			continue;
-		cbor_text(b, str_c(m->name));
-		cbor_encode(b, m->shape, field);
+		cbor_text(b, str_c(member_name(m)));
+		cbor_encode(b, member_shape(m), field);
 	}
 }
 

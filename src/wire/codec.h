@@ -85,10 +85,10 @@ bool int_in_range(const struct shape *s, int64_t v);
 /* Text of scalar values as query strings, headers and XML have it (NaN, Infinity, true). fmt: enum time_format. */
 bool scalar_from_text(struct arena *a, const struct shape *s, int fmt, struct str text, void *v);
 struct str scalar_to_text(struct arena *a, const struct shape *s, int fmt, const void *v);
-/* The time format of a member: its own, or what the place asks for. */
+/* The time format of a member: its own, or what the place asks for. NULL: of a value that is no member. */
 static inline int member_time_format(const struct member *m, int otherwise)
 {
-	return m->time_format != TIME_DEFAULT ? m->time_format : otherwise;
+	return m != NULL && m->time_format != TIME_DEFAULT ? m->time_format : otherwise;
 }
 struct str f64_text(struct arena *a, double v, int bits);
 struct str epoch_text(struct arena *a, int64_t ms); /* seconds; fraction only when there is one */
@@ -119,6 +119,8 @@ void xml_encode_attributes(struct buf *b, struct arena *a, const struct shape *s
 void xml_encode_members(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest);
 /* One element `name` with the value in it; m gives traits (namespace, flattening is not looked at). */
 void xml_encode_value(struct buf *b, struct arena *a, const struct member *m, struct str name, const void *v);
+/* The same of a document's root, which is in this namespace unless m says another; NULL: in none. */
+void xml_encode_root(struct buf *b, struct arena *a, const struct member *m, struct str name, const char *xml_namespace, const void *v);
 
 void query_encode(struct arena *a, const struct model_op *op, const void *output, bool ec2, struct str request_id,
                   struct wire_response *out);

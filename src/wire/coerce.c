@@ -43,16 +43,16 @@ static struct json *coerce(struct arena *a, const struct shape *s, const struct 
 	if (j->type == JSON_ARRAY && s->type == SHAPE_LIST) {
 		struct json *out = json_new_array(a);
 		for (uint32_t i = 0; i < j->n; i++)
-			json_push(a, out, coerce(a, s->item->shape, &j->items[i], depth + 1));
+			json_push(a, out, coerce(a, item_shape(s), &j->items[i], depth + 1));
 		return out;
 	}
 	if (j->type == JSON_OBJECT && (s->type == SHAPE_MAP || s->type == SHAPE_STRUCT || s->type == SHAPE_UNION)) {
 		struct json *out = json_new_object(a);
 		for (uint32_t i = 0; i < j->n; i++) {
-			const struct member *m = s->type == SHAPE_MAP ? s->item : shape_member(s, j->members[i].key);
+			const struct member *m = s->type == SHAPE_MAP ? shape_item(s) : shape_member(s, j->members[i].key);
 			const struct json *v = &j->members[i].value;
 			/* the names come from an object: looking for each among those before would be the square of a template's size */
-			json_add(a, out, j->members[i].key, m != NULL ? coerce(a, m->shape, v, depth + 1) : v);
+			json_add(a, out, j->members[i].key, m != NULL ? coerce(a, member_shape(m), v, depth + 1) : v);
 		}
 		return out;
 	}

@@ -14,12 +14,12 @@
 /* query's and S3's code: the model may give another one than the shape's name. */
 static struct str query_code(const struct wire_error *e)
 {
-	return e->shape != NULL && e->shape->error_code != NULL ? str_c(e->shape->error_code) : e->code;
+	return e->shape != NULL && shape_error_code(e->shape) != NULL ? str_c(shape_error_code(e->shape)) : e->code;
 }
 
 static struct str type_name(const struct wire_error *e)
 {
-	return e->shape != NULL ? str_c(e->shape->name) : e->code;
+	return e->shape != NULL ? str_c(shape_name(e->shape)) : e->code;
 }
 
 /* "com.amazonaws.dynamodb.v20120810#": as JSON 1.0 services qualify their types. Clients cut it off. */
@@ -30,9 +30,9 @@ static void write_namespace(struct buf *b, const struct model *m, const struct w
 		buf_str(b, str_eq(e->code, S("ValidationException")) ? S("com.amazon.coral.validate#") : S("com.amazon.coral.service#"));
 		return;
 	}
-	struct str target = m != NULL ? str_c(m->target_prefix) : STR_NONE;
+	struct str target = m != NULL ? str_c(model_target_prefix(m)) : STR_NONE;
 	ptrdiff_t cut = str_rfind(target, '_');
-	struct str name = cut > 0 ? str_slice(target, 0, (size_t)cut) : m != NULL ? str_c(m->service) : S("service");
+	struct str name = cut > 0 ? str_slice(target, 0, (size_t)cut) : m != NULL ? str_c(model_service(m)) : S("service");
 	buf_lit(b, "com.amazonaws.");
 	for (size_t i = 0; i < name.n; i++)
 		buf_putc(b, name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i]);
@@ -59,7 +59,7 @@ static struct str message_name(const struct wire_error *e, bool rest)
 	const struct member *m = error_message_member(e->shape);
 	if (m == NULL)
 		return S("message");
-	return str_c(rest ? m->wire_name : m->name);
+	return str_c(rest ? member_wire_name(m) : member_name(m));
 }
 
 /* A copy of the detail without its message and header members: what is left goes into the body after the message. */
@@ -159,9 +159,9 @@ static void xml_body(struct arena *a, const struct model *m, const struct wire_e
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_lit(&b, "<ErrorResponse");
-	if (m != NULL && m->xml_namespace != NULL) {
+	if (m != NULL && model_xml_namespace(m) != NULL) {
 		buf_lit(&b, " xmlns=\"");
-		xml_write_attr(&b, str_c(m->xml_namespace));
+		xml_write_attr(&b, str_c(model_xml_namespace(m)));
 		buf_putc(&b, '"');
 	}
 	buf_lit(&b, "><Error>");
@@ -228,7 +228,7 @@ void wire_encode_error(struct arena *a, const struct model *m, const struct mode
 {
 	ASSERT(err != NULL && err->code.n > 0);
 	if (m == NULL && op != NULL)
-		m = op->model;
+		m = model_op_model(op);
 	bool s3 = m != NULL && m->s3_signer;
 	*out = (struct wire_response){.status = err->status};
 	if (out->status == 0)

@@ -301,16 +301,16 @@ static bool integer(struct jin *j, const struct shape *s, struct opt_i64 *out)
 	return true;
 }
 
-static bool timestamp(struct jin *j, const struct member *m, char c, struct opt_time *out)
+static bool timestamp(struct jin *j, const struct shape *s, const struct member *m, char c, struct opt_time *out)
 {
-	ASSERT(m->shape->type == SHAPE_TIME);
+	ASSERT(s->type == SHAPE_TIME);
 	struct str text = STR_NONE;
 	double d;
 	out->set = true;
 	if (c == '"') {
 		if (!string(j, &text))
 			return false;
-		return scalar_from_text(j->a, m->shape, member_time_format(m, TIME_ISO8601), text, out) ||
+		return scalar_from_text(j->a, s, member_time_format(m, TIME_ISO8601), text, out) ||
 		       bad_type(j, S("STRING_VALUE cannot be converted to Date"));
 	}
 	if (c != '-' && (c < '0' || c > '9'))
@@ -339,9 +339,8 @@ static bool text_value(struct jin *j, const struct shape *s, char c, struct str 
 	return out->p != NULL || bad_type(j, S("Invalid base64 data"));
 }
 
-static bool scalar(struct jin *j, const struct member *m, char c, void *v)
+static bool scalar(struct jin *j, const struct shape *s, const struct member *m, char c, void *v)
 {
-	const struct shape *s = m->shape;
 	bool is_number = c == '-' || (c >= '0' && c <= '9');
 	struct str text = STR_NONE;
 	switch (s->type) {
@@ -370,18 +369,18 @@ static bool scalar(struct jin *j, const struct member *m, char c, void *v)
 		return true;
 	default:
 		ASSERT(s->type == SHAPE_TIME);
-		return timestamp(j, m, c, v);
+		return timestamp(j, s, m, c, v);
 	}
 }
 
-static bool value(struct jin *j, const struct member *m, void *v);
+static bool value(struct jin *j, const struct shape *s, const struct member *m, void *v);
 
 /* The member of that name. `hint` is the place in model order after the last one found: clients mostly keep it. */
 static const struct member *find_member(const struct jin *j, const struct shape *s, struct str name, uint16_t *hint)
 {
 	if (*hint < s->n_members) {
-		const struct member *m = &s->members[s->order[*hint]];
-		if (str_eq(str_c(j->rest ? m->wire_name : m->name), name)) {
+		const struct member *m = shape_member_at(s, *hint);
+		if (str_eq(str_c(j->rest ? member_wire_name(m) : member_name(m)), name)) {
 			++*hint;
 			return m;
 		}
@@ -409,7 +408,7 @@ static bool structure(struct jin *j, const struct shape *s, bool top, void *v)
 		if (peek(j) == 'n') {
 			if (!word(j, S("null")))
 				return false;
-		} else if (known ? !value(j, m, member_put(j->a, m, v)) : !skip(j, 0)) {
+		} else if (known ? !value(j, member_shape(m), m, member_put(j->a, m, v)) : !skip(j, 0)) {
 			return false;
 		}
 	}
@@ -418,7 +417,7 @@ static bool structure(struct jin *j, const struct shape *s, bool top, void *v)
 static bool list(struct jin *j, const struct shape *s, struct list *l)
 {
 	uint32_t cap = 0;
-	size_t size = value_size(s->item->shape);
+	size_t size = value_size(item_shape(s));
 	if (*j->p != '[')
 		return *j->p == '{' ? wrong_type(j, '{', "") : bad_type(j, S("Expected list or null"));
 	j->p++;
@@ -432,7 +431,7 @@ static bool list(struct jin *j, const struct shape *s, struct list *l)
 			return bad_type(j, S("Null element found in a list"));
 		if (list_too_large(j->a, l->n, cap))
 			return bad_type(j, S("The request has too many elements"));
-		if (!value(j, s->item, list_push(j->a, l, &cap, size)))
+		if (!value(j, item_shape(s), shape_item(s), list_push(j->a, l, &cap, size)))
 			return false;
 	}
 }
@@ -469,19 +468,19 @@ static bool map(struct jin *j, const struct shape *s, struct map_of *m)
 			return bad_type(j, S("Null value found in a map"));
 		if (list_too_large(j->a, m->n, cap))
 			return bad_type(j, S("The request has too many elements"));
-		if (!value(j, s->item, map_slot(j, s, m, &cap, name)))
+		if (!value(j, item_shape(s), shape_item(s), map_slot(j, s, m, &cap, name)))
 			return false;
 	}
 }
 
-static bool value(struct jin *j, const struct member *m, void *v)
+/* m: the member that it is of; NULL: the document itself. */
+static bool value(struct jin *j, const struct shape *s, const struct member *m, void *v)
 {
-	const struct shape *s = m->shape;
 	char c = peek(j);
 	if (s->type == SHAPE_DOCUMENT)
 		return document(j, v);
 	if (s->type != SHAPE_STRUCT && s->type != SHAPE_UNION && s->type != SHAPE_LIST && s->type != SHAPE_MAP)
-		return scalar(j, m, c, v);
+		return scalar(j, s, m, c, v);
 	if (c == '\0')
 		return bad_text(j);
 	if (++j->depth > WIRE_DEPTH_MAX)
@@ -504,8 +503,7 @@ bool json_decode(struct arena *a, const struct shape *s, struct str text, bool r
 	if (shape_is_struct(s)) {
 		ok = j.p < j.end ? structure(&j, s, rest, v) : bad_text(&j);
 	} else {
-		const struct member root = {.name = s->name, .wire_name = s->name, .shape = s};
-		ok = value(&j, &root, v);
+		ok = value(&j, s, NULL, v);
 	}
 	if (!ok)
 		return false;

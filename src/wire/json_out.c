@@ -5,14 +5,14 @@
  * What always holds: exactly one JSON value is written for a value; text came in as UTF-8 and goes out so. */
 #include "wire/codec.h"
 
-static void value(struct buf *b, struct arena *a, const struct member *m, const void *v, bool rest);
+static void value(struct buf *b, struct arena *a, const struct shape *s, const struct member *m, const void *v, bool rest);
 
 static void structure(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest, bool top)
 {
 	char comma = '{';
 	ASSERT(shape_is_struct(s) && v != NULL);
 	for (uint16_t i = 0; i < s->n_members; i++) {
-		const struct member *m = &s->members[s->order[i]];
+		const struct member *m = shape_member_at(s, i);
 		if (m->streaming || (top && rest && (!in_answer_body(m) || m->payload)))
 			continue;
 		const void *field = member_get(m, v);
@@ -20,9 +20,9 @@ static void structure(struct buf *b, struct arena *a, const struct shape *s, con
 			continue;
 		buf_putc(b, comma);
 		buf_putc(b, '"');
-		buf_str(b, str_c(rest ? m->wire_name : m->name));
+		buf_str(b, str_c(rest ? member_wire_name(m) : member_name(m)));
 		buf_lit(b, "\":");
-		value(b, a, m, field, rest);
+		value(b, a, member_shape(m), m, field, rest);
 		comma = ',';
 	}
 	if (comma == '{')
@@ -32,15 +32,15 @@ static void structure(struct buf *b, struct arena *a, const struct shape *s, con
 
 static void list(struct buf *b, struct arena *a, const struct shape *s, const struct list *l, bool rest)
 {
-	size_t size = value_size(s->item->shape);
+	size_t size = value_size(item_shape(s));
 	ASSERT(s->type == SHAPE_LIST && (l->n == 0 || l->v != NULL));
 	buf_putc(b, '[');
 	for (uint32_t i = 0; i < l->n; i++) {
 		const void *v = list_at(l, size, i);
 		if (i > 0)
 			buf_putc(b, ',');
-		if (value_present(s->item->shape, v))
-			value(b, a, s->item, v, rest);
+		if (value_present(item_shape(s), v))
+			value(b, a, item_shape(s), shape_item(s), v, rest);
 		else
 			buf_lit(b, "null");
 	}
@@ -57,8 +57,8 @@ static void map(struct buf *b, struct arena *a, const struct shape *s, const str
 			buf_putc(b, ',');
 		json_write_str(b, map_key_at(s, m, i));
 		buf_putc(b, ':');
-		if (value_present(s->item->shape, v))
-			value(b, a, s->item, v, rest);
+		if (value_present(item_shape(s), v))
+			value(b, a, item_shape(s), shape_item(s), v, rest);
 		else
 			buf_lit(b, "null");
 	}
@@ -77,20 +77,20 @@ static void number(struct buf *b, const struct shape *s, const void *v)
 		jw_f64(&w, ((const struct opt_f64 *)v)->v);
 }
 
-static void timestamp(struct buf *b, struct arena *a, const struct member *m, const void *v)
+static void timestamp(struct buf *b, struct arena *a, const struct shape *s, const struct member *m, const void *v)
 {
-	ASSERT(m->shape->type == SHAPE_TIME);
+	ASSERT(s->type == SHAPE_TIME);
 	int fmt = member_time_format(m, TIME_EPOCH);
-	struct str text = scalar_to_text(a, m->shape, fmt, v);
+	struct str text = scalar_to_text(a, s, fmt, v);
 	if (fmt == TIME_EPOCH)
 		buf_str(b, text);
 	else
 		json_write_str(b, text);
 }
 
-static void value(struct buf *b, struct arena *a, const struct member *m, const void *v, bool rest)
+/* m: the member that it is of; NULL: the document itself. */
+static void value(struct buf *b, struct arena *a, const struct shape *s, const struct member *m, const void *v, bool rest)
 {
-	const struct shape *s = m->shape;
 	switch (s->type) {
 	case SHAPE_STRUCT:
 	case SHAPE_UNION: structure(b, a, s, v, rest, false); break;
@@ -111,7 +111,7 @@ static void value(struct buf *b, struct arena *a, const struct member *m, const 
 		break;
 	case SHAPE_INT:
 	case SHAPE_FLOAT: number(b, s, v); break;
-	case SHAPE_TIME: timestamp(b, a, m, v); break;
+	case SHAPE_TIME: timestamp(b, a, s, m, v); break;
 	case SHAPE_DOCUMENT: json_write(b, *(struct json *const *)v); break;
 	}
 }
@@ -123,6 +123,5 @@ void json_encode(struct buf *b, struct arena *a, const struct shape *s, const vo
 		structure(b, a, s, v, rest, rest);
 		return;
 	}
-	const struct member root = {.name = s->name, .wire_name = s->name, .shape = s};
-	value(b, a, &root, v, rest);
+	value(b, a, s, NULL, v, rest);
 }

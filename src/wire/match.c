@@ -129,10 +129,10 @@ static int match_required(const struct shape *input, const struct wire_request *
 {
 	int n = 0;
 	for (size_t i = 0; input != NULL && i < input->n_members; i++) {
-		const struct member *m = &input->members[i];
+		const struct member *m = &shape_members(input)[i];
 		if (!m->required || (m->location != LOC_QUERY && m->location != LOC_HEADER))
 			continue;
-		struct str name = str_c(m->wire_name);
+		struct str name = str_c(member_wire_name(m));
 		bool there = m->location == LOC_QUERY ? find_query(r, name) != NULL : wire_header(r, name).p != NULL;
 		if (!there)
 			return -1;
@@ -161,14 +161,15 @@ static struct wanted wanted_of(const struct wire_request *r)
 /* Another method, another first segment, a query key that cannot be there. */
 static bool cannot_match(const struct model_op *op, const struct wanted *w)
 {
+	const char *own = model_op_http_method(op), *uri = model_op_http_uri(op);
 	struct str method = w->r->method;
-	ASSERT(op->http_uri[0] == '/' && method.n > 0);
-	if (op->http_method[0] != method.p[0] || !str_eq(str_c(op->http_method), method))
+	ASSERT(uri[0] == '/' && method.n > 0);
+	if (own[0] != method.p[0] || !str_eq(str_c(own), method))
 		return true;
-	char first = op->http_uri[1];
+	char first = uri[1];
 	if (first != '{' && first != '?' && first != '\0' && (w->path.n < 2 || w->path.p[1] != first))
 		return true;
-	const char *query = strchr(op->http_uri, '?');
+	const char *query = strchr(uri, '?');
 	return query != NULL && (w->query_initials & initial_bit(query[1])) == 0;
 }
 
@@ -182,17 +183,17 @@ const struct model_op *wire_match_rest(const struct model *m, const struct wire_
 		return NULL;
 	const struct wanted wanted = wanted_of(r);
 	for (size_t i = 0; i < m->n_ops; i++) {
-		const struct model_op *op = &m->ops[i];
+		const struct model_op *op = &model_ops(m)[i];
 		struct rest_labels labels;
 		if (cannot_match(op, &wanted))
 			continue;
-		int query = match_query(op->http_uri, r);
-		if (query < 0 || !rest_match_path(op->http_uri, wanted.path, &labels))
+		int query = match_query(model_op_http_uri(op), r);
+		if (query < 0 || !rest_match_path(model_op_http_uri(op), wanted.path, &labels))
 			continue;
-		int required = match_required(op->input, r);
+		int required = match_required(model_op_input(op), r);
 		/* Labels weigh too: "/{Bucket}/{Key+}" beats nothing, but fewer labels with the same literals is the closer fit. */
 		int score = labels.literals * 100000 + query * 1000 + (required >= 0 ? 100 + required * 10 : 0) +
-		            (hint != NULL && str_eq(hint->value, str_c(op->name)) ? 1 : 0);
+		            (hint != NULL && str_eq(hint->value, str_c(model_op_name(op))) ? 1 : 0);
 		if (score > best_score) {
 			best = op;
 			best_score = score;
@@ -205,8 +206,8 @@ const struct model_op *wire_match_rest(const struct model *m, const struct wire_
 int wire_match_closeness(const struct model_op *op, const struct wire_request *r)
 {
 	struct rest_labels labels;
-	bool fits = rest_match_path(op->http_uri, r->path_params_base.p != NULL ? r->path_params_base : r->raw_path, &labels);
-	return fits && match_required(op->input, r) >= 0 ? (int)labels.literals : -1;
+	bool fits = rest_match_path(model_op_http_uri(op), r->path_params_base.p != NULL ? r->path_params_base : r->raw_path, &labels);
+	return fits && match_required(model_op_input(op), r) >= 0 ? (int)labels.literals : -1;
 }
 
 /* Literals choose the operation and are no input to it. */

@@ -12,9 +12,9 @@ const struct model_op *model_op_find(const struct model *m, struct str name)
 	size_t lo = 0, hi = m->n_ops;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		int r = str_cmp(str_c(m->ops[mid].name), name);
+		int r = str_cmp(str_c(model_op_name(&model_ops(m)[mid])), name);
 		if (r == 0)
-			return &m->ops[mid];
+			return &model_ops(m)[mid];
 		if (r < 0)
 			lo = mid + 1;
 		else
@@ -29,9 +29,9 @@ const struct member *shape_member(const struct shape *s, struct str name)
 	size_t lo = 0, hi = s->n_members;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		int r = str_cmp(str_c(s->members[mid].name), name);
+		int r = str_cmp(str_c(member_name(&shape_members(s)[mid])), name);
 		if (r == 0)
-			return &s->members[mid];
+			return &shape_members(s)[mid];
 		if (r < 0)
 			lo = mid + 1;
 		else
@@ -45,11 +45,11 @@ const struct member *shape_member_wire(const struct shape *s, struct str wire_na
 {
 	ASSERT(shape_is_struct(s) && wire_name.p != NULL);
 	const struct member *m = shape_member(s, wire_name);
-	if (m != NULL && strcmp(m->name, m->wire_name) == 0)
+	if (m != NULL && strcmp(member_name(m), member_wire_name(m)) == 0)
 		return m;
 	for (size_t i = 0; i < s->n_members; i++)
-		if (str_eq(str_c(s->members[i].wire_name), wire_name))
-			return &s->members[i];
+		if (str_eq(str_c(member_wire_name(&shape_members(s)[i])), wire_name))
+			return &shape_members(s)[i];
 	return NULL;
 }
 
@@ -59,8 +59,8 @@ const struct member *error_message_member(const struct shape *s)
 	if (s == NULL || !shape_is_struct(s))
 		return NULL;
 	for (size_t i = 0; i < s->n_members; i++)
-		if (s->members[i].shape->type == SHAPE_STRING && str_eq_nocase(str_c(s->members[i].name), S("message")))
-			return &s->members[i];
+		if (member_shape(&shape_members(s)[i])->type == SHAPE_STRING && str_eq_nocase(str_c(member_name(&shape_members(s)[i])), S("message")))
+			return &shape_members(s)[i];
 	return NULL;
 }
 
@@ -108,20 +108,20 @@ const void *member_get(const struct member *m, const void *base)
 {
 	ASSERT(!m->streaming);
 	const char *field = (const char *)base + m->offset;
-	if (shape_is_struct(m->shape))
+	if (shape_is_struct(member_shape(m)))
 		return *(void *const *)(const void *)field;
-	return value_present(m->shape, field) ? field : NULL;
+	return value_present(member_shape(m), field) ? field : NULL;
 }
 
 void *member_put(struct arena *a, const struct member *m, void *base)
 {
 	ASSERT(!m->streaming);
 	char *field = (char *)base + m->offset;
-	if (!shape_is_struct(m->shape))
+	if (!shape_is_struct(member_shape(m)))
 		return field;
 	void **slot = (void **)(void *)field;
 	if (*slot == NULL)
-		*slot = arena_alloc(a, m->shape->size);
+		*slot = arena_alloc(a, member_shape(m)->size);
 	return *slot;
 }
 

@@ -59,31 +59,34 @@ enum shape_type {
 enum time_format { TIME_DEFAULT, TIME_ISO8601, TIME_RFC822, TIME_EPOCH };
 enum location { LOC_BODY, LOC_URI, LOC_QUERY, LOC_HEADER, LOC_HEADERS /* prefix */, LOC_STATUS };
 
-struct shape;
-struct model;
+/* ---- tables
+ *
+ * All tables of a service are one object, <svc>_tables, and say where another part of it is by how far it lies from their own
+ * beginning (an `int32_t ..._at`; 0: nothing). So nothing in them depends on where the program is loaded: they need no relocation
+ * at start, stay on the disk until they are looked at, and take no memory of the process's own. The functions below read them. */
 
 /* What few members have. */
 struct member_rare {
-	const char *xml_namespace, *xml_prefix; /* either may be NULL */
-	const char *query_name; /* ec2 queryName */
+	int32_t xml_namespace_at, xml_prefix_at;
+	int32_t query_name_at; /* ec2 queryName */
 };
 
 /* There are some ten thousand of them: what few have, and what is a bit, takes little room. */
 struct member {
-	const char *name;      /* the model's name: JSON's, CBOR's */
-	const char *wire_name; /* locationName: XML's, query's, the header's; same as name when the model gives none */
-	const struct shape *shape;
+	int32_t name_at;       /* the model's name: JSON's, CBOR's */
+	int32_t wire_name_at;  /* locationName: XML's, query's, the header's; same as name when the model gives none */
+	int32_t shape_at;
+	int32_t rare_at;       /* 0 mostly */
 	uint32_t offset;       /* in the C struct */
 	uint8_t location;      /* enum location */
 	uint8_t time_format;
 	bool required : 1, flattened : 1, xml_attribute : 1, payload : 1, host_label : 1, idempotency_token : 1, json_value : 1, streaming : 1;
 	bool event_payload : 1, event_header : 1;
-	const struct member_rare *rare; /* NULL mostly */
 };
 
 struct shape {
-	const char *name;
-	enum shape_type type;
+	int32_t name_at;
+	uint8_t type;          /* enum shape_type */
 	uint8_t bits;          /* INT: 8, 16, 32, 64; FLOAT: 32, 64 */
 	uint8_t time_format;
 	bool flattened : 1, sensitive : 1, eventstream : 1, has_min : 1, has_max : 1, is_error : 1, fault : 1;
@@ -92,41 +95,41 @@ struct shape {
 	uint16_t n_members;
 	/* Each pair is of shapes of different types. */
 	union {
-		const struct member *members; /* STRUCT, UNION: sorted by name; model order in `order` */
-		const struct member *item;    /* LIST: the element; MAP: the value (name "value") */
+		int32_t members_at;  /* STRUCT, UNION: sorted by name; model order in `order` */
+		int32_t item_at;     /* LIST: the element; MAP: the value (name "value") */
 	};
 	union {
-		const uint16_t *order;
-		const struct member *key;     /* MAP: the key */
+		int32_t order_at;
+		int32_t key_at;      /* MAP: the key */
 	};
 	union {
-		const struct member *payload; /* STRUCT: the payload member, or NULL */
-		const char *pattern;          /* STRING: or NULL */
+		int32_t payload_at;  /* STRUCT: the payload member, or 0 */
+		int32_t pattern_at;  /* STRING: or 0 */
 	};
 	union {
-		const char *error_code;       /* STRUCT: query's and awsQueryError code of an error; NULL: the name */
-		const char *const *values;    /* STRING: enum, sorted; NULL-terminated; NULL: not an enum */
+		int32_t error_code_at; /* STRUCT: query's and awsQueryError code of an error; 0: the name */
+		int32_t values_at;     /* STRING: enum, sorted, texts from the shape's own beginning, 0 at the end; 0: not an enum */
 	};
 	uint32_t size;         /* STRUCT, UNION: sizeof the C struct; MAP: sizeof the entry */
 	uint32_t value_offset; /* MAP: of value in the entry */
+	int32_t xml_name_at;   /* the root element when it is one */
+	int32_t xml_namespace_at;
 	double min, max;       /* lengths or values */
-	const char *xml_name;  /* the root element when it is one */
-	const char *xml_namespace;
 };
 
 struct model_op {
-	const char *name;
-	const struct model *model;
-	const char *http_method, *http_uri; /* REST; "POST" "/" otherwise */
+	int32_t name_at;
+	int32_t model_at;
+	int32_t http_method_at, http_uri_at; /* REST; "POST" "/" otherwise */
 	uint16_t http_status;               /* REST success; 0: 200 */
-	const struct shape *input, *output; /* NULL: none */
-	const char *input_xml_name, *input_xml_namespace;  /* rest-xml */
-	const char *result_wrapper;         /* query; NULL: none */
-	const struct shape *const *errors;  /* NULL-terminated */
-	const char *host_prefix;            /* endpoint.hostPrefix */
 	bool no_auth;                       /* authtype none, or auth: smithy.api#noAuth */
 	bool checksum_required;
-	const char *checksum_algorithm_member; /* httpChecksum.requestAlgorithmMember */
+	int32_t input_at, output_at;        /* 0: none */
+	int32_t input_xml_name_at, input_xml_namespace_at; /* rest-xml */
+	int32_t result_wrapper_at;          /* query; 0: none */
+	int32_t errors_at;                  /* shapes from the operation's own beginning, 0 at the end */
+	int32_t host_prefix_at;             /* endpoint.hostPrefix */
+	int32_t checksum_algorithm_member_at; /* httpChecksum.requestAlgorithmMember */
 };
 
 enum protocol {
@@ -135,23 +138,111 @@ enum protocol {
 };
 
 struct model {
-	const char *service;      /* the folder's name */
-	const char *service_id;   /* "SQS" */
-	const char *source;       /* "botocore 1.43.117 sqs/2012-11-05" */
-	const char *api_version;
-	const char *target_prefix;   /* X-Amz-Target's, without the last dot; NULL */
-	const char *endpoint_prefix; /* "sqs", "monitoring" */
-	const char *signing_name;
-	const char *xml_namespace;
+	int32_t service_at;      /* the folder's name */
+	int32_t service_id_at;   /* "SQS" */
+	int32_t source_at;       /* "botocore 1.43.117 sqs/2012-11-05" */
+	int32_t api_version_at;
+	int32_t target_prefix_at;   /* X-Amz-Target's, without the last dot; 0: none */
+	int32_t endpoint_prefix_at; /* "sqs", "monitoring" */
+	int32_t signing_name_at;
+	int32_t xml_namespace_at;
 	uint32_t protocols;       /* bit 1 << enum protocol */
 	enum protocol protocol;   /* the first one of the model */
 	bool query_compatible;    /* awsQueryCompatible */
 	bool s3_signer;
-	const struct model_op *ops; /* sorted by name */
+	int32_t ops_at;           /* sorted by name */
 	uint16_t n_ops;
-	const struct shape *const *errors; /* every error of the service; NULL-terminated */
-	const struct shape *const *shapes; /* all, sorted by name (tests); NULL-terminated */
+	uint16_t n_shapes;
+	int32_t shapes_at;        /* all, sorted by name; is_error tells the errors */
+	uint32_t size;            /* of all tables; they begin with this one */
 };
+
+/* ---- reading them */
+
+/* What lies so far from the beginning of something that has it always; NULL for 0 where it may have none. */
+static inline const void *table_at(const void *from, int32_t at)
+{
+	return (const char *)from + at;
+}
+static inline const void *table_maybe(const void *from, int32_t at)
+{
+	return at != 0 ? table_at(from, at) : NULL;
+}
+#define TEXT_AT(of, what) \
+	static inline const char *of##_##what(const struct of *x) { return table_at(x, x->what##_at); }
+#define TEXT_MAYBE(of, what) \
+	static inline const char *of##_##what(const struct of *x) { return table_maybe(x, x->what##_at); }
+#define PART_AT(of, type, what) \
+	static inline const struct type *of##_##what(const struct of *x) { return table_at(x, x->what##_at); }
+#define PART_MAYBE(of, type, what) \
+	static inline const struct type *of##_##what(const struct of *x) { return table_maybe(x, x->what##_at); }
+
+TEXT_AT(member, name)
+TEXT_AT(member, wire_name)
+PART_AT(member, shape, shape)
+PART_MAYBE(member, member_rare, rare)
+TEXT_MAYBE(member_rare, xml_namespace)
+TEXT_MAYBE(member_rare, xml_prefix)
+TEXT_MAYBE(member_rare, query_name)
+TEXT_AT(shape, name)
+PART_AT(shape, member, members)
+PART_AT(shape, member, item)
+PART_AT(shape, member, key)
+PART_MAYBE(shape, member, payload)
+TEXT_MAYBE(shape, pattern)
+TEXT_MAYBE(shape, error_code)
+TEXT_MAYBE(shape, xml_name)
+TEXT_MAYBE(shape, xml_namespace)
+TEXT_AT(model_op, name)
+PART_AT(model_op, model, model)
+TEXT_AT(model_op, http_method)
+TEXT_AT(model_op, http_uri)
+PART_MAYBE(model_op, shape, input)
+PART_MAYBE(model_op, shape, output)
+TEXT_MAYBE(model_op, input_xml_name)
+TEXT_MAYBE(model_op, input_xml_namespace)
+TEXT_MAYBE(model_op, result_wrapper)
+TEXT_MAYBE(model_op, host_prefix)
+TEXT_MAYBE(model_op, checksum_algorithm_member)
+TEXT_AT(model, service)
+TEXT_AT(model, service_id)
+TEXT_AT(model, source)
+TEXT_AT(model, api_version)
+TEXT_MAYBE(model, target_prefix)
+TEXT_AT(model, endpoint_prefix)
+TEXT_AT(model, signing_name)
+TEXT_MAYBE(model, xml_namespace)
+PART_AT(model, model_op, ops)
+PART_AT(model, shape, shapes)
+#undef TEXT_AT
+#undef TEXT_MAYBE
+#undef PART_AT
+#undef PART_MAYBE
+
+/* Of a list's items, of a map's values. */
+static inline const struct shape *item_shape(const struct shape *s)
+{
+	return member_shape(shape_item(s));
+}
+/* Member i of a structure in the model's order. */
+static inline const struct member *shape_member_at(const struct shape *s, size_t i)
+{
+	const uint16_t *order = table_at(s, s->order_at);
+	ASSERT(i < s->n_members);
+	return &shape_members(s)[order[i]];
+}
+/* An enum's text i; NULL behind the last one, and of what is no enum. */
+static inline const char *shape_value(const struct shape *s, size_t i)
+{
+	const int32_t *values = table_maybe(s, s->values_at);
+	return values != NULL ? table_maybe(s, values[i]) : NULL;
+}
+/* An operation's error i; NULL behind the last one. */
+static inline const struct shape *model_op_error(const struct model_op *op, size_t i)
+{
+	const int32_t *errors = table_at(op, op->errors_at);
+	return table_maybe(op, errors[i]);
+}
 
 const struct model_op *model_op_find(const struct model *m, struct str name);
 const struct member *shape_member(const struct shape *s, struct str name);

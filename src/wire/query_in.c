@@ -77,11 +77,11 @@ static bool structure(struct qin *q, const struct shape *s, void *v)
 	size_t was = q->prefix.n;
 	ASSERT(v != NULL);
 	for (size_t i = 0; i < s->n_members; i++) {
-		const struct member *m = &s->members[i];
-		bool named = q->ec2 && m->rare != NULL && m->rare->query_name != NULL;
+		const struct member *m = &shape_members(s)[i];
+		bool named = q->ec2 && member_rare(m) != NULL && member_rare_query_name(member_rare(m)) != NULL;
 		if (m->streaming)
 			continue;
-		enter(q, str_c(named ? m->rare->query_name : m->wire_name), q->ec2 && !named);
+		enter(q, str_c(named ? member_rare_query_name(member_rare(m)) : member_wire_name(m)), q->ec2 && !named);
 		bool there = exact(q) != NULL || below(q) < q->n;
 		bool ok = !there || value(q, m, member_put(q->a, m, v));
 		q->prefix.n = was;
@@ -132,14 +132,14 @@ static void enter_number(struct qin *q, int64_t n)
 /* Flattened lists number their elements at once; others have "member" (or the name the model gives) in between. */
 static bool list(struct qin *q, const struct member *m, struct list *l)
 {
-	ASSERT(m->shape->type == SHAPE_LIST);
-	const struct shape *s = m->shape;
+	ASSERT(member_shape(m)->type == SHAPE_LIST);
+	const struct shape *s = member_shape(m);
 	size_t was = q->prefix.n;
 	uint32_t cap = 0;
 	int64_t *at;
 	*l = (struct list){.set = true};
 	if (!m->flattened && !q->ec2)
-		enter(q, str_c(s->item->wire_name), false);
+		enter(q, str_c(member_wire_name(shape_item(s))), false);
 	size_t n = numbers(q, &at), base = q->prefix.n;
 	bool ok = true;
 	for (size_t i = 0; i < n && ok; i++) {
@@ -148,11 +148,11 @@ static bool list(struct qin *q, const struct member *m, struct list *l)
 			ok = wire_fail(q->err, "MalformedInput", 400, S("The request has too many elements"));
 			break;
 		}
-		void *v = list_push(q->a, l, &cap, value_size(s->item->shape));
-		ok = value(q, s->item, v);
+		void *v = list_push(q->a, l, &cap, value_size(item_shape(s)));
+		ok = value(q, shape_item(s), v);
 		/* "List.member.1.x=" and "List.member.01=" give a list of scalars nothing at "List.member.1": like any unknown pair
 		 * it is passed over, for handlers count on the elements being there. */
-		if (!value_present(s->item->shape, v))
+		if (!value_present(item_shape(s), v))
 			l->n--;
 		q->prefix.n = base;
 	}
@@ -163,9 +163,9 @@ static bool list(struct qin *q, const struct member *m, struct list *l)
 /* The entry is made only when it has a key: a value alone says nothing. */
 static bool map_entry(struct qin *q, const struct shape *s, struct map_of *m, uint32_t *cap)
 {
-	ASSERT(s->type == SHAPE_MAP && s->key != NULL);
+	ASSERT(s->type == SHAPE_MAP && s->key_at != 0);
 	size_t was = q->prefix.n;
-	enter(q, str_c(s->key->wire_name), false);
+	enter(q, str_c(member_wire_name(shape_key(s))), false);
 	const struct param *key = exact(q);
 	q->prefix.n = was;
 	if (key == NULL)
@@ -175,9 +175,9 @@ static bool map_entry(struct qin *q, const struct shape *s, struct map_of *m, ui
 	if (list_too_large(q->a, m->n, *cap))
 		return wire_fail(q->err, "MalformedInput", 400, S("The request has too many elements"));
 	void *v = map_push(q->a, s, m, cap, key->value.p != NULL ? key->value : S(""));
-	enter(q, str_c(s->item->wire_name), false);
-	bool ok = value(q, s->item, v);
-	if (ok && !value_present(s->item->shape, v))
+	enter(q, str_c(member_wire_name(shape_item(s))), false);
+	bool ok = value(q, shape_item(s), v);
+	if (ok && !value_present(item_shape(s), v))
 		ok = wire_fail(q->err, "MissingParameter", 400,
 		               arena_printf(q->a, "The request must contain the parameter %.*s.", STR_ARG(buf_view(&q->prefix))));
 	q->prefix.n = was;
@@ -186,7 +186,7 @@ static bool map_entry(struct qin *q, const struct shape *s, struct map_of *m, ui
 
 static bool map(struct qin *q, const struct member *m, struct map_of *out)
 {
-	ASSERT(m->shape->type == SHAPE_MAP);
+	ASSERT(member_shape(m)->type == SHAPE_MAP);
 	size_t was = q->prefix.n;
 	uint32_t cap = 0;
 	int64_t *at;
@@ -197,7 +197,7 @@ static bool map(struct qin *q, const struct member *m, struct map_of *out)
 	bool ok = true;
 	for (size_t i = 0; i < n && ok; i++) {
 		enter_number(q, at[i]);
-		ok = map_entry(q, m->shape, out, &cap);
+		ok = map_entry(q, member_shape(m), out, &cap);
 		q->prefix.n = base;
 	}
 	q->prefix.n = was;
@@ -212,9 +212,9 @@ static bool scalar(struct qin *q, const struct member *m, void *v)
 	if (p == NULL)
 		return true; /* something lies below a scalar: ignored like any unknown pair */
 	struct str text = p->value.p != NULL ? p->value : S("");
-	if (text.n == 0 && m->shape->type != SHAPE_STRING && m->shape->type != SHAPE_BLOB)
+	if (text.n == 0 && member_shape(m)->type != SHAPE_STRING && member_shape(m)->type != SHAPE_BLOB)
 		return true;
-	if (scalar_from_text(q->a, m->shape, member_time_format(m, TIME_ISO8601), text, v))
+	if (scalar_from_text(q->a, member_shape(m), member_time_format(m, TIME_ISO8601), text, v))
 		return true;
 	return wire_fail(q->err, "MalformedInput", 400, utf8_valid(text)
 		? arena_printf(q->a, "Invalid value for %.*s: %.*s", STR_ARG(p->name), STR_ARG(text))
@@ -223,7 +223,7 @@ static bool scalar(struct qin *q, const struct member *m, void *v)
 
 static bool value(struct qin *q, const struct member *m, void *v)
 {
-	const struct shape *s = m->shape;
+	const struct shape *s = member_shape(m);
 	if (++q->depth > WIRE_DEPTH_MAX)
 		return wire_fail(q->err, "MalformedInput", 400, S("The request is nested too deeply"));
 	bool ok;

@@ -10,13 +10,13 @@
 
 static void open_root(struct buf *b, const struct model_op *op)
 {
-	ASSERT(op->name != NULL && op->name[0] != '\0');
+	ASSERT(model_op_name(op)[0] != '\0');
 	buf_putc(b, '<');
-	buf_str(b, str_c(op->name));
+	buf_str(b, str_c(model_op_name(op)));
 	buf_lit(b, "Response");
-	if (op->model->xml_namespace != NULL) {
+	if (model_xml_namespace(model_op_model(op)) != NULL) {
 		buf_lit(b, " xmlns=\"");
-		xml_write_attr(b, str_c(op->model->xml_namespace));
+		xml_write_attr(b, str_c(model_xml_namespace(model_op_model(op))));
 		buf_putc(b, '"');
 	}
 	buf_putc(b, '>');
@@ -25,18 +25,18 @@ static void open_root(struct buf *b, const struct model_op *op)
 static void ec2_body(struct buf *b, struct arena *a, const struct model_op *op, const void *output, struct str request_id)
 {
 	xml_leaf(b, S("requestId"), request_id);
-	if (op->output != NULL)
-		xml_encode_members(b, a, op->output, output, false);
+	if (model_op_output(op) != NULL)
+		xml_encode_members(b, a, model_op_output(op), output, false);
 }
 
 static void query_body(struct buf *b, struct arena *a, const struct model_op *op, const void *output, struct str request_id)
 {
-	struct str wrapper = str_c(op->result_wrapper);
+	struct str wrapper = str_c(model_op_result_wrapper(op));
 	ASSERT(request_id.n > 0);
-	if (op->output != NULL) {
+	if (model_op_output(op) != NULL) {
 		if (wrapper.p != NULL)
 			xml_open(b, wrapper);
-		xml_encode_members(b, a, op->output, output, false);
+		xml_encode_members(b, a, model_op_output(op), output, false);
 		if (wrapper.p != NULL)
 			xml_close(b, wrapper);
 	}
@@ -50,7 +50,7 @@ void query_encode(struct arena *a, const struct model_op *op, const void *output
 {
 	struct buf b;
 	buf_init(&b, a, 0);
-	ASSERT(op->output == NULL || output != NULL);
+	ASSERT(model_op_output(op) == NULL || output != NULL);
 	wire_add_header(a, out, S("Content-Type"), ec2 ? S("text/xml;charset=UTF-8") : S("text/xml"));
 	if (ec2)
 		buf_lit(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -60,7 +60,7 @@ void query_encode(struct arena *a, const struct model_op *op, const void *output
 	else
 		query_body(&b, a, op, output, request_id);
 	buf_lit(&b, "</");
-	buf_str(&b, str_c(op->name));
+	buf_str(&b, str_c(model_op_name(op)));
 	buf_lit(&b, "Response>");
 	out->body = buf_view(&b);
 }

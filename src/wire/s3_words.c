@@ -21,14 +21,14 @@ static const struct { const char *name, *code, *message; } words[] = {
 	{"encoding-type", "InvalidArgument", "Invalid Encoding Method specified in Request"},
 };
 
-static struct str kinds_text(struct arena *a, const char *const *v)
+static struct str kinds_text(struct arena *a, const struct shape *kinds)
 {
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_lit(&b, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [");
-	for (size_t i = 0; v[i] != NULL; i++) {
+	for (size_t i = 0; shape_value(kinds, i) != NULL; i++) {
 		buf_str(&b, i > 0 ? S(", ") : S(""));
-		buf_str(&b, str_c(v[i]));
+		buf_str(&b, str_c(shape_value(kinds, i)));
 	}
 	buf_putc(&b, ']');
 	return buf_view(&b);
@@ -38,17 +38,17 @@ bool s3_words(struct arena *a, const struct member *m, struct str value, struct 
 {
 	ASSERT(m->location != LOC_BODY);
 	err->code = S("InvalidArgument");
-	if (strcmp(m->wire_name, "x-amz-object-ownership") == 0) {
+	if (strcmp(member_wire_name(m), "x-amz-object-ownership") == 0) {
 		err->message = arena_printf(a, "Invalid x-amz-object-ownership header: %.*s", STR_ARG(value));
 		return true;
 	}
-	if (strcmp(m->wire_name, "x-amz-checksum-algorithm") == 0 && m->shape->values != NULL) {
+	if (strcmp(member_wire_name(m), "x-amz-checksum-algorithm") == 0 && shape_value(member_shape(m), 0) != NULL) {
 		err->code = S("InvalidRequest");
-		err->message = kinds_text(a, m->shape->values);
+		err->message = kinds_text(a, member_shape(m));
 		return true;
 	}
 	for (size_t i = 0; i < COUNT_OF(words); i++)
-		if (strcmp(m->wire_name, words[i].name) == 0) {
+		if (strcmp(member_wire_name(m), words[i].name) == 0) {
 			err->code = str_c(words[i].code);
 			err->message = str_c(words[i].message);
 			return true;

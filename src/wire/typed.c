@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-static void tree_of(struct arena *a, const struct member *m, const void *v, struct json *out);
+static void tree_of(struct arena *a, const struct shape *s, const void *v, struct json *out);
 
 /* In the model's order, which is the one people know from the documentation. */
 static void tree_of_struct(struct arena *a, const struct shape *s, const void *v, struct json *out)
@@ -19,19 +19,19 @@ static void tree_of_struct(struct arena *a, const struct shape *s, const void *v
 	ASSERT(shape_is_struct(s) && v != NULL);
 	*out = *json_new_object(a);
 	for (uint16_t i = 0; i < s->n_members; i++) {
-		const struct member *m = &s->members[s->order[i]];
+		const struct member *m = shape_member_at(s, i);
 		struct json j = {0};
 		if (m->streaming) {
 			const struct body *body = member_stream_get(m, v);
 			if (body != NULL && body->blob[0] == '\0' && body->parts == NULL) /* others: svc/body.h */
-				json_add(a, out, str_c(m->name), json_new_str(a, body->bytes.p != NULL ? body->bytes : S("")));
+				json_add(a, out, str_c(member_name(m)), json_new_str(a, body->bytes.p != NULL ? body->bytes : S("")));
 			continue;
 		}
 		const void *field = member_get(m, v);
 		if (field == NULL)
 			continue;
-		tree_of(a, m, field, &j);
-		json_add(a, out, str_c(m->name), &j);
+		tree_of(a, member_shape(m), field, &j);
+		json_add(a, out, str_c(member_name(m)), &j);
 	}
 }
 
@@ -41,9 +41,9 @@ static void tree_of_list(struct arena *a, const struct shape *s, const struct li
 	*out = *json_new_array(a);
 	for (uint32_t i = 0; i < l->n; i++) {
 		struct json j = {.type = JSON_NULL};
-		const void *v = list_at(l, value_size(s->item->shape), i);
-		if (value_present(s->item->shape, v))
-			tree_of(a, s->item, v, &j);
+		const void *v = list_at(l, value_size(item_shape(s)), i);
+		if (value_present(item_shape(s), v))
+			tree_of(a, item_shape(s), v, &j);
 		json_push(a, out, &j);
 	}
 }
@@ -55,15 +55,14 @@ static void tree_of_map(struct arena *a, const struct shape *s, const struct map
 	for (uint32_t i = 0; i < m->n; i++) {
 		struct json j = {.type = JSON_NULL};
 		const void *v = map_value_at(s, m, i);
-		if (value_present(s->item->shape, v))
-			tree_of(a, s->item, v, &j);
+		if (value_present(item_shape(s), v))
+			tree_of(a, item_shape(s), v, &j);
 		json_add(a, out, map_key_at(s, m, i), &j);
 	}
 }
 
-static void tree_of(struct arena *a, const struct member *m, const void *v, struct json *out)
+static void tree_of(struct arena *a, const struct shape *s, const void *v, struct json *out)
 {
-	const struct shape *s = m->shape;
 	switch (s->type) {
 	case SHAPE_STRUCT:
 	case SHAPE_UNION: tree_of_struct(a, s, v, out); break;
@@ -86,10 +85,9 @@ static void tree_of(struct arena *a, const struct member *m, const void *v, stru
 
 struct json *typed_to_json(struct arena *a, const struct shape *s, const void *v)
 {
-	const struct member root = {.name = s->name, .wire_name = s->name, .shape = s};
 	struct json *j = json_new_null(a);
 	ASSERT(v != NULL);
-	tree_of(a, &root, v, j);
+	tree_of(a, s, v, j);
 	return j;
 }
 
@@ -105,7 +103,7 @@ static bool from_tree(struct tin *t, const struct shape *s, const struct json *j
 static bool bad(struct tin *t, const struct shape *s, const char *wanted)
 {
 	if (t->err != NULL)
-		*t->err = arena_printf(t->a, "%s: expected %s", s->name, wanted);
+		*t->err = arena_printf(t->a, "%s: expected %s", shape_name(s), wanted);
 	return false;
 }
 
@@ -124,17 +122,17 @@ static bool struct_from(struct tin *t, const struct shape *s, const struct json 
 			if (!t->strict)
 				continue;
 			if (t->err != NULL)
-				*t->err = arena_printf(t->a, "%s: unknown member %.*s", s->name, STR_ARG(jm->key));
+				*t->err = arena_printf(t->a, "%s: unknown member %.*s", shape_name(s), STR_ARG(jm->key));
 			return false;
 		}
 		if (m->streaming) {
 			if (jm->value.type != JSON_STRING)
-				return bad(t, m->shape, "a string");
+				return bad(t, member_shape(m), "a string");
 			struct body *body = arena_new_of(t->a, struct body);
 			body->bytes = jm->value.text;
 			body->length = (int64_t)body->bytes.n;
 			*member_stream(m, v) = body;
-		} else if (!from_tree(t, m->shape, &jm->value, member_put(t->a, m, v))) {
+		} else if (!from_tree(t, member_shape(m), &jm->value, member_put(t->a, m, v))) {
 			return false;
 		}
 	}
@@ -143,13 +141,13 @@ static bool struct_from(struct tin *t, const struct shape *s, const struct json 
 
 static bool list_from(struct tin *t, const struct shape *s, const struct json *j, struct list *l)
 {
-	size_t size = value_size(s->item->shape);
+	size_t size = value_size(item_shape(s));
 	ASSERT(s->type == SHAPE_LIST && size > 0);
 	if (!json_is(j, JSON_ARRAY))
 		return bad(t, s, "an array");
 	*l = (struct list){arena_alloc_array(t->a, size, j->n), j->n, true};
 	for (uint32_t i = 0; i < j->n; i++)
-		if (j->items[i].type != JSON_NULL && !from_tree(t, s->item->shape, &j->items[i], (char *)l->v + i * size))
+		if (j->items[i].type != JSON_NULL && !from_tree(t, item_shape(s), &j->items[i], (char *)l->v + i * size))
 			return false;
 	return true;
 }
@@ -164,7 +162,7 @@ static bool map_from(struct tin *t, const struct shape *s, const struct json *j,
 	for (uint32_t i = 0; i < j->n; i++) {
 		struct str key = j->members[i].key;
 		void *v = map_push(t->a, s, m, &cap, key.p != NULL ? key : S(""));
-		if (j->members[i].value.type != JSON_NULL && !from_tree(t, s->item->shape, &j->members[i].value, v))
+		if (j->members[i].value.type != JSON_NULL && !from_tree(t, item_shape(s), &j->members[i].value, v))
 			return false;
 	}
 	return true;
@@ -267,7 +265,7 @@ static void copy_struct(struct arena *a, const struct shape *s, const char *from
 {
 	ASSERT(shape_is_struct(s) && from != NULL && to != NULL);
 	for (uint16_t i = 0; i < s->n_members; i++) {
-		const struct member *m = &s->members[i];
+		const struct member *m = &shape_members(s)[i];
 		if (m->streaming) {
 			const struct body *body = member_stream_get(m, from);
 			if (body == NULL)
@@ -286,7 +284,7 @@ static void copy_struct(struct arena *a, const struct shape *s, const char *from
 		}
 		const void *field = member_get(m, from);
 		if (field != NULL)
-			copy_value(a, m->shape, field, member_put(a, m, to));
+			copy_value(a, member_shape(m), field, member_put(a, m, to));
 	}
 }
 
@@ -296,17 +294,17 @@ static void copy_value(struct arena *a, const struct shape *s, const void *from,
 		copy_struct(a, s, from, to);
 	} else if (s->type == SHAPE_LIST) {
 		const struct list *l = from;
-		size_t size = value_size(s->item->shape);
+		size_t size = value_size(item_shape(s));
 		struct list copy = {arena_alloc_array(a, size, l->n), l->n, l->set};
 		for (uint32_t i = 0; i < l->n; i++)
-			copy_value(a, s->item->shape, list_at(l, size, i), (char *)copy.v + i * size);
+			copy_value(a, item_shape(s), list_at(l, size, i), (char *)copy.v + i * size);
 		*(struct list *)to = copy;
 	} else if (s->type == SHAPE_MAP) {
 		const struct map_of *m = from;
 		struct map_of copy = {.set = m->set};
 		uint32_t cap = 0;
 		for (uint32_t i = 0; i < m->n; i++)
-			copy_value(a, s->item->shape, map_value_at(s, m, i),
+			copy_value(a, item_shape(s), map_value_at(s, m, i),
 			           map_push(a, s, &copy, &cap, arena_dup(a, map_key_at(s, m, i))));
 		*(struct map_of *)to = copy;
 	} else if (s->type == SHAPE_STRING || s->type == SHAPE_BLOB || s->type == SHAPE_BIG) {

@@ -40,7 +40,7 @@ static void list_text(struct check *c, struct buf *b, const struct shape *s, con
 	for (uint32_t i = 0; i < l->n && b->n < VALUE_SHOWN_MAX; i++) {
 		if (i > 0)
 			buf_lit(b, ", ");
-		value_text(c, b, s->item->shape, list_at(l, value_size(s->item->shape), i));
+		value_text(c, b, item_shape(s), list_at(l, value_size(item_shape(s)), i));
 	}
 	buf_putc(b, ']');
 }
@@ -54,7 +54,7 @@ static void map_text(struct check *c, struct buf *b, const struct shape *s, cons
 			buf_lit(b, ", ");
 		buf_str(b, map_key_at(s, m, i));
 		buf_putc(b, '=');
-		value_text(c, b, s->item->shape, map_value_at(s, m, i));
+		value_text(c, b, item_shape(s), map_value_at(s, m, i));
 	}
 	buf_putc(b, '}');
 }
@@ -62,17 +62,17 @@ static void map_text(struct check *c, struct buf *b, const struct shape *s, cons
 static void struct_text(struct check *c, struct buf *b, const struct shape *s, const void *v)
 {
 	const char *comma = "";
-	buf_str(b, str_c(s->name));
+	buf_str(b, str_c(shape_name(s)));
 	buf_putc(b, '(');
 	for (uint16_t i = 0; i < s->n_members && b->n < VALUE_SHOWN_MAX; i++) {
-		const struct member *m = &s->members[s->order[i]];
+		const struct member *m = shape_member_at(s, i);
 		const void *field = m->streaming ? NULL : member_get(m, v);
 		if (field == NULL)
 			continue;
 		buf_str(b, str_c(comma));
-		buf_str(b, str_c(m->name));
+		buf_str(b, str_c(member_name(m)));
 		buf_putc(b, '=');
-		value_text(c, b, m->shape, field);
+		value_text(c, b, member_shape(m), field);
 		comma = ", ";
 	}
 	buf_putc(b, ')');
@@ -150,22 +150,24 @@ static double measure(const struct shape *s, const void *v)
 /* Lists are short; the tables hold them sorted for the message, not for the search. */
 static bool in_enum(const struct shape *s, struct str text)
 {
-	for (const char *const *v = s->values; *v != NULL; v++)
-		if (str_eq(str_c(*v), text))
+	const char *value;
+	for (size_t i = 0; (value = shape_value(s, i)) != NULL; i++)
+		if (str_eq(str_c(value), text))
 			return true;
 	return false;
 }
 
 static struct str enum_text(struct check *c, const struct shape *s)
 {
-	ASSERT(s->values != NULL);
+	ASSERT(s->values_at != 0);
+	const char *value;
 	struct buf b;
 	buf_init(&b, c->a, 0);
 	buf_lit(&b, "Member must satisfy enum value set: [");
-	for (const char *const *v = s->values; *v != NULL; v++) {
-		if (v != s->values)
+	for (size_t i = 0; (value = shape_value(s, i)) != NULL; i++) {
+		if (i > 0)
 			buf_lit(&b, ", ");
-		buf_str(&b, str_c(*v));
+		buf_str(&b, str_c(value));
 	}
 	buf_putc(&b, ']');
 	return buf_view(&b);
@@ -186,12 +188,12 @@ static struct failures own_failures(struct check *c, const struct shape *s, cons
 	if (s->type != SHAPE_STRING)
 		return f;
 	struct str text = *(const struct str *)v;
-	if (s->values != NULL && !in_enum(s, text))
+	if (s->values_at != 0 && !in_enum(s, text))
 		fail(&f, enum_text(c, s));
-	if (s->pattern != NULL) {
-		const struct pattern *p = pattern_get(str_c(s->pattern));
+	if (shape_pattern(s) != NULL) {
+		const struct pattern *p = pattern_get(str_c(shape_pattern(s)));
 		if (p != NULL && !pattern_matches(p, text))
-			fail(&f, arena_printf(c->a, "Member must satisfy regular expression pattern: %s", s->pattern));
+			fail(&f, arena_printf(c->a, "Member must satisfy regular expression pattern: %s", shape_pattern(s)));
 	}
 	return f;
 }
@@ -234,23 +236,23 @@ static void check_struct(struct check *c, const struct shape *s, const void *v)
 {
 	size_t was = c->path.n;
 	for (uint16_t i = 0; i < s->n_members; i++) {
-		const struct member *m = &s->members[s->order[i]];
+		const struct member *m = shape_member_at(s, i);
 		if (m->streaming)
 			continue;
 		const void *field = member_get(m, v);
 		if (field == NULL && !m->required)
 			continue;
-		if (field != NULL && m->shape->no_constraints)
+		if (field != NULL && member_shape(m)->no_constraints)
 			continue;
 		size_t before = c->n;
-		enter(c, str_c(m->name));
+		enter(c, str_c(member_name(m)));
 		if (field != NULL)
-			check_value(c, m->shape, field);
+			check_value(c, member_shape(m), field);
 		else
-			report(c, m->shape, NULL, S("Member must not be null"));
+			report(c, member_shape(m), NULL, S("Member must not be null"));
 		c->path.n = was;
 		if (field == NULL && c->first_missing.p == NULL)
-			c->first_missing = str_c(m->name);
+			c->first_missing = str_c(member_name(m));
 		if (before == 0 && c->n > 0) {
 			c->in_body = m->location == LOC_BODY;
 			c->first = m;
@@ -261,7 +263,7 @@ static void check_struct(struct check *c, const struct shape *s, const void *v)
 static void check_list(struct check *c, const struct shape *s, const struct list *l)
 {
 	ASSERT(s->type == SHAPE_LIST && (l->n == 0 || l->v != NULL));
-	const struct shape *item = s->item->shape;
+	const struct shape *item = item_shape(s);
 	size_t was = c->path.n;
 	for (uint32_t i = 0; i < l->n && c->n < ERRORS_SHOWN_MAX && !item->no_constraints; i++) {
 		const void *v = list_at(l, value_size(item), i);
@@ -284,12 +286,12 @@ static void check_list(struct check *c, const struct shape *s, const struct list
 static void check_map(struct check *c, const struct shape *s, const struct map_of *m)
 {
 	ASSERT(s->type == SHAPE_MAP && (m->n == 0 || m->v != NULL));
-	const struct shape *item = s->item->shape;
+	const struct shape *item = item_shape(s);
 	size_t was = c->path.n;
 	for (uint32_t i = 0; i < m->n && c->n < ERRORS_SHOWN_MAX; i++) {
 		struct str key = map_key_at(s, m, i);
 		const void *v = map_value_at(s, m, i);
-		struct failures f = own_failures(c, s->key->shape, &key);
+		struct failures f = own_failures(c, member_shape(shape_key(s)), &key);
 		if (f.n > 0)
 			report(c, s, m, bracketed(c, "Map keys", &f));
 		if (item->no_constraints || !value_present(item, v))
@@ -329,9 +331,10 @@ static void check_value(struct check *c, const struct shape *s, const void *v)
 
 static const struct shape *op_error(const struct model_op *op, const char *name)
 {
-	for (const struct shape *const *e = op->errors; e != NULL && *e != NULL; e++)
-		if (strcmp((*e)->name, name) == 0)
-			return *e;
+	const struct shape *e;
+	for (size_t i = 0; (e = model_op_error(op, i)) != NULL; i++)
+		if (strcmp(shape_name(e), name) == 0)
+			return e;
 	return NULL;
 }
 
@@ -353,7 +356,7 @@ static void json_code(const struct model_op *op, struct wire_error *err)
 static struct str head_value(struct check *c, const struct member *m, const void *input)
 {
 	const void *field = member_get(m, input);
-	return field != NULL && is_scalar(m->shape) ? scalar_to_text(c->a, m->shape, TIME_EPOCH, field) : STR_NONE;
+	return field != NULL && is_scalar(member_shape(m)) ? scalar_to_text(c->a, member_shape(m), TIME_EPOCH, field) : STR_NONE;
 }
 
 static void word_error(struct check *c, const struct model_op *op, const void *input, enum protocol p, struct wire_error *err)
@@ -376,7 +379,7 @@ static void word_error(struct check *c, const struct model_op *op, const void *i
 		err->code = c->in_body ? S("MalformedXML") : S("InvalidArgument");
 		if (c->in_body)
 			err->message = S("The XML you provided was not well-formed or did not validate against our published schema");
-		else if (op->model->s3_signer && !missing)
+		else if (model_op_model(op)->s3_signer && !missing)
 			(void)s3_words(c->a, c->first, head_value(c, c->first, input), err);
 		break;
 	default:
@@ -389,11 +392,11 @@ bool wire_validate(struct arena *a, const struct model_op *op, const void *input
 {
 	struct check c = {.a = a, .required_only = true};
 	ASSERT(op != NULL && input != NULL && err != NULL);
-	if (op->input == NULL || op->input->no_constraints)
+	if (model_op_input(op) == NULL || model_op_input(op)->no_constraints)
 		return true;
 	buf_init(&c.path, a, 0);
 	buf_init(&c.errors, a, 0);
-	check_value(&c, op->input, input);
+	check_value(&c, model_op_input(op), input);
 	if (c.n == 0)
 		return true;
 	word_error(&c, op, input, p, err);

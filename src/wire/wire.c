@@ -79,18 +79,18 @@ static bool inflate_body(struct arena *a, const struct wire_request *r, struct s
  * show as malformed input. */
 static bool is_gzip(const struct model_op *op, const struct wire_request *r)
 {
-	ASSERT(op->model != NULL);
-	return !op->model->s3_signer && r->body.n > 0 && r->stream == NULL &&
+	ASSERT(op != NULL);
+	return !model_op_model(op)->s3_signer && r->body.n > 0 && r->stream == NULL &&
 	       str_ends(wire_header(r, S("Content-Encoding")), S("gzip"));
 }
 
 void *wire_decode(struct arena *a, const struct model_op *op, const struct wire_request *r, struct wire_error *err)
 {
 	ASSERT(op != NULL && r != NULL && err != NULL);
-	if (op->input == NULL)
+	if (model_op_input(op) == NULL)
 		return arena_alloc(a, 1);
-	ASSERT(shape_is_struct(op->input));
-	void *in = arena_alloc(a, op->input->size);
+	ASSERT(shape_is_struct(model_op_input(op)));
+	void *in = arena_alloc(a, model_op_input(op)->size);
 	bool ok = true;
 	struct wire_request inflated = *r;
 	if (is_gzip(op, r)) {
@@ -102,10 +102,10 @@ void *wire_decode(struct arena *a, const struct model_op *op, const struct wire_
 	}
 	switch (r->protocol) {
 	case PROTO_JSON_1_0:
-	case PROTO_JSON_1_1: ok = decode_json(a, op->input, r, in, err); break;
-	case PROTO_CBOR: ok = str_empty(r->body) || cbor_decode(a, op->input, r->body, in, err); break;
+	case PROTO_JSON_1_1: ok = decode_json(a, model_op_input(op), r, in, err); break;
+	case PROTO_CBOR: ok = str_empty(r->body) || cbor_decode(a, model_op_input(op), r->body, in, err); break;
 	case PROTO_QUERY:
-	case PROTO_EC2: ok = decode_form(a, op->input, r, r->protocol == PROTO_EC2, in, err); break;
+	case PROTO_EC2: ok = decode_form(a, model_op_input(op), r, r->protocol == PROTO_EC2, in, err); break;
 	case PROTO_REST_JSON:
 	case PROTO_REST_XML: ok = rest_decode(a, op, r, r->protocol, in, err); break;
 	case PROTO_NONE:
@@ -118,8 +118,8 @@ void *wire_decode(struct arena *a, const struct model_op *op, const struct wire_
 static struct body *event_stream(const struct shape *output, const void *v)
 {
 	for (size_t i = 0; i < output->n_members; i++)
-		if (output->members[i].streaming && output->members[i].shape->eventstream)
-			return (struct body *)(uintptr_t)member_stream_get(&output->members[i], v);
+		if (shape_members(output)[i].streaming && member_shape(&shape_members(output)[i])->eventstream)
+			return (struct body *)(uintptr_t)member_stream_get(&shape_members(output)[i], v);
 	return NULL;
 }
 
@@ -129,18 +129,18 @@ static void encode_json(struct arena *a, const struct model_op *op, const void *
 {
 	struct buf b;
 	buf_init(&b, a, 0);
-	out->stream = op->output != NULL ? event_stream(op->output, output) : NULL;
+	out->stream = model_op_output(op) != NULL ? event_stream(model_op_output(op), output) : NULL;
 	if (out->stream != NULL) {
 		wire_add_header(a, out, S("Content-Type"), S("application/vnd.amazon.eventstream"));
 		return;
 	}
 	wire_add_header(a, out, S("Content-Type"), p == PROTO_JSON_1_0 ? S("application/x-amz-json-1.0") : S("application/x-amz-json-1.1"));
-	if (op->output == NULL)
+	if (model_op_output(op) == NULL)
 		return;
 	/* Its parts lie in this arena, and it is hardly longer than they are: room at once, or it is copied while it grows. */
 	size_t made = arena_used(a);
 	(void)buf_reserve(&b, made < GUESS_MAX ? made : GUESS_MAX);
-	json_encode(&b, a, op->output, output, false);
+	json_encode(&b, a, model_op_output(op), output, false);
 	out->body = buf_view(&b);
 }
 
@@ -151,19 +151,19 @@ static void encode_cbor(struct arena *a, const struct model_op *op, const void *
 	struct buf b;
 	buf_init(&b, a, 0);
 	wire_add_header(a, out, S("smithy-protocol"), S("rpc-v2-cbor"));
-	if (op->output == NULL)
+	if (model_op_output(op) == NULL)
 		return;
 	wire_add_header(a, out, S("Content-Type"), S("application/cbor"));
-	cbor_encode(&b, op->output, output);
+	cbor_encode(&b, model_op_output(op), output);
 	out->body = buf_view(&b);
 }
 
 void wire_encode(struct arena *a, const struct model_op *op, const void *output, enum protocol p, struct str request_id,
                  struct wire_response *out)
 {
-	ASSERT(op != NULL && out != NULL && (op->output == NULL || output != NULL));
+	ASSERT(op != NULL && out != NULL && (model_op_output(op) == NULL || output != NULL));
 	*out = (struct wire_response){.status = op->http_status != 0 ? op->http_status : WIRE_STATUS_DEFAULT, .body = S("")};
-	bool s3 = op->model->s3_signer;
+	bool s3 = model_op_model(op)->s3_signer;
 	wire_add_header(a, out, s3 ? S("x-amz-request-id") : S("x-amzn-RequestId"), request_id);
 	switch (p) {
 	case PROTO_JSON_1_0:

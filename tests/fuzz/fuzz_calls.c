@@ -98,7 +98,7 @@ static struct str lines_write(struct arena *a, const struct line *lines, size_t 
 	struct buf b;
 	buf_init(&b, a, 0);
 	for (size_t i = 0; i < n; i++) {
-		buf_printf(&b, "%s %s ", lines[i].service->name, lines[i].op->model->name);
+		buf_printf(&b, "%s %s ", lines[i].service->name, model_op_name(lines[i].op->model));
 		json_write(&b, lines[i].in);
 		buf_str(&b, S("\n"));
 	}
@@ -143,7 +143,7 @@ static void run_lines(struct call *c)
 		fill_in(r, i, l->in);
 		struct wire_response w = {0};
 		const struct model_op *op = l->op->model;
-		struct invoked done = invoke(c, l->service->name, op->name, l->in, NULL);
+		struct invoked done = invoke(c, l->service->name, model_op_name(op), l->in, NULL);
 		c->parked = false; /* an invoke that parks says so to all above it */
 		ASSERT(done.ok + done.parked + str_present(done.error.code) == 1 && !c->failed);
 		if (done.ok)
@@ -262,11 +262,11 @@ static struct json *some_number(struct mutation *m, const struct shape *s)
 
 static struct json *text_for(struct mutation *m, const struct shape *s)
 {
-	if (s->values != NULL) {
+	if (s->type == SHAPE_STRING && s->values_at != 0) {
 		size_t n = 0;
-		while (s->values[n] != NULL)
+		while (shape_value(s, n) != NULL)
 			n++;
-		return json_new_str(m->a, str_c(s->values[pick(m, n)]));
+		return json_new_str(m->a, str_c(shape_value(s, pick(m, n))));
 	}
 	struct str t = some_text(m);
 	while (s->has_min && (double)t.n < s->min && t.n < 1024)
@@ -281,23 +281,23 @@ static struct json *value_for(struct mutation *m, const struct shape *s, unsigne
 	switch (s->type) {
 	case SHAPE_STRUCT:
 		for (uint16_t i = 0; i < s->n_members; i++)
-			if (depth < DEPTH_MAX && (s->members[i].required || pick(m, 4) == 0))
-				json_set(m->a, j, str_c(s->members[i].name), value_for(m, s->members[i].shape, depth + 1));
+			if (depth < DEPTH_MAX && (shape_members(s)[i].required || pick(m, 4) == 0))
+				json_set(m->a, j, str_c(member_name(&shape_members(s)[i])), value_for(m, member_shape(&shape_members(s)[i]), depth + 1));
 		return j;
 	case SHAPE_UNION:
 		if (depth < DEPTH_MAX && s->n_members > 0) {
-			const struct member *one = &s->members[pick(m, s->n_members)];
-			json_set(m->a, j, str_c(one->name), value_for(m, one->shape, depth + 1));
+			const struct member *one = &shape_members(s)[pick(m, s->n_members)];
+			json_set(m->a, j, str_c(member_name(one)), value_for(m, member_shape(one), depth + 1));
 		}
 		return j;
 	case SHAPE_MAP:
 		if (depth < DEPTH_MAX && pick(m, 3) > 0)
-			json_set(m->a, j, text_for(m, s->key->shape)->text, value_for(m, s->item->shape, depth + 1));
+			json_set(m->a, j, text_for(m, member_shape(shape_key(s)))->text, value_for(m, item_shape(s), depth + 1));
 		return j;
 	case SHAPE_LIST:
 		j = json_new_array(m->a);
 		for (size_t n = pick(m, 3); depth < DEPTH_MAX && n > 0; n--)
-			json_push(m->a, j, value_for(m, s->item->shape, depth + 1));
+			json_push(m->a, j, value_for(m, item_shape(s), depth + 1));
 		return j;
 	case SHAPE_BOOL: return json_new_bool(m->a, pick(m, 2) > 0);
 	case SHAPE_INT: case SHAPE_FLOAT: case SHAPE_BIG: return some_number(m, s);
@@ -349,10 +349,10 @@ static bool change_inside(struct mutation *m, struct json *j)
 
 static void change_line(struct mutation *m, struct line *l)
 {
-	const struct shape *input = l->op->model->input;
+	const struct shape *input = model_op_input(l->op->model);
 	if (input != NULL && input->n_members > 0 && pick(m, 3) == 0) {
-		const struct member *member = &input->members[pick(m, input->n_members)];
-		json_set(m->a, l->in, str_c(member->name), json_copy(m->a, value_for(m, member->shape, 1)));
+		const struct member *member = &shape_members(input)[pick(m, input->n_members)];
+		json_set(m->a, l->in, str_c(member_name(member)), json_copy(m->a, value_for(m, member_shape(member), 1)));
 		return;
 	}
 	struct mutation own = {.a = m->a};
@@ -372,7 +372,7 @@ static void new_line(struct mutation *m, struct line *l, const struct service *s
 		while (s->n_ops == 0);
 	l->service = s;
 	l->op = &s->ops[pick(m, s->n_ops)];
-	l->in = l->op->model->input != NULL ? json_copy(m->a, value_for(m, l->op->model->input, 0)) : json_new_object(m->a);
+	l->in = model_op_input(l->op->model) != NULL ? json_copy(m->a, value_for(m, model_op_input(l->op->model), 0)) : json_new_object(m->a);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (op == &lambda_op_Invoke)
 		r.raw_path = S("/2015-03-31/functions/f/invocations");
 	r.stream = &body;
-	r.protocol = op->model->protocol;
+	r.protocol = model_op_model(op)->protocol;
 	for (struct str rest = str_of((const char *)data + 1, size - 1); str_present(rest) && r.n_headers < HEADERS_MAX;) {
 		struct str value = str_cut(&rest, '\n'), name = str_cut(&value, ':');
 		if (name.n > 0 && str_present(value))
@@ -32,8 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (in != NULL) {
 		struct wire_response w = {0};
 		(void)wire_validate(a, op, in, r.protocol, &err);
-		ASSERT(typed_from_cbor(a, op->input, typed_to_cbor(a, op->input, in)) != NULL);
-		(void)rest_encode_headers(a, op->input, in, &w);
+		ASSERT(typed_from_cbor(a, model_op_input(op), typed_to_cbor(a, model_op_input(op), in)) != NULL);
+		(void)rest_encode_headers(a, model_op_input(op), in, &w);
 	}
 	arena_free(a);
 	return 0;

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *a = arena_new(0);
 	struct wire_error err = {0};
 	const struct model *m = data[0] & 1 ? &cloudwatch_model : &dynamodb_model;
-	const struct shape *s = m->ops[data[0] / 2 % m->n_ops].input;
+	const struct shape *s = model_op_input(&model_ops(m)[data[0] / 2 % m->n_ops]);
 	struct str bytes = str_of((const char *)data + 1, size - 1);
 	void *v = s != NULL ? arena_alloc(a, s->size) : NULL;
 	if (v != NULL && cbor_decode(a, s, bytes, v, &err)) {

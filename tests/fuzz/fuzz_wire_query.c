@@ -6,24 +6,28 @@
 #include "sqs.model.h"
 #include "wire/codec.h"
 
+#include "../op_copy.h"
+
 static const struct model *const forms[] = {&iam_model, &cloudformation_model, &sqs_model};
 
 static void form(struct arena *a, const uint8_t *data, struct str text)
 {
 	struct wire_error err = {0};
 	const struct model *m = forms[data[0] % COUNT_OF(forms)];
-	const struct model_op *op = &m->ops[data[1] % m->n_ops];
+	const struct model_op *op = &model_ops(m)[data[1] % m->n_ops];
 	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .body = text, .protocol = data[0] & 128 ? PROTO_EC2 : PROTO_QUERY};
 	void *in = wire_decode(a, op, &r, &err);
 	ASSERT(in != NULL || err.code.n > 0);
-	if (in == NULL || op->input == NULL)
+	if (in == NULL || model_op_input(op) == NULL)
 		return;
 	struct wire_response w;
 	(void)wire_validate(a, op, in, r.protocol, &err);
-	ASSERT(typed_from_json(a, op->input, typed_to_json(a, op->input, in), true, NULL) != NULL);
-	ASSERT(typed_from_cbor(a, op->input, typed_to_cbor(a, op->input, in)) != NULL);
-	const struct model_op echo = {.name = op->name, .model = m, .output = op->input, .result_wrapper = "R"};
-	wire_encode(a, &echo, in, r.protocol, S("id"), &w);
+	ASSERT(typed_from_json(a, model_op_input(op), typed_to_json(a, model_op_input(op), in), true, NULL) != NULL);
+	ASSERT(typed_from_cbor(a, model_op_input(op), typed_to_cbor(a, model_op_input(op), in)) != NULL);
+	struct model_op *echo = op_copy(a, op);
+	echo->output_at = op->input_at;
+	echo->result_wrapper_at = op->name_at;
+	wire_encode(a, echo, in, r.protocol, S("id"), &w);
 }
 
 static void rest(struct arena *a, const uint8_t *data, struct str text)
@@ -45,8 +49,8 @@ static void rest(struct arena *a, const uint8_t *data, struct str text)
 	r.stream = &body;
 	void *in = op != NULL ? wire_decode(a, op, &r, &err) : NULL;
 	ASSERT(op == NULL || in != NULL || err.code.n > 0);
-	if (in != NULL && op->input != NULL)
-		ASSERT(typed_from_cbor(a, op->input, typed_to_cbor(a, op->input, in)) != NULL);
+	if (in != NULL && model_op_input(op) != NULL)
+		ASSERT(typed_from_cbor(a, model_op_input(op), typed_to_cbor(a, model_op_input(op), in)) != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

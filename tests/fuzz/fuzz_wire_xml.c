@@ -11,10 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *a = arena_new(0);
 	struct wire_error err = {0};
 	const char *why = NULL;
-	const struct shape *s = s3_model.ops[data[0] % s3_model.n_ops].input;
+	const struct shape *s = model_op_input(&model_ops(&s3_model)[data[0] % s3_model.n_ops]);
 	const struct xml *x = xml_parse(a, str_of((const char *)data + 1, size - 1), &why);
-	if (s != NULL && s->payload != NULL && !s->payload->streaming && shape_is_struct(s->payload->shape))
-		s = s->payload->shape;
+	if (s != NULL && shape_payload(s) != NULL && !shape_payload(s)->streaming && shape_is_struct(member_shape(shape_payload(s))))
+		s = member_shape(shape_payload(s));
 	void *v = s != NULL ? arena_alloc(a, s->size) : NULL;
 	if (x != NULL && v != NULL && xml_decode(a, s, x, false, v, &err)) {
 		struct buf b, again;

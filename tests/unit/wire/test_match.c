@@ -43,7 +43,7 @@ static const char *pick(const struct model *m, const char *method, const char *u
 		r.n_headers = 1;
 	}
 	const struct model_op *op = wire_match_rest(m, &r);
-	return op != NULL ? op->name : "none";
+	return op != NULL ? model_op_name(op) : "none";
 }
 
 static void s3_buckets(void **state)

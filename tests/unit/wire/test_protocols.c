@@ -17,6 +17,8 @@
 #include "base/xml.h"
 #include "wire/codec.h"
 
+#include "../../op_copy.h"
+
 struct suite {
 	const char *kind, *file; /* "input", "rest-json.json" */
 	const struct model *const *models;
@@ -82,7 +84,7 @@ static void normalize(struct arena *a, const struct shape *s, const struct json 
 			struct json v;
 			if (m == NULL || j->members[i].value.type == JSON_NULL)
 				continue;
-			normalize(a, m->shape, &j->members[i].value, m->streaming, &v);
+			normalize(a, member_shape(m), &j->members[i].value, m->streaming, &v);
 			json_set(a, out, j->members[i].key, &v);
 		}
 	}
@@ -90,7 +92,7 @@ static void normalize(struct arena *a, const struct shape *s, const struct json 
 		*out = *json_new_array(a);
 		for (uint32_t i = 0; i < j->n; i++) {
 			struct json v;
-			normalize(a, s->item->shape, &j->items[i], false, &v);
+			normalize(a, item_shape(s), &j->items[i], false, &v);
 			json_push(a, out, &v);
 		}
 	}
@@ -98,7 +100,7 @@ static void normalize(struct arena *a, const struct shape *s, const struct json 
 		*out = *json_new_object(a);
 		for (uint32_t i = 0; i < j->n; i++) {
 			struct json v;
-			normalize(a, s->item->shape, &j->members[i].value, false, &v);
+			normalize(a, item_shape(s), &j->members[i].value, false, &v);
 			json_set(a, out, j->members[i].key, &v);
 		}
 	}
@@ -145,22 +147,22 @@ static struct wire_request request_of(struct arena *a, const struct model *m, co
 static void drop_tokens(struct json *got, const struct shape *s, const struct json *want)
 {
 	for (size_t i = 0; i < s->n_members; i++)
-		if (s->members[i].idempotency_token && json_get(want, str_c(s->members[i].name)) == NULL)
-			json_unset(got, str_c(s->members[i].name));
+		if (shape_members(s)[i].idempotency_token && json_get(want, str_c(member_name(&shape_members(s)[i]))) == NULL)
+			json_unset(got, str_c(member_name(&shape_members(s)[i])));
 }
 
 static bool run_input(struct arena *a, const struct model_op *op, const struct json *c, struct str *why)
 {
-	struct wire_request r = request_of(a, op->model, json_get(c, S("serialized")));
+	struct wire_request r = request_of(a, model_op_model(op), json_get(c, S("serialized")));
 	struct wire_error err = {0};
 	bool rest = r.protocol == PROTO_REST_JSON || r.protocol == PROTO_REST_XML;
-	if (op->input == NULL)
+	if (model_op_input(op) == NULL)
 		return true;
-	if (op->input->payload != NULL && op->input->payload->streaming) {
+	if (shape_payload(model_op_input(op)) != NULL && shape_payload(model_op_input(op))->streaming) {
 		r.stream = arena_new_of(a, struct body);
 		r.stream->bytes = r.body;
 	}
-	if (rest && wire_match_rest(op->model, &r) == NULL) {
+	if (rest && wire_match_rest(model_op_model(op), &r) == NULL) {
 		*why = S("no operation matches");
 		return false;
 	}
@@ -169,8 +171,8 @@ static bool run_input(struct arena *a, const struct model_op *op, const struct j
 		*why = arena_join(a, S("not decoded: "), err.message);
 		return false;
 	}
-	struct json *got = typed_to_json(a, op->input, in), *want = expected(a, op->input, json_get(c, S("params")));
-	drop_tokens(got, op->input, want);
+	struct json *got = typed_to_json(a, model_op_input(op), in), *want = expected(a, model_op_input(op), json_get(c, S("params")));
+	drop_tokens(got, model_op_input(op), want);
 	*why = arena_join(a, S("want "), json_text(a, want), S("\n    got  "), json_text(a, got));
 	return json_equal(got, want);
 }
@@ -187,43 +189,38 @@ static void *parse_xml_reply(struct arena *a, const struct model_op *op, const s
 	if (body.n == 0)
 		return v;
 	const struct xml *x = xml_parse(a, body, &why);
-	if (x != NULL && op->model->protocol == PROTO_QUERY && op->result_wrapper != NULL)
-		x = xml_child(x, str_c(op->result_wrapper));
+	if (x != NULL && model_op_model(op)->protocol == PROTO_QUERY && model_op_result_wrapper(op) != NULL)
+		x = xml_child(x, str_c(model_op_result_wrapper(op)));
 	return x == NULL ? NULL : xml_decode(a, s, x, false, v, &err) ? v : NULL;
 }
 
-/* Answers carry in the body what a request has in its URI. */
-static const struct shape *as_answer(struct arena *a, const struct shape *s)
+/* An operation whose input is this: answers carry in the body what a request has in its URI. */
+static const struct model_op *as_input(struct arena *a, const struct model_op *op, const struct shape *s)
 {
-	struct shape *copy = arena_new_of(a, struct shape);
-	struct member *members = arena_array(a, struct member, s->n_members);
-	*copy = *s;
-	for (size_t i = 0; i < s->n_members; i++) {
-		members[i] = s->members[i];
+	struct model_op *copy = op_copy(a, op);
+	const struct shape *in = op_copy_part(copy, op, s);
+	copy->input_at = (int32_t)((const char *)in - (const char *)copy);
+	struct member *members = s->n_members > 0 ? op_copy_part(copy, op, shape_members(s)) : NULL;
+	for (size_t i = 0; i < s->n_members; i++)
 		if (members[i].location == LOC_URI || members[i].location == LOC_QUERY)
 			members[i].location = LOC_BODY;
-		if (s->payload == &s->members[i])
-			copy->payload = &members[i];
-	}
-	copy->members = members;
 	return copy;
 }
 
 /* REST answers bind like REST requests: decode them as one. */
 static void *parse_rest_reply(struct arena *a, const struct model_op *op, const struct shape *s, const struct reply *r, struct str *why)
 {
-	struct model_op as_input = {.name = op->name, .model = op->model, .http_method = "GET", .http_uri = "/", .input = as_answer(a, s)};
 	struct wire_request q = {.method = S("GET"), .raw_path = S("/"), .body = r->body, .headers = r->headers,
-	                         .n_headers = r->n_headers, .protocol = op->model->protocol};
+	                         .n_headers = r->n_headers, .protocol = model_op_model(op)->protocol};
 	struct wire_error err = {0};
 	struct body *stream = arena_new_of(a, struct body);
 	stream->bytes = r->body;
 	q.stream = stream;
-	char *v = wire_decode(a, &as_input, &q, &err);
+	char *v = wire_decode(a, as_input(a, op, s), &q, &err);
 	*why = err.message;
 	for (size_t i = 0; v != NULL && i < s->n_members; i++)
-		if (s->members[i].location == LOC_STATUS)
-			*(struct opt_i64 *)(void *)(v + s->members[i].offset) = SOME_I64(r->status);
+		if (shape_members(s)[i].location == LOC_STATUS)
+			*(struct opt_i64 *)(void *)(v + shape_members(s)[i].offset) = SOME_I64(r->status);
 	return v;
 }
 
@@ -232,7 +229,7 @@ static void *parse_reply(struct arena *a, const struct model_op *op, const struc
 	struct wire_error err = {0};
 	void *v = arena_alloc(a, s->size);
 	bool ok = true;
-	switch (op->model->protocol) {
+	switch (model_op_model(op)->protocol) {
 	case PROTO_CBOR: ok = r->body.n == 0 || cbor_decode(a, s, r->body, v, &err); break;
 	case PROTO_JSON_1_0:
 	case PROTO_JSON_1_1: ok = r->body.n == 0 || json_decode(a, s, r->body, false, v, &err); break;
@@ -277,24 +274,24 @@ static bool same(struct arena *a, const char *who, const struct model_op *op, co
 
 static bool run_output(struct arena *a, const struct model_op *op, const struct json *c, struct str *why)
 {
-	struct reply theirs = published_reply(a, op->model, c);
+	struct reply theirs = published_reply(a, model_op_model(op), c);
 	struct wire_response w;
-	if (op->output == NULL) {
-		wire_encode(a, op, NULL, op->model->protocol, S("id"), &w);
+	if (model_op_output(op) == NULL) {
+		wire_encode(a, op, NULL, model_op_model(op)->protocol, S("id"), &w);
 		return w.status == theirs.status;
 	}
-	struct json *want = expected(a, op->output, json_get(c, S("result")));
-	void *v = typed_from_json(a, op->output, want, true, why);
+	struct json *want = expected(a, model_op_output(op), json_get(c, S("result")));
+	void *v = typed_from_json(a, model_op_output(op), want, true, why);
 	if (v == NULL)
 		return false;
-	want = typed_to_json(a, op->output, v);
-	wire_encode(a, op, v, op->model->protocol, S("id"), &w);
+	want = typed_to_json(a, model_op_output(op), v);
+	wire_encode(a, op, v, model_op_model(op)->protocol, S("id"), &w);
 	struct reply ours = our_reply(&w);
 	if (ours.status != theirs.status) {
 		*why = arena_printf(a, "status %d, want %d", ours.status, theirs.status);
 		return false;
 	}
-	return same(a, "published", op, op->output, &theirs, want, why) && same(a, "our", op, op->output, &ours, want, why);
+	return same(a, "published", op, model_op_output(op), &theirs, want, why) && same(a, "our", op, model_op_output(op), &ours, want, why);
 }
 
 /* ---- errors ---- */
@@ -324,13 +321,18 @@ static const struct xml *error_element(struct arena *a, struct str body)
 
 static struct str cbor_type(struct arena *a, struct str body)
 {
-	static const struct shape text = {.name = "t", .type = SHAPE_STRING};
-	static const struct member m = {.name = "__type", .wire_name = "__type", .shape = &text};
-	static const uint16_t order[] = {0};
-	static const struct shape s = {.name = "e", .type = SHAPE_STRUCT, .members = &m, .n_members = 1, .order = order, .size = sizeof(struct str)};
+	struct tables { struct shape s, text; struct member m; uint16_t order[1]; char name[8]; };
+	static const struct tables t = {
+		.s = {.type = SHAPE_STRUCT, .n_members = 1, .size = sizeof(struct str),
+		      .members_at = offsetof(struct tables, m), .order_at = offsetof(struct tables, order)},
+		.text = {.type = SHAPE_STRING},
+		.m = {.name_at = offsetof(struct tables, name) - offsetof(struct tables, m),
+		      .shape_at = (int32_t)offsetof(struct tables, text) - (int32_t)offsetof(struct tables, m)},
+		.name = "__type",
+	};
 	struct wire_error err;
 	struct str out = STR_NONE;
-	return cbor_decode(a, &s, body, &out, &err) ? out : STR_NONE;
+	return cbor_decode(a, &t.s, body, &out, &err) ? out : STR_NONE;
 }
 
 static struct str reply_code(struct arena *a, enum protocol p, const struct reply *r)
@@ -353,7 +355,7 @@ static struct json *reply_error(struct arena *a, const struct model_op *op, cons
 {
 	struct str why = STR_NONE;
 	struct wire_error err;
-	enum protocol p = op->model->protocol;
+	enum protocol p = model_op_model(op)->protocol;
 	if (p != PROTO_QUERY && p != PROTO_EC2 && p != PROTO_REST_XML) {
 		void *v = parse_reply(a, op, s, r, &why);
 		return v == NULL ? NULL : typed_to_json(a, s, v);
@@ -367,9 +369,10 @@ static struct json *reply_error(struct arena *a, const struct model_op *op, cons
 
 static const struct shape *error_shape(const struct model_op *op, struct str code)
 {
-	for (const struct shape *const *e = op->errors; *e != NULL; e++)
-		if (str_eq(str_c((*e)->name), code) || str_eq(str_c((*e)->error_code), code))
-			return *e;
+	const struct shape *e = NULL;
+	for (size_t i = 0; (e = model_op_error(op, i)) != NULL; i++)
+		if (str_eq(str_c(shape_name(e)), code) || str_eq(str_c(shape_error_code(e)), code))
+			return e;
 	return NULL;
 }
 
@@ -377,7 +380,7 @@ static bool run_error(struct arena *a, const struct model_op *op, const struct j
 {
 	struct str code = json_get_str(c, "errorCode"), message = json_get_str(c, "errorMessage");
 	const struct shape *s = error_shape(op, code);
-	struct reply theirs = published_reply(a, op->model, c);
+	struct reply theirs = published_reply(a, model_op_model(op), c);
 	struct wire_response w;
 	if (s == NULL) {
 		*why = arena_join(a, S("no error shape for "), code);
@@ -387,20 +390,20 @@ static bool run_error(struct arena *a, const struct model_op *op, const struct j
 	void *detail = typed_from_json(a, s, want, false, why);
 	if (detail == NULL)
 		return false;
-	struct wire_error err = {.code = str_c(s->name), .message = message, .status = theirs.status, .sender = !s->fault,
+	struct wire_error err = {.code = str_c(shape_name(s)), .message = message, .status = theirs.status, .sender = !s->fault,
 	                         .shape = s, .detail = detail};
-	wire_encode_error(a, op->model, op, &err, op->model->protocol, true, S("/r"), S("id"), &w);
+	wire_encode_error(a, model_op_model(op), op, &err, model_op_model(op)->protocol, true, S("/r"), S("id"), &w);
 	struct reply ours = our_reply(&w);
 	struct json *got = reply_error(a, op, s, &ours), *published = reply_error(a, op, s, &theirs);
-	struct str got_code = reply_code(a, op->model->protocol, &ours);
+	struct str got_code = reply_code(a, model_op_model(op)->protocol, &ours);
 	*why = arena_join(a, S("error: want "), code, S(" "), json_text(a, want), S("\n    got  "), got_code, S(" "),
 	                  got != NULL ? json_text(a, got) : S("unreadable"), S("\n"), w.body);
 	if (got == NULL || published == NULL || !json_equal(published, want))
 		return false;
 	/* We always send the message, be it empty. */
 	const struct member *m = error_message_member(s);
-	if (m != NULL && json_get(want, str_c(m->name)) == NULL && json_get(got, str_c(m->name)) != NULL)
-		json_unset(got, str_c(m->name));
+	if (m != NULL && json_get(want, str_c(member_name(m))) == NULL && json_get(got, str_c(member_name(m))) != NULL)
+		json_unset(got, str_c(member_name(m)));
 	return str_eq(got_code, code) && json_equal(got, want) && w.status == theirs.status;
 }
 
@@ -429,7 +432,7 @@ static size_t run_suite(const struct suite *s, size_t *ran)
 			struct json *c = json_at(cases, k);
 			struct str id = json_get_str(c, "id"), why = STR_NONE;
 			struct exception *e = find_exception(file, id);
-			bool ok = run_case(a, s->kind, &s->models[i]->ops[k], c, &why);
+			bool ok = run_case(a, s->kind, &model_ops(s->models[i])[k], c, &why);
 			++*ran;
 			if (e != NULL)
 				e->met = true;

@@ -43,7 +43,7 @@ static const char batch[] =
 
 static void *decode_json(const struct model_op *op, const char *body, struct wire_error *err)
 {
-	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .body = str_c(body), .protocol = op->model->protocol};
+	struct wire_request r = {.method = S("POST"), .raw_path = S("/"), .body = str_c(body), .protocol = model_op_model(op)->protocol};
 	return wire_decode(a, op, &r, err);
 }
 
@@ -168,11 +168,11 @@ static void nul_in_names(void **state)
 	assert_non_null(in);
 	assert_str(in->QueueUrl, "u");
 	static const char map[] = "\xa1\x78\x28QueueUrl\0\0..............................\x61v";
-	struct sqs_SendMessageBatchRequest *cbor = typed_from_cbor(a, sqs_op_SendMessageBatch.input, str_of(map, sizeof map - 1));
+	struct sqs_SendMessageBatchRequest *cbor = typed_from_cbor(a, model_op_input(&sqs_op_SendMessageBatch), str_of(map, sizeof map - 1));
 	assert_non_null(cbor);
 	assert_false(str_present(cbor->QueueUrl));
-	assert_null(shape_member(sqs_op_SendMessageBatch.input, str_of("QueueUrl\0", 9)));
-	assert_null(model_op_find(sqs_op_SendMessageBatch.model, str_of("SendMessage\0", 12)));
+	assert_null(shape_member(model_op_input(&sqs_op_SendMessageBatch), str_of("QueueUrl\0", 9)));
+	assert_null(model_op_find(model_op_model(&sqs_op_SendMessageBatch), str_of("SendMessage\0", 12)));
 }
 
 static void deep_json(void **state)

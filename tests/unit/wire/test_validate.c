@@ -39,10 +39,10 @@ static void check(const struct model_op *op, const char *input, const char *code
 	struct str why = STR_NONE;
 	struct json *j = json_parse(a, str_c(input), NULL);
 	assert_non_null(j);
-	void *in = typed_from_json(a, op->input, j, true, &why);
+	void *in = typed_from_json(a, model_op_input(op), j, true, &why);
 	if (in == NULL)
 		fail_msg("%.*s", STR_ARG(why));
-	bool ok = wire_validate(a, op, in, op->model->protocol, &err);
+	bool ok = wire_validate(a, op, in, model_op_model(op)->protocol, &err);
 	if (ok != (code[0] == '\0') || !str_eq(ok ? S("") : err.code, str_c(code)) || !str_eq(ok ? S("") : err.message, str_c(message)))
 		fail_msg("%s\ngot  %.*s: %.*s\nwant %s: %s", input, STR_ARG(err.code), STR_ARG(err.message), code, message);
 }
