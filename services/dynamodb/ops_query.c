@@ -141,9 +141,8 @@ static bool fits(const struct av *start, const struct key_schema *k)
 	return ok;
 }
 
-/* The store's key of ExclusiveStartKey; absent with a fault when it is none of this search. query: a table's key is
- * refused in fewer words by Scan. */
-static struct str start_position(struct search *s, struct request *r, const struct av *start, bool query)
+/* Has ExclusiveStartKey the names and types of a position? query: a table's key is refused in fewer words by Scan. */
+static bool check_start(struct search *s, struct request *r, const struct av *start, bool query)
 {
 	ASSERT(s->t != NULL && s->schema != NULL);
 	struct str names[2 + KEY_PARTS_MAX];
@@ -151,15 +150,19 @@ static struct str start_position(struct search *s, struct request *r, const stru
 	bool whole = start->n == n;
 	for (uint32_t i = 0; whole && i < n; i++)
 		whole = av_get(start, names[i]) != NULL;
-	if (!whole) {
-		fault(&r->fault, "The provided starting key is invalid%s", query || s->x != NULL ? "" : ": The provided key element does not match the "
-		                                                                                        "schema");
+	if (!whole)
+		return fault(&r->fault, "The provided starting key is invalid%s",
+		             query || s->x != NULL ? "" : ": The provided key element does not match the schema");
+	if ((query || s->x != NULL) && !fits(start, s->schema))
+		return fault(&r->fault, "The provided key element does not match the schema");
+	return s->x == NULL || check_key_filled(s->schema, start, &r->fault);
+}
+
+/* The store's key of ExclusiveStartKey; absent with a fault when it is none of this search. */
+static struct str start_position(struct search *s, struct request *r, const struct av *start, bool query)
+{
+	if (!check_start(s, r, start, query))
 		return STR_NONE;
-	}
-	if ((query || s->x != NULL) && !fits(start, s->schema)) {
-		fault(&r->fault, "The provided key element does not match the schema");
-		return STR_NONE;
-	}
 	struct fault why = {.arena = s->c->arena};
 	struct av key = key_of_item(s->c->arena, &s->t->key, start);
 	if (!check_key(s->t, &key, &why)) {
@@ -567,12 +570,12 @@ void ddb_query(struct call *c)
 	bool ok = read_query(&r, in, &s, &common, &keys, &start) && open_target(&s, &r, &common);
 	if (ok && in->KeyConditions.set && (s.schema->n_hash > 1 || s.schema->n > 2))
 		ok = fault(&r.fault, "KeyConditions cannot be used with an index whose key has several attributes of one type: use KeyConditionExpression");
-	ok = ok && check_key_conditions(&s, &r, &keys) && check_filter_keys(&s, &r, in->QueryFilter.set);
-	ok = ok && check_projected(&s, &r, &common) && search_check_paths(&s, &r);
+	ok = ok && (in->ExclusiveStartKey == NULL || check_start(&s, &r, &start, true)) && check_key_conditions(&s, &r, &keys);
 	if (ok) {
 		search_key_bounds(&s, &keys);
 		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &keys, &start);
 	}
+	ok = ok && search_check_paths(&s, &r) && check_filter_keys(&s, &r, in->QueryFilter.set) && check_projected(&s, &r, &common);
 	bool done = run_search(&s, &r, ok, "Query");
 	if (ok && insights_kept(s.t))
 		tell_partition(&s, condition_on(&keys, s.schema->hash)->low, !done);

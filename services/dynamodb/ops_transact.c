@@ -199,7 +199,7 @@ static bool check_part(struct call *c, const struct transact_part *part)
 	const struct item_op *op = &part->op;
 	if (op->kind == ITEM_PUT && item_size(&op->input) > ITEM_SIZE_MAX)
 		fault(&f, "Item size has exceeded the maximum allowed size");
-	else if (check_key_filled(op->t, &op->input, &f))
+	else if (check_key_filled(&op->t->key, &op->input, &f))
 		return true;
 	fail_fault(c, &f);
 	return false;
@@ -292,7 +292,7 @@ static bool read_get_part(struct call *c, const struct dynamodb_Get *in, struct 
 	if (out->t == NULL || !allows_transactions(c, out->t))
 		return false;
 	struct fault f = {.arena = c->arena};
-	if (!check_key_filled(out->t, &out->key, &f))
+	if (!check_key_filled(&out->t->key, &out->key, &f))
 		fail_fault(c, &f);
 	return !c->failed;
 }

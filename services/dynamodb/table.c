@@ -408,10 +408,10 @@ static bool check_filled(const struct av *v, struct str name, enum av_type type,
 	                "%.*s", type == AV_S ? "string" : "binary", STR_ARG(name));
 }
 
-bool check_key_filled(const struct table *t, const struct av *item, struct fault *f)
+bool check_key_filled(const struct key_schema *k, const struct av *item, struct fault *f)
 {
-	for (uint32_t i = 0; i < t->key.n; i++) {
-		const struct key_part *p = &t->key.parts[i];
+	for (uint32_t i = 0; i < k->n; i++) {
+		const struct key_part *p = &k->parts[i];
 		const struct av *v = av_get(item, p->name);
 		if (v != NULL && v->type == p->type && !check_filled(v, p->name, p->type, f))
 			return false;

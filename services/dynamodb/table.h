@@ -107,7 +107,7 @@ bool check_item_keys(const struct table *t, const struct av *item, struct fault 
 bool check_index_keys(const struct table *t, const struct av *item, bool update, struct fault *f);
 bool check_index_key(const struct table_index *x, const struct av *item, bool update, struct fault *f);
 /* No key attribute that is there, of the right type, is empty. */
-bool check_key_filled(const struct table *t, const struct av *item, struct fault *f);
+bool check_key_filled(const struct key_schema *k, const struct av *item, struct fault *f);
 
 /* Just the key attributes. */
 struct av key_of_item(struct arena *a, const struct key_schema *s, const struct av *item);

@@ -111,6 +111,14 @@ def test_what_is_not_there_does_not_fail_to_contain(d, t):
     assert d.scan(TableName=t, ScanFilter=absent)["Count"] == 0
 
 
+def test_a_starting_key_is_looked_at_before_conditions_and_filters(d, t):
+    ask = dict(TableName=t, KeyConditionExpression="c = :n", FilterExpression="c = :n", ExpressionAttributeValues={":n": {"N": "1"}})
+    refused(d.query, "The provided starting key is invalid", ExclusiveStartKey={"p": {"S": "a"}}, **ask)
+    refused(d.query, "Query condition missed key schema element: p", ExclusiveStartKey=key(), **ask)
+    empty = "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: x"
+    refused(d.scan, empty, TableName=t, IndexName="byx", ExclusiveStartKey=key(x={"S": ""}))
+
+
 # ---- batches and transactions ----
 
 def test_what_is_looked_at_first(d, t):
