@@ -250,14 +250,18 @@ static bool skip(struct jin *j, int depth)
 	}
 }
 
-static struct str token_name(char c)
+static struct str token_name(const struct jin *j, char c)
 {
 	switch (c) {
 	case '"': return S("STRING_VALUE");
 	case 't': return S("TRUE_VALUE");
 	case 'f': return S("FALSE_VALUE");
-	default: return S("NUMBER_VALUE");
+	default: break;
 	}
+	const char *p = j->p;
+	while (p < j->end && (*p == '-' || (*p >= '0' && *p <= '9')))
+		p++;
+	return p < j->end && *p == '.' ? S("DECIMAL_VALUE") : S("NUMBER_VALUE");
 }
 
 /* A value of another type than the model's. */
@@ -269,7 +273,7 @@ static bool wrong_type(struct jin *j, char c, const char *wanted)
 		return bad_type(j, S("Start of list found where not expected"));
 	if (c != '"' && c != 't' && c != 'f' && c != '-' && (c < '0' || c > '9'))
 		return bad_text(j);
-	return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to %s", STR_ARG(token_name(c)), wanted));
+	return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to %s", STR_ARG(token_name(j, c)), wanted));
 }
 
 /* Skipped first to find its end, then parsed into a tree: the bounds of both are the same. */
@@ -364,7 +368,7 @@ static bool scalar(struct jin *j, const struct shape *s, const struct member *m,
 		if (is_number ? !number(j, &text) : !string(j, &text))
 			return false;
 		if (!f64_from_text(text, &((struct opt_f64 *)v)->v))
-			return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to Double", STR_ARG(token_name(c))));
+			return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to Double", STR_ARG(token_name(j, c))));
 		((struct opt_f64 *)v)->set = true;
 		return true;
 	default:

@@ -120,6 +120,7 @@ static void bad_json(void **state)
 	(void)state;
 	static const struct { const char *body, *message; } cases[] = {
 		{"{\"QueueUrl\":1}", "NUMBER_VALUE cannot be converted to String"},
+		{"{\"QueueUrl\":-1.5}", "DECIMAL_VALUE cannot be converted to String"},
 		{"{\"QueueUrl\":true}", "TRUE_VALUE cannot be converted to String"},
 		{"{\"QueueUrl\":{}}", "Start of structure or map found where not expected."},
 		{"{\"QueueUrl\":[]}", "Start of list found where not expected"},
