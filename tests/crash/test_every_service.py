@@ -169,10 +169,9 @@ def test_a_full_disk(fresh_tsubo, tmp_path, eventually):
         for s in KEEPERS:
             assert write(s, f"{s}-before")
         fill(disk / "fill")
-        # The log's segment is preallocated: it takes writes until it is full.
-        for n in range(400):
-            write("s3", f"s3-{n}-" + "x" * 900)
-            if refused["s3"] and n % 10 == 0:
+        # The log's segment is preallocated: it takes writes until it is full. (S3's bodies go to packs, which are not.)
+        for n in range(2000):
+            if not write("logs", f"logs-{n}-" + "x" * 36000) and n % 10 == 0:
                 break
         for s in KEEPERS:
             for n in range(40):
