@@ -538,6 +538,15 @@ void op_AbortMultipartUpload(struct call *c)
 		upload_abort(c, b->Name, u);
 }
 
+/* An account is told by its canonical id, its users and roles by their ARNs. */
+static struct s3_Initiator *initiator_of(struct call *c, const struct s3_StoredUpload *u, struct str owner)
+{
+	struct s3_Initiator *i = arena_new_of(c->arena, struct s3_Initiator);
+	i->ID = str_present(u->Initiator) ? u->Initiator : owner;
+	i->DisplayName = u->InitiatorName;
+	return i;
+}
+
 void op_ListParts(struct call *c)
 {
 	const struct s3_ListPartsRequest *in = c->in;
@@ -582,8 +591,7 @@ void op_ListParts(struct call *c)
 	out->PartNumberMarker = SOME_I64(after);
 	out->MaxParts = SOME_I64(max);
 	out->Owner = owner_of(c, u->Object->Account);
-	out->Initiator = arena_new_of(c->arena, struct s3_Initiator);
-	out->Initiator->ID = out->Owner->ID;
+	out->Initiator = initiator_of(c, u, out->Owner->ID);
 	out->StorageClass = str_present(u->Object->StorageClass) ? u->Object->StorageClass : S("STANDARD");
 	out->ChecksumAlgorithm = u->Object->SumKind;
 	out->ChecksumType = u->Object->SumType;
@@ -596,8 +604,7 @@ static void show_upload(struct call *c, const struct s3_StoredUpload *u, bool ur
 	to->Initiated = whole_second(u->Initiated);
 	to->StorageClass = str_present(u->Object->StorageClass) ? u->Object->StorageClass : S("STANDARD");
 	to->Owner = owner_of(c, u->Object->Account);
-	to->Initiator = arena_new_of(c->arena, struct s3_Initiator);
-	to->Initiator->ID = to->Owner->ID;
+	to->Initiator = initiator_of(c, u, to->Owner->ID);
 	to->ChecksumAlgorithm = u->Object->SumKind;
 	to->ChecksumType = u->Object->SumType;
 }

@@ -32,6 +32,10 @@ void op_GetObjectTagging(struct call *c)
 	struct s3_GetObjectTaggingOutput *out = c->out;
 	const struct s3_StoredBucket *b;
 	const struct s3_StoredObject *o = OPEN(in, "s3:GetObjectTagging", "s3:GetObjectVersionTagging", ACL_NONE);
+	if (o == NULL && str_eq(c->error.code, S("NoSuchKey"))) { /* it names the bucket with it, as no other operation does */
+		c->error.n_more = 0;
+		call_fail_more(c, "Key", arena_join(c->arena, in->Bucket, S("/"), in->Key));
+	}
 	if (o == NULL)
 		return;
 	out->TagSet = o->Labels;

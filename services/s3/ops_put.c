@@ -568,6 +568,10 @@ void op_CreateMultipartUpload(struct call *c)
 	ASSERT(str_present(o->SumType) == str_present(o->SumKind));
 	const struct s3_StoredObject *before = object_current(c, b->Name, in->Key);
 	struct s3_StoredUpload u = {.Initiated = SOME_TIME(c->now_ms), .Object = o, .Before = SOME_I64(before != NULL ? before->Serial.v : 0)};
+	if (c->who->type != PRINCIPAL_ROOT && c->who->type != PRINCIPAL_ANONYMOUS) {
+		u.Initiator = c->who->arn;
+		u.InitiatorName = c->who->name;
+	}
 	u.Id = upload_id_new(c, in->Key);
 	upload_put(c, b->Name, &u);
 	out->Bucket = b->Name;

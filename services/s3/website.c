@@ -29,20 +29,62 @@ static void redirect(struct call *c, int status, struct str to)
 	call_reply(c, status, p.headers, p.n, S(""));
 }
 
-/* The page that S3 shows when the site has none. */
-static void plain_error(struct call *c, int status, const char *code, struct str message)
+/* One line of the page. */
+static void item(struct buf *b, const char *name, struct str value)
+{
+	buf_printf(b, "<li>%s: ", name);
+	xml_write_text(b, value);
+	buf_lit(b, "</li>\n");
+}
+
+/* What is wrong, and two lines more about it (names NULL: none). */
+struct trouble { const char *code; struct str message; const char *name, *name2; struct str value, value2; };
+
+static void items(struct buf *b, const struct trouble *t)
+{
+	item(b, "Code", str_c(t->code));
+	item(b, "Message", t->message);
+	if (t->name != NULL)
+		item(b, t->name, t->value);
+	if (t->name2 != NULL)
+		item(b, t->name2, t->value2);
+}
+
+/* The page that S3 shows when the site has none. own: what stands against showing the site's; NULL: it names none. */
+static void plain_error(struct call *c, int status, const struct trouble *t, const struct trouble *own)
 {
 	struct buf b;
 	struct page p = {.c = c};
 	const char *title = status == 403 ? "403 Forbidden" : status == 404 ? "404 Not Found" : status == 405 ? "405 Method Not Allowed"
 		: "400 Bad Request";
+	ASSERT(t->code != NULL && str_present(t->message));
 	buf_init(&b, c->arena, 0);
-	buf_printf(&b, "<html>\n<head><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<ul>\n<li>Code: %s</li>\n<li>Message: ", title, title, code);
-	xml_write_text(&b, message);
-	buf_printf(&b, "</li>\n<li>RequestId: %.*s</li>\n</ul>\n<hr/>\n</body>\n</html>\n", STR_ARG(c->request_id));
+	buf_printf(&b, "<html>\n<head><title>%s</title></head>\n<body>\n<h1>%s</h1>\n<ul>\n", title, title);
+	items(&b, t);
+	item(&b, "RequestId", c->request_id);
+	item(&b, "HostId", sha256_hex(c->arena, c->request_id));
+	buf_lit(&b, "</ul>\n");
+	if (own != NULL) {
+		buf_lit(&b, "<h3>An Error Occurred While Attempting to Retrieve a Custom Error Document</h3>\n<ul>\n");
+		items(&b, own);
+		buf_lit(&b, "</ul>\n");
+	}
+	buf_lit(&b, "<hr/>\n</body>\n</html>\n");
 	add(&p, "Content-Type", S("text/html; charset=utf-8"));
-	add(&p, "x-amz-error-code", str_c(code));
+	add(&p, "x-amz-error-code", str_c(t->code));
+	add(&p, "x-amz-error-message", t->message);
 	call_reply(c, status, p.headers, p.n, buf_view(&b));
+}
+
+static struct trouble trouble_of(int status, struct str key)
+{
+	if (status == 400)
+		return (struct trouble){"InvalidArgument", S("Requests specifying Server Side Encryption require AWS Signature Version 4."), NULL, NULL,
+			STR_NONE, STR_NONE};
+	if (status == 403)
+		return (struct trouble){"AccessDenied", S("Access Denied"), NULL, NULL, STR_NONE, STR_NONE};
+	ASSERT(status == 404);
+	return (struct trouble){"NoSuchKey", S("The specified key does not exist."), "Key", NULL, key, STR_NONE};
 }
 
 static bool readable(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o)
@@ -119,21 +161,6 @@ static bool routed(struct call *c, const struct s3_StoredBucket *b, struct str k
 	return false;
 }
 
-static void show_error(struct call *c, const struct s3_StoredBucket *b, struct str key, int status)
-{
-	if (routed(c, b, key, status))
-		return;
-	const struct s3_StoredObject *o = b->Website->ErrorDocument != NULL ? object_current(c, b->Name, b->Website->ErrorDocument->Key) : NULL;
-	if (o != NULL && readable(c, b, o) && !needs_key(o))
-		show(c, o, status);
-	else if (status == 400)
-		plain_error(c, 400, "InvalidArgument", S("Requests specifying Server Side Encryption require AWS Signature Version 4."));
-	else if (status == 403)
-		plain_error(c, 403, "AccessDenied", S("Access Denied"));
-	else
-		plain_error(c, 404, "NoSuchKey", S("The specified key does not exist."));
-}
-
 /* What is at the key: 200, 400 (not without a key), 403 or 404. */
 static int look_up(struct call *c, const struct s3_StoredBucket *b, struct str key, const struct s3_StoredObject **out)
 {
@@ -141,6 +168,21 @@ static int look_up(struct call *c, const struct s3_StoredBucket *b, struct str k
 	if (o == NULL)
 		return may(c, b, STR_NONE, "s3:ListBucket", &b->Grants, ACL_READ) ? 404 : 403;
 	return !readable(c, b, o) ? 403 : needs_key(o) ? 400 : 200;
+}
+
+static void show_error(struct call *c, const struct s3_StoredBucket *b, struct str key, int status)
+{
+	if (routed(c, b, key, status))
+		return;
+	const struct s3_StoredObject *o;
+	const struct trouble t = trouble_of(status, key);
+	struct str own = b->Website->ErrorDocument != NULL ? b->Website->ErrorDocument->Key : STR_NONE;
+	int found = str_present(own) ? look_up(c, b, own, &o) : 0;
+	const struct trouble why = found > 200 ? trouble_of(found, own) : t;
+	if (found == 200)
+		show(c, o, status);
+	else
+		plain_error(c, status, &t, found > 200 ? &why : NULL);
 }
 
 static void serve(struct call *c, const struct s3_StoredBucket *b, struct str path)
@@ -172,20 +214,26 @@ void website_run(struct call *c, struct str bucket)
 	const struct s3_StoredBucket *b = call_get(c, bucket_key(c, bucket), &s3_shape_StoredBucket);
 	c->who = &anyone; /* websites know no signatures */
 	if (b == NULL) {
-		plain_error(c, 404, "NoSuchBucket", S("The specified bucket does not exist"));
+		const struct trouble t = {"NoSuchBucket", S("The specified bucket does not exist"), "BucketName", NULL, bucket, STR_NONE};
+		plain_error(c, 404, &t, NULL);
 		return;
 	}
 	if (b->Website == NULL) {
-		plain_error(c, 404, "NoSuchWebsiteConfiguration", S("The specified bucket does not have a website configuration"));
+		const struct trouble t = {"NoSuchWebsiteConfiguration", S("The specified bucket does not have a website configuration"), "BucketName", NULL,
+			bucket, STR_NONE};
+		plain_error(c, 404, &t, NULL);
 		return;
 	}
 	if (!str_eq(c->http->method, S("GET")) && !is_head(c)) {
-		plain_error(c, 405, "MethodNotAllowed", S("The specified method is not allowed against this resource."));
+		const struct trouble t = {"MethodNotAllowed", S("The specified method is not allowed against this resource."), "Method", "ResourceType",
+			c->http->method, S("OBJECT")};
+		plain_error(c, 405, &t, NULL);
 		return;
 	}
 	struct str path = uri_decode(c->arena, str_slice(c->http->raw_path, 1, c->http->raw_path.n), false);
 	if (!str_present(path) || !utf8_valid(path) || path.n > KEY_MAX) {
-		plain_error(c, 400, "InvalidURI", S("Couldn't parse the specified URI."));
+		const struct trouble t = {"InvalidURI", S("Couldn't parse the specified URI."), "URI", NULL, c->http->raw_path, STR_NONE};
+		plain_error(c, 400, &t, NULL);
 		return;
 	}
 	const struct s3_RedirectAllRequestsTo *all = b->Website->RedirectAllRequestsTo;

@@ -60,6 +60,7 @@ def test_what_is_missing_is_named(s3, bucket):
     says(404, "NoSuchKey", NO_KEY, lambda: s3.get_object(Bucket=bucket, Key="k"), Key="k")
     says(400, "InvalidArgument", "Invalid version id specified", lambda: s3.get_object(Bucket=bucket, Key="k", VersionId="bad"), ArgumentName="versionId",
          ArgumentValue="bad")
+    says(404, "NoSuchKey", NO_KEY, lambda: s3.get_object_tagging(Bucket=bucket, Key="k"), Key=bucket + "/k")
     says(404, "NoSuchTagSet", "The TagSet does not exist", lambda: s3.get_bucket_tagging(Bucket=bucket), BucketName=bucket)
     says(404, "NoSuchCORSConfiguration", "The CORS configuration does not exist", lambda: s3.get_bucket_cors(Bucket=bucket), BucketName=bucket)
     says(404, "NoSuchBucketPolicy", "The bucket policy does not exist", lambda: s3.get_bucket_policy(Bucket=bucket), BucketName=bucket)
@@ -69,6 +70,18 @@ def test_what_is_missing_is_named(s3, bucket):
          lambda: s3.get_bucket_analytics_configuration(Bucket=bucket, Id="x"))
     s3.put_object(Bucket=bucket, Key="k")
     says(409, "BucketNotEmpty", "The bucket you tried to delete is not empty", lambda: s3.delete_bucket(Bucket=bucket), BucketName=bucket)
+
+
+def test_an_upload_tells_who_began_it(s3, client, bucket, name):
+    iam = client("iam")
+    user = iam.create_user(UserName=name)["User"]
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    client("s3", key["AccessKeyId"], key["SecretAccessKey"]).create_multipart_upload(Bucket=bucket, Key="by-user")
+    s3.create_multipart_upload(Bucket=bucket, Key="by-root")
+    by = {u["Key"]: (u["Initiator"], u["Owner"]) for u in s3.list_multipart_uploads(Bucket=bucket)["Uploads"]}
+    assert by["by-user"][0] == {"ID": user["Arn"], "DisplayName": name} and by["by-root"][0] == by["by-root"][1]
 
 
 def test_a_delete_marker_takes_deletes_only(s3, bucket):
@@ -432,3 +445,26 @@ def test_events_of_tags_and_acls_are_not_about_bytes(s3, client, acl_bucket):
     restored = seen["ObjectRestore:Completed"][0]
     assert restored["glacierEventData"]["restoreEventData"]["lifecycleRestoreStorageClass"] == "GLACIER"
     assert restored["userIdentity"]["principalId"].startswith("AmazonCustomer:")
+
+
+def test_pages_of_a_website_that_has_none_of_its_own(s3, tsubo, bucket):
+    """Source: "Configuring a custom error document" (S3 User Guide), beside the recorded pages."""
+    def page(path, host=bucket, verb="GET"):
+        answer = requests.request(verb, tsubo.url + path, headers={"Host": f"{host}.s3-website-us-east-1.amazonaws.com"})
+        return answer.status_code, re.findall(r"<li>([^<]*)</li>", re.sub(r"<li>(RequestId|HostId): [^<]*</li>", "", answer.text)), answer.text
+
+    lost = ["Code: NoSuchKey", "Message: " + NO_KEY, "Key: none"]
+    assert page("/", bucket + "x")[:2] == (404, ["Code: NoSuchBucket", "Message: " + CLOSED, f"BucketName: {bucket}x"])
+    assert page("/")[:2] == (404, ["Code: NoSuchWebsiteConfiguration", "Message: The specified bucket does not have a website configuration",
+                                   f"BucketName: {bucket}"])
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:ListBucket"],
+         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]}))
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={"IndexDocument": {"Suffix": "i"}})
+    assert page("/none")[:2] == (404, lost)
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={"IndexDocument": {"Suffix": "i"}, "ErrorDocument": {"Key": "e"}})
+    status, lines, text = page("/none")
+    assert (status, lines) == (404, [*lost, *lost[:2], "Key: e"]) and "An Error Occurred While Attempting to Retrieve a Custom Error Document" in text
+    assert page("/none", verb="POST")[:2] == (405, ["Code: MethodNotAllowed", "Message: The specified method is not allowed against this resource.",
+                                                    "Method: POST", "ResourceType: OBJECT"])

@@ -117,9 +117,9 @@ static void codes(void **state)
 	      "1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be null");
 	check(&s3_op_PutBucketVersioning, "{\"Bucket\":\"b\",\"VersioningConfiguration\":{\"Status\":\"On\"}}", "MalformedXML",
 	      "The XML you provided was not well-formed or did not validate against our published schema");
-	check(&s3_op_CreateBucket, "{\"Bucket\":\"b\",\"ACL\":\"nobody\"}", "InvalidArgument",
-	      "1 validation error detected: Value 'nobody' at 'aCL' failed to satisfy constraint: Member must satisfy enum value set: "
-	      "[authenticated-read, log-delivery-write, private, public-read, public-read-write]");
+	check(&s3_op_HeadObject, "{\"Bucket\":\"b\",\"Key\":\"k\",\"RequestPayer\":\"nobody\"}", "InvalidArgument",
+	      "1 validation error detected: Value 'nobody' at 'requestPayer' failed to satisfy constraint: Member must satisfy enum value set: "
+	      "[requester]");
 }
 
 static void many_errors_are_bounded(void **state)
