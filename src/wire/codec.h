@@ -100,7 +100,8 @@ void json_encode(struct buf *b, struct arena *a, const struct shape *s, const vo
 
 /* S3's own words for a member of a request's head whose value the model does not allow; false: it has none. */
 bool s3_words(struct arena *a, const struct member *m, struct str value, struct wire_error *err);
-struct str s3_number_words(struct arena *a, const char *name); /* for what should be an integer */
+/* For what should be an integer; returns false. */
+bool s3_number_words(struct arena *a, const char *name, struct str value, struct wire_error *err);
 
 bool cbor_decode(struct arena *a, const struct shape *s, struct str bytes, void *v, struct wire_error *err);
 void cbor_encode(struct buf *b, const struct shape *s, const void *v);

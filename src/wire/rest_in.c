@@ -15,11 +15,11 @@ struct rin {
 	bool xml;
 };
 
-static bool bad_value(struct rin *x, const struct member *m)
+static bool bad_value(struct rin *x, const struct member *m, struct str text)
 {
 	const char *code = model_op_model(x->op)->s3_signer ? "InvalidArgument" : "SerializationException";
 	if (model_op_model(x->op)->s3_signer && member_shape(m)->type == SHAPE_INT)
-		return wire_fail(x->err, code, 400, s3_number_words(x->a, member_wire_name(m)));
+		return s3_number_words(x->a, member_wire_name(m), text, x->err);
 	return wire_fail(x->err, code, 400, arena_printf(x->a, "Invalid value for %s", member_wire_name(m)));
 }
 
@@ -32,7 +32,7 @@ static bool bad_name(struct rin *x)
 
 static bool scalar(struct rin *x, const struct member *m, int fmt, struct str text, void *v)
 {
-	return scalar_from_text(x->a, member_shape(m), fmt, text.p != NULL ? text : S(""), v) || bad_value(x, m);
+	return scalar_from_text(x->a, member_shape(m), fmt, text.p != NULL ? text : S(""), v) || bad_value(x, m, text);
 }
 
 static bool labels_in(struct rin *x, void *v)
@@ -186,7 +186,7 @@ static bool header_in(struct rin *x, const struct member *m, void *v)
 	if (m->json_value) {
 		struct str json = base64_decode(x->a, value);
 		*(struct str *)field = json;
-		return json.p != NULL || bad_value(x, m);
+		return json.p != NULL || bad_value(x, m, STR_NONE);
 	}
 	if (value.n == 0 && member_shape(m)->type != SHAPE_STRING)
 		return true;
@@ -264,7 +264,7 @@ static bool payload_in(struct rin *x, const struct member *m, void *v)
 	void *field = member_put(x->a, m, v);
 	if (member_shape(m)->type == SHAPE_BLOB || member_shape(m)->type == SHAPE_STRING) {
 		*(struct str *)field = x->r->body;
-		return member_shape(m)->type == SHAPE_BLOB || utf8_valid(x->r->body) || bad_value(x, m);
+		return member_shape(m)->type == SHAPE_BLOB || utf8_valid(x->r->body) || bad_value(x, m, STR_NONE);
 	}
 	if (!x->xml)
 		return json_decode(x->a, member_shape(m), x->r->body, true, field, x->err);

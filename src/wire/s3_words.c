@@ -1,4 +1,5 @@
-/* How S3 words a header or a query parameter that its model does not allow: each in its own way, unlike other services.
+/* How S3 words a header or a query parameter that its model does not allow: each in its own way, unlike other services. Those that the
+ * model lets pass (codec.json of S3) are the service's to judge.
  *
  * Source: the messages that S3 answers with, as its API reference, SDK issues and the test suites of S3's clients quote them. */
 #include "wire/codec.h"
@@ -6,19 +7,14 @@
 #include <string.h>
 
 static const struct { const char *name, *code, *message; } words[] = {
-	{"x-amz-acl", "InvalidArgument", ""},
 	{"x-amz-server-side-encryption", "InvalidArgument", "The encryption method specified is not supported"},
-	{"x-amz-storage-class", "InvalidStorageClass", "The storage class you specified is not valid"},
 	{"x-amz-metadata-directive", "InvalidArgument", "Unknown metadata directive."},
 	{"x-amz-tagging-directive", "InvalidArgument", "Unknown tagging directive."},
-	{"x-amz-object-lock-mode", "InvalidArgument", "Unknown wormMode directive."},
 	{"x-amz-object-lock-legal-hold", "InvalidArgument", "Legal Hold must be either of 'ON' or 'OFF'"},
 	{"x-amz-object-attributes", "InvalidArgument", "Invalid attribute name specified."},
 	{"x-amz-optional-object-attributes", "InvalidArgument", "Invalid attribute name specified."},
-	{"x-amz-copy-source", "InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"},
 	{"x-amz-sdk-checksum-algorithm", "InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid."},
 	{"x-amz-checksum-type", "InvalidRequest", "Value for x-amz-checksum-type header is invalid."},
-	{"encoding-type", "InvalidArgument", "Invalid Encoding Method specified in Request"},
 };
 
 static struct str kinds_text(struct arena *a, const struct shape *kinds)
@@ -36,29 +32,34 @@ static struct str kinds_text(struct arena *a, const struct shape *kinds)
 
 bool s3_words(struct arena *a, const struct member *m, struct str value, struct wire_error *err)
 {
+	const char *name = member_wire_name(m);
 	ASSERT(m->location != LOC_BODY);
-	err->code = S("InvalidArgument");
-	if (strcmp(member_wire_name(m), "x-amz-object-ownership") == 0) {
-		err->message = arena_printf(a, "Invalid x-amz-object-ownership header: %.*s", STR_ARG(value));
-		return true;
-	}
-	if (strcmp(member_wire_name(m), "x-amz-checksum-algorithm") == 0 && shape_value(member_shape(m), 0) != NULL) {
+	if (strcmp(name, "x-amz-checksum-algorithm") == 0 && shape_value(member_shape(m), 0) != NULL) {
 		err->code = S("InvalidRequest");
 		err->message = kinds_text(a, member_shape(m));
 		return true;
 	}
-	for (size_t i = 0; i < COUNT_OF(words); i++)
-		if (strcmp(member_wire_name(m), words[i].name) == 0) {
-			err->code = str_c(words[i].code);
-			err->message = str_c(words[i].message);
-			return true;
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (strcmp(name, words[i].name) != 0)
+			continue;
+		err->code = str_c(words[i].code);
+		err->message = str_c(words[i].message);
+		if (str_eq(err->code, S("InvalidArgument"))) {
+			wire_error_more(a, err, "ArgumentName", str_c(name));
+			wire_error_more(a, err, "ArgumentValue", value);
 		}
+		return true;
+	}
 	return false;
 }
 
-struct str s3_number_words(struct arena *a, const char *name)
+bool s3_number_words(struct arena *a, const char *name, struct str value, struct wire_error *err)
 {
-	if (strcmp(name, "partNumber") == 0)
-		return S("Part number must be an integer between 1 and 10000, inclusive");
-	return arena_printf(a, "Provided %s not an integer or within integer range", name);
+	bool part = strcmp(name, "partNumber") == 0;
+	*err = (struct wire_error){.status = 400, .sender = true, .code = S("InvalidArgument")};
+	err->message = part ? S("Part number must be an integer between 1 and 10000, inclusive")
+	                    : arena_printf(a, "Provided %s not an integer or within integer range", name);
+	wire_error_more(a, err, "ArgumentName", str_c(name));
+	wire_error_more(a, err, "ArgumentValue", value);
+	return false;
 }
