@@ -357,16 +357,16 @@ bool acl_from_request(struct call *c, const struct s3_StoredBucket *b, struct st
 		fail_request(c, "Specifying both Canned ACLs and Header Grants is not allowed");
 		return false;
 	}
+	if (!any)
+		grant(&g, "CanonicalUser", canonical_id(c, c->account), STR_NONE, "FULL_CONTROL");
+	if (str_present(canned) && !canned_grants(&g, b, canned, object)) { /* whatever the bucket thinks of ACLs */
+		fail_value(c, "x-amz-acl", canned, "%s", "");
+		return false;
+	}
 	bool harmless = str_eq(canned, S("private")) || str_eq(canned, S("bucket-owner-full-control"));
 	if (acls_off(b) && !(object && str_eq(canned, S("bucket-owner-full-control"))) && !(!object && harmless)) {
 		call_fail_code(c, 400, object ? "AccessControlListNotSupported" : "InvalidBucketAclWithObjectOwnership",
 			object ? "The bucket does not allow ACLs" : "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
-		return false;
-	}
-	if (!any)
-		grant(&g, "CanonicalUser", canonical_id(c, c->account), STR_NONE, "FULL_CONTROL");
-	if (str_present(canned) && !canned_grants(&g, b, canned, object)) {
-		fail_value(c, "x-amz-acl", canned, "%s", "");
 		return false;
 	}
 	for (size_t i = 0; i < 5; i++)

@@ -174,12 +174,12 @@ static int64_t years_later(int64_t ms, int64_t years)
 static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struct str mode, struct opt_time until, struct str hold,
 		struct s3_StoredObject *o)
 {
-	if ((str_present(mode) || until.set || str_present(hold)) && !b->Lock.v) {
-		fail_request(c, "Bucket is missing Object Lock Configuration");
-		return false;
-	}
 	if (str_present(mode) && !str_eq(mode, S("GOVERNANCE")) && !str_eq(mode, S("COMPLIANCE"))) {
 		fail_value(c, "x-amz-object-lock-mode", mode, "Unknown wormMode directive.");
+		return false;
+	}
+	if ((str_present(mode) || until.set || str_present(hold)) && !b->Lock.v) {
+		fail_request(c, "Bucket is missing Object Lock Configuration");
 		return false;
 	}
 	if (str_present(mode) != until.set) {

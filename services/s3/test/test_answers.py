@@ -245,6 +245,15 @@ def test_grants_that_cannot_be_given(s3, acl_bucket):
     says(400, "UnexpectedContent", "This request does not support content", put(ACL="private", AccessControlPolicy=body(Type="CanonicalUser", ID=me)))
 
 
+def test_what_no_header_can_mean_is_told_before_what_the_bucket_does_not_take(s3, bucket):
+    put = lambda **how: lambda: s3.put_object(Bucket=bucket, Key="k", **how)  # noqa: E731
+    with pytest.raises(botocore.exceptions.ClientError) as e:
+        put(ACL="open")()
+    assert [e.value.response["Error"].get(k) for k in ("Code", "ArgumentName", "ArgumentValue")] == ["InvalidArgument", "x-amz-acl", "open"]
+    says(400, "InvalidArgument", "Unknown wormMode directive.", put(ObjectLockMode="SOFT", ObjectLockRetainUntilDate=datetime.datetime(2050, 1, 1)),
+         ArgumentName="x-amz-object-lock-mode", ArgumentValue="SOFT")
+
+
 def test_locks_say_what_is_missing(s3, name, bucket):
     locked = name + "-l"
     s3.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
