@@ -125,6 +125,8 @@ def test_aws_cli(tsubo, s3, bucket, tmp_path):
     (tree / "sub").mkdir(parents=True)
     (tree / "one.txt").write_text("1")
     (tree / "sub" / "big.bin").write_bytes(os.urandom(9_000_000))
+    for path in ("one.txt", "sub/big.bin"):
+        os.utime(tree / path, (1.7e9, 1.7e9))  # older than their upload, whose time is told in whole seconds
     aws("sync", str(tree), f"s3://{bucket}/x")
     assert "one.txt" in aws("ls", f"s3://{bucket}/x/") and "PRE sub/" in aws("ls", f"s3://{bucket}/x/")
     aws("sync", f"s3://{bucket}/x", str(tmp_path / "b"))
