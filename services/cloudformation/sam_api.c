@@ -2,8 +2,10 @@
  * the stage, authorizer permissions and the usage plan. */
 #include "sam.h"
 
-static bool check(struct sam *s)
+static bool check(struct sam *s, const struct json *auth)
 {
+	static const char *const maps[] = {"Tags", "DefinitionBody", "Variables", "Auth", "GatewayResponses", "AccessLogSetting",
+		"CanarySetting", "Models"};
 	static const char *const known[] = {"__MANAGE_SWAGGER", "Name", "StageName", "Tags", "PropagateTags", "DefinitionBody",
 		"DefinitionUri", "CacheClusterEnabled", "CacheClusterSize", "Variables", "EndpointConfiguration", "MethodSettings",
 		"BinaryMediaTypes", "MinimumCompressionSize", "Cors", "Auth", "GatewayResponses", "AccessLogSetting", "CanarySetting",
@@ -17,6 +19,11 @@ static bool check(struct sam *s)
 		if (!found)
 			return sam_fail(s, "property %.*s not defined for resource of type AWS::Serverless::Api, or not supported", STR_ARG(key)) != NULL;
 	}
+	for (size_t i = 0; i < COUNT_OF(maps); i++)
+		if (sam_property(s, maps[i]) != NULL && !json_is(sam_property(s, maps[i]), JSON_OBJECT))
+			return sam_fail(s, "Type of property '%s' is invalid.", maps[i]) != NULL;
+	if (auth != NULL && !json_is(auth, JSON_OBJECT)) /* what a parameter has made of it */
+		return sam_fail(s, "Type of property 'Auth' is invalid.") != NULL;
 	if (sam_property(s, "StageName") == NULL)
 		return sam_fail(s, "Missing required property 'StageName'.") != NULL;
 	if (sam_truthy(sam_property(s, "DefinitionUri")) && sam_truthy(sam_property(s, "DefinitionBody")))
@@ -49,6 +56,7 @@ static void gateway_responses(struct sam *s, struct json *doc)
 {
 	static const struct { const char *member, *prefix; } kinds[] = {{"Headers", "header."}, {"Paths", "path."}, {"QueryStrings", "querystring."}};
 	const struct json *all = sam_property(s, "GatewayResponses");
+	ASSERT(json_is(all, JSON_OBJECT) && json_is(doc, JSON_OBJECT));
 	for (uint32_t i = 0; i < all->n && !s->failed; i++) {
 		const struct json *r = &all->members[i].value, *given = json_get(r, S("ResponseParameters")), *code = json_get(r, S("StatusCode"));
 		struct json *out = json_new_object(s->a), *parameters = json_new_object(s->a);
@@ -66,7 +74,7 @@ static void gateway_responses(struct sam *s, struct json *doc)
 		const struct json *templates = json_get(r, S("ResponseTemplates"));
 		sam_set(s, out, S("responseTemplates"), templates != NULL ? templates : json_new_object(s->a));
 		if (sam_truthy(code))
-			sam_set(s, out, S("statusCode"), sam_text(s, code->text));
+			sam_set(s, out, S("statusCode"), json_is(code, JSON_STRING) || json_is(code, JSON_NUMBER) ? sam_text(s, code->text) : code);
 		sam_set(s, sam_ensure(s, doc, S("x-amazon-apigateway-gateway-responses"), JSON_OBJECT), all->members[i].key, out);
 	}
 }
@@ -74,6 +82,7 @@ static void gateway_responses(struct sam *s, struct json *doc)
 static void models(struct sam *s, struct json *doc)
 {
 	const struct json *all = sam_property(s, "Models");
+	ASSERT(json_is(all, JSON_OBJECT) && json_is(doc, JSON_OBJECT));
 	for (uint32_t i = 0; i < all->n; i++) {
 		if (!sam_truthy(json_get(&all->members[i].value, S("type")))) {
 			sam_fail(s, "'Models' schema is missing 'type'.");
@@ -114,6 +123,10 @@ static void endpoint_extension(struct sam *s, struct json *doc)
 		if (servers->n == 0)
 			sam_push(s, servers, json_new_object(s->a));
 		into = &servers->items[0];
+		if (!json_is(into, JSON_OBJECT)) {
+			sam_fail(s, "Invalid value for 'servers' property");
+			return;
+		}
 	}
 	sam_set(s, sam_ensure(s, into, S("x-amazon-apigateway-endpoint-configuration"), JSON_OBJECT), S("disableExecuteApiEndpoint"), off);
 }
@@ -233,8 +246,9 @@ static struct made *stage(struct sam *s, const struct made *deployed)
 
 void sam_api(struct sam *s)
 {
-	const struct json *auth = sam_resolve(s, sam_property(s, "Auth")), *tags = sam_property(s, "Tags");
-	if (!check(s))
+	const struct json *given = sam_property(s, "Auth"), *auth = given != NULL ? sam_resolve(s, given) : NULL;
+	const struct json *tags = sam_property(s, "Tags");
+	if (!check(s, auth))
 		return;
 	struct made *api = rest_api(s, auth);
 	if (api == NULL)

@@ -144,6 +144,7 @@ static void default_key(struct sam *s, struct json *method, struct str name, voi
 static void each_path(struct sam *s, struct json *doc, void (*fn)(struct sam *, struct json *, struct str, void *), struct defaults *d)
 {
 	const struct json *paths = json_get(doc, S("paths"));
+	ASSERT(json_is(paths, JSON_OBJECT)); /* swagger_valid has said so */
 	for (uint32_t i = 0; i < paths->n; i++)
 		swagger_each_method(s, doc, paths->members[i].key, fn, d);
 }
@@ -154,6 +155,7 @@ static bool check(struct sam *s, const struct json *auth)
 		"AddApiKeyRequiredToCorsPreflight", "ApiKeyRequired", "UsagePlan"};
 	if (json_get(auth, S("ResourcePolicy")) != NULL)
 		return sam_fail(s, "'ResourcePolicy' of 'Auth' is not supported.") != NULL;
+	ASSERT(json_is(auth, JSON_OBJECT));
 	for (uint32_t i = 0; i < auth->n; i++) {
 		bool found = false;
 		for (size_t k = 0; k < COUNT_OF(known); k++)

@@ -75,7 +75,7 @@ static const struct json *rule_dead_letters(struct sam *s, const struct event *e
 	if (!str_eq(json_str(type), S("SQS")))
 		return sam_event_fail(s, e, "The only valid value for 'Type' property of DeadLetterConfig is 'SQS'.");
 	struct str id = json_get_str(config, "QueueLogicalId");
-	if (!str_present(id))
+	if (id.n == 0)
 		id = arena_join(s->a, e->id, S("Queue"));
 	sam_make(s, id, "AWS::SQS::Queue", s->passed);
 	struct made *policy = sam_make(s, arena_join(s->a, e->id, S("QueuePolicy")), "AWS::SQS::QueuePolicy", s->passed);
@@ -189,7 +189,7 @@ static void sns_event(struct sam *s, const struct target *t, const struct event 
 		}
 	}
 	sam_sqs_mapping(s, t, arena_join(s->a, e->id, S("EventSourceMapping")), arn, size);
-	topic_queue_policy(s, e, str_present(policy_id) ? policy_id : arena_join(s->a, e->id, S("QueuePolicy")), arn, url);
+	topic_queue_policy(s, e, policy_id.n > 0 ? policy_id : arena_join(s->a, e->id, S("QueuePolicy")), arn, url);
 	subscription(s, e, "sqs", arn);
 }
 

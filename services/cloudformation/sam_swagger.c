@@ -243,6 +243,7 @@ static bool done_before(const struct json *paths, uint32_t at)
 void swagger_cors(struct sam *s, struct json *doc, const struct json *cors)
 {
 	struct json *properties = cors_properties(s, cors), *paths = json_get(doc, S("paths")), *items[2];
+	ASSERT(json_is(paths, JSON_OBJECT));
 	for (uint32_t i = 0; properties != NULL && i < paths->n; i++) {
 		size_t n = done_before(paths, i) ? 0 : swagger_contents(&paths->members[i].value, items);
 		const struct json *methods = json_get(properties, S("AllowMethods"));
@@ -280,7 +281,7 @@ void swagger_openapi(struct sam *s, struct json *doc, const struct json *version
 	move(s, doc, "securityDefinitions", "securitySchemes");
 	move(s, doc, "definitions", "schemas");
 	struct json *paths = json_get(doc, S("paths"));
-	for (uint32_t i = 0; paths != NULL && i < paths->n; i++) {
+	for (uint32_t i = 0; json_is(paths, JSON_OBJECT) && i < paths->n; i++) {
 		struct json *options = json_get(&paths->members[i].value, S("options"));
 		if (!json_is(options, JSON_OBJECT))
 			continue;

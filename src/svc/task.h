@@ -29,7 +29,7 @@ struct await_slot {
 	int64_t deadline_ms;
 };
 
-enum { TASK_MAGIC = 0x7a5c0001 };
+enum { TASK_MAGIC = 0x7a5c0001, TASK_RUN_BYTES = 8192 };
 
 struct parked_wait;
 struct late_answer;
@@ -95,8 +95,10 @@ void task_park(struct task *t);
 void task_unpark(struct task *t);
 void tickets_gone(struct task *t);                    /* tell who owes an answer that nobody waits */
 void topics_wake(const struct task_topic *topics, size_t n, uint64_t sequence);
-void task_push_writer(struct task *t);
-void task_fail_commit(struct task *t);
+void task_drop_effects(struct task *t);
+void task_fail_commit(struct task *t);              /* the disk refused the group: the client hears so */
+/* From a thread that runs tasks: these are through, for the loop to finish; and when the next job is due, if that has changed. */
+void executor_done(struct task *list, bool due_known, int64_t due_ms);
 void shared_of_writers(void);                       /* call_get_shared's: this thread is a writer */
 void shared_forget(void);                           /* before another thread ends */
 void shared_forget_writers(void);                   /* when they have ended */
@@ -122,7 +124,7 @@ struct task *jobs_take_due(struct txn *t, int64_t now_ms, size_t max);
 bool jobs_before_run(struct task *t);                 /* removes the record in the task's own transaction; false: it is gone */
 void jobs_retry_later(struct txn *txn, struct task *t); /* after a failure: put it back with a delay */
 void jobs_landed(struct task *t);                     /* no longer in flight; any thread */
-void executor_kick_jobs(void);                        /* loop: the writer shall look for due jobs */
+void executor_kick_jobs(void);                        /* loop: a writer shall look for due jobs */
 
 /* The tags of the call's input as condition keys, in the call's arena; how many. request_tags.c. */
 size_t request_tags(struct call *c, struct condition_key **keys);

@@ -6,6 +6,7 @@
 #include "../sam.h"
 #include "../template.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -282,31 +283,78 @@ static void sam_mistakes_are_named(void **unused)
 	arena_free(a);
 }
 
+static struct str text_of(struct arena *a, const char *path)
+{
+	struct buf b;
+	buf_init(&b, a, TEMPLATE_URL_MAX);
+	FILE *f = fopen(path, "r");
+	char piece[4096];
+	for (size_t n; f != NULL && (n = fread(piece, 1, sizeof(piece), f)) > 0;)
+		buf_put(&b, piece, n);
+	if (f != NULL)
+		fclose(f);
+	return buf_view(&b);
+}
+
+/* Put another value in the place with this number, counted from the root down. false: there is no such place. */
+static bool put_at(struct json *j, uint32_t *place, const struct json *value)
+{
+	if ((*place)-- == 0) {
+		*j = *value;
+		return true;
+	}
+	bool object = json_is(j, JSON_OBJECT);
+	for (uint32_t i = 0; (object || json_is(j, JSON_ARRAY)) && i < j->n; i++)
+		if (put_at(object ? &j->members[i].value : &j->items[i], place, value))
+			return true;
+	return false;
+}
+
+/* Whatever stands in a place of a template that we know to be good is refused or taken, and breaks nothing. */
+static void any_value_in_any_place(void **unused)
+{
+	static const char *const values[] = {"\"\"", "1", "[1,\"x\"]", "[{\"a\":1}]", "{\"a\":\"x\",\"b\":[1]}", "{\"Ref\":\"X\"}"};
+	glob_t files;
+	assert_int_equal(glob("services/cloudformation/test/sam/*.yaml", 0, NULL, &files), 0);
+	for (size_t f = 0; f < files.gl_pathc; f++) {
+		struct arena *whole = arena_new(0);
+		struct json *good = parse(whole, arena_cstr(whole, text_of(whole, files.gl_pathv[f])));
+		bool more = true;
+		for (uint32_t n = 1; more; n++) {
+			struct arena *a = arena_new(0);
+			for (size_t v = 0; v < COUNT_OF(values); v++) {
+				struct json *t = json_copy(a, good);
+				struct str why = STR_NONE;
+				uint32_t place = n;
+				more = put_at(t, &place, json_parse(a, str_c(values[v]), NULL));
+				if (more && template_check(a, t, true, &why) && sam_transform(a, t, json_new_object(a), S("us-east-1"), &why) == NULL)
+					assert_true(why.n > 0);
+			}
+			arena_free(a);
+		}
+		arena_free(whole);
+	}
+	globfree(&files);
+	(void)unused;
+}
+
 static int process(int argc, char **argv)
 {
 	struct arena *a = arena_new(0);
 	struct json *given = json_new_object(a);
 	struct str why = STR_NONE;
-	struct buf b;
-	buf_init(&b, a, TEMPLATE_URL_MAX);
-	FILE *f = fopen(argv[2], "r");
-	char piece[4096];
-	for (size_t n; f != NULL && (n = fread(piece, 1, sizeof(piece), f)) > 0;)
-		buf_put(&b, piece, n);
 	for (int i = 3; i < argc; i++) {
 		struct str value = str_c(argv[i]);
 		struct str name = str_cut(&value, '=');
 		json_set(a, given, name, json_new_str(a, value));
 	}
-	struct json *t = template_parse(a, buf_view(&b), &why);
+	struct json *t = template_parse(a, text_of(a, argv[2]), &why);
 	if (t != NULL)
 		t = sam_transform(a, t, given, S("us-east-1"), &why);
 	if (t == NULL)
 		printf("{\"error\":%.*s}\n", STR_ARG(json_text(a, json_new_str(a, why))));
 	else
 		printf("%.*s\n", STR_ARG(json_text(a, t)));
-	if (f != NULL)
-		fclose(f);
 	arena_free(a);
 	return t == NULL;
 }
@@ -319,7 +367,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_bomb_of_aliases_is_refused), cmocka_unit_test(functions), cmocka_unit_test(mistakes_in_functions),
 		cmocka_unit_test(what_is_unknown_stays_for_later), cmocka_unit_test(the_shape_of_templates),
 		cmocka_unit_test(parameters), cmocka_unit_test(the_order_of_resources), cmocka_unit_test(loops_are_expanded),
-		cmocka_unit_test(sam_mistakes_are_named),
+		cmocka_unit_test(sam_mistakes_are_named), cmocka_unit_test(any_value_in_any_place),
 	};
 	if (argc >= 3 && strcmp(argv[1], "process") == 0)
 		return process(argc, argv);

@@ -89,4 +89,4 @@ def test_an_object_tag_is_utf8(tsubo, client):
     connection = http.client.HTTPConnection("localhost", tsubo.port, timeout=20)
     connection.request("PUT", "/tags/k", b"x", dict(request.prepare().headers))
     answer = connection.getresponse()
-    assert answer.status == 400 and b"InvalidTag" in answer.read()
+    assert answer.status == 400 and b"<Code>InvalidArgument</Code>" in answer.read()
