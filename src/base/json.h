@@ -16,7 +16,11 @@ struct json_member;
 struct json {
 	enum json_type type;
 	uint32_t n, cap; /* of items or members */
+#ifdef __SANITIZE_ADDRESS__
+	struct { /* each has a place of its own: what is read as what it is not is NULL, and found */
+#else
 	union {
+#endif
 		struct str text; /* NUMBER: as written; STRING: unescaped */
 		struct json *items;
 		struct json_member *members;
