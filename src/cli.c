@@ -344,7 +344,7 @@ static int stop(const struct cli_options *o)
 bool cli_wipe(const char *data_dir)
 {
 	/* only what is ours, by name: a wrong --data must not cost anything else */
-	static const char *const ours[] = {"db", "wal", "blobs", "lambda", "FORMAT", "LOCK"};
+	static const char *const ours[] = {"db", "wal", "packs", "blobs", "lambda", "FORMAT", "LOCK"};
 	char *why = NULL;
 	int lock = store_lock_dir(data_dir, &why);
 	if (lock < 0) {

@@ -111,8 +111,13 @@ def test_reset_forgets_everything(fresh_tsubo):
     sqs.create_queue(QueueName="q2")
     fresh_tsubo.restart()
     assert len(sqs.list_queues()["QueueUrls"]) == 1
+    s3 = fresh_tsubo.client("s3")
+    s3.create_bucket(Bucket="bodies")
+    for size in (10, 10_000, 1_000_000):
+        s3.put_object(Bucket="bodies", Key=str(size), Body=b"x" * size)
     fresh_tsubo.stop()
     assert run("reset", "--port", str(fresh_tsubo.port), "--data", fresh_tsubo.data) == (0, "", "")
+    assert set(os.listdir(fresh_tsubo.data)) <= {"tls"}
     fresh_tsubo.start()
     assert "QueueUrls" not in sqs.list_queues()
 
