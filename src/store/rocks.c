@@ -22,6 +22,7 @@ enum {
 	L0_FILES = 2,
 	BLOCK_BYTES = 16 << 10,
 	BLOOM_BITS = 10,
+	INDEX_RESTART = 16,
 	OPEN_FILES = 2048, /* each 30 KB or so of memory, once it was read from */
 	LOG_ERROR = 3, /* rocksdb's InfoLogLevel */
 	PERSISTED_TIER = 2, /* rocksdb's ReadTier */
@@ -48,6 +49,8 @@ static void set_table_options(struct store *s, size_t cache_bytes)
 	rocksdb_block_based_options_set_block_cache(t, s->cache);
 	rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
 	rocksdb_block_based_options_set_format_version(t, 5);
+	/* The indexes of open files are what memory grows by: keys alike are written once. */
+	rocksdb_block_based_options_set_index_block_restart_interval(t, INDEX_RESTART);
 	rocksdb_block_based_options_set_data_block_index_type(t, rocksdb_block_based_table_data_block_index_type_binary_search_and_hash);
 	rocksdb_options_set_block_based_table_factory(s->options, t);
 	rocksdb_block_based_options_destroy(t);
