@@ -79,6 +79,23 @@ void clock_set_offset(int64_t ms)
 	__atomic_store_n(&offset_ms, ms, __ATOMIC_RELEASE);
 }
 
+bool os_write_all(int fd, struct str bytes, off_t at)
+{
+	while (bytes.n > 0) {
+		ssize_t done = os.pwrite(fd, bytes.p, bytes.n, at);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0) {
+			if (done == 0)
+				errno = EIO;
+			return false;
+		}
+		bytes = str_slice(bytes, (size_t)done, bytes.n);
+		at += done;
+	}
+	return true;
+}
+
 int64_t clock_now_ms(void) { return os.wall_ms() + clock_offset_ms(); }
 
 /* Two threads may turn at once: the loop makes the sum of both. */

@@ -25,6 +25,9 @@ struct os_table {
 
 extern struct os_table os;
 
+/* All of the bytes to the file at `at`, in as many steps of os.pwrite as it takes. false with errno: a part may be written. */
+bool os_write_all(int fd, struct str bytes, off_t at);
+
 /* The service clock: wall time plus what it was turned by. */
 int64_t clock_now_ms(void);
 /* Turn it by ms (may be negative; the sum is never below zero turned time in total). Returns the new total offset. */

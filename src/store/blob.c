@@ -92,18 +92,9 @@ struct blob_writer *blob_create(struct store *s)
 bool blob_write(struct blob_writer *w, struct str bytes)
 {
 	CHECK_MAGIC(w, BLOB_MAGIC);
-	while (bytes.n > 0) {
-		ssize_t n = os.pwrite(w->fd, bytes.p, bytes.n, w->n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			if (n == 0)
-				errno = EIO;
-			return false;
-		}
-		bytes = str_slice(bytes, (size_t)n, bytes.n);
-		w->n += n;
-	}
+	if (!os_write_all(w->fd, bytes, w->n))
+		return false;
+	w->n += (off_t)bytes.n;
 	/* Start writing back while more comes in, so that sealing does not wait for all of it. A hint: errors show at
 	 * the sync. */
 	if (w->n - w->behind >= WRITE_BEHIND) {

@@ -155,24 +155,6 @@ void packs_load(struct store *s)
 
 /* ---- appending: the committing thread ---- */
 
-static bool write_all(int fd, const char *p, size_t n, int64_t at)
-{
-	while (n > 0) {
-		ssize_t done = os.pwrite(fd, p, n, at);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			if (done == 0)
-				errno = EIO;
-			return false;
-		}
-		p += done;
-		n -= (size_t)done;
-		at += done;
-	}
-	return true;
-}
-
 bool pack_settle(struct store *s)
 {
 	struct packs *p = s->packs;
@@ -338,11 +320,11 @@ bool pack_gather(struct store *s, const struct overlay *writes, uint64_t number,
 			give_up(s, n->key);
 			continue;
 		}
-		if (!some && !have_current(s, number)) {
-			undo(p);
-			return false;
-		}
 		if (!some) {
+			if (!have_current(s, number)) {
+				undo(p);
+				return false;
+			}
 			change(p, p->current);
 			(void)image_room(p, PACK_SECTION_HEAD);
 			some = true;
@@ -357,7 +339,7 @@ bool pack_gather(struct store *s, const struct overlay *writes, uint64_t number,
 	put_be64(p->image + 8, (uint64_t)k->end);
 	k->next_end = k->end + (int64_t)bytes.n;
 	p->dirty = true;
-	if (!write_all(k->fd, bytes.p, bytes.n, k->end)) {
+	if (!os_write_all(k->fd, bytes, k->end)) {
 		undo(p);
 		return false;
 	}
@@ -564,7 +546,7 @@ bool pack_again(struct store *s, struct str section, char **why)
 			return tell_why(why, "%s: %m", path);
 	}
 	struct str bytes = str_slice(section, PACK_SECTION_HEAD, section.n);
-	if (!write_all(p->again_fd, bytes.p, bytes.n, (int64_t)at))
+	if (!os_write_all(p->again_fd, bytes, (int64_t)at))
 		return tell_why(why, "%s/packs/%016llx: %m", s->dir, (unsigned long long)id);
 	p->again = true;
 	return true;

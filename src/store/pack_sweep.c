@@ -109,7 +109,7 @@ static void end_run(struct walk *w, int64_t end)
 	const int64_t head_n = sizeof(struct pack_head);
 	ASSERT(end - w->dead >= head_n);
 	struct pack_head head = pack_head(w->id, w->dead, 0, (uint32_t)(end - w->dead - head_n));
-	w->ok &= os.pwrite(w->fd, &head, sizeof head, w->dead) == head_n;
+	w->ok &= os_write_all(w->fd, str_of((const char *)&head, sizeof head), w->dead);
 	struct range hole = {(w->dead + head_n + PAGE - 1) / PAGE * PAGE, end / PAGE * PAGE};
 	w->dead = -1;
 	if (hole.from >= hole.to)

@@ -27,20 +27,26 @@ static bool split(struct str group, struct str *batch, struct str *section)
 	return true;
 }
 
-static bool again(void *arg, struct str group, char **why)
+/* A group's section goes into its pack again; *batch is the rest. */
+static bool put_back(struct store *s, struct str group, struct str *batch, char **why)
 {
-	struct store *s = arg;
-	struct str batch, section;
-	if (!split(group, &batch, &section))
+	struct str section;
+	if (!split(group, batch, &section))
 		return tell_why(why, "%s: a group of the log is malformed", s->dir);
 	return !str_present(section) || pack_again(s, section, why);
+}
+
+static bool again(void *arg, struct str group, char **why)
+{
+	struct str batch;
+	return put_back(arg, group, &batch, why);
 }
 
 static bool replay(void *arg, uint64_t number, struct str group, char **why)
 {
 	struct store *s = arg;
-	struct str batch, section;
-	if (!again(arg, group, why) || !split(group, &batch, &section))
+	struct str batch;
+	if (!put_back(s, group, &batch, why))
 		return false;
 	rocksdb_writebatch_t *b = rocksdb_writebatch_create_from(batch.p, batch.n);
 	bool ok = rocks_apply(s, b, why);

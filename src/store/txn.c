@@ -415,24 +415,22 @@ bool txn_get_apart(struct txn *t, struct str key, struct arena *a, struct str *v
 	return there;
 }
 
-char *txn_put_apart(struct txn *t, struct str key, size_t n)
+static char *write_apart(struct txn *t, struct str key, size_t n, bool deleted)
 {
 	CHECK_MAGIC(t, TXN_MAGIC);
 	ASSERT(t->view == NULL && t->store->txn_open);
 	ASSERT(key.n > 0 && key.n <= STORE_KEY_MAX && key.p[0] != '\0');
-	ASSERT(n > 0 && n <= APART_BYTES_MAX);
 	note_changed(t->store, key, t->store->number);
-	return overlay_write_apart(t->store->group, key, n, false);
+	return overlay_write_apart(t->store->group, key, n, deleted);
 }
 
-void txn_del_apart(struct txn *t, struct str key)
+char *txn_put_apart(struct txn *t, struct str key, size_t n)
 {
-	CHECK_MAGIC(t, TXN_MAGIC);
-	ASSERT(t->view == NULL && t->store->txn_open);
-	ASSERT(key.n > 0 && key.n <= STORE_KEY_MAX && key.p[0] != '\0');
-	note_changed(t->store, key, t->store->number);
-	(void)overlay_write_apart(t->store->group, key, 0, true);
+	ASSERT(n > 0 && n <= APART_BYTES_MAX);
+	return write_apart(t, key, n, false);
 }
+
+void txn_del_apart(struct txn *t, struct str key) { (void)write_apart(t, key, 0, true); }
 
 void txn_del(struct txn *t, struct str key)
 {

@@ -90,24 +90,6 @@ static uint32_t record_checksum(uint64_t salt, const struct record *r, struct st
 	return more.n > 0 ? crc32c(crc, more) : crc;
 }
 
-static bool write_all(int fd, const char *p, size_t n, off_t at)
-{
-	while (n > 0) {
-		ssize_t done = os.pwrite(fd, p, n, at);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			if (done == 0)
-				errno = EIO;
-			return false;
-		}
-		p += done;
-		n -= (size_t)done;
-		at += done;
-	}
-	return true;
-}
-
 static bool sync_file(const struct wal *w, int fd) { return w->no_sync || os.datasync(fd) == 0; }
 
 static void segment_path(const struct wal *w, unsigned name, char *out, size_t n)
@@ -319,7 +301,7 @@ void wal_close(struct wal *w)
 		if (clean && w->seg[i].name >= SEGMENTS_KEPT)
 			(void)os.unlink(path);
 		else if (clean)
-			(void)write_all(w->seg[i].fd, zeros, PAGE, 0);
+			(void)os_write_all(w->seg[i].fd, str_of(zeros, PAGE), 0);
 		close(w->seg[i].fd);
 	}
 	free(w->seg);
@@ -392,11 +374,11 @@ static bool write_image(struct wal *w, struct segment *s)
 {
 	off_t stop = page_ceil(w->end);
 	memset(w->image + (w->end - w->image_at), 0, (size_t)(stop - w->end));
-	if (!write_all(s->fd, w->image, (size_t)(stop - w->image_at), w->image_at))
+	if (!os_write_all(s->fd, str_of(w->image, (size_t)(stop - w->image_at)), w->image_at))
 		return false;
 	if (stop > s->extent) {
 		off_t ahead = (stop + EXTEND_BYTES - 1) / EXTEND_BYTES * EXTEND_BYTES;
-		bool room = ahead == stop || write_all(s->fd, zeros, (size_t)(ahead - stop), stop);
+		bool room = ahead == stop || os_write_all(s->fd, str_of(zeros, (size_t)(ahead - stop)), stop);
 		s->extent = room ? ahead : stop; /* zeros are a convenience: the record stands without them */
 	}
 	return sync_file(w, s->fd);
@@ -410,7 +392,7 @@ static bool erase_newest(struct wal *w)
 	w->image_at = page_floor(w->end);
 	memcpy(w->image, w->before, PAGE);
 	memset(w->image + (w->end - w->image_at), 0, PAGE - (size_t)(w->end - w->image_at));
-	w->dirty = !write_all(s->fd, w->image, PAGE, w->image_at) || !sync_file(w, s->fd);
+	w->dirty = !os_write_all(s->fd, str_of(w->image, PAGE), w->image_at) || !sync_file(w, s->fd);
 	return !w->dirty;
 }
 
