@@ -1,9 +1,13 @@
 /* Arenas: a chain of blocks, bump allocation, clean-ups run in reverse. See arena.h.
  *
+ * Large blocks go round among all arenas, the one freed last first: memory that went back to the system with each large
+ * answer would be paid for, page by page, at the next, which takes longer than making the answer.
+ *
  * Invariants: `block` is the newest block; its free space is [used, size). Only the newest allocation of the
  * newest block can grow in place. Large requests get a block of their own behind the newest one. */
 #include "base/arena.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,20 +29,86 @@ struct arena {
 	size_t total;
 };
 
-enum { FIRST_BLOCK = 4096, MAX_BLOCK = 1 << 20, ALIGN = 16 };
+enum {
+	FIRST_BLOCK = 4096, MAX_BLOCK = 1 << 20, ALIGN = 16,
+	SPARE_MIN_BITS = 16, SPARE_KINDS = 5, /* of 64 KB, 128 KB, ... 1 MB, in all */
+	SPARE_BYTES_MAX = 8 << 20,            /* all of them together */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct block *free[SPARE_KINDS];
+	size_t bytes;
+} spare = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static size_t spare_size(unsigned kind) { return ((size_t)1 << (SPARE_MIN_BITS + kind)) - sizeof(struct block); }
+
+/* Which of the sizes that go round a block of so many bytes is made in; SPARE_KINDS: in none. */
+static unsigned kind_of(size_t size)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return SPARE_KINDS; /* freed, so that a late use is seen */
+#endif
+	unsigned kind = 0;
+	if (size <= spare_size(0) / 2)
+		return SPARE_KINDS;
+	while (kind < SPARE_KINDS && size > spare_size(kind))
+		kind++;
+	return kind;
+}
+
+static struct block *spare_take(unsigned kind)
+{
+	ASSERT(kind < SPARE_KINDS);
+	pthread_mutex_lock(&spare.lock);
+	struct block *b = spare.free[kind];
+	if (b != NULL) {
+		spare.free[kind] = b->next;
+		spare.bytes -= b->size;
+	}
+	pthread_mutex_unlock(&spare.lock);
+	return b;
+}
+
+static bool spare_give(struct block *b, unsigned kind)
+{
+	ASSERT(kind < SPARE_KINDS && b->size == spare_size(kind));
+	pthread_mutex_lock(&spare.lock);
+	bool room = spare.bytes + b->size <= SPARE_BYTES_MAX;
+	if (room) {
+		b->next = spare.free[kind];
+		spare.free[kind] = b;
+		spare.bytes += b->size;
+	}
+	pthread_mutex_unlock(&spare.lock);
+	return room;
+}
 
 /* A block from the heap. Running out of memory is the end: what may come in is bounded long before, so here it
  * says that the bounds are wrong or the machine is too small, and half a request is worth nothing. */
 static struct block *block_new(size_t size)
 {
 	ASSERT(size > 0 && size <= SIZE_MAX - sizeof(struct block));
-	struct block *b = malloc(sizeof *b + size);
+	unsigned kind = kind_of(size);
+	if (kind < SPARE_KINDS)
+		size = spare_size(kind);
+	struct block *b = kind < SPARE_KINDS ? spare_take(kind) : NULL;
+	if (b == NULL)
+		b = malloc(sizeof *b + size);
 	if (b == NULL)
 		die("out of memory (%zu bytes)", size);
 	b->next = NULL;
 	b->size = size;
 	b->used = 0;
 	return b;
+}
+
+static void block_free(struct block *b)
+{
+	ASSERT(b->used <= b->size);
+	unsigned kind = kind_of(b->size);
+	if (kind >= SPARE_KINDS || b->size != spare_size(kind) || !spare_give(b, kind))
+		free(b);
 }
 
 struct arena *arena_new(size_t size_hint)
@@ -70,7 +140,7 @@ static void free_blocks_except(struct arena *a, struct block *keep)
 	while (b != NULL) {
 		struct block *next = b->next;
 		if (b != keep)
-			free(b);
+			block_free(b);
 		b = next;
 	}
 }

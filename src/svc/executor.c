@@ -12,6 +12,7 @@
 
 enum {
 	READ_TAKE = 8, WRITE_TAKE = 24, READERS_MAX = 16,
+	DONE_BYTES = 64 * 1024,
 	LOOK_PAUSE = 16, /* turns */
 	LOOK_US = 200, /* of a turn, for reads on the loop: with more to do, readers do it in parallel */
 };
@@ -68,6 +69,18 @@ static struct task *reader_take(struct queue *q)
 	return first;
 }
 
+static void read_one(struct task *t)
+{
+	struct txn *txn = store_read(ex.store);
+	task_execute(t, txn);
+	t->txn = NULL;
+	t->call.txn = NULL;
+	txn_end(txn);
+	t->committed = task_wants_commit(t);
+}
+
+/* What it took goes back together, but for large answers: they go out, and their memory is free again, while the next
+ * is made. */
 static void *reader_main(void *unused)
 {
 	(void)unused;
@@ -78,15 +91,18 @@ static void *reader_main(void *unused)
 			shared_forget();
 			return NULL;
 		}
-		for (struct task *t = list; t != NULL; t = t->next) {
-			struct txn *txn = store_read(ex.store);
-			task_execute(t, txn);
-			t->txn = NULL;
-			t->call.txn = NULL;
-			txn_end(txn);
-			t->committed = task_wants_commit(t);
+		size_t bytes = 0;
+		for (struct task *t = list, *next; t != NULL; t = next) {
+			read_one(t);
+			next = t->next;
+			bytes += arena_used(t->run);
+			if (next == NULL || bytes > DONE_BYTES) {
+				t->next = NULL;
+				executor_done(list, false, 0);
+				list = next;
+				bytes = 0;
+			}
 		}
-		executor_done(list, false, 0);
 	}
 }
 
