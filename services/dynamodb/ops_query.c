@@ -203,12 +203,14 @@ static struct str fetch_item(struct search *s, const struct av *entry)
 {
 	ASSERT(s->fetch && s->x != NULL && s->x->local);
 	struct str bytes, key = item_key(s->c, s->t, entry);
-	bool found = txn_get(s->c->txn, key, s->c->arena, &bytes);
-	ASSERT(found); /* entries and items change together */
+	if (!txn_get(s->c->txn, key, s->c->arena, &bytes)) {
+		ASSERT(txn_incomplete(s->c->txn)); /* entries and items change together */
+		return STR_NONE;
+	}
 	bytes = open_value(s->c, s->t, key, bytes);
 	size_t size;
-	found = item_bytes_size(bytes, &size);
-	ASSERT(found);
+	bool ok = item_bytes_size(bytes, &size);
+	ASSERT(ok);
 	s->fetched_units += read_units(size, s->consistent);
 	return bytes;
 }
@@ -231,6 +233,8 @@ static void take_entry(struct search *s, struct str bytes)
 		ASSERT(ok);
 		if (s->fetch) {
 			bytes = fetch_item(s, &item);
+			if (!str_present(bytes))
+				return;
 			ok = item_decode(s->c->arena, bytes, &item);
 			ASSERT(ok);
 		}
@@ -341,6 +345,8 @@ static bool run_search(struct search *s, struct request *r, bool ok, const char 
 	if (!throttle_admit(s->c, s->t, s->x, true))
 		return false;
 	search_run(s);
+	if (txn_incomplete(s->c->txn))
+		return false; /* comes again, and is counted then */
 	count_metrics(s->c, s->t, &s->used, operation, (double)s->matched);
 	return true;
 }
@@ -577,7 +583,7 @@ void ddb_query(struct call *c)
 	}
 	ok = ok && search_check_paths(&s, &r) && check_filter_keys(&s, &r, in->QueryFilter.set) && check_projected(&s, &r, &common);
 	bool done = run_search(&s, &r, ok, "Query");
-	if (ok && insights_kept(s.t))
+	if (ok && !txn_incomplete(c->txn) && insights_kept(s.t))
 		tell_partition(&s, condition_on(&keys, s.schema->hash)->low, !done);
 	if (done)
 		*(struct dynamodb_QueryOutput *)c->out = (struct dynamodb_QueryOutput)SEARCH_OUTPUT(s, in->ReturnConsumedCapacity);

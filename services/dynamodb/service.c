@@ -30,7 +30,7 @@ static const struct op ops[] = {
 	{.model = &dynamodb_op_GetItem, .run = ddb_get_item, .mode = OP_READ, .look = true, .access = ddb_access_items},
 	OP(ListTables, ddb_list_tables, OP_READ, NULL),
 	OP(PutItem, ddb_put_item, OP_WRITE, ddb_access_items),
-	OP(Query, ddb_query, OP_READ, ddb_access_query),
+	{.model = &dynamodb_op_Query, .run = ddb_query, .mode = OP_READ, .look = true, .access = ddb_access_query},
 	OP(Scan, ddb_scan, OP_READ, ddb_access_items),
 	OP(SearchVectors, ddb_search_vectors, OP_READ, ddb_access_table),
 	OP(UpdateItem, ddb_update_item, OP_WRITE, ddb_access_items),

@@ -58,6 +58,7 @@ struct scan {
 	struct over over[OVERS_MAX]; /* the upper first; none for readers */
 	size_t n_over;
 	uint64_t stamp; /* of the running group's newest write when the scan began */
+	size_t given;   /* bytes of values */
 };
 
 struct txn {

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+enum { SKIPPED_MAX = 1000 }; /* deleted keys that a reader which shall be quick passes over */
+
 static struct scan *scan_take(struct txn *t)
 {
 	struct scan *s = t->spare;
@@ -47,8 +49,8 @@ static void open_base(struct scan *s)
 	rocksdb_readoptions_set_snapshot(s->read, s->txn->view != NULL ? s->txn->view->snapshot : NULL);
 	rocksdb_readoptions_set_iterate_lower_bound(s->read, s->from.p, s->from.n);
 	rocksdb_readoptions_set_iterate_upper_bound(s->read, s->to.p, s->to.n);
-	if (s->txn->memory_only)
-		return; /* its end is at once */
+	rocksdb_readoptions_set_read_tier(s->read, s->txn->memory_only); /* 1: "block cache tier" */
+	rocksdb_readoptions_set_max_skippable_internal_keys(s->read, s->txn->memory_only ? SKIPPED_MAX : 0);
 	s->base = rocksdb_create_iterator(s->txn->store->db, s->read);
 	if (s->reverse)
 		rocksdb_iter_seek_to_last(s->base); /* the last below the upper bound */
@@ -78,11 +80,11 @@ struct scan *scan_open(struct txn *t, struct str from, struct str to, bool rever
 		from = S("\x01");
 	if (str_present(to) && str_cmp(to, from) < 0)
 		to = from;
-	t->incomplete |= t->memory_only;
 	struct scan *s = scan_take(t);
 	keep_bounds(s, from, to);
 	s->reverse = reverse;
 	s->step = false;
+	s->given = 0;
 	open_base(s);
 	open_over(s);
 	return s;
@@ -100,8 +102,10 @@ static struct str base_key(struct scan *s)
 	if (UNLIKELY(!rocksdb_iter_valid(s->base))) {
 		char *error = NULL;
 		rocksdb_iter_get_error(s->base, &error);
-		if (error != NULL) /* an end that is none would be a wrong answer */
+		if (error != NULL && !s->txn->memory_only) /* an end that is none would be a wrong answer */
 			die("the store cannot be read: %s", error);
+		s->txn->incomplete |= error != NULL;
+		rocksdb_free(error);
 		return STR_NONE;
 	}
 	size_t n;
@@ -167,6 +171,14 @@ static const struct version *over_take(struct scan *s, struct str key)
 	return found;
 }
 
+/* A reader that shall not wait for the disk shall not keep its thread for long either. */
+static bool in_budget(struct scan *s, size_t bytes)
+{
+	s->given += bytes;
+	s->txn->incomplete |= s->given > STORE_SCAN_MEMORY_MAX;
+	return !s->txn->incomplete;
+}
+
 bool scan_next(struct scan *s, struct str *key, struct str *value)
 {
 	CHECK_MAGIC(s, SCAN_MAGIC);
@@ -185,6 +197,8 @@ bool scan_next(struct scan *s, struct str *key, struct str *value)
 			continue;
 		*key = first;
 		*value = v != NULL ? v->value : base_value(s);
+		if (s->txn->memory_only && !in_budget(s, value->n))
+			return false;
 		return true;
 	}
 }

@@ -28,7 +28,7 @@ struct op {
 	const char *action;           /* IAM action; NULL: "<iam_prefix>:<operation name>" */
 	/* Says what is touched by calling authorize() once or more. NULL: authorize(c, action, "*"). */
 	void (*access)(struct call *c);
-	/* OP_READ of a few keys: tried first on the loop, against what is in memory. A record missing there may be on disk, so its
+	/* OP_READ of a few keys, or of a short range: tried first on the loop, against what is in memory. A record missing there may be on disk, so its
 	 * handler must not take one for granted (no ASSERT); what it made of that is thrown away, and it runs again. */
 	bool look;
 	/* OP_WRITE: does this input only read? Then it runs as OP_READ would (a statement that is a SELECT). On the loop, from the

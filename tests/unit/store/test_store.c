@@ -509,12 +509,69 @@ static void a_reader_of_memory_says_what_it_could_not_see(void **state)
 	assert_string_equal(get_in(t, "a"), "-");
 	assert_true(txn_incomplete(t));
 	txn_end(t);
+	t = store_read_memory(s);
+	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "");
+	assert_true(txn_incomplete(t));
+	txn_end(t);
 	assert_string_equal(get_one(s, "a"), "1");
 	t = store_read_memory(s);
 	assert_string_equal(get_in(t, "a"), "1"); /* the reader before has left it in the cache */
+	assert_string_equal(scan_all(t, S("a"), S("b"), false), "a=1");
 	assert_false(txn_incomplete(t));
-	assert_string_equal(scan_all(t, S("a"), STR_NONE, false), "");
+	assert_string_equal(scan_all(t, S("a"), S("b"), true), ""); /* this looks at the key before, too */
 	assert_true(txn_incomplete(t));
+	txn_end(t);
+	store_close(s);
+}
+
+/* It shall not keep its thread, so it does not go on for long where everything is in memory either. */
+static void a_scan_of_memory_is_short(void **state)
+{
+	(void)state;
+	struct store *s = must_open();
+	static char filler[1024];
+	enum { FIT = STORE_SCAN_MEMORY_MAX / sizeof filler };
+	char key[16];
+	memset(filler, 'x', sizeof filler);
+	store_group_begin(s);
+	struct txn *t = store_group_txn(s);
+	for (int i = 0; i < FIT + 1; i++) {
+		(void)snprintf(key, sizeof key, "k%05d", i);
+		txn_put(t, str_c(key), str_of(filler, sizeof filler));
+	}
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	for (int more = 0; more < 2; more++) {
+		struct str k, v;
+		t = store_read_memory(s);
+		struct scan *scan = scan_open(t, S("k"), more ? STR_NONE : str_c(key), false);
+		int n = 0;
+		while (scan_next(scan, &k, &v))
+			n++;
+		assert_int_equal(n, FIT);
+		assert_int_equal(txn_incomplete(t), more);
+		scan_close(scan);
+		txn_end(t);
+	}
+	store_group_begin(s);
+	t = store_group_txn(s);
+	for (int i = 0; i < 2000; i++) {
+		(void)snprintf(key, sizeof key, "d%05d", i);
+		txn_put(t, str_c(key), S(""));
+	}
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	store_group_begin(s);
+	t = store_group_txn(s);
+	for (int i = 0; i < 2000; i++) {
+		(void)snprintf(key, sizeof key, "d%05d", i);
+		txn_del(t, str_c(key));
+	}
+	txn_keep(t);
+	assert_true(store_group_commit(s));
+	t = store_read_memory(s);
+	assert_string_equal(scan_all(t, S("d"), S("e"), false), "");
+	assert_true(txn_incomplete(t)); /* two thousand deleted ones are much to pass over */
 	txn_end(t);
 	store_close(s);
 }
@@ -640,6 +697,7 @@ static void what_is_not_open_is_not_taken_for_empty(void **state)
 		store_group_begin(s);
 		struct txn *t = store_group_txn(s);
 		txn_put(t, str_c(key), str_of(value, BYTES));
+		txn_put(t, str_of(key + 1, 3), S("1"));
 		txn_keep(t);
 		assert_true(store_group_commit(s));
 	}
@@ -656,6 +714,10 @@ static void what_is_not_open_is_not_taken_for_empty(void **state)
 		txn_end(t);
 		t = store_read_memory(s);
 		assert_true(txn_has(t, str_c(key)) || txn_incomplete(t));
+		txn_end(t);
+		t = store_read_memory(s);
+		struct str low = str_of(key + 1, 3), high = str_of((char[]){key[1], key[2], key[3], '\0'}, 4);
+		assert_true(str_eq(str_c(scan_all(t, low, high, i % 2)), arena_join(a, low, S("=1"))) || txn_incomplete(t));
 		txn_end(t);
 		t = store_read(s);
 		assert_true(txn_get(t, str_c(key), a, &v) && v.n == BYTES);
@@ -688,6 +750,7 @@ int main(void)
 		TEST(an_unknown_format_is_refused),
 		TEST(a_checkpoint_is_a_store_of_its_own),
 		TEST(a_reader_of_memory_says_what_it_could_not_see),
+		TEST(a_scan_of_memory_is_short),
 		TEST(what_was_not_written_is_known_unchanged),
 		TEST(a_group_runs_over_the_sealed_one),
 		TEST(a_group_over_one_that_wrote_nothing_has_its_number),
