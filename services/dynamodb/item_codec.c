@@ -10,6 +10,8 @@
 #include "value.h"
 
 #include "base/enc.h"
+#include "base/json.h"
+#include "base/json_plain.h"
 
 enum { VERSION = 1, SEALED = 2, VECTOR = 3, DEPTH_MAX = ITEM_DEPTH_MAX + 2 };
 
@@ -83,7 +85,7 @@ struct reader {
 	struct arena *arena;
 };
 
-static bool take_varint(struct reader *r, uint64_t *v)
+static bool take_long_varint(struct reader *r, uint64_t *v)
 {
 	*v = 0;
 	for (int shift = 0; shift < 35 && r->p < r->end; shift += 7) {
@@ -95,7 +97,16 @@ static bool take_varint(struct reader *r, uint64_t *v)
 	return false;
 }
 
-static bool take_str(struct reader *r, struct str *s)
+/* Most are one byte. */
+static inline bool take_varint(struct reader *r, uint64_t *v)
+{
+	if (UNLIKELY(r->p == r->end || *r->p >= 0x80))
+		return take_long_varint(r, v);
+	*v = *r->p++;
+	return true;
+}
+
+static inline bool take_str(struct reader *r, struct str *s)
 {
 	uint64_t n;
 	if (!take_varint(r, &n) || n > (uint64_t)(r->end - r->p))
@@ -180,33 +191,106 @@ bool item_decode(struct arena *a, struct str bytes, struct av *out)
 	return take_map(&r, 0, out) && r.p == r.end;
 }
 
-/* ---- to AWS JSON, without a tree; the item's size on the way ---- */
+/* ---- to AWS JSON, without a tree; the item's size on the way ----
+ *
+ * An answer may have a hundred items, a thousand names and values: `at` and `end` are the buffer's end and the end of
+ * its room, kept here because a length in memory that is read and written for each piece is what would take the time. */
 
 struct emitter {
 	struct reader r;
 	struct buf *b;
+	char *at, *end;
 	size_t size;
 };
 
+static void attach(struct emitter *e)
+{
+	e->at = e->b->p + e->b->n;
+	e->end = e->b->p + e->b->cap;
+}
+
+static void detach(struct emitter *e)
+{
+	e->b->n = (size_t)(e->at - e->b->p);
+	ASSERT(e->b->n <= e->b->cap);
+}
+
+/* false: the buffer is at its limit. */
+static bool room_slow(struct emitter *e, size_t n)
+{
+	detach(e);
+	bool ok = buf_reserve(e->b, n);
+	attach(e);
+	return ok;
+}
+
+static inline bool room(struct emitter *e, size_t n)
+{
+	return LIKELY(n <= (size_t)(e->end - e->at)) || room_slow(e, n);
+}
+
+static inline void emit_byte(struct emitter *e, char c)
+{
+	ASSERT(e->at < e->end);
+	*e->at++ = c;
+}
+
+static void emit_word(struct emitter *e, struct str s)
+{
+	ASSERT(e->end - e->at >= (ptrdiff_t)s.n);
+	copy_bytes(e->at, s.p, s.n);
+	e->at += s.n;
+	e->size++;
+}
+
+/* A string, and the byte that follows it: ":" after a name, "}" after a value, "," after an element. */
+static bool emit_text(struct emitter *e, struct str s, char after)
+{
+	char *at = e->at + 1;
+	ASSERT(after != '\0' && e->end - e->at >= (ptrdiff_t)s.n + 3);
+	if (LIKELY(json_copy_plain(at, s))) {
+		at[-1] = '"';
+		at[s.n] = '"';
+		at[s.n + 1] = after;
+		e->at = at + s.n + 2;
+		return true;
+	}
+	detach(e);
+	json_write_str(e->b, s);
+	attach(e);
+	if (e->b->overflow || !room(e, 1))
+		return false;
+	*e->at++ = after;
+	return true;
+}
+
 static bool emit_map(struct emitter *e, int depth, uint32_t *members);
 
-static bool emit_string(struct emitter *e, enum av_type type)
+/* A scalar of text, or an element of a set, and the byte behind it. */
+static inline bool emit_string(struct emitter *e, enum av_type type, char after)
 {
 	ASSERT(type >= AV_S && type <= AV_B);
 	struct str s;
-	if (!take_str(&e->r, &s))
+	if (!take_str(&e->r, &s) || !room(e, (type == AV_B ? s.n + s.n / 2 + 4 : s.n) + 3))
 		return false;
-	e->size += type == AV_N ? number_text_size(s) : s.n;
 	if (type == AV_S) {
-		json_write_str(e->b, s);
-		return true;
+		e->size += s.n;
+		return emit_text(e, s, after);
 	}
-	buf_putc(e->b, '"');
-	if (type == AV_B)
+	e->size += type == AV_N ? number_text_size(s) : s.n;
+	*e->at++ = '"';
+	if (type == AV_N) {
+		copy_bytes(e->at, s.p, s.n);
+		e->at += s.n;
+	} else {
+		detach(e);
 		base64_write(e->b, s);
-	else
-		buf_str(e->b, s);
-	buf_putc(e->b, '"');
+		attach(e);
+	}
+	if (!room(e, 2))
+		return false;
+	*e->at++ = '"';
+	*e->at++ = after;
 	return true;
 }
 
@@ -215,41 +299,45 @@ static bool emit_value(struct emitter *e, int depth);
 static bool emit_array(struct emitter *e, enum av_type type, int depth)
 {
 	uint32_t n;
-	if (!take_count(&e->r, &n))
+	if (!take_count(&e->r, &n) || !room(e, 1))
 		return false;
 	e->size += type == AV_L ? 3 + (size_t)n : 0;
-	buf_putc(e->b, '[');
+	emit_byte(e, '[');
 	for (uint32_t i = 0; i < n; i++) {
-		if (i > 0)
-			buf_putc(e->b, ',');
-		if (type == AV_L ? !emit_value(e, depth + 1) : !emit_string(e, av_element_type(type)))
+		if (type != AV_L ? !emit_string(e, av_element_type(type), ',') : !emit_value(e, depth + 1) || !room(e, 1))
 			return false;
+		if (type == AV_L)
+			emit_byte(e, ',');
 	}
-	buf_putc(e->b, ']');
+	if (!room(e, 2))
+		return false;
+	e->at -= n > 0; /* the last comma */
+	emit_byte(e, ']');
+	emit_byte(e, '}');
 	return true;
 }
 
-static bool emit_typed(struct emitter *e, enum av_type type, int depth)
+/* A value behind its tag, to the "}" that ends it. */
+static inline bool emit_typed(struct emitter *e, enum av_type type, int depth)
 {
 	uint32_t members;
 	switch (type) {
 	case AV_S: case AV_N: case AV_B:
-		return emit_string(e, type);
+		return emit_string(e, type, '}');
 	case AV_BOOL:
 		if (e->r.p == e->r.end)
 			return false;
-		buf_str(e->b, *e->r.p++ != 0 ? S("true") : S("false"));
-		e->size++;
+		emit_word(e, *e->r.p++ != 0 ? S("true}") : S("false}"));
 		return true;
 	case AV_NULL:
-		buf_lit(e->b, "true");
-		e->size++;
+		emit_word(e, S("true}"));
 		return true;
 	case AV_SS: case AV_NS: case AV_BS: case AV_L:
 		return emit_array(e, type, depth);
 	case AV_M:
-		if (!emit_map(e, depth + 1, &members))
+		if (!emit_map(e, depth + 1, &members) || !room(e, 1))
 			return false;
+		emit_byte(e, '}');
 		e->size += 3 + (size_t)members;
 		return true;
 	default:
@@ -257,40 +345,39 @@ static bool emit_typed(struct emitter *e, enum av_type type, int depth)
 	}
 }
 
-static bool emit_value(struct emitter *e, int depth)
+static inline bool emit_value(struct emitter *e, int depth)
 {
-	static const struct str opening[] = {
-		[AV_S] = STR_INIT("{\"S\":"), [AV_N] = STR_INIT("{\"N\":"), [AV_B] = STR_INIT("{\"B\":"), [AV_BOOL] = STR_INIT("{\"BOOL\":"),
-		[AV_NULL] = STR_INIT("{\"NULL\":"), [AV_SS] = STR_INIT("{\"SS\":"), [AV_NS] = STR_INIT("{\"NS\":"),
-		[AV_BS] = STR_INIT("{\"BS\":"), [AV_L] = STR_INIT("{\"L\":"), [AV_M] = STR_INIT("{\"M\":"),
+	static const struct { char text[8]; size_t n; } opening[] = {
+		[AV_S] = {"{\"S\":", 5}, [AV_N] = {"{\"N\":", 5}, [AV_B] = {"{\"B\":", 5}, [AV_BOOL] = {{'{', '"', 'B', 'O', 'O', 'L', '"', ':'}, 8},
+		[AV_NULL] = {{'{', '"', 'N', 'U', 'L', 'L', '"', ':'}, 8}, [AV_SS] = {"{\"SS\":", 6}, [AV_NS] = {"{\"NS\":", 6},
+		[AV_BS] = {"{\"BS\":", 6}, [AV_L] = {"{\"L\":", 5}, [AV_M] = {"{\"M\":", 5},
 	};
-	if (e->r.p == e->r.end || depth > DEPTH_MAX || *e->r.p == AV_NONE || *e->r.p > AV_M)
+	if (e->r.p == e->r.end || depth > DEPTH_MAX || *e->r.p == AV_NONE || *e->r.p > AV_M || !room(e, 16))
 		return false;
 	enum av_type type = (enum av_type)*e->r.p++;
-	buf_str(e->b, opening[type]);
-	bool ok = emit_typed(e, type, depth);
-	buf_putc(e->b, '}');
-	return ok;
+	memcpy(e->at, opening[type].text, 8);
+	e->at += opening[type].n;
+	return emit_typed(e, type, depth);
 }
 
 static bool emit_map(struct emitter *e, int depth, uint32_t *members)
 {
-	if (!take_count(&e->r, members))
+	if (!take_count(&e->r, members) || !room(e, 1))
 		return false;
-	buf_putc(e->b, '{');
+	emit_byte(e, '{');
 	for (uint32_t i = 0; i < *members; i++) {
 		struct str name;
-		if (!take_str(&e->r, &name))
+		if (!take_str(&e->r, &name) || !room(e, name.n + 4))
 			return false;
 		e->size += name.n;
 		if (i > 0)
-			buf_putc(e->b, ',');
-		json_write_str(e->b, name);
-		buf_putc(e->b, ':');
-		if (!emit_value(e, depth))
+			emit_byte(e, ',');
+		if (!emit_text(e, name, ':') || !emit_value(e, depth))
 			return false;
 	}
-	buf_putc(e->b, '}');
+	if (!room(e, 1))
+		return false;
+	emit_byte(e, '}');
 	return true;
 }
 
@@ -298,7 +385,12 @@ bool item_bytes_write_weighed(struct buf *b, struct str bytes, size_t *size)
 {
 	struct emitter e = {.r = {(const unsigned char *)bytes.p, (const unsigned char *)bytes.p + bytes.n, NULL}, .b = b};
 	uint32_t members;
-	bool ok = bytes.n > 0 && *e.r.p++ == VERSION && emit_map(&e, 0, &members) && e.r.p == e.r.end;
+	*size = 0;
+	if (bytes.n == 0 || !buf_reserve(b, bytes.n))
+		return false;
+	attach(&e);
+	bool ok = *e.r.p++ == VERSION && emit_map(&e, 0, &members) && e.r.p == e.r.end;
+	detach(&e);
 	*size = e.size;
 	return ok;
 }

@@ -5,79 +5,11 @@
  * What always holds: what goes out is one JSON value for each call, valid when strings are UTF-8 and numbers are
  * numbers' texts; a tree is written as deep as it is, so its depth was bounded where it came from. */
 #include "base/json.h"
+#include "base/json_plain.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-static inline bool plain(char c) { return (unsigned char)c >= 0x20 && c != '"' && c != '\\'; }
-
-/* How many bytes at the front need no escape. */
-static inline size_t plain_run(const char *s, size_t n)
-{
-	size_t i = 0;
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1f);
-	for (; n - i >= 16; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(s + i));
-		__m128i stop = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
-		stop = _mm_or_si128(stop, _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
-		unsigned stops = (unsigned)_mm_movemask_epi8(stop);
-		if (stops != 0)
-			return i + (unsigned)__builtin_ctz(stops);
-	}
-#endif
-	while (i < n && plain(s[i]))
-		i++;
-	return i;
-}
-
-/* Eight bytes: does none need an escape? The well-known tests for a byte that is zero, or less than another. */
-static inline bool plain_word(uint64_t w)
-{
-	const uint64_t ones = 0x0101010101010101u, highs = ones << 7;
-	uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
-	return ((((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs) == 0;
-}
-
-/* Fewer than eight bytes as a word, some of them twice, "x" in the rest. Not by way of memory: a word read right after its
- * parts were written waits for them. */
-static inline uint64_t short_word(struct str s)
-{
-	uint32_t first = 0x78787878u, last = first; /* "xxxx" */
-	uint16_t two[2] = {0x7878, 0x7878};
-	if (s.n >= 4) {
-		memcpy(&first, s.p, 4);
-		memcpy(&last, s.p + s.n - 4, 4);
-	} else if (s.n >= 2) {
-		memcpy(&two[0], s.p, 2);
-		memcpy(&two[1], s.p + s.n - 2, 2);
-		first = (uint32_t)two[1] << 16 | two[0];
-	} else if (s.n == 1) {
-		first = 0x78787800u | (unsigned char)s.p[0];
-	}
-	return (uint64_t)last << 32 | first;
-}
-
-/* The same of all bytes: most strings are short and plain. Where the last word is not whole it overlaps the one before. */
-static inline bool all_plain(struct str s)
-{
-	uint64_t w;
-	if (s.n < sizeof w)
-		return plain_word(short_word(s));
-	if (s.n >= 32)
-		return plain_run(s.p, s.n) == s.n;
-	for (size_t i = 0; i + sizeof w < s.n; i += sizeof w) {
-		memcpy(&w, s.p + i, sizeof w);
-		if (!plain_word(w))
-			return false;
-	}
-	memcpy(&w, s.p + s.n - sizeof w, sizeof w);
-	return plain_word(w);
-}
 
 static void write_escape(struct buf *b, char c)
 {
@@ -99,17 +31,15 @@ static void write_escape(struct buf *b, char c)
 
 void json_write_str(struct buf *b, struct str s)
 {
-	if (LIKELY(all_plain(s) && buf_reserve(b, s.n + 2))) { /* nearly always: one check of room for all of it */
-		char *at = b->p + b->n;
-		*at++ = '"';
-		copy_bytes(at, s.p, s.n);
-		at[s.n] = '"';
+	if (LIKELY(buf_reserve(b, s.n + 2)) && LIKELY(json_copy_plain(b->p + b->n + 1, s))) { /* nearly always */
+		b->p[b->n] = '"';
+		b->p[b->n + s.n + 1] = '"';
 		b->n += s.n + 2;
 		return;
 	}
 	buf_putc(b, '"');
 	for (size_t i = 0; i < s.n;) {
-		size_t run = plain_run(s.p + i, s.n - i);
+		size_t run = json_plain_run(s.p + i, s.n - i);
 		buf_put(b, s.p + i, run);
 		i += run;
 		if (i < s.n)
