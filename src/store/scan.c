@@ -7,7 +7,10 @@
 
 #include <stdlib.h>
 
-enum { SKIPPED_MAX = 1000 }; /* deleted keys that a reader which shall be quick passes over */
+enum {
+	SKIPPED_MAX = 1000, /* deleted keys that a reader which shall be quick passes over */
+	STEP_BYTES = 256,   /* what a step takes of its time, as bytes of values */
+};
 
 static struct scan *scan_take(struct txn *t)
 {
@@ -174,7 +177,7 @@ static const struct version *over_take(struct scan *s, struct str key)
 /* A reader that shall not wait for the disk shall not keep its thread for long either. */
 static bool in_budget(struct scan *s, size_t bytes)
 {
-	s->given += bytes;
+	s->given += bytes + STEP_BYTES;
 	s->txn->incomplete |= s->given > STORE_SCAN_MEMORY_MAX;
 	return !s->txn->incomplete;
 }

@@ -37,8 +37,9 @@ const char *store_dir(const struct store *s);
 /* A reader on a snapshot of what is committed now. Any thread; ends with txn_end. */
 struct txn *store_read(struct store *s);
 /* The same, but it never waits for the disk: what is not in memory is given as not there, and txn_incomplete says so
- * afterwards. Then nothing that was computed may be used. A scan ends so, too, after STORE_SCAN_MEMORY_MAX bytes of values. */
-enum { STORE_SCAN_MEMORY_MAX = 128 * 1024 };
+ * afterwards. Then nothing that was computed may be used. A scan ends so, too, after STORE_SCAN_MEMORY_MAX bytes of values,
+ * each counted with 256 more. */
+enum { STORE_SCAN_MEMORY_MAX = 160 * 1024 };
 struct txn *store_read_memory(struct store *s);
 bool txn_incomplete(const struct txn *t);
 /* What comes is not for such a reader: marks it incomplete. false: it is none of them. */
