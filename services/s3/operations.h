@@ -1,14 +1,14 @@
-/* The operations, one a line: S3_OPERATION(name, mode). Included by service.c. */
+/* The operations, one a line: S3_OPERATION(name, mode, and what else is to be said). Included by service.c. */
 S3_OPERATION(CopyObject, OP_WRITE)
 S3_OPERATION(CreateBucket, OP_WRITE)
 S3_OPERATION(DeleteBucket, OP_WRITE)
 S3_OPERATION(DeleteObject, OP_WRITE)
 S3_OPERATION(DeleteObjects, OP_WRITE)
 S3_OPERATION(GetBucketLocation, OP_READ)
-S3_OPERATION(GetObject, OP_READ)
+S3_OPERATION(GetObject, OP_READ, .look = true)
 S3_OPERATION(GetObjectAttributes, OP_READ)
 S3_OPERATION(HeadBucket, OP_READ)
-S3_OPERATION(HeadObject, OP_READ)
+S3_OPERATION(HeadObject, OP_READ, .look = true)
 S3_OPERATION(ListBuckets, OP_READ)
 S3_OPERATION(ListObjectVersions, OP_READ)
 S3_OPERATION(ListObjects, OP_READ)

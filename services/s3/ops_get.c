@@ -228,6 +228,7 @@ void op_GetObject(struct call *c)
 	ASSERT(r.start >= 0 && r.length >= 0 && r.start + r.length <= r.o->Size.v);
 	SHOW(c, out, in, &r);
 	out->Body = data_body(c, r.o, &r.key, r.start, r.length);
+	ASSERT(out->Body != NULL || c->failed || txn_incomplete(c->txn));
 	if (r.partial)
 		call_status(c, 206);
 }

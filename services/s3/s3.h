@@ -309,7 +309,7 @@ void annotations_again(struct call *c, const struct s3_StoredObject *from, struc
 bool annotations_rewrap(struct call *c, struct s3_StoredObject *o, const struct sse_key *from_key, const struct sse_key *k);
 
 /* ---- operations ---- */
-#define S3_OPERATION(name, how) void op_##name(struct call *c);
+#define S3_OPERATION(name, ...) void op_##name(struct call *c);
 #include "operations.h"
 #undef S3_OPERATION
 /* What a request wants set with the object that it writes, beside its bytes. */

@@ -6,7 +6,7 @@
 static void asked_inside(struct call *c) { (void)c; }
 
 static const struct op ops[] = {
-#define S3_OPERATION(name, how) {.model = &s3_op_##name, .run = op_##name, .mode = how, .access = asked_inside},
+#define S3_OPERATION(name, how, ...) {.model = &s3_op_##name, .run = op_##name, .mode = how, .access = asked_inside, __VA_ARGS__},
 #include "operations.h"
 #undef S3_OPERATION
 };
