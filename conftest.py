@@ -179,10 +179,10 @@ def names_below_localhost():
     socket.getaddrinfo = before
 
 
-def eventually(check, timeout=PATIENCE_S, interval=0.05):
+def eventually(check, interval=0.05):
     """The first true answer of check(); fails when there is none in time. For what AWS, too, does a little later: until then an assertion may
     fail, and a call be refused."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             answer = check()
