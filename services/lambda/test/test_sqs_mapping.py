@@ -121,7 +121,8 @@ def test_what_the_queue_must_be(aws, queue, worker):
 
 def test_fifo_keeps_the_order_of_a_group(client, seen, worker, mapping, name, eventually):
     sqs = client("sqs")
-    url = sqs.create_queue(QueueName=name + ".fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"})["QueueUrl"]
+    url = sqs.create_queue(QueueName=name + ".fifo", Attributes={
+        "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "60"})["QueueUrl"]
     for i in range(12):
         sqs.send_message(QueueUrl=url, MessageBody=str(i), MessageGroupId="g")
     f = worker()
