@@ -5,6 +5,7 @@ of one test's own, which can be killed and started again on the same data.
 """
 import json
 import os
+import random
 import signal
 import shutil
 import socket
@@ -15,12 +16,20 @@ import urllib.request
 
 import boto3
 import botocore.config
+import botocore.waiter
 import pytest
+from botocore.exceptions import ClientError
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 BINARY = os.environ.get("TSUBO_BINARY", os.path.join(ROOT, "build/tsubo"))
 # Runtimes are looked for beside the binary; one made with a sanitizer lies elsewhere.
 ELSEWHERE = ["--runtimes", os.path.join(ROOT, "build/runtimes")] if "TSUBO_BINARY" in os.environ else []
+
+PATIENCE_S = 150  # it ends a broken run and judges no slow machine: whatever is waited for comes in a moment, or never
+
+# Waiters ask every 15 or 30 seconds, which suits what takes AWS minutes; here it has mostly happened before they ask.
+ask_again = botocore.waiter.Waiter.wait
+botocore.waiter.Waiter.wait = lambda self, **how: ask_again(self, **{**how, "WaiterConfig": {"Delay": 0.1, "MaxAttempts": PATIENCE_S * 10}})
 
 
 def free_port():
@@ -29,11 +38,29 @@ def free_port():
         return s.getsockname()[1]
 
 
+def claim_port():
+    """A port that stays ours while its server is down: below those that the system gives out by itself, and claimed among tests by a socket
+    of that name. The port, and this socket."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        end = int(f.read().split()[0])
+    for port in random.sample(range(min(10000, end // 2), end), 500):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0tsubo test, port {port}")
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+            return port, claim
+        except OSError:
+            claim.close()
+    raise RuntimeError("no port is free")
+
+
 class Server:
     def __init__(self, data=None, args=()):
         self.own_data = data is None
         self.data = data or tempfile.mkdtemp(prefix="tsubo-test-")
-        self.port = free_port()
+        self.port, self.claim = claim_port()
         self.args = list(args)
         self.log = open(os.path.join(self.data + ".log"), "ab")
         self.process = None
@@ -45,7 +72,7 @@ class Server:
     def start(self):
         self.process = subprocess.Popen([BINARY, "up", "--port", str(self.port), "--data", self.data, "--log", "json", *ELSEWHERE, *self.args],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             if self.process.poll() is not None:
                 raise RuntimeError(f"tsubo ended with {self.process.returncode}: {self.log_text()[-2000:]}")
@@ -66,11 +93,11 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                return self.process.wait(10)
+                return self.process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                raise RuntimeError("tsubo did not stop in 10 s: " + self.log_text()[-2000:])
+                raise RuntimeError("tsubo did not stop: " + self.log_text()[-2000:])
         return self.process.returncode if self.process else None
 
     def restart(self):
@@ -81,6 +108,7 @@ class Server:
         try:
             self.stop()
         finally:
+            self.claim.close()
             self.log.close()
             if self.own_data:
                 shutil.rmtree(self.data, ignore_errors=True)
@@ -92,12 +120,18 @@ class Server:
 
     def admin(self, path, method="GET"):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_tsubo/{path}", method=method, headers={"X-Tsubo": "1"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def turn_clock(self, span):
         """Turn the service clock: "+30s", "+1d"."""
         return self.admin("clock?turn=" + span.replace("+", "%2B"), "POST")
+
+    def turn_to_next(self, period_s):
+        """Turn the service clock to where the next whole minute (60), hour or day of it begins: what follows falls into one, and not by chance
+        into two."""
+        period_ms = period_s * 1000
+        self.turn_clock(f"+{period_ms - self.admin('clock')['clock_ms'] % period_ms}ms")
 
     def session(self, key="test", secret="test", token=None, region="us-east-1"):
         return boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, region_name=region)
@@ -145,21 +179,26 @@ def names_below_localhost():
     socket.getaddrinfo = before
 
 
-def eventually(check, timeout=15, interval=0.05):
-    """The first true answer of check(); fails when there is none in time. For what AWS, too, does a little later. The time is there to end a
-    broken run, not to judge a slow machine."""
-    deadline = time.monotonic() + max(timeout, 60)
+def eventually(check, interval=0.05):
+    """The first true answer of check(); fails when there is none in time. For what AWS, too, does a little later: until then an assertion may
+    fail, and a call be refused."""
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             answer = check()
             if answer:
                 return answer
             error = None
-        except AssertionError as e:
+        except (AssertionError, ClientError) as e:
             error = e
         if time.monotonic() > deadline:
             raise error or AssertionError("did not happen in time")
         time.sleep(interval)
+
+
+def next_message(sqs, url, **more):
+    """The next message of a queue, waited for. It stays in flight."""
+    return eventually(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10, **more).get("Messages"))[0]
 
 
 @pytest.fixture(name="eventually")

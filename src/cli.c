@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 15000, POLL_MS = 10 };
+enum { WAIT_MS = 60000, POLL_MS = 10 };
 
 static const char help[] =
 "tsubo: the AWS cloud on one machine\n"
@@ -313,7 +313,7 @@ static int print_coverage(void)
 	return 0;
 }
 
-/* Wait for a process of this machine to end; one that runs elsewhere is not waited for. false: it has not, in 15 s. */
+/* Wait for a process of this machine to end; one that runs elsewhere is not waited for. false: it has not, in WAIT_MS. */
 static bool wait_for_end(int64_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);

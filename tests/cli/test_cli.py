@@ -10,11 +10,11 @@ import urllib.request
 
 import pytest
 
-from conftest import BINARY, ROOT, Server, free_port
+from conftest import BINARY, PATIENCE_S, ROOT, Server, free_port
 
 
 def run(*args, env=None):
-    p = subprocess.run([BINARY, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    p = subprocess.run([BINARY, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S,
                        env={**os.environ, **(env or {})})
     return p.returncode, p.stdout, p.stderr
 
@@ -52,7 +52,7 @@ def test_no_server_is_exit_code_3(command):
 
 def test_env_is_for_eval():
     shell = subprocess.run(["sh", "-c", f'eval "$({BINARY} env --port 4999 --region eu-west-1)"; echo $AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_REGION'],
-                           capture_output=True, text=True, timeout=30)
+                           capture_output=True, text=True, timeout=PATIENCE_S)
     assert shell.stdout == "http://localhost:4999 test eu-west-1\n"
 
 
@@ -92,13 +92,13 @@ def test_status_and_the_clock(fresh_tsubo):
 def test_the_clock_is_not_a_web_pages_to_turn(fresh_tsubo):
     request = urllib.request.Request(f"{fresh_tsubo.url}/_tsubo/clock?turn=1d", method="POST")
     with pytest.raises(urllib.error.HTTPError) as e:
-        urllib.request.urlopen(request, timeout=10)
+        urllib.request.urlopen(request, timeout=PATIENCE_S)
     assert e.value.code == 403
 
 
 def test_stop_ends_when_the_server_has_ended(fresh_tsubo):
     assert ask(fresh_tsubo, "stop") == (0, "", "")
-    assert fresh_tsubo.process.wait(1) == 0
+    assert fresh_tsubo.process.poll() == 0
     assert ask(fresh_tsubo, "stop")[0] == 3
     fresh_tsubo.start()  # at once: port and data are free
 
@@ -139,10 +139,10 @@ def test_https_with_the_local_authority(fresh_tsubo):
     assert code == 0 and pem.startswith("-----BEGIN CERTIFICATE-----")
     context = ssl.create_default_context(cadata=pem)
     for name in ("localhost", "127.0.0.1", "bucket.s3.localhost", "abc.execute-api.localhost"):
-        with socket.create_connection(("127.0.0.1", fresh_tsubo.port), 10) as plain, context.wrap_socket(plain, server_hostname=name) as tls:
+        with socket.create_connection(("127.0.0.1", fresh_tsubo.port), PATIENCE_S) as plain, context.wrap_socket(plain, server_hostname=name) as tls:
             tls.sendall(b"GET /_tsubo/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert tls.recv(15) == b"HTTP/1.1 200 OK"
-    with socket.create_connection(("127.0.0.1", fresh_tsubo.port), 10) as plain, pytest.raises(ssl.SSLCertVerificationError):
+    with socket.create_connection(("127.0.0.1", fresh_tsubo.port), PATIENCE_S) as plain, pytest.raises(ssl.SSLCertVerificationError):
         ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
     fresh_tsubo.restart()
     assert ask(fresh_tsubo, "ca")[1] == pem  # made once
@@ -157,5 +157,5 @@ def test_boto3_over_https(fresh_tsubo, tmp_path):
     assert s3.get_object(Bucket="over-tls", Key="k")["Body"].read() == b"x" * 300000
     url = s3.generate_presigned_url("get_object", {"Bucket": "over-tls", "Key": "k"})
     assert url.startswith("https://")
-    with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=str(ca)), timeout=10) as answer:
+    with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=str(ca)), timeout=PATIENCE_S) as answer:
         assert len(answer.read()) == 300000

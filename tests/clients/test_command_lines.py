@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from conftest import ROOT
+from conftest import PATIENCE_S, ROOT
 
 CLIS = {"v1": os.path.join(ROOT, "build/awscli/bin/aws"), "v2": "/usr/bin/aws"}
 NODE = os.path.join(ROOT, "build/runtimes/node/bin/node")
@@ -27,7 +27,7 @@ class Cli:
         self.argv, self.env, self.cwd = [program, "--endpoint-url", tsubo.url], environment(tsubo, tmp_path), str(tmp_path)
 
     def run(self, *args, ok=True):
-        p = subprocess.run([*self.argv, *args], env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
+        p = subprocess.run([*self.argv, *args], env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S)
         assert not ok or p.returncode == 0, p.stderr
         return p if not ok else p.stdout.strip()
 
@@ -89,31 +89,31 @@ def test_a_bucket(aws, name, tmp_path):
     aws.run("s3", "rb", f"s3://{name}")
 
 
-def test_a_function_and_its_log(aws, name, tmp_path):
+def test_a_function_and_its_log(aws, name, tmp_path, eventually):
     aws.run("iam", "create-role", "--role-name", name, "--assume-role-policy-document", TRUST)
     aws.run("iam", "put-role-policy", "--role-name", name, "--policy-name", "p", "--policy-document", ALL)
     code_zip(tmp_path / "code.zip", "def handler(event, context):\n    print('said', event['n'])\n    return event['n'] + 1\n")
     aws.run("lambda", "create-function", "--function-name", name, "--runtime", "python3.12", "--handler", "m.handler", "--zip-file", "fileb://code.zip",
-            "--role", f"arn:aws:iam::000000000000:role/{name}")
+            "--role", f"arn:aws:iam::000000000000:role/{name}", "--timeout", "60")
     aws.run("lambda", "wait", "function-active", "--function-name", name)
     raw = ["--cli-binary-format", "raw-in-base64-out"] if aws.argv[0] == CLIS["v2"] else []
     aws.run("lambda", "invoke", "--function-name", name, "--payload", '{"n": 1}', *raw, "out.json")
     assert (tmp_path / "out.json").read_text() == "2"
     if aws.argv[0] != CLIS["v2"]:
         return
-    end = time.monotonic() + 20
-    while "said 1" not in aws.run("logs", "tail", f"/aws/lambda/{name}", "--since", "5m", ok=False).stdout:
-        assert time.monotonic() < end
+    eventually(lambda: "said 1" in aws.run("logs", "tail", f"/aws/lambda/{name}", "--since", "5m", ok=False).stdout)
     with open(tmp_path / "followed", "w") as out:
-        follow = subprocess.Popen([*aws.argv, "logs", "tail", f"/aws/lambda/{name}", "--follow", "--since", "1s", "--format", "short"], cwd=tmp_path,
+        follow = subprocess.Popen([*aws.argv, "logs", "tail", f"/aws/lambda/{name}", "--follow", "--since", "1h", "--format", "short"], cwd=tmp_path,
                                   env={**aws.env, "PYTHONUNBUFFERED": "1"}, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+
+    def told(*texts):
+        assert follow.poll() is None
+        return all((tmp_path / "followed").read_text().count(text) == n for text, n in texts)
+
     try:
-        time.sleep(1)
+        eventually(lambda: told(("said 1", 1), ("REPORT RequestId", 1)))  # it has begun, and what comes now it can only have by following
         aws.run("lambda", "invoke", "--function-name", name, "--payload", '{"n": 41}', *raw, "out.json")
-        end = time.monotonic() + 30
-        while not all(text in (tmp_path / "followed").read_text() for text in ("said 41", "REPORT RequestId")):
-            assert time.monotonic() < end and follow.poll() is None, (tmp_path / "followed").read_text()
-            time.sleep(0.2)
+        eventually(lambda: told(("said 41", 1), ("REPORT RequestId", 2)))
     finally:
         follow.kill()
         follow.wait()
@@ -166,6 +166,6 @@ def test_the_sdk_for_javascript(tsubo, tmp_path, name):
     os.symlink(modules, tmp_path / "node_modules")
     (tmp_path / "script.mjs").write_text(SCRIPT)
     env = {**environment(tsubo, tmp_path), "AWS_ENDPOINT_URL": f"http://127.0.0.1:{tsubo.port}"}
-    p = subprocess.run([NODE, "script.mjs", name], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
+    p = subprocess.run([NODE, "script.mjs", name], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S)
     assert p.returncode == 0, p.stderr
     assert json.loads(p.stdout) == {"bodies": ["a", "ü"], "bytes": [0, 255], "rows": [2, 3], "text": "text", "meta": {"m": "1"}, "missing": "NotFound", "none": "ResourceNotFoundException"}

@@ -24,7 +24,7 @@ def writer(step, acknowledged, stop):
     return threading.Thread(target=run)
 
 
-def test_twenty_kills(fresh_tsubo):
+def test_twenty_kills(fresh_tsubo, eventually):
     t = fresh_tsubo
     url = t.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
     t.client("s3").create_bucket(Bucket="bucket")
@@ -45,6 +45,7 @@ def test_twenty_kills(fresh_tsubo):
                    writer(lambda name: s3.put_object(Bucket="bucket", Key=name, Body=large if random.random() < 0.3 else name.encode()), stored, stop)]
         for thread in threads:
             thread.start()
+        eventually(lambda: sent and put and stored)
         time.sleep(random.uniform(0.05, 0.4))
         t.kill()
         stop.set()
@@ -52,7 +53,6 @@ def test_twenty_kills(fresh_tsubo):
             thread.join()
         t.start()
 
-    assert sent and put and stored
     ddb, s3, sqs = t.client("dynamodb"), t.client("s3"), t.client("sqs")
     keys = {i["k"]["S"] for page in ddb.get_paginator("scan").paginate(TableName="tab") for i in page["Items"]}
     assert {h + n for n in put for h in ("a-", "b-")} <= keys

@@ -6,10 +6,11 @@ import re
 import resource
 import socket
 import struct
-import time
 
 import botocore.exceptions
 import pytest
+
+from conftest import PATIENCE_S
 
 MB = 1 << 20
 SANITIZED = pytest.mark.skipif("TSUBO_BINARY" in os.environ, reason="a sanitizer has its own malloc, and keeps what is freed")
@@ -130,9 +131,9 @@ def test_deleted_inline_bodies_give_their_space_back(fresh_tsubo, eventually):
     while written < 12 * a_round:
         for n in range(200):
             s3.put_object(Bucket="box", Key=f"{n}", Body=os.urandom(60_000))
+        most = max(most, packs())
         s3.delete_objects(Bucket="box", Delete={"Objects": [{"Key": f"{n}"} for n in range(200)]})
         written += a_round
-        most = max(most, packs())
     assert most > a_round / 2, "they did lie there"
     eventually(lambda: packs() < 3 * a_round)
 
@@ -189,7 +190,7 @@ def test_memory_that_runs_out_ends_the_process_and_loses_nothing(fresh_tsubo):
             pass
         else:
             pytest.fail("the limit was never met")
-        fresh_tsubo.process.wait(20)
+        fresh_tsubo.process.wait(PATIENCE_S)
         assert fresh_tsubo.process.returncode != 0
         for s in held:
             s.close()

@@ -15,6 +15,8 @@ import botocore.exceptions
 import pytest
 from boto3.s3.transfer import TransferConfig
 
+from conftest import PATIENCE_S
+
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "6"))
 GONE = (botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectionClosedError, botocore.exceptions.HTTPClientError,
         botocore.exceptions.IncompleteReadError, ConnectionError)
@@ -26,7 +28,7 @@ class Writer(threading.Thread):
 
     def __init__(self, server, n, known, seed):
         super().__init__(daemon=True)
-        self.s3 = server.client("s3", read_timeout=10, connect_timeout=2, retries={"max_attempts": 0})
+        self.s3 = server.client("s3", read_timeout=60, connect_timeout=20, retries={"max_attempts": 0})
         self.n, self.known, self.error, self.random = n, known, None, random.Random(seed)
         self.start()
 
@@ -97,8 +99,8 @@ def test_kill_under_uploads(fresh_tsubo, eventually):
         time.sleep(chance.uniform(0.3, 2.0))
         server.kill()
         for w in writers:
-            w.join(30)
-            assert w.error is None, w.error
+            w.join(PATIENCE_S)
+            assert not w.is_alive() and w.error is None, w.error
         server.start()
         check(server, known)
     s3 = server.client("s3")

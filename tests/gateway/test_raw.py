@@ -14,6 +14,8 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from conftest import PATIENCE_S
+
 JSON_1_0, JSON_1_1, FORM = "application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/x-www-form-urlencoded; charset=utf-8"
 
 
@@ -72,7 +74,7 @@ class Wire:
         body = place.body if body is None else body
         lines = {**headers, "Host": f"localhost:{self.server.port}", "Connection": "close", "Content-Length": len(body) if length is None else length}
         head = f"{place.method} {path or place.path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"
-        with socket.create_connection(("127.0.0.1", self.server.port), 20) as s:
+        with socket.create_connection(("127.0.0.1", self.server.port), PATIENCE_S) as s:
             try:
                 s.sendall(head.encode() + body)
                 if length is not None:
@@ -266,9 +268,9 @@ def test_clients_that_vanish(wire, place, tsubo):
     head = (f"{place.method} {place.path} HTTP/1.1\r\nHost: localhost:{tsubo.port}\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
             + f"Content-Length: {len(place.body) + 10}\r\n\r\n").encode()
     for cut in (1, 10, len(head) // 2, len(head) - 1, len(head)):
-        with socket.create_connection(("127.0.0.1", tsubo.port), 5) as s:
+        with socket.create_connection(("127.0.0.1", tsubo.port), PATIENCE_S) as s:
             s.sendall(head[:cut])
-    with socket.create_connection(("127.0.0.1", tsubo.port), 5) as s:
+    with socket.create_connection(("127.0.0.1", tsubo.port), PATIENCE_S) as s:
         s.sendall(head + place.body)
 
 

@@ -59,7 +59,7 @@ def function(client, role):
         if name not in made:
             made[name] = client("lambda").create_function(
                 FunctionName=name, Runtime="python3.11", Role=role, Handler=f"app.{handler}", Code={"ZipFile": archive()},
-                Timeout=10)["FunctionArn"]
+                Timeout=60)["FunctionArn"]
             if allowed:
                 client("lambda").add_permission(FunctionName=name, StatementId="api", Action="lambda:InvokeFunction",
                                                 Principal="apigateway.amazonaws.com",

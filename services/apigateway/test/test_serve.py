@@ -163,16 +163,17 @@ def keyed(api, deployed, function, proxy, name, **plan):
 
 
 def test_a_plan_throttles(api, deployed, function, proxy, name, tsubo):
-    _, url, key, _ = keyed(api, deployed, function, proxy, name, throttle={"rateLimit": 0.1, "burstLimit": 2})
+    _, url, key, _ = keyed(api, deployed, function, proxy, name, throttle={"rateLimit": 0.001, "burstLimit": 2})
     headers = {"x-api-key": key["value"]}
     assert [requests.get(url, headers=headers).status_code for _ in range(3)] == [200, 200, 429]
     r = requests.get(url, headers=headers)
     assert r.json() == {"message": "Too Many Requests"} and r.headers["x-amzn-ErrorType"] == "TooManyRequestsException"
-    tsubo.turn_clock("+11s")
+    tsubo.turn_clock("+1001s")
     assert [requests.get(url, headers=headers).status_code for _ in range(2)] == [200, 429]
 
 
 def test_a_quota_counts_each_request_once_and_starts_again_with_its_period(api, deployed, function, proxy, name, tsubo, eventually):
+    tsubo.turn_to_next(86400)
     _, url, key, plan = keyed(api, deployed, function, proxy, name, quota={"limit": 3, "period": "DAY"})
     headers = {"x-api-key": key["value"]}
     assert [requests.get(url, headers=headers).status_code for _ in range(4)] == [200, 200, 200, 429]
@@ -199,6 +200,6 @@ def test_a_stage_throttles_its_methods(api, deployed, function, proxy):
     api_id, url = deployed({"/a/b": {"get": proxy(function("echo"))}, "/c": {"get": proxy(function("echo"))}})
     api.update_stage(restApiId=api_id, stageName="dev", patchOperations=[
         {"op": "replace", "path": "/a~1b/GET/throttling/burstLimit", "value": "1"},
-        {"op": "replace", "path": "/a~1b/GET/throttling/rateLimit", "value": "0.01"}])
+        {"op": "replace", "path": "/a~1b/GET/throttling/rateLimit", "value": "0.001"}])
     assert [requests.get(url + "/a/b").status_code for _ in range(2)] == [200, 429]
     assert [requests.get(url + "/c").status_code for _ in range(3)] == [200, 200, 200]

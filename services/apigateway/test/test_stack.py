@@ -43,7 +43,7 @@ def stack(client, name):
     cfn = client("cloudformation")
 
     def wait(kind):
-        cfn.get_waiter(kind).wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        cfn.get_waiter(kind).wait(StackName=name)
         return {o["OutputKey"]: o["OutputValue"] for o in cfn.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])}
 
     def create(body):
@@ -56,7 +56,7 @@ def stack(client, name):
 
     def delete():
         cfn.delete_stack(StackName=name)
-        cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     create.update, create.delete = update, delete
     return create
 

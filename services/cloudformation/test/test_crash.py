@@ -40,13 +40,13 @@ def test_operations_survive_kill_9(fresh_tsubo, eventually):
     server = fresh_tsubo
     arn = []
     killed_during(server, lambda cfn: arn.append(cfn.create_stack(StackName="s", TemplateBody=template(N, 7))["StackId"]))
-    assert eventually(ended(server.client("cloudformation"), "s"), timeout=40) == "CREATE_COMPLETE"
+    assert eventually(ended(server.client("cloudformation"), "s")) == "CREATE_COMPLETE"
     assert groups(server) == {f"crash-{i}": 7 for i in range(N)}
     killed_during(server, lambda cfn: cfn.update_stack(StackName="s", TemplateBody=template(N // 2, 14)))
-    assert eventually(ended(server.client("cloudformation"), "s"), timeout=40) == "UPDATE_COMPLETE"
+    assert eventually(ended(server.client("cloudformation"), "s")) == "UPDATE_COMPLETE"
     assert groups(server) == {f"crash-{i}": 14 for i in range(N // 2)}
     killed_during(server, lambda cfn: cfn.delete_stack(StackName="s"))
-    assert eventually(ended(server.client("cloudformation"), arn[0]), timeout=40) == "DELETE_COMPLETE"
+    assert eventually(ended(server.client("cloudformation"), arn[0])) == "DELETE_COMPLETE"
     assert groups(server) == {}
 
 

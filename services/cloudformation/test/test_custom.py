@@ -43,7 +43,7 @@ def settled(cfn, eventually):
             s = cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
             return s if not s.endswith("_IN_PROGRESS") else None
 
-        return eventually(done, timeout=40)
+        return eventually(done)
 
     return wait
 

@@ -12,6 +12,8 @@ import zipfile
 
 import pytest
 
+from conftest import PATIENCE_S
+
 TEMPLATE = """
 AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
@@ -60,7 +62,7 @@ def aws(tsubo, tmp_path):
 
     def run(*args, ok=True):
         time.sleep(1.1)  # the CLI names change sets by the second
-        p = subprocess.run(["aws", "--endpoint-url", tsubo.url, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        p = subprocess.run(["aws", "--endpoint-url", tsubo.url, *args], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
         assert not ok or p.returncode == 0, p.stdout + p.stderr
         return p.stdout + p.stderr
 
@@ -98,16 +100,16 @@ def test_package_deploy_update_delete(aws, client, name, tmp_path, eventually):
         return [e for e in found if e["message"].strip() == f"{words} in {out['Table']}"]
 
     sqs.send_message(QueueUrl=out["QueueUrl"], MessageBody="one")
-    eventually(lambda: said("hello one"), timeout=40)
+    eventually(lambda: said("hello one"))
     assert out["Alias"].endswith(":live")
 
     package(s3, name, tmp_path, CODE.replace('r["body"]', '"<" + r["body"]'))
     assert "Successfully created/updated stack" in aws(*deploy, "--parameter-overrides", "Greeting=bye")
     sqs.send_message(QueueUrl=out["QueueUrl"], MessageBody="two")
-    eventually(lambda: said("bye <two"), timeout=40)
+    eventually(lambda: said("bye <two"))
 
     cfn.delete_stack(StackName=name)
-    eventually(lambda: cfn.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE", timeout=40)
+    eventually(lambda: cfn.describe_stacks(StackName=arn)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE")
     assert out["Table"] not in ddb.list_tables()["TableNames"]
     assert not [f for f in client("lambda").list_functions()["Functions"] if f["FunctionName"].startswith(name)]
     assert not [r for r in client("iam").list_roles()["Roles"] if r["RoleName"].startswith(name)]

@@ -11,6 +11,8 @@ import subprocess
 
 import pytest
 
+from conftest import PATIENCE_S
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 CASES = sorted(glob.glob(os.path.join(HERE, "sam", "*.yaml")))
@@ -38,7 +40,7 @@ def theirs(path):
 
 
 def ours(path):
-    out = subprocess.run([binary(), "process", path], capture_output=True, text=True, timeout=60)
+    out = subprocess.run([binary(), "process", path], capture_output=True, text=True, timeout=PATIENCE_S)
     assert out.stdout, out.stderr
     return json.loads(out.stdout)
 

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from conftest import PATIENCE_S
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 SAM = os.path.join(ROOT, "build/samcli/bin/sam")
 
@@ -19,7 +21,7 @@ Resources:
       Runtime: python3.11
       Handler: hello.handler
       CodeUri: src
-      Timeout: 10
+      Timeout: 60
       Environment: {Variables: {GREETING: GREETING_VALUE}}
       Events:
         Get: {Type: Api, Properties: {Path: /hello, Method: get}}
@@ -40,7 +42,7 @@ class Project:
     def sam(self, *words, answer="", ok=True):
         environment = {**os.environ, "AWS_ENDPOINT_URL": self.server.url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
                        "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0", "HOME": str(self.folder)}
-        done = subprocess.run([SAM, *words], cwd=self.folder, env=environment, input=answer, capture_output=True, text=True, timeout=240)
+        done = subprocess.run([SAM, *words], cwd=self.folder, env=environment, input=answer, capture_output=True, text=True, timeout=4 * PATIENCE_S)
         assert (done.returncode == 0) == ok, f"sam {' '.join(words)}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
@@ -53,8 +55,8 @@ class Project:
 
 
 @pytest.mark.skipif(not os.path.exists(SAM), reason="tools/deps test installs the SAM CLI")
-@pytest.mark.timeout(600)
-def test_a_project_from_deploy_to_delete(fresh_tsubo, tmp_path):
+@pytest.mark.timeout(3600)
+def test_a_project_from_deploy_to_delete(fresh_tsubo, tmp_path, eventually):
     project = Project(tmp_path, fresh_tsubo)
     assert "Successfully created/updated stack - app" in project.deploy()
     assert project.invoke() == {"said": "hi", "version": 1}
@@ -64,7 +66,7 @@ def test_a_project_from_deploy_to_delete(fresh_tsubo, tmp_path):
     assert project.invoke() == {"said": "hello", "version": 2}
     resources = {r["LogicalResourceId"] for r in json.loads(project.sam("list", "resources", "--stack-name", "app", "--output", "json"))}
     assert {"Hello", "HelloRole", "ServerlessRestApi"} <= resources
-    assert "log of 2" in project.sam("logs", "--stack-name", "app", "--name", "Hello")
+    eventually(lambda: "log of 2" in project.sam("logs", "--stack-name", "app", "--name", "Hello"))
     project.write(3, "synced")
     sync = ("sync", "--stack-name", "app", "--no-watch", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-dependency-layer")
     project.sam(*sync, answer="y\n")

@@ -4,11 +4,12 @@ import datetime
 import io
 import json
 import re
-import time
 import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+
+from conftest import next_message
 
 UTC = datetime.timezone.utc
 
@@ -16,6 +17,12 @@ UTC = datetime.timezone.utc
 @pytest.fixture
 def cw(client):
     return client("cloudwatch")
+
+
+@pytest.fixture(autouse=True)
+def early(tsubo):
+    """Each test begins with a minute: what it puts in one breath falls into one period, and what it waits for is not there before it asks."""
+    tsubo.turn_to_next(60)
 
 
 @pytest.fixture
@@ -155,7 +162,8 @@ def test_missing_data(tsubo, cw, alarm, name, now, eventually, points, m, missin
     expected = {"missing": missing, "ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
     for how, state_wanted in expected.items():
         alarm("-" + how, EvaluationPeriods=3, DatapointsToAlarm=m, TreatMissingData=how)
-    time.sleep(0.4)  # the first look is at once
+    alarm("-then", MetricName="none", TreatMissingData="breaching")
+    eventually(lambda: state(cw, name + "-then") == "ALARM")  # the first look is at once, in the order in which they were put
     got = {how: state(cw, f"{name}-{how}") for how in expected}
     if (int(now()) // 60) * 60 != minute:
         pytest.skip("the minute ended in between")
@@ -204,14 +212,13 @@ def make_function(client, name, policy_for):
     url = client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
 
     def take():
-        got = client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=15).get("Messages", [])
-        for message in got:
-            client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return json.loads(got[0]["Body"]) if got else None
+        message = next_message(client("sqs"), url)
+        client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return json.loads(message["Body"])
     return arn, take
 
 
-def test_a_function_is_told(client, cw, alarm, name):
+def test_a_function_is_told(client, cw, alarm, name, eventually):
     arn, take = make_function(client, name, f"arn:aws:cloudwatch:us-east-1:000000000000:alarm:{name}")
     alarm(AlarmDescription="why", TreatMissingData="ignore", AlarmActions=[arn], Dimensions=[{"Name": "k", "Value": "v"}])
     cw.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="quiet")  # no action of OK
@@ -222,8 +229,8 @@ def test_a_function_is_told(client, cw, alarm, name):
     assert data["alarmName"] == name and data["state"]["value"] == "ALARM" and data["state"]["reason"] == "by hand" and data["state"]["reasonData"] == '{"a": 1}'
     assert data["previousState"]["value"] == "OK" and data["configuration"]["description"] == "why"
     assert data["configuration"]["metrics"][0]["metricStat"] == {"metric": {"namespace": name, "name": "m", "dimensions": {"k": "v"}}, "period": 60, "stat": "Sum"}
-    actions = cw.describe_alarm_history(AlarmName=name, HistoryItemType="Action")["AlarmHistoryItems"]
-    assert [h["HistorySummary"] for h in actions] == [f"Successfully executed action {arn}"]
+    actions = lambda: [h["HistorySummary"] for h in cw.describe_alarm_history(AlarmName=name, HistoryItemType="Action")["AlarmHistoryItems"]]
+    eventually(lambda: actions() == [f"Successfully executed action {arn}"])
     cw.disable_alarm_actions(AlarmNames=[name])
     assert shown(cw, name)["ActionsEnabled"] is False
     cw.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="x")
@@ -255,7 +262,7 @@ def test_a_topic_is_told(client, cw, alarm, name):
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
     alarm(TreatMissingData="ignore", AlarmActions=[topic])
     cw.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
-    note = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]["Body"])
+    note = json.loads(next_message(sqs, url)["Body"])
     message = json.loads(note["Message"])
     assert note["Subject"].startswith(f'ALARM: "{name}" in ') and message["AlarmName"] == name and message["NewStateReason"] == "by hand"
     assert message["OldStateValue"] == "INSUFFICIENT_DATA" and message["AWSAccountId"] == "000000000000"
@@ -272,7 +279,7 @@ def test_eventbridge_hears_of_it(client, cw, alarm, name):
     events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": arn}])
     alarm(TreatMissingData="ignore")
     cw.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="x")
-    event = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]["Body"])
+    event = json.loads(next_message(sqs, url)["Body"])
     assert event["resources"] == [f"arn:aws:cloudwatch:us-east-1:000000000000:alarm:{name}"] and event["detail"]["state"]["value"] == "ALARM"
     events.remove_targets(Rule=name, Ids=["q"])
     events.delete_rule(Name=name)

@@ -167,11 +167,11 @@ def topic(client, name):
     return messages
 
 
-def test_it_notifies(cw, alarms, ring, topic, name):
+def test_it_notifies(cw, alarms, ring, topic, name, eventually):
     a, = alarms("a")
     cw.put_composite_alarm(AlarmName=name, AlarmRule=f"ALARM({a})", AlarmActions=[topic.arn])
     ring(a)
-    m, = topic()
+    m, = eventually(topic)
     assert m["AlarmName"] == name and m["NewStateValue"] == "ALARM" and m["AlarmRule"] == f"ALARM({a})" and m["OldStateValue"] == "OK"
     assert m["TriggeringChildren"][0]["Arn"].endswith(a) and m["TriggeringChildren"][0]["State"]["Value"] == "ALARM"
 
@@ -190,11 +190,11 @@ def test_a_suppressor_holds_actions_back(tsubo, cw, alarms, ring, topic, name, e
     assert shown(cw, name)["ActionsSuppressedBy"] == "ExtensionPeriod"
     assert topic(wait=1) == []
     tsubo.turn_clock("+181s")
-    assert [m["NewStateValue"] for m in topic()] == ["ALARM"]
+    assert [m["NewStateValue"] for m in eventually(topic)] == ["ALARM"]
     eventually(lambda: "ActionsSuppressedBy" not in shown(cw, name))
 
 
-def test_without_the_suppressor_actions_wait(tsubo, cw, alarms, ring, topic, name):
+def test_without_the_suppressor_actions_wait(tsubo, cw, alarms, ring, topic, name, eventually):
     """WaitPeriod: the time that the suppressor has to go into ALARM."""
     a, s = alarms("a", "s")
     cw.put_composite_alarm(AlarmName=name, AlarmRule=f"ALARM({a})", AlarmActions=[topic.arn], ActionsSuppressor=s, ActionsSuppressorWaitPeriod=120,
@@ -203,7 +203,7 @@ def test_without_the_suppressor_actions_wait(tsubo, cw, alarms, ring, topic, nam
     ring(a)
     assert shown(cw, name)["ActionsSuppressedBy"] == "WaitPeriod" and topic(wait=1) == []
     tsubo.turn_clock("+121s")
-    assert [m["NewStateValue"] for m in topic()] == ["ALARM"]
+    assert [m["NewStateValue"] for m in eventually(topic)] == ["ALARM"]
     ring(a, "OK")
     ring(a)
     assert shown(cw, name)["ActionsSuppressedBy"] == "WaitPeriod"

@@ -171,6 +171,7 @@ def test_an_alarm_on_a_rate(tsubo, cw, name, eventually):
     cw.put_metric_alarm(Metrics=rate(name), **common)
     shown = cw.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
     assert shown["Metrics"][0]["Expression"] == "100 * errors / requests" and "MetricName" not in shown and "Period" not in shown
+    tsubo.turn_to_next(60)
     cw.put_metric_data(Namespace=name, MetricData=[{"MetricName": "Errors", "Value": 2}, {"MetricName": "Requests", "Value": 10}])
     tsubo.turn_clock("+60s")
     alarm = lambda: cw.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]  # noqa: E731
@@ -191,6 +192,7 @@ def test_an_alarm_on_a_rule_of_contributor_insights(client, tsubo, cw, name, eve
     rule = [r for r in d.describe_contributor_insights(TableName=name)["ContributorInsightsRuleList"] if "-PKC-" in r][0]
     cw.put_metric_alarm(AlarmName=name, EvaluationPeriods=1, Threshold=10, ComparisonOperator="GreaterThanOrEqualToThreshold", TreatMissingData="ignore",
                         Metrics=[{"Id": "e", "Expression": f"INSIGHT_RULE_METRIC('{rule}', 'MaxContributorValue')", "Period": 60}])
+    tsubo.turn_to_next(60)
     for _ in range(8):
         d.put_item(TableName=name, Item={"p": {"S": "hot"}})
     tsubo.turn_clock("+60s")

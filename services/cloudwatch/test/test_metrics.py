@@ -26,8 +26,9 @@ def code(e):
 
 
 def test_values_come_back_as_statistics(cw, name):
+    at = datetime.datetime.now(datetime.timezone.utc)  # of one day, whichever that is
     for v in (1, 2, 3, 10):
-        cw.put_metric_data(Namespace=name, MetricData=[{"MetricName": "m", "Value": v, "Unit": "Count",
+        cw.put_metric_data(Namespace=name, MetricData=[{"MetricName": "m", "Value": v, "Unit": "Count", "Timestamp": at,
                                                         "Dimensions": [{"Name": "b", "Value": "2"}, {"Name": "a", "Value": "1"}]}])
     points = cw.get_metric_statistics(Namespace=name, MetricName="m", Period=3600 * 24, **around(),
                                       Dimensions=[{"Name": "a", "Value": "1"}, {"Name": "b", "Value": "2"}],

@@ -44,10 +44,11 @@ def test_it_follows_the_load(fresh_tsubo, eventually):
     assert writes[0]["ScalingPolicies"][0]["PolicyName"] == "DynamoDBWriteCapacityUtilization:table/busy"
     assert shown["Replicas"][0]["ReplicaProvisionedReadCapacityAutoScalingSettings"] == {"AutoScalingDisabled": True, "ScalingPolicies": []}
     # 1,200 units in two minutes are ten a second; half of the throughput: twenty
+    fresh_tsubo.turn_to_next(60)
     for _ in range(2):
         for _ in range(24):
             here.batch_write_item(RequestItems={"busy": [{"PutRequest": {"Item": {"pk": {"S": str(i)}}}} for i in range(25)]})
-        fresh_tsubo.turn_clock("+60s")
+        fresh_tsubo.turn_to_next(60)
     eventually(lambda: units(here, "busy")[1] > 5)
     up = units(here, "busy")[1]
     assert 15 <= up <= 40 and units(there, "busy")[1] == up

@@ -24,7 +24,7 @@ def template(**properties):
 
 def deploy(cfn, stack, body, update=False):
     (cfn.update_stack if update else cfn.create_stack)(StackName=stack, TemplateBody=body)
-    cfn.get_waiter("stack_update_complete" if update else "stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.2, "MaxAttempts": 60})
+    cfn.get_waiter("stack_update_complete" if update else "stack_create_complete").wait(StackName=stack)
     return {o["OutputKey"]: o["OutputValue"] for o in cfn.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]}
 
 
@@ -58,7 +58,7 @@ def test_life_of_a_table(cfn, d, name):
     other = deploy(cfn, name, template(AttributeDefinitions=definitions(id="S"), KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}]), update=True)
     assert other["Name"] != out["Name"]  # another key is another table
     cfn.delete_stack(StackName=name)
-    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 60})
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     assert not [t for t in d.list_tables()["TableNames"] if t.startswith(name + "-T-")]
 
 
@@ -110,7 +110,7 @@ def test_life_of_a_global_table(cfn, client, name):
                                       GlobalSecondaryIndexes=[index]), update=True)
     assert out["Name"] not in away.list_tables()["TableNames"]
     cfn.delete_stack(StackName=name)
-    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 60})
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     assert not [n for c in (d, away, third) for n in c.list_tables()["TableNames"] if n == out["Name"]]
 
 

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from conftest import PATIENCE_S
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 NODE, MODULES = os.path.join(ROOT, "build/runtimes/node/bin/node"), os.path.join(ROOT, "build/runtimes/nodejs/node_modules")
 CLI = os.path.join(ROOT, "build/awscli/bin/aws")
@@ -14,7 +16,7 @@ def test_sdk_for_javascript(tsubo, name):
     if not os.path.exists(os.path.join(MODULES, "@aws-sdk/lib-dynamodb")):
         pytest.skip("the SDK for JavaScript is not installed (tools/deps)")
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client.js")
-    run = subprocess.run([NODE, script, tsubo.url, name], env={**os.environ, "NODE_PATH": MODULES}, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([NODE, script, tsubo.url, name], env={**os.environ, "NODE_PATH": MODULES}, capture_output=True, text=True, timeout=PATIENCE_S)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.split() == "ok tables ok values ok conditions ok wideKeys ok searches ok transactions ok statements".split()
 
@@ -29,7 +31,7 @@ def aws(tsubo, tmp_path):
 
     def call(*args, fails=None):
         words = [a if isinstance(a, str) else json.dumps(a) for a in args]
-        run = subprocess.run([CLI, "--endpoint-url", tsubo.url, "--output", "json", *words], env=env, capture_output=True, text=True, timeout=60)
+        run = subprocess.run([CLI, "--endpoint-url", tsubo.url, "--output", "json", *words], env=env, capture_output=True, text=True, timeout=PATIENCE_S)
         if fails:
             assert run.returncode != 0 and fails in run.stderr, run.stdout + run.stderr
             return None

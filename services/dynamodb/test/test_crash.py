@@ -49,7 +49,7 @@ def test_transactions_survive_kills_whole(fresh_tsubo, eventually):
         had = len(acknowledged)
         for t in threads:
             t.start()
-        eventually(lambda: len(acknowledged) > had + 3, timeout=60)
+        eventually(lambda: len(acknowledged) > had + 3)
         time.sleep(r.uniform(0, 0.6))
         fresh_tsubo.kill()
         for t in threads:

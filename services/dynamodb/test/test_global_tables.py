@@ -8,6 +8,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import eventually
+
 HOME, AWAY, THIRD = "us-east-1", "eu-west-1", "ap-northeast-1"
 
 
@@ -36,12 +38,10 @@ def add(d, name, region, **more):
 
 
 def settle(d, name):
-    for _ in range(400):
+    def active():
         t = d.describe_table(TableName=name)["Table"]
-        if t["TableStatus"] == "ACTIVE" and all(r["ReplicaStatus"] == "ACTIVE" for r in t.get("Replicas", [])):
-            return t
-        time.sleep(0.02)
-    raise AssertionError("replicas never became active")
+        return t["TableStatus"] == "ACTIVE" and all(r["ReplicaStatus"] == "ACTIVE" for r in t.get("Replicas", [])) and t
+    return eventually(active)
 
 
 def replicas(d, name):

@@ -8,6 +8,8 @@ import time
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from conftest import eventually
+
 TABLE = {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}], "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
          "BillingMode": "PAY_PER_REQUEST"}
 
@@ -37,7 +39,8 @@ def records(client, name):
     kinesis, found = client("kinesis"), []
     for shard in kinesis.list_shards(StreamName=name)["Shards"]:
         at = kinesis.get_shard_iterator(StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-        found += [json.loads(r["Data"]) for r in kinesis.get_records(ShardIterator=at)["Records"]]
+        page = eventually(lambda: kinesis.get_records(ShardIterator=at))  # a shard gives five answers a second
+        found += [json.loads(r["Data"]) for r in page["Records"]]
     return found
 
 
@@ -180,7 +183,7 @@ def test_cloudformation(client, name, eventually):
 
     def deploy(call, waiter):
         call(StackName=name, TemplateBody=json.dumps({"Resources": {"T": {"Type": "AWS::DynamoDB::Table", "Properties": table}}}))
-        cfn.get_waiter(waiter).wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        cfn.get_waiter(waiter).wait(StackName=name)
         return {d["StreamArn"]: (d["DestinationStatus"], d["ApproximateCreationDateTimePrecision"]) for d in destinations(dynamodb, name)}
     assert deploy(cfn.create_stack, "stack_create_complete") == {arn: ("ACTIVE", "MILLISECOND")}
     table["KinesisStreamSpecification"]["ApproximateCreationDateTimePrecision"] = "MICROSECOND"
@@ -213,7 +216,7 @@ def test_changes_survive_kills(fresh_tsubo, eventually):
         had = len(acknowledged)
         for t in threads:
             t.start()
-        eventually(lambda: len(acknowledged) > had + 9, timeout=60)
+        eventually(lambda: len(acknowledged) > had + 9)
         time.sleep(r.uniform(0, 0.3))
         fresh_tsubo.kill()
         for t in threads:

@@ -40,7 +40,7 @@ def refused(code, message, call, **how):
 def test_life_of_a_table(d, name):
     made = make(d, name)
     assert made["TableStatus"] == "CREATING" and made["TableArn"].endswith(":table/" + name)
-    d.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 3})
+    d.get_waiter("table_exists").wait(TableName=name)
     have = d.describe_table(TableName=name)["Table"]
     assert have["TableStatus"] == "ACTIVE" and have["ItemCount"] == 0
     assert have["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"

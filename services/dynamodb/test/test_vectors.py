@@ -431,7 +431,7 @@ def test_cloudformation(d, client, name):
         if not indexes:
             del table["VectorIndexes"]
         getattr(cfn, how + "_stack")(StackName=name, TemplateBody=json.dumps({"Resources": {"T": {"Type": "AWS::DynamoDB::Table", "Properties": table}}}))
-        cfn.get_waiter("stack_%s_complete" % how).wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 100})
+        cfn.get_waiter("stack_%s_complete" % how).wait(StackName=name)
         return [(x["IndexName"], x["Dimensions"]) for x in d.describe_table(TableName=name)["Table"].get("VectorIndexes", [])]
 
     assert deploy("create", {**index(), "Dimensions": "3"}) == [("vix", 3)]

@@ -1,7 +1,10 @@
 """`place` and `fresh`: a tsubo (shared, or of the test's own) with a queue that rules may send to."""
 import json
+import time
 
 import pytest
+
+from conftest import PATIENCE_S
 
 
 class Place:
@@ -39,20 +42,20 @@ class Place:
         return answer["Entries"][0]["EventId"]
 
     def receive(self, n=1, wait=5, queue=None):
-        """n messages' bodies, or what came in time."""
-        got = []
+        """n messages, as long as it takes; what is there, when there is not to be waited."""
+        got, deadline = [], time.monotonic() + (PATIENCE_S if wait else 0)
         while len(got) < n:
             page = self.sqs.receive_message(QueueUrl=queue or self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=wait,
                                             MessageAttributeNames=["All"]).get("Messages", [])
-            if not page:
-                break
             for m in page:
                 self.sqs.delete_message(QueueUrl=queue or self.queue, ReceiptHandle=m["ReceiptHandle"])
             got += page
+            if not page and time.monotonic() > deadline:
+                break
         return got
 
-    def events_received(self, n=1, wait=5):
-        return [json.loads(m["Body"]) for m in self.receive(n, wait)]
+    def events_received(self, n=1):
+        return [json.loads(m["Body"]) for m in self.receive(n)]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from conftest import next_message
 from refusals import user
 
 ACCOUNT = "000000000000"
@@ -124,7 +125,7 @@ def test_a_fifo_queue_needs_a_group(place):
     assert message(e) == "Parameter(s) SqsParameters must be specified for target: f."
     place.events.put_targets(Rule=place.name, Targets=[{"Id": "f", "Arn": arn, "SqsParameters": {"MessageGroupId": "g"}}])
     place.put({"x": 1})
-    got = place.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, AttributeNames=["MessageGroupId"])["Messages"][0]
+    got = next_message(place.sqs, url, AttributeNames=["MessageGroupId"])
     assert got["Attributes"]["MessageGroupId"] == "g"
 
 
@@ -197,7 +198,7 @@ def test_a_stack_makes_changes_and_removes_rules_and_buses(place):
     def parameters(kind):
         return [{"ParameterKey": "Queue", "ParameterValue": place.queue_arn}, {"ParameterKey": "Kind", "ParameterValue": kind}]
     cfn.create_stack(StackName=name, TemplateBody=json.dumps(TEMPLATE), Parameters=parameters("one"))
-    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    cfn.get_waiter("stack_create_complete").wait(StackName=name)
     outputs = {o["OutputKey"]: o["OutputValue"] for o in cfn.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]}
     bus, rule = outputs["Rule"].split("|")
     assert bus == f"{name}-bus" and outputs["DailyArn"].endswith(":rule/" + outputs["Daily"])
@@ -205,11 +206,11 @@ def test_a_stack_makes_changes_and_removes_rules_and_buses(place):
     assert targets == [{"Id": "to-one", "Arn": place.queue_arn, "RetryPolicy": {"MaximumRetryAttempts": 3}}]
     assert json.loads(place.events.describe_event_bus(Name=bus)["Policy"])["Statement"][0]["Sid"] == "s"
     cfn.update_stack(StackName=name, TemplateBody=json.dumps(TEMPLATE), Parameters=parameters("two"))
-    cfn.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    cfn.get_waiter("stack_update_complete").wait(StackName=name)
     assert [t["Id"] for t in place.events.list_targets_by_rule(Rule=rule, EventBusName=bus)["Targets"]] == ["to-two"]
     assert json.loads(place.events.describe_rule(Name=rule, EventBusName=bus)["EventPattern"])["detail"] == {"kind": ["two"]}
     cfn.delete_stack(StackName=name)
-    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     assert place.events.list_event_buses(NamePrefix=bus)["EventBuses"] == []
 
 

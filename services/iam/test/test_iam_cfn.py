@@ -26,7 +26,7 @@ def stack(client, name):
     def deploy(resources, outputs=None):
         if resources is None:
             cfn.delete_stack(StackName=name)
-            cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+            cfn.get_waiter("stack_delete_complete").wait(StackName=name)
             return None
         body = json.dumps({"Resources": resources, "Outputs": {k: {"Value": v} for k, v in (outputs or {}).items()}})
         try:
@@ -35,7 +35,7 @@ def stack(client, name):
         except ClientError:
             verb = "create"
         getattr(cfn, verb + "_stack")(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
-        cfn.get_waiter(f"stack_{verb}_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+        cfn.get_waiter(f"stack_{verb}_complete").wait(StackName=name)
         described = cfn.describe_stacks(StackName=name)["Stacks"][0]
         return {o["OutputKey"]: o["OutputValue"] for o in described.get("Outputs", [])}
     return deploy

@@ -40,11 +40,17 @@ class Device:
         made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name, **more)["VirtualMFADevice"]
         self.serial, self.seed, self.png = made["SerialNumber"], made["Base32StringSeed"], made["QRCodePNG"]
 
-    def code(self, steps=0):
-        return totp(self.seed, self.tsubo.admin("clock")["clock_ms"] / 1000 + self.fast + steps * STEP)
+    def codes(self, *steps):
+        """Those of some steps before or after now, by one look at the clock."""
+        now = self.tsubo.admin("clock")["clock_ms"] / 1000 + self.fast
+        return [totp(self.seed, now + n * STEP) for n in steps]
+
+    def code(self):
+        return self.codes(0)[0]
 
     def two(self):
-        return {"SerialNumber": self.serial, "AuthenticationCode1": self.code(-1), "AuthenticationCode2": self.code()}
+        first, second = self.codes(-1, 0)
+        return {"SerialNumber": self.serial, "AuthenticationCode1": first, "AuthenticationCode2": second}
 
     def fresh_code(self):
         """The next one: a code is good once."""
@@ -119,8 +125,9 @@ def test_enabled_with_two_codes_that_follow_one_another(iam, name, device):
     iam.create_user(UserName=name)
     again = {"UserName": name, "SerialNumber": device.serial}
     wrong = "InvalidAuthenticationCode"
-    refused(lambda: iam.enable_mfa_device(**again, AuthenticationCode1=device.code(), AuthenticationCode2=device.code(-1)), wrong, "not valid")
-    refused(lambda: iam.enable_mfa_device(**again, AuthenticationCode1=device.code(-2), AuthenticationCode2=device.code()), wrong)
+    for steps in ((0, -1), (-2, 0)):
+        first, second = device.codes(*steps)
+        refused(lambda: iam.enable_mfa_device(**again, AuthenticationCode1=first, AuthenticationCode2=second), wrong, "not valid")
     refused(lambda: iam.enable_mfa_device(UserName=name + "x", **device.two()), "NoSuchEntity")
     refused(lambda: iam.enable_mfa_device(UserName=name, **(device.two() | {"SerialNumber": device.serial + "x"})), "NoSuchEntity")
     iam.enable_mfa_device(UserName=name, **device.two())
@@ -236,13 +243,13 @@ def test_a_clock_gone_wrong_is_brought_in_step(iam, user, device, name):
 def test_a_role_may_ask_for_the_second_factor(client, iam, user, device, name):
     """"Secure API access with MFA": the trust policy asks; the role's session itself carries nothing of it."""
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole", "Condition": {
-        "Bool": {"aws:MultiFactorAuthPresent": "true"}, "NumericLessThan": {"aws:MultiFactorAuthAge": "60"}}}
+        "Bool": {"aws:MultiFactorAuthPresent": "true"}, "NumericLessThan": {"aws:MultiFactorAuthAge": "600"}}}
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(allow("iam:GetRole", Bool={"aws:MultiFactorAuthPresent": "true"}),
                                                                               allow("iam:ListRoles")))
     sts, with_code = user("sts"), {"RoleArn": arn, "RoleSessionName": "one", "SerialNumber": device.serial}
     refused(lambda: sts.assume_role(RoleArn=arn, RoleSessionName="one"), "AccessDenied", "not authorized to perform: sts:AssumeRole")
-    refused(lambda: sts.assume_role(**with_code, TokenCode="000000" if device.code() != "000000" else "000001"), "AccessDenied", "one time pass code")
+    refused(lambda: sts.assume_role(**with_code, TokenCode=next(c for c in ("000000", "000001", "000002", "000003", "000004", "000005") if c not in device.codes(-2, -1, 0, 1, 2))), "AccessDenied", "one time pass code")
     answer = sts.assume_role(**with_code, TokenCode=device.fresh_code())
     assert session(client, answer, "iam").list_roles()["Roles"]
     refused(lambda: session(client, answer, "iam").get_role(RoleName=name), "AccessDenied")

@@ -115,7 +115,7 @@ def test_cloudformation(kit):
 
     def deploy(call, waiter):
         call(StackName=kit.name, TemplateBody=json.dumps(template))
-        cfn.get_waiter(waiter).wait(StackName=kit.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        cfn.get_waiter(waiter).wait(StackName=kit.name)
         return {o["OutputKey"]: o["OutputValue"] for o in cfn.describe_stacks(StackName=kit.name)["Stacks"][0]["Outputs"]}
     out = deploy(cfn.create_stack, "stack_create_complete")
     assert (out["Name"], out["Arn"], out["Status"]) == (kit.name, kit.arn, "ACTIVE") and out["Consumer"].startswith(kit.arn + "/consumer/c:")
@@ -130,5 +130,5 @@ def test_cloudformation(kit):
     assert (d["OpenShardCount"], d["RetentionPeriodHours"], d["EncryptionType"], d["MaxRecordSizeInKiB"]) == (3, 24, "NONE", 2048)
     assert {"Key": "b", "Value": "2"} in k.list_tags_for_stream(StreamName=kit.name)["Tags"]
     cfn.delete_stack(StackName=kit.name)
-    cfn.get_waiter("stack_delete_complete").wait(StackName=kit.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    cfn.get_waiter("stack_delete_complete").wait(StackName=kit.name)
     kit.refused("ResourceNotFoundException", k.describe_stream, StreamName=kit.name)

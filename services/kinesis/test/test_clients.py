@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from conftest import PATIENCE_S
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 NODE, MODULES = os.path.join(ROOT, "build/runtimes/node/bin/node"), os.path.join(ROOT, "build/runtimes/nodejs/node_modules")
 CLI = os.path.join(ROOT, "build/awscli/bin/aws")
@@ -15,7 +17,7 @@ def test_sdk_for_javascript(tsubo, name):
     if not os.path.exists(os.path.join(MODULES, "@aws-sdk/client-kinesis")):
         pytest.skip("the SDK for JavaScript is not installed (tools/deps)")
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client.js")
-    run = subprocess.run([NODE, script, tsubo.url, name], env={**os.environ, "NODE_PATH": MODULES}, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([NODE, script, tsubo.url, name], env={**os.environ, "NODE_PATH": MODULES}, capture_output=True, text=True, timeout=PATIENCE_S)
     assert run.returncode == 0 and run.stdout.split() == ["ok"], run.stdout + run.stderr
 
 
@@ -26,7 +28,7 @@ def test_aws_cli(tsubo, name, tmp_path):
            "AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
 
     def aws(*args):
-        run = subprocess.run([CLI, "--endpoint-url", tsubo.url, "--output", "json", "kinesis", *args], env=env, capture_output=True, text=True, timeout=60)
+        run = subprocess.run([CLI, "--endpoint-url", tsubo.url, "--output", "json", "kinesis", *args], env=env, capture_output=True, text=True, timeout=PATIENCE_S)
         assert run.returncode == 0, run.stderr
         return json.loads(run.stdout) if run.stdout.strip() else None
 

@@ -34,7 +34,7 @@ def test_acknowledged_records_survive_kills(fresh_tsubo, eventually):
         had = len(acknowledged)
         for t in threads:
             t.start()
-        eventually(lambda: len(acknowledged) > had + 9, timeout=60)
+        eventually(lambda: len(acknowledged) > had + 9)
         if round_ == 1:
             fresh_tsubo.client("kinesis").split_shard(StreamName="s", ShardToSplit="shardId-000000000000", NewStartingHashKey="99999999999999")
         time.sleep(r.uniform(0, 0.4))

@@ -9,7 +9,7 @@ POLICY = {"Version": "2012-10-17", "Statement": [grant(ROOT)]}
 def deploy(cfn, how, name, resources, **outputs):
     template = {"Resources": resources, "Outputs": {k: {"Value": v} for k, v in outputs.items()}}
     getattr(cfn, how + "_stack")(StackName=name, TemplateBody=json.dumps(template))
-    cfn.get_waiter(f"stack_{how}_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
+    cfn.get_waiter(f"stack_{how}_complete").wait(StackName=name)
     return {o["OutputKey"]: o["OutputValue"] for o in cfn.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])}
 
 
@@ -33,7 +33,7 @@ def test_key_and_alias(kit, client, name):
     assert (meta["Description"], meta["KeyState"]) == ("two", "Disabled")
     assert "team" not in [t["TagKey"] for t in kit.kms.list_resource_tags(KeyId=out["Id"])["Tags"]]
     cfn.delete_stack(StackName=name)
-    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     assert kit.kms.describe_key(KeyId=out["Id"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
     kit.refused("NotFoundException", kit.kms.describe_key, KeyId=out["Alias"])
 
@@ -46,5 +46,5 @@ def test_replica(kit, client, name):
     assert out["Id"] == primary["KeyId"] and ":eu-west-1:" in out["Arn"]
     assert west.decrypt(CiphertextBlob=kit.kms.encrypt(KeyId=primary["KeyId"], Plaintext=b"x")["CiphertextBlob"])["Plaintext"] == b"x"
     cfn.delete_stack(StackName=name)
-    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200})
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     assert west.describe_key(KeyId=out["Id"])["KeyMetadata"]["KeyState"] == "PendingDeletion"

@@ -48,6 +48,7 @@ def python(aws, role, name):
     def make(code, suffix="", **more):
         more.setdefault("Runtime", "python3.11")
         more.setdefault("MemorySize", 256)
+        more.setdefault("Timeout", 60)
         more.setdefault("Role", role)
         made.append(name + suffix)
         aws.create_function(FunctionName=made[-1], Handler="m.handler", Code={"ZipFile": zip_of({"m.py": code})}, **more)
@@ -99,7 +100,7 @@ def seen(client, name):
 @pytest.fixture
 def worker(python, seen, name, request):
     """worker(VARIABLE="value"): a function of the test file's CODE, which finds that table's name in SEEN."""
-    return lambda **env: python(request.module.CODE, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen", **env}})
+    return lambda **env: python(request.module.CODE, Timeout=60, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen", **env}})
 
 
 @pytest.fixture

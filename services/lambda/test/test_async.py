@@ -2,10 +2,13 @@
 
 Source: "Invoking Lambda functions asynchronously" and "Capturing records of asynchronous invocations" (developer guide).
 The clock is turned instead of waited for."""
+import datetime
 import json
 import time
 
 import pytest
+
+from conftest import next_message
 
 CODE = """
 import boto3, os
@@ -33,7 +36,7 @@ def table(client, name):
 
 @pytest.fixture
 def function(python, table, name):
-    return python(CODE, Timeout=30, MemorySize=512, Environment={"Variables": {"TABLE": name}})
+    return python(CODE, Timeout=60, MemorySize=512, Environment={"Variables": {"TABLE": name}})
 
 
 def queue(client, name):
@@ -42,10 +45,7 @@ def queue(client, name):
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
     def receive():
-        for _ in range(3):
-            got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MessageAttributeNames=["All"]).get("Messages")
-            if got:
-                return got[0]
+        return next_message(sqs, url, MessageAttributeNames=["All"])
     return arn, receive
 
 
@@ -55,18 +55,22 @@ def test_an_event_is_answered_at_once_and_runs(aws, function, table, eventually)
     eventually(lambda: table("a") == 1)
 
 
-def test_a_failing_event_is_tried_three_times(tsubo, aws, function, table, eventually):
+def test_a_failing_event_is_tried_three_times(tsubo, client, aws, function, table, eventually):
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def ended():
+        """How many tries have: each tells the event's age."""
+        points = client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda", MetricName="AsyncEventAge", Dimensions=[{"Name": "FunctionName", "Value": function}], Period=86400,
+            StartTime=now - datetime.timedelta(days=2), EndTime=now + datetime.timedelta(days=400), Statistics=["SampleCount"])["Datapoints"]
+        return sum(p["SampleCount"] for p in points)
+
     aws.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"id": "f", "fail": True}))
-    eventually(lambda: table("f") == 1)
-    time.sleep(0.5)
-    assert table("f") == 1
-    tsubo.turn_clock("+61s")
-    eventually(lambda: table("f") == 2)
-    time.sleep(0.3)
-    tsubo.turn_clock("+121s")
-    eventually(lambda: table("f") == 3)
-    time.sleep(0.3)
-    tsubo.turn_clock("+600s")
+    for tries, pause in ((1, "+61s"), (2, "+121s"), (3, "+600s")):
+        eventually(lambda: ended() == tries)
+        time.sleep(0.3)
+        assert table("f") == tries
+        tsubo.turn_clock(pause)
     time.sleep(0.5)
     assert table("f") == 3
 
@@ -108,7 +112,7 @@ def handler(event, context):
 """
     url = client("sqs").create_queue(QueueName=name + "-out")["QueueUrl"]
     out, take = queue(client, name + "-out")
-    second = python(write, "-second", MemorySize=512, Timeout=30, Environment={"Variables": {"OUT": url}})
+    second = python(write, "-second", MemorySize=512, Timeout=60, Environment={"Variables": {"OUT": url}})
     aws.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0, DestinationConfig={
         "OnSuccess": {"Destination": f"arn:aws:lambda:us-east-1:000000000000:function:{second}"},
         "OnFailure": {"Destination": "arn:aws:events:us-east-1:000000000000:event-bus/default"}})
@@ -172,11 +176,11 @@ def test_events_outlive_a_kill(fresh_tsubo, zip_of, eventually):
     role = shared.make_role(fresh_tsubo.client, "r")
     d.create_table(TableName="seen", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
                    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
-    aws.create_function(FunctionName="f", Runtime="python3.11", Role=role, Handler="m.handler", Timeout=30, MemorySize=512,
+    aws.create_function(FunctionName="f", Runtime="python3.11", Role=role, Handler="m.handler", Timeout=60, MemorySize=512,
                         Environment={"Variables": {"TABLE": "seen"}}, Code={"ZipFile": zip_of({"m.py": "import time\ntime.sleep(1)\n" + CODE})})
     for i in range(5):
         aws.invoke(FunctionName="f", InvocationType="Event", Payload=json.dumps({"id": str(i)}))
     fresh_tsubo.kill()
     fresh_tsubo.start()
     d = fresh_tsubo.client("dynamodb")
-    eventually(lambda: d.scan(TableName="seen")["Count"] == 5, timeout=30)
+    eventually(lambda: d.scan(TableName="seen")["Count"] == 5)

@@ -30,8 +30,8 @@ def test_create_get_update_delete(aws, role, name, zip_of, call):
     refused(aws.create_function, "ResourceConflictException", FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler",
             Code={"ZipFile": code})
 
-    old = aws.update_function_configuration(FunctionName=name, Timeout=7, Environment={"Variables": {}})
-    assert old["Timeout"] == 7 and "Environment" not in old and old["RevisionId"] != made["RevisionId"]
+    old = aws.update_function_configuration(FunctionName=name, Timeout=70, Environment={"Variables": {}})
+    assert old["Timeout"] == 70 and "Environment" not in old and old["RevisionId"] != made["RevisionId"]
     refused(aws.update_function_code, "PreconditionFailedException", FunctionName=name, ZipFile=code, RevisionId=made["RevisionId"])
     assert call(name) == ("hello", None)
     aws.update_function_code(FunctionName=name, ZipFile=zip_of({"m.py": HELLO.replace("hello", "bye")}))
@@ -47,7 +47,7 @@ def test_code_comes_from_s3_too(client, aws, role, name, zip_of, call):
     s3 = client("s3")
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="code.zip", Body=zip_of({"m.py": HELLO}))
-    aws.create_function(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Code={"S3Bucket": name, "S3Key": "code.zip"})
+    aws.create_function(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Timeout=60, Code={"S3Bucket": name, "S3Key": "code.zip"})
     assert call(name) == ("hello", None)
     e = refused(aws.update_function_code, "InvalidParameterValueException", FunctionName=name, S3Bucket=name, S3Key="none.zip")
     assert "NoSuchKey" in e
@@ -180,7 +180,7 @@ def test_code_that_nothing_names_is_removed(fresh_tsubo, make_role_on, zip_of, e
     role = make_role_on(fresh_tsubo, "r")
 
     def create(name, text, **more):
-        return aws.create_function(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Code={"ZipFile": zip_of({"m.py": text})}, **more)
+        return aws.create_function(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Timeout=60, Code={"ZipFile": zip_of({"m.py": text})}, **more)
 
     layer = aws.publish_layer_version(LayerName="l", Content={"ZipFile": zip_of({"python/shared.py": "X = 5"})})["LayerVersionArn"]
     create("gone", HELLO)

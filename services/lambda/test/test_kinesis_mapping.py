@@ -6,6 +6,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import next_message
+
 CODE = """
 import base64, boto3, json, os
 d = boto3.client('dynamodb')
@@ -102,7 +104,7 @@ def test_bisecting_finds_the_poison_and_the_failure_is_told(client, stream, work
     mapping(EventSourceArn=stream.arn, FunctionName=worker(), StartingPosition="TRIM_HORIZON", BatchSize=10, MaximumRetryAttempts=1,
             BisectBatchOnFunctionError=True, DestinationConfig={"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:000000000000:{name}"}})
     eventually(lambda: {"a", "b", "c", "e"} <= set(stream.seen()) and stream.seen()[-1] == "e")
-    record = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]["Body"])
+    record = json.loads(next_message(sqs, url)["Body"])
     assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert record["KinesisBatchInfo"]["batchSize"] == 1 and record["KinesisBatchInfo"]["streamArn"] == stream.arn
     assert record["KinesisBatchInfo"]["shardId"] == "shardId-000000000000"
@@ -169,7 +171,7 @@ def test_a_batch_comes_again_after_a_crash_and_none_is_lost(fresh_tsubo, make_ro
     client("kinesis").create_stream(StreamName="s", ShardCount=1)
     client("dynamodb").create_table(TableName="seen", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
                                     AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
-    client("lambda").create_function(FunctionName="f", Handler="m.handler", Runtime="python3.11", Role=make_role_on(fresh_tsubo, "r"), Timeout=30,
+    client("lambda").create_function(FunctionName="f", Handler="m.handler", Runtime="python3.11", Role=make_role_on(fresh_tsubo, "r"), Timeout=60,
                                      MemorySize=512, Code={"ZipFile": zip_of({"m.py": CODE})}, Environment={"Variables": {"SEEN": "seen"}})
     client("lambda").create_event_source_mapping(EventSourceArn="arn:aws:kinesis:us-east-1:000000000000:stream/s", FunctionName="f", BatchSize=3,
                                                  StartingPosition="TRIM_HORIZON")

@@ -20,7 +20,7 @@ def node(aws, role, name, zip_of):
 
     def make(code, file="m.mjs", files=None, **more):
         made.append(f"{name}-{len(made)}")
-        more = {"MemorySize": 512, "Timeout": 10, "Runtime": "nodejs22.x", **more}
+        more = {"MemorySize": 512, "Timeout": 60, "Runtime": "nodejs22.x", **more}
         aws.create_function(FunctionName=made[-1], Role=role, Handler="m.handler", Code={"ZipFile": zip_of({file: code, **(files or {})})}, **more)
         return made[-1]
 
@@ -169,8 +169,8 @@ def test_a_function_that_streams_too_long(aws, node):
     f = node("""
 export const handler = awslambda.streamifyResponse(async (event, out) => {
   out.write('one');
-  await new Promise(() => setTimeout(() => {}, 60000));
-});""", Timeout=1)
+  await new Promise(() => setTimeout(() => {}, 600000));
+});""", Timeout=5)
     events = list(aws.invoke_with_response_stream(FunctionName=f)["EventStream"])
     assert events[0]["PayloadChunk"]["Payload"] == b"one"
     assert json.loads(events[-1]["InvokeComplete"]["ErrorDetails"])["errorType"] == "Sandbox.Timedout"
@@ -179,7 +179,7 @@ export const handler = awslambda.streamifyResponse(async (event, out) => {
 # ---- ends that nobody wanted ----
 
 def test_out_of_memory(aws, python):
-    f = python("def handler(event, context):\n    hold = []\n    while True:\n        hold.append(bytearray(10_000_000))\n", MemorySize=128, Timeout=20)
+    f = python("def handler(event, context):\n    hold = []\n    while True:\n        hold.append(bytearray(10_000_000))\n", MemorySize=128)
     answer, error, log = tail(aws, f)
     assert error == "Unhandled" and answer["errorType"] == "Runtime.OutOfMemory"
     assert re.fullmatch(r"RequestId: \S{36} Error: Runtime exited with error: signal: killed", answer["errorMessage"])

@@ -4,6 +4,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import next_message
+
 CODE = """
 import boto3, json, os
 d = boto3.client('dynamodb')
@@ -72,8 +74,8 @@ def test_bisecting_finds_the_poison_and_the_failure_is_told(client, aws, stream,
     stream.put("a", "b", "poison", "c", "e")
     mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", BatchSize=10, MaximumRetryAttempts=1,
             BisectBatchOnFunctionError=True, DestinationConfig={"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:000000000000:{name}"}})
-    eventually(lambda: {"a", "b", "c", "e"} <= set(stream.seen()) and stream.seen()[-1] == "e", timeout=30)
-    record = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"][0]["Body"])
+    eventually(lambda: {"a", "b", "c", "e"} <= set(stream.seen()) and stream.seen()[-1] == "e")
+    record = json.loads(next_message(sqs, url)["Body"])
     assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert record["DDBStreamBatchInfo"]["batchSize"] == 1 and record["DDBStreamBatchInfo"]["streamArn"] == stream.arn
     assert ["poison"] in stream.calls()
@@ -147,7 +149,7 @@ def test_records_that_are_too_old_are_given_up(tsubo, client, aws, stream, worke
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
     tsubo.turn_clock("+2m")
     stream.put("fresh")
-    record = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]["Body"])
+    record = json.loads(next_message(sqs, url)["Body"])
     assert record["requestContext"]["condition"] == "RecordAgeExceeded"
     eventually(lambda: stream.seen()[-1] == "fresh")
 
@@ -157,17 +159,19 @@ def test_retries_end_and_the_shard_goes_on(stream, worker, mapping, eventually):
     stream.put("poison")
     mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", BatchSize=1, MaximumRetryAttempts=2)
     stream.put("after")
-    eventually(lambda: stream.seen() == ["poison", "poison", "poison", "after"], timeout=30)
+    eventually(lambda: stream.seen() == ["poison", "poison", "poison", "after"])
 
 
-def test_a_window_gathers(stream, worker, mapping, eventually):
-    import time
+def test_a_window_gathers(tsubo, stream, worker, mapping, eventually):
     f = worker()
-    mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", BatchSize=100, MaximumBatchingWindowInSeconds=2)
-    for key in "abcdef":
-        stream.put(key)
-        time.sleep(0.05)
-    eventually(lambda: stream.seen() == list("abcdef"))
+    mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", BatchSize=100, MaximumBatchingWindowInSeconds=300)
+    stream.put(*"abcdef")
+
+    def the_window_is_over():  # it begins with the first record that is read, whenever that is
+        tsubo.turn_clock("+301s")
+        return stream.seen() == list("abcdef")
+
+    eventually(the_window_is_over, interval=1)
     assert len(stream.calls()) <= 2
 
 
@@ -178,9 +182,9 @@ def test_a_window_gathers(stream, worker, mapping, eventually):
 def test_what_counts_as_success(client, stream, python, mapping, name, eventually, answer, calls):
     """"Reporting batch item failures", success and failure conditions."""
     code = CODE.split("    if os.environ.get('REPORT')")[0] + f"    return {answer} if keys[0] != 'end' else None\n"
-    f = python(code, Timeout=30, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen"}})
+    f = python(code, Timeout=60, MemorySize=512, Environment={"Variables": {"SEEN": name + "-seen"}})
     stream.put("a")
     mapping(EventSourceArn=stream.arn, FunctionName=f, StartingPosition="TRIM_HORIZON", BatchSize=1, MaximumRetryAttempts=1, FunctionResponseTypes=["ReportBatchItemFailures"])
     stream.put("end")
-    eventually(lambda: "end" in stream.seen(), timeout=30)
+    eventually(lambda: "end" in stream.seen())
     assert stream.seen() == ["a"] * calls + ["end"]

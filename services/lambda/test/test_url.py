@@ -9,6 +9,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from conftest import PATIENCE_S
+
 CODE = """
 def handler(event, context):
     if event['rawPath'] == '/plain':
@@ -22,7 +24,7 @@ def handler(event, context):
 
 
 def ask(tsubo, url, method="GET", path="/", body=None, headers=None):
-    c = http.client.HTTPConnection("127.0.0.1", tsubo.port, timeout=20)
+    c = http.client.HTTPConnection("127.0.0.1", tsubo.port, timeout=PATIENCE_S)
     c.request(method, path, body, {"Host": urlparse(url).netloc, **(headers or {})})
     r = c.getresponse()
     return r, r.read()
@@ -95,7 +97,8 @@ def test_a_url_goes_with_its_function(tsubo, aws, python, role, zip_of):
     assert ask(tsubo, url)[0].status == 200
     aws.delete_function(FunctionName=f)
     assert ask(tsubo, url)[0].status == 403
-    aws.create_function(FunctionName=f, Runtime="python3.11", Role=role, Handler="m.handler", Code={"ZipFile": zip_of({"m.py": "def handler(event, context):\n    return 2\n"})})
+    aws.create_function(FunctionName=f, Runtime="python3.11", Role=role, Handler="m.handler", Timeout=60,
+                        Code={"ZipFile": zip_of({"m.py": "def handler(event, context):\n    return 2\n"})})
     again = aws.create_function_url_config(FunctionName=f, AuthType="NONE")["FunctionUrl"]
     aws.add_permission(FunctionName=f, StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE")
     assert again != url and ask(tsubo, again)[1] == b"2" and ask(tsubo, url)[0].status == 403
@@ -108,7 +111,7 @@ export const handler = awslambda.streamifyResponse(async (event, out) => {
   out = awslambda.HttpResponseStream.from(out, { statusCode: 203, headers: { 'X-Mine': 'yes' }, cookies: ['c=1'] });
   out.write(Buffer.from([0, 255, 0])); out.write('end'); out.end();
 });"""
-    aws.create_function(FunctionName=name, Runtime="nodejs22.x", Role=role, Handler="m.handler", MemorySize=256, Code={"ZipFile": zip_of({"m.mjs": code})})
+    aws.create_function(FunctionName=name, Runtime="nodejs22.x", Role=role, Handler="m.handler", MemorySize=256, Timeout=60, Code={"ZipFile": zip_of({"m.mjs": code})})
     url = aws.create_function_url_config(FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM")["FunctionUrl"]
     aws.add_permission(FunctionName=name, StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE")
     r, body = ask(tsubo, url)
@@ -133,11 +136,11 @@ export const handler = awslambda.streamifyResponse(async (event, out) => {
   if (event.rawPath === '/exit') process.exit(3);
   out.end('two');
 });""" % name
-    aws.create_function(FunctionName=name, Runtime="nodejs22.x", Role=role, Handler="m.handler", MemorySize=512, Timeout=30,
+    aws.create_function(FunctionName=name, Runtime="nodejs22.x", Role=role, Handler="m.handler", MemorySize=512, Timeout=60,
                         Code={"ZipFile": zip_of({"m.mjs": code})})
     url = aws.create_function_url_config(FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM")["FunctionUrl"]
     aws.add_permission(FunctionName=name, StatementId="u", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE")
-    c = http.client.HTTPConnection("127.0.0.1", tsubo.port, timeout=40)
+    c = http.client.HTTPConnection("127.0.0.1", tsubo.port, timeout=PATIENCE_S)
     c.request("GET", "/", headers={"Host": urlparse(url).netloc})
     r = c.getresponse()
     assert r.status == 201 and r.headers["content-type"] == "text/event-stream" and r.headers["transfer-encoding"] == "chunked"

@@ -167,7 +167,7 @@ def test_replicas_have_them_and_their_changes(s3, client, name, eventually):
     eventually(lambda: names(s3, name + "-b", "k") == [])
 
 
-def test_events_tell(s3, client, bucket, name):
+def test_events_tell(s3, client, bucket, name, eventually):
     sqs = client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -179,11 +179,13 @@ def test_events_tell(s3, client, bucket, name):
     made = put(s3, bucket, "k", "n", b"x")
     s3.delete_object_annotation(Bucket=bucket, Key="k", AnnotationName="n")
     seen = {}
-    for _ in range(20):
+
+    def both():
         for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
             for r in json.loads(m["Body"]).get("Records", []):
                 seen[r["eventName"]] = r
-        if len(seen) == 2:
-            break
+        return len(seen) == 2
+
+    eventually(both)
     assert sorted(seen) == ["ObjectAnnotation:Delete", "ObjectAnnotation:Put"]
     assert seen["ObjectAnnotation:Put"]["responseElements"]["x-amz-id-2"] == made["ResponseMetadata"]["HostId"], "the answer's own ids"

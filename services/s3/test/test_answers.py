@@ -13,6 +13,8 @@ import botocore.exceptions
 import pytest
 import requests
 
+from conftest import PATIENCE_S
+
 CLOSED = "The specified bucket does not exist"
 NO_KEY = "The specified key does not exist."
 UNMET = "At least one of the pre-conditions you specified did not hold"
@@ -340,7 +342,7 @@ def test_buckets_that_cannot_be_made(s3, client, name):
          lambda: ireland.head_bucket(Bucket=name) and ireland.list_objects_v2(Bucket=name, ExpectedBucketOwner="1234"))
 
 
-def test_small_objects_stay_where_they_are_unless_the_rule_speaks_of_sizes(fresh_tsubo, name):
+def test_small_objects_stay_where_they_are_unless_the_rule_speaks_of_sizes(fresh_tsubo, name, eventually):
     """Source: "Transitioning objects using Amazon S3 Lifecycle" (S3 User Guide)."""
     move = lambda to, **f: {"ID": to + str(len(f)), "Status": "Enabled", "Filter": f or {"Prefix": "a/"}, "Transitions": [{"Days": 1, "StorageClass": to}]}  # noqa: E731
     s3 = fresh_tsubo.client("s3")
@@ -350,13 +352,9 @@ def test_small_objects_stay_where_they_are_unless_the_rule_speaks_of_sizes(fresh
     sized = move("GLACIER_IR", And={"Prefix": "sized/", "ObjectSizeGreaterThan": 1})
     s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [move("GLACIER_IR"), sized]})
     fresh_tsubo.turn_clock("+3d")
-    classes = {}
-    for _ in range(100):
-        classes = {o["Key"]: o["StorageClass"] for o in s3.list_objects_v2(Bucket=name)["Contents"]}
-        if classes["sized/k"] == "GLACIER_IR":
-            break
-        time.sleep(0.05)
-    assert classes == {"a/k": "STANDARD", "sized/k": "GLACIER_IR"}
+    classes = lambda: {o["Key"]: o["StorageClass"] for o in s3.list_objects_v2(Bucket=name)["Contents"]}  # noqa: E731
+    eventually(lambda: classes()["sized/k"] == "GLACIER_IR")
+    assert classes() == {"a/k": "STANDARD", "sized/k": "GLACIER_IR"}
 
 
 def presigned(client, bucket, version="s3v4", **how):
@@ -441,7 +439,7 @@ def test_events_of_tags_and_acls_are_not_about_bytes(s3, client, acl_bucket):
     s3.put_object_acl(Bucket=acl_bucket, Key="k", ACL="public-read")
     s3.restore_object(Bucket=acl_bucket, Key="k", RestoreRequest={"Days": 1})
     s3.delete_object(Bucket=acl_bucket, Key="k")
-    seen, deadline = {}, time.monotonic() + 20
+    seen, deadline = {}, time.monotonic() + PATIENCE_S
     while "ObjectRemoved:Delete" not in seen and time.monotonic() < deadline:
         for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])

@@ -12,6 +12,8 @@ import urllib.request
 import pytest
 from boto3.s3.transfer import TransferConfig
 
+from conftest import PATIENCE_S
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 MB = 1 << 20
 NODE = os.path.join(ROOT, "build/runtimes/node/bin/node")
@@ -43,7 +45,7 @@ def hashes(folder):
 
 def run(argv, env=None, **kwargs):
     plain = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    p = subprocess.run(argv, env={**plain, **(env or {})}, capture_output=True, timeout=120, **kwargs)
+    p = subprocess.run(argv, env={**plain, **(env or {})}, capture_output=True, timeout=PATIENCE_S, **kwargs)
     assert p.returncode == 0, f"{argv}\n{p.stdout.decode(errors='replace')}\n{p.stderr.decode(errors='replace')}"
     return p.stdout
 

@@ -48,7 +48,7 @@ def test_a_function_is_invoked(client, s3, bucket, name, queue, eventually):
                              SourceArn=f"arn:aws:s3:::{bucket}", SourceAccount=ACCOUNT)
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=config)
     s3.put_object(Bucket=bucket, Key="k", Body=b"hello")
-    record = eventually(take, timeout=40)["Records"][0]
+    record = eventually(take)["Records"][0]
     assert (record["eventSource"], record["eventName"], record["s3"]["object"]["key"], record["s3"]["object"]["size"]) == ("aws:s3", "ObjectCreated:Put", "k", 5)
     assert record["s3"]["configurationId"] == "f"
 

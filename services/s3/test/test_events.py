@@ -3,20 +3,24 @@ import json
 import os
 import shutil
 import subprocess
-import time
 
 import botocore.exceptions
 import pytest
 
+from conftest import eventually
+
 
 def receive(sqs, url, n):
+    """n messages at least, as long as it takes."""
     out = []
-    for _ in range(20):
+
+    def come():
         for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
             out.append(json.loads(m["Body"]))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
-        if len(out) >= n:
-            break
+        return len(out) >= n
+
+    eventually(come)
     return out
 
 
@@ -65,11 +69,8 @@ def test_lifecycle_follows_the_clock(fresh_tsubo):
     fresh_tsubo.turn_clock("+1d")
     assert keys() == ["cold", "keep", "tmp/a", "tmp/b"]
     fresh_tsubo.turn_clock("+3d")
-    deadline = time.monotonic() + 60
-    while (keys() != ["cold", "keep"] or "Uploads" in s3.list_multipart_uploads(Bucket="old")) and time.monotonic() < deadline:
-        pass
-    assert keys() == ["cold", "keep"] and "Uploads" not in s3.list_multipart_uploads(Bucket="old")
-    assert s3.head_object(Bucket="old", Key="cold")["StorageClass"] == "GLACIER"
+    eventually(lambda: keys() == ["cold", "keep"] and "Uploads" not in s3.list_multipart_uploads(Bucket="old"))
+    eventually(lambda: s3.head_object(Bucket="old", Key="cold")["StorageClass"] == "GLACIER")
 
 
 def test_lifecycle_comes_to_every_upload(fresh_tsubo, eventually):
@@ -102,7 +103,7 @@ TEMPLATE = {
 def test_stack(s3, client, name):
     cfn = client("cloudformation")
     cfn.create_stack(StackName=name, TemplateBody=json.dumps(TEMPLATE))
-    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    cfn.get_waiter("stack_create_complete").wait(StackName=name)
     out = {o["OutputKey"]: o["OutputValue"] for o in cfn.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]}
     bucket = out["Name"]
     assert bucket.startswith(name) and out["Domain"] == f"{bucket}.s3.us-east-1.amazonaws.com"
@@ -112,7 +113,7 @@ def test_stack(s3, client, name):
     assert {"Key": "team", "Value": "x"} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"][0]["Resource"] == f"arn:aws:s3:::{bucket}/*"
     cfn.delete_stack(StackName=name)
-    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     assert bucket not in [b["Name"] for b in s3.list_buckets()["Buckets"]]
 
 

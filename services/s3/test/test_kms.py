@@ -142,6 +142,6 @@ def test_cloudformation(client, s3, kms, name):
     cfn = client("cloudformation")
     cfn.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {
         "BucketName": name, "BucketEncryption": {"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}}}}}))
-    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+    cfn.get_waiter("stack_create_complete").wait(StackName=name)
     s3.put_object(Bucket=name, Key="code.zip", Body=b"zip")
     assert s3.head_object(Bucket=name, Key="code.zip")["SSEKMSKeyId"] == kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]["Arn"]

@@ -28,11 +28,12 @@ def mfa(tsubo, client):
     """mfa() is what the x-amz-mfa header says: root's device and a code that was not used yet."""
     iam = client("iam")
     made = iam.create_virtual_mfa_device(VirtualMFADeviceName="root-account-mfa-device")["VirtualMFADevice"]
-    code = lambda steps=0: totp(made["Base32StringSeed"], tsubo.admin("clock")["clock_ms"] / 1000 + 30 * steps)
-    iam.enable_mfa_device(UserName="root", SerialNumber=made["SerialNumber"], AuthenticationCode1=code(-1), AuthenticationCode2=code())
+    now = lambda: tsubo.admin("clock")["clock_ms"] / 1000
+    first, second = (lambda at: (totp(made["Base32StringSeed"], at - 30), totp(made["Base32StringSeed"], at)))(now())
+    iam.enable_mfa_device(UserName="root", SerialNumber=made["SerialNumber"], AuthenticationCode1=first, AuthenticationCode2=second)
     def header():
         tsubo.turn_clock("+60s")
-        return f"{made['SerialNumber']} {code()}"
+        return f"{made['SerialNumber']} {totp(made['Base32StringSeed'], now())}"
     return header
 
 

@@ -14,6 +14,8 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from conftest import PATIENCE_S
+
 PEOPLE = "name,age,city,joined\nAnn,31,Berlin,2019-05-01T\nBob,45,\"New York, NY\",2020-01-15T\nCléo,28,Paris,2021-11-30T\nDan,,Rome,2018-02-02T\n"
 BOOKS = {"shop": "x", "books": [{"title": "A", "price": 10.5, "tags": ["new", "red"], "author": {"name": "Zoe"}},
                                 {"title": "B", "price": 7, "tags": [], "author": {"name": "Yan", "born": None}}]}
@@ -216,7 +218,7 @@ def test_a_client_of_http_1_0(server):
     signed = AWSRequest("POST", server.url + "/web/k?select&select-type=2", data=request)
     S3SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(signed)
     head = "".join(f"{k}: {v}\r\n" for k, v in signed.headers.items())
-    with socket.create_connection(("127.0.0.1", server.port), 30) as c:
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE_S) as c:
         c.sendall(f"POST /web/k?select&select-type=2 HTTP/1.0\r\nHost: localhost:{server.port}\r\nContent-Length: {len(request)}\r\n{head}\r\n".encode() + request)
         got = b"".join(iter(lambda: c.recv(1 << 16), b""))
     head, _, rest = got.partition(b"\r\n\r\n")

@@ -1,6 +1,5 @@
 """Websites, browsers' forms, and bodies as clients without an SDK send them. Source: S3 User Guide, S3 API Reference."""
 import base64
-import datetime
 import hashlib
 import hmac
 import json
@@ -12,6 +11,8 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 import requests
+
+from conftest import PATIENCE_S
 
 
 def public(s3, bucket):
@@ -116,7 +117,7 @@ class Chunked(botocore.auth.S3SigV4Auth):
 
 
 def send_raw(tsubo, head, raw):
-    with socket.create_connection(("localhost", int(tsubo.url.rsplit(":", 1)[1])), 5) as s:
+    with socket.create_connection(("localhost", int(tsubo.url.rsplit(":", 1)[1])), PATIENCE_S) as s:
         s.sendall(head + raw)
         out = b""
         while b"</Error>" not in out and b"\r\n\r\n" not in out or b"<Error>" in out and b"</Error>" not in out:
@@ -163,19 +164,16 @@ def test_bad_chunks_store_nothing(s3, bucket, tsubo):
     assert chunked_put(tsubo, path, [], kind=unsigned, raw=b"2\r\nab\r\n0\r\nx-amz-checksum-crc32:" + good + b"\r\n\r\n", decoded=2, extra=trailer).startswith("HTTP/1.1 200")
 
 
-def test_a_client_that_leaves_leaves_nothing(s3, bucket, tsubo):
+def test_a_client_that_leaves_leaves_nothing(s3, bucket, tsubo, eventually):
     request = botocore.awsrequest.AWSRequest("PUT", f"{tsubo.url}/{bucket}/half", headers={})
     Chunked("UNSIGNED-PAYLOAD").add_auth(request)
     lines = [f"PUT /{bucket}/half HTTP/1.1", f"Host: {tsubo.url.split('//')[1]}", "Content-Length: 10000000"] + [f"{k}: {v}" for k, v in request.headers.items()]
-    s = socket.create_connection(("localhost", int(tsubo.url.rsplit(":", 1)[1])), 5)
+    s = socket.create_connection(("localhost", int(tsubo.url.rsplit(":", 1)[1])), PATIENCE_S)
     s.sendall("\r\n".join(lines + ["", ""]).encode() + os.urandom(3_000_000))
     s.close()
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
-    deadline = datetime.datetime.now() + datetime.timedelta(seconds=5)
     new = os.path.join(tsubo.data, "blobs", "new")
-    while os.path.isdir(new) and os.listdir(new) and datetime.datetime.now() < deadline:
-        s3.list_objects_v2(Bucket=bucket)
-    assert not os.path.isdir(new) or not os.listdir(new)
+    eventually(lambda: not os.path.isdir(new) or not os.listdir(new))
 
 
 def test_a_form_may_bring_an_empty_file(s3, bucket):

@@ -11,6 +11,7 @@ import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
+from conftest import PATIENCE_S, next_message
 from refusals import refusal
 
 
@@ -37,7 +38,7 @@ class Site:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def next(self):
-        return self.got.get(timeout=60)
+        return self.got.get(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_policies_and_dead_letters(client, tsubo, sns, site, topic, name, eventu
     site.answers += [500] * 3
     sns.publish(TopicArn=topic, Message="lost")
     assert [json.loads(site.next()[2])["Message"] for _ in range(3)] == ["lost"] * 3  # at once
-    dead = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MessageAttributeNames=["All"])["Messages"][0]
+    dead = next_message(sqs, url, MessageAttributeNames=["All"])
     assert json.loads(dead["Body"])["Message"] == "lost" and dead["MessageAttributes"]["ErrorCode"]["StringValue"] == "500"
 
     # The topic's policy, when it does not let subscriptions say otherwise: not again at all.
@@ -160,14 +161,14 @@ def test_policies_and_dead_letters(client, tsubo, sns, site, topic, name, eventu
     sns.publish(TopicArn=topic, Message="once")
     assert json.loads(site.next()[2])["Message"] == "once"
     sqs.delete_message(QueueUrl=url, ReceiptHandle=dead["ReceiptHandle"])
-    dead = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]
+    dead = next_message(sqs, url)
     assert json.loads(dead["Body"])["Message"] == "once"
 
     site.server.shutdown()
     site.server.server_close()  # nobody there
     sns.publish(TopicArn=topic, Message="nobody")
     sqs.delete_message(QueueUrl=url, ReceiptHandle=dead["ReceiptHandle"])
-    dead = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MessageAttributeNames=["All"])["Messages"][0]
+    dead = next_message(sqs, url, MessageAttributeNames=["All"])
     assert dead["MessageAttributes"]["ErrorCode"]["StringValue"] == "ConnectionError"
     sns.unsubscribe(SubscriptionArn=sub)
 

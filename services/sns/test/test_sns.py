@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+from conftest import eventually
 from refusals import refusal
 
 ACCOUNT = "000000000000"
@@ -46,13 +47,12 @@ def queue(sqs, name):
     return make
 
 
-def receive(sqs, url, n=1, wait=20):
+def receive(sqs, url, n=1):
     """n messages, in their order."""
     got = []
     while len(got) < n:
-        more = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait, MessageAttributeNames=["All"],
-                                   AttributeNames=["All"]).get("Messages", [])
-        assert more, f"{len(got)} of {n} came"
+        more = eventually(lambda: sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20, MessageAttributeNames=["All"],
+                                                      AttributeNames=["All"]).get("Messages"))
         got += more
         for m in more:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
@@ -459,7 +459,7 @@ Outputs:
 def test_a_stack(client, sns, sqs, name):
     cfn = client("cloudformation")
     cfn.create_stack(StackName=name, TemplateBody=TEMPLATE.replace("FILTER", "v"))
-    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    cfn.get_waiter("stack_create_complete").wait(StackName=name)
     out = {o["OutputKey"]: o["OutputValue"] for o in cfn.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]}
     assert out["Name"].startswith(name + "-Topic-") and sns.get_topic_attributes(TopicArn=out["Topic"])["Attributes"]["DisplayName"] == "d"
 
@@ -469,12 +469,12 @@ def test_a_stack(client, sns, sqs, name):
     publish("v")
     assert [m["Body"] for m in receive(sqs, out["Queue"])] == ["v"]
     cfn.update_stack(StackName=name, TemplateBody=TEMPLATE.replace("FILTER", "w"))
-    cfn.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    cfn.get_waiter("stack_update_complete").wait(StackName=name)
     publish("v")
     publish("w")
     assert [m["Body"] for m in receive(sqs, out["Queue"])] == ["w"]
     cfn.delete_stack(StackName=name)
-    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     assert refusal(sns.get_topic_attributes, TopicArn=out["Topic"])[0] == "NotFound"
 
 
@@ -483,5 +483,5 @@ def test_metrics(client, sns, sqs, topic, queue, name, tsubo):
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     sns.publish(TopicArn=topic, Message="12345")
     receive(sqs, url)
-    got = {m["MetricName"] for m in client("cloudwatch").list_metrics(Namespace="AWS/SNS", Dimensions=[{"Name": "TopicName", "Value": name}])["Metrics"]}
-    assert {"NumberOfMessagesPublished", "PublishSize", "NumberOfNotificationsDelivered"} <= got
+    got = lambda: {m["MetricName"] for m in client("cloudwatch").list_metrics(Namespace="AWS/SNS", Dimensions=[{"Name": "TopicName", "Value": name}])["Metrics"]}
+    eventually(lambda: {"NumberOfMessagesPublished", "PublishSize", "NumberOfNotificationsDelivered"} <= got())

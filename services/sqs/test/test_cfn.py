@@ -28,13 +28,13 @@ def stack(client, name):
     class Stack:
         def run(self, what, body, state, **tags):
             getattr(cfn, what)(StackName=name, TemplateBody=body, Tags=[{"Key": k, "Value": v} for k, v in {"team": "a", **tags}.items()])
-            cfn.get_waiter(state).wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 100})
+            cfn.get_waiter(state).wait(StackName=name)
             outputs = cfn.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
             return {o["OutputKey"]: o["OutputValue"] for o in outputs}
 
         def delete(self):
             cfn.delete_stack(StackName=name)
-            cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 100})
+            cfn.get_waiter("stack_delete_complete").wait(StackName=name)
     return Stack()
 
 

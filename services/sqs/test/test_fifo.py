@@ -165,29 +165,30 @@ def test_what_fifo_asks_for(sqs, queue, name):
 
 
 def test_delay_of_a_fifo_queue(tsubo, sqs, make):
-    queue = make(ContentBasedDeduplication="true", DelaySeconds="10")
+    queue = make(ContentBasedDeduplication="true", DelaySeconds="600")
     sqs.send_message(QueueUrl=queue, MessageBody="0", MessageGroupId="g")
-    tsubo.turn_clock("+6s")
+    tsubo.turn_clock("+6m")
     sqs.send_message(QueueUrl=queue, MessageBody="1", MessageGroupId="g")
     assert receive(sqs, queue) == [] and counts(sqs, queue) == (0, 0, 2)
-    tsubo.turn_clock("+6s")
+    tsubo.turn_clock("+6m")
     assert counts(sqs, queue) == (1, 0, 1)
     got = receive(sqs, queue)
     assert bodies(got) == ["0"]
     delete(sqs, queue, *got)
-    tsubo.turn_clock("+6s")
+    tsubo.turn_clock("+6m")
     assert bodies(receive(sqs, queue)) == ["1"]
 
 
 def test_receive_request_attempt(tsubo, sqs, queue):
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "140"})
     for i in range(4):
         sqs.send_message(QueueUrl=queue, MessageBody=str(i), MessageGroupId="g")
     first = receive(sqs, queue, 2, ReceiveRequestAttemptId="try")
-    tsubo.turn_clock("+20s")
+    tsubo.turn_clock("+90s")
     second = receive(sqs, queue, 2, ReceiveRequestAttemptId="try")
     assert bodies(first) == bodies(second) == ["0", "1"]
     assert [m["ReceiptHandle"] for m in first] == [m["ReceiptHandle"] for m in second]
-    tsubo.turn_clock("+20s")  # the retry has hidden them anew
+    tsubo.turn_clock("+90s")  # the retry has hidden them anew
     assert receive(sqs, queue, 2) == []
     delete(sqs, queue, second[0])
     assert receive(sqs, queue, 2, ReceiveRequestAttemptId="try") == []  # modified, and the group is locked
@@ -196,14 +197,14 @@ def test_receive_request_attempt(tsubo, sqs, queue):
 
 
 def test_retention_of_fifo_messages(tsubo, sqs, make, eventually):
-    queue = make(ContentBasedDeduplication="true", MessageRetentionPeriod="60")
+    queue = make(ContentBasedDeduplication="true", MessageRetentionPeriod="600")
     sqs.send_message(QueueUrl=queue, MessageBody="a", MessageGroupId="g")
     sqs.send_message(QueueUrl=queue, MessageBody="b", MessageGroupId="g")
     receive(sqs, queue, 1, VisibilityTimeout=3600)
-    tsubo.turn_clock("+50s")
+    tsubo.turn_clock("+500s")
     sqs.send_message(QueueUrl=queue, MessageBody="c", MessageGroupId="g")
     assert receive(sqs, queue) == []
-    tsubo.turn_clock("+11s")
+    tsubo.turn_clock("+101s")
     eventually(lambda: counts(sqs, queue) == (1, 0, 0))
     assert bodies(receive(sqs, queue)) == ["c"]
 

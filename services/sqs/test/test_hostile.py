@@ -9,11 +9,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 import http.client
 
+from conftest import PATIENCE_S
+
 
 def form(server, service, body):
     request = AWSRequest("POST", f"http://localhost:{server.port}/", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
     SigV4Auth(Credentials("test", "test"), service, "us-east-1").add_auth(request)
-    connection = http.client.HTTPConnection("localhost", server.port, timeout=20)
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=PATIENCE_S)
     connection.request("POST", "/", body, dict(request.prepare().headers))
     answer = connection.getresponse()
     return answer.status, answer.read().decode()
@@ -63,7 +65,7 @@ def test_many_small_elements(tsubo):
     request = AWSRequest("POST", f"http://localhost:{tsubo.port}/", data=body, headers={
         "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData"})
     SigV4Auth(Credentials("test", "test"), "monitoring", "us-east-1").add_auth(request)
-    connection = http.client.HTTPConnection("localhost", tsubo.port, timeout=60)
+    connection = http.client.HTTPConnection("localhost", tsubo.port, timeout=PATIENCE_S)
     connection.request("POST", "/", body, dict(request.prepare().headers))
     answer = connection.getresponse()
     assert answer.status == 400 and b"too many elements" in answer.read()
@@ -86,7 +88,7 @@ def test_an_object_tag_is_utf8(tsubo, client):
     client("s3").create_bucket(Bucket="tags")
     request = AWSRequest("PUT", f"http://localhost:{tsubo.port}/tags/k", data=b"x", headers={"x-amz-tagging": "a=%ff"})
     S3SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(request)
-    connection = http.client.HTTPConnection("localhost", tsubo.port, timeout=20)
+    connection = http.client.HTTPConnection("localhost", tsubo.port, timeout=PATIENCE_S)
     connection.request("PUT", "/tags/k", b"x", dict(request.prepare().headers))
     answer = connection.getresponse()
     assert answer.status == 400 and b"<Code>InvalidArgument</Code>" in answer.read()

@@ -127,7 +127,7 @@ def test_cloudformation(client, name, key):
     cfn = client("cloudformation")
     cfn.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {
         "QueueName": name, "KmsMasterKeyId": key, "KmsDataKeyReusePeriodSeconds": 600}}}}))
-    cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+    cfn.get_waiter("stack_create_complete").wait(StackName=name)
     sqs = client("sqs")
     url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
     shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]

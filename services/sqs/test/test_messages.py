@@ -5,6 +5,7 @@ import time
 
 import botocore.exceptions
 import pytest
+from conftest import eventually
 from refusals import refused
 
 
@@ -44,11 +45,12 @@ def test_send_receive_delete(sqs, queue):
 
 
 def test_visibility_timeout_follows_the_clock(tsubo, sqs, queue):
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "600"})
     sqs.send_message(QueueUrl=queue, MessageBody="again")
     first = sqs.receive_message(QueueUrl=queue, AttributeNames=["All"])["Messages"][0]
-    tsubo.turn_clock("+29s")
+    tsubo.turn_clock("+9m")
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
-    tsubo.turn_clock("+2s")
+    tsubo.turn_clock("+2m")
     assert counts(sqs, queue) == (1, 0, 0)
     second = sqs.receive_message(QueueUrl=queue, AttributeNames=["All"])["Messages"][0]
     assert second["MessageId"] == first["MessageId"] and second["ReceiptHandle"] != first["ReceiptHandle"]
@@ -172,32 +174,33 @@ def test_receive_parameters_out_of_range(sqs, queue, parameter, value):
 
 
 class Receiver(threading.Thread):
-    """A long poll in the background."""
+    """A long poll in the background: it has come to the server when this is made, and waits in the next moment."""
 
-    def __init__(self, sqs, queue, **how):
+    def __init__(self, tsubo, sqs, queue, **how):
         super().__init__()
         self.sqs, self.queue, self.how, self.answer = sqs, queue, how, None
         self.start()
-        time.sleep(0.1)  # until it waits; it need not for the test to hold
+        eventually(lambda: tsubo.admin("status")["running_calls"] > 0)
+        time.sleep(0.1)
 
     def run(self):
         self.answer = bodies(self.sqs.receive_message(QueueUrl=self.queue, **self.how))
 
     def result(self):
-        self.join(5)
+        self.join(9)  # less than any delay and any wait of these tests takes without the clock's being turned
         assert not self.is_alive(), "the long poll did not come back"
         return self.answer
 
 
-def test_long_poll_wakes_for_a_message(sqs, queue):
-    poll = Receiver(sqs, queue, WaitTimeSeconds=20)
+def test_long_poll_wakes_for_a_message(tsubo, sqs, queue):
+    poll = Receiver(tsubo, sqs, queue, WaitTimeSeconds=20)
     sqs.send_message(QueueUrl=queue, MessageBody="wake")
     assert poll.result() == ["wake"]
 
 
 def test_long_poll_of_the_queue_ends_with_nothing(tsubo, sqs, queue):
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"ReceiveMessageWaitTimeSeconds": "20"})
-    poll = Receiver(sqs, queue)
+    poll = Receiver(tsubo, sqs, queue)
     assert poll.is_alive()
     tsubo.turn_clock("+20s")
     assert poll.result() == []
@@ -205,10 +208,10 @@ def test_long_poll_of_the_queue_ends_with_nothing(tsubo, sqs, queue):
 
 def test_long_poll_wakes_when_a_delay_is_over(tsubo, sqs, queue):
     sqs.send_message(QueueUrl=queue, MessageBody="first", DelaySeconds=10)
-    poll = Receiver(sqs, queue, WaitTimeSeconds=20)
+    poll = Receiver(tsubo, sqs, queue, WaitTimeSeconds=20)
     tsubo.turn_clock("+11s")
     assert poll.result() == ["first"]
-    poll = Receiver(sqs, queue, WaitTimeSeconds=20)
+    poll = Receiver(tsubo, sqs, queue, WaitTimeSeconds=20)
     sqs.send_message(QueueUrl=queue, MessageBody="second", DelaySeconds=10)  # sent while one waits
     assert poll.is_alive()
     tsubo.turn_clock("+11s")
@@ -219,18 +222,18 @@ def test_long_poll_wakes_when_a_message_comes_back(tsubo, sqs, queue):
     sqs.send_message(QueueUrl=queue, MessageBody="x")
     poll = None
     got = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=15)["Messages"][0]
-    poll = Receiver(sqs, queue, WaitTimeSeconds=20)
+    poll = Receiver(tsubo, sqs, queue, WaitTimeSeconds=20)
     tsubo.turn_clock("+16s")
     assert poll.result() == ["x"]
-    poll = Receiver(sqs, queue, WaitTimeSeconds=20)
-    tsubo.turn_clock("+14s")
+    poll = Receiver(tsubo, sqs, queue, WaitTimeSeconds=20)
+    tsubo.turn_clock("+10s")
     assert poll.is_alive()
     sqs.send_message(QueueUrl=queue, MessageBody="end")
     assert poll.result() == ["end"]
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=got["ReceiptHandle"])
 
 
-def test_a_waiting_receive_of_a_deleted_queue_is_told(sqs, queue):
+def test_a_waiting_receive_of_a_deleted_queue_is_told(tsubo, sqs, queue):
     caught = []
 
     def wait():
@@ -240,9 +243,10 @@ def test_a_waiting_receive_of_a_deleted_queue_is_told(sqs, queue):
             caught.append(e.response["Error"]["Code"])
     thread = threading.Thread(target=wait)
     thread.start()
+    eventually(lambda: tsubo.admin("status")["running_calls"] > 0)
     time.sleep(0.1)
     sqs.delete_queue(QueueUrl=queue)
-    thread.join(5)
+    thread.join(9)
     assert caught == ["AWS.SimpleQueueService.NonExistentQueue"]
 
 

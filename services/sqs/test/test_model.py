@@ -1,11 +1,11 @@
 """Random operations against a small model of a queue: after every step the counts must be the model's, and a receive must
-give exactly what the model says is visible. Times are multiples of 100 seconds, looked at half way between, so that the
+give exactly what the model says is visible. Times are multiples of 300 seconds, looked at half way between, so that the
 seconds the test itself takes do not matter."""
 import random
 
 import pytest
 
-STEP = 100
+STEP = 300
 
 
 class Model:

@@ -10,6 +10,8 @@ import botocore.credentials
 import pytest
 import requests
 
+from conftest import PATIENCE_S
+
 
 @pytest.fixture
 def call(tsubo):
@@ -19,7 +21,7 @@ def call(tsubo):
         request = botocore.awsrequest.AWSRequest("POST", tsubo.url + path, data=body, headers={
             "Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
         botocore.auth.SigV4Auth(botocore.credentials.Credentials("test", "test"), "sqs", "us-east-1").add_auth(request)
-        answer = requests.post(tsubo.url + path, data=body, headers=dict(request.headers), timeout=30)
+        answer = requests.post(tsubo.url + path, data=body, headers=dict(request.headers), timeout=PATIENCE_S)
         assert answer.headers["Content-Type"] == "text/xml"
         return answer
     return call

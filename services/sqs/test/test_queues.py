@@ -146,14 +146,14 @@ def test_bad_urls(tsubo, sqs):
 
 def test_queues_survive_a_restart(fresh_tsubo):
     sqs = fresh_tsubo.client("sqs")
-    url = sqs.create_queue(QueueName="kept", Attributes={"VisibilityTimeout": "5"})["QueueUrl"]
+    url = sqs.create_queue(QueueName="kept", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="one")
     sqs.send_message(QueueUrl=url, MessageBody="two", DelaySeconds=900)
     sqs.receive_message(QueueUrl=url)
     fresh_tsubo.restart()
     have = attributes(sqs, url)
     assert (have["VisibilityTimeout"], have["ApproximateNumberOfMessagesNotVisible"], have["ApproximateNumberOfMessagesDelayed"]) == (
-        "5", "1", "1")
+        "600", "1", "1")
     fresh_tsubo.turn_clock("+900s")
     got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     assert sorted(m["Body"] for m in got) == ["one", "two"]

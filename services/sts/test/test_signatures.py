@@ -8,11 +8,13 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from conftest import PATIENCE_S
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def send(server, method, target, body=b"", headers=None):
-    connection = http.client.HTTPConnection("localhost", server.port, timeout=20)
+    connection = http.client.HTTPConnection("localhost", server.port, timeout=PATIENCE_S)
     connection.request(method, target, body, headers or {})
     answer = connection.getresponse()
     return answer.status, answer.read().decode(errors="replace")

@@ -509,8 +509,8 @@ static void a_client_that_ends_sending_still_gets_its_answer(void **state)
 }
 
 static const struct http_limits impatient = {
-	.head_bytes = 1000, .headers = 10, .head_timeout_ms = 100, .idle_timeout_ms = 100, .body_stall_ms = 100,
-	.write_stall_ms = 100, .connections = 3,
+	.head_bytes = 1000, .headers = 10, .head_timeout_ms = 1000, .idle_timeout_ms = 1000, .body_stall_ms = 1000,
+	.write_stall_ms = 1000, .connections = 3,
 };
 
 static void slow_clients_are_closed(void **state)
@@ -547,7 +547,7 @@ static void a_head_that_drips_does_not_live_longer(void **state)
 	say(c, "GET /hello HTTP/1.1\r\n");
 	while (sent < 200 && send(c, "A:b\r\n", 5, MSG_NOSIGNAL) == 5) {
 		char peek;
-		poll(NULL, 0, 10);
+		poll(NULL, 0, 50);
 		if (recv(c, &peek, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
 			break;
 		sent++;
@@ -566,7 +566,7 @@ static void waiting_for_the_handler_has_no_limit(void **state)
 	int c = dial();
 	say(c, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
 	until(&fx.seen.requests, 1);
-	poll(NULL, 0, 400);
+	poll(NULL, 0, 2500);
 	uv_async_send(&fx.poke);
 	hear_text(c, 200, "held");
 	close(c);

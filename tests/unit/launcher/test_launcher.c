@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { PATIENCE_MS = 120000 }; /* it ends a broken run and judges no slow machine */
+
 static uv_loop_t loop;
 
 struct run {
@@ -86,13 +88,13 @@ static void begin(struct run *r, const struct launch *l)
 	*r = (struct run){0};
 	r->p = process_start(l, &events, r);
 	assert_non_null(r->p);
-	turn_until(&r->started, 10000);
+	turn_until(&r->started, PATIENCE_MS);
 	assert_true(r->started);
 }
 
 static void finish(struct run *r)
 {
-	turn_until(&r->exited, 10000);
+	turn_until(&r->exited, PATIENCE_MS);
 	assert_true(r->exited);
 	turn_for(5);
 }
@@ -418,7 +420,7 @@ static void test_death_of_the_program_kills_all(void **state)
 		(void)kill(getpid(), SIGKILL);
 	}
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	for (int i = 0; i < 300 && marked(mark) > 0; i++)
+	for (int i = 0; i < PATIENCE_MS / 10 && marked(mark) > 0; i++)
 		usleep(10000);
 	assert_int_equal(marked(mark), 0);
 	assert_int_equal(launcher_fork(), 0);
@@ -446,14 +448,14 @@ static void test_death_of_the_launcher_is_told(void **state)
 	struct launch l = {.argv = argv, .env = env};
 	struct run r = {0}, late = {0};
 	r.p = process_start(&l, &events, &r);
-	turn_until(&r.started, 5000);
+	turn_until(&r.started, PATIENCE_MS);
 	assert_int_equal(r.error, 0);
 	pid_t pid = launcher_pid();
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	late.p = process_start(&l, &events, &late);
 	assert_non_null(late.p);
 	assert_int_equal(kill(pid, SIGKILL), 0);
-	turn_until(&r.exited, 5000);
+	turn_until(&r.exited, PATIENCE_MS);
 	assert_true(r.exited && WIFSIGNALED(r.status));
 	assert_true(late.started && late.error != 0 && !late.exited);
 	assert_null(process_start(&l, &events, &late));
@@ -485,8 +487,8 @@ static void test_no_descriptors_left(void **state)
 	while (n > 0)
 		close(taken[--n]);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
-	turn_until(&r.started, 5000);
-	turn_until(&one.started, 5000);
+	turn_until(&r.started, PATIENCE_MS);
+	turn_until(&one.started, PATIENCE_MS);
 	assert_int_equal(r.error, EMFILE);
 	assert_int_equal(one.error, EMFILE);
 	turn_for(20);

@@ -392,7 +392,7 @@ static void a_blob_that_cannot_be_sealed_leaves_no_file(void **state)
 
 /* ---- a disk that is really full: a small tmpfs in a mount namespace of a child's own ---- */
 
-enum { NO_NAMESPACE = 77, HEAL_SECONDS = 30 };
+enum { NO_NAMESPACE = 77, HEAL_SECONDS = 120 };
 
 static bool put_big(struct store *s, int i)
 {

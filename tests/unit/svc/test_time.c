@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { DUE_MS = 2000, PATIENCE_MS = 10000 };
+enum { DUE_MS = 2000, PATIENCE_MS = 120000 };
 
 static void run_job(struct call *c, struct str id, struct str payload);
 static const struct job_kind kinds[] = {{"work", run_job}};
