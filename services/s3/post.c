@@ -163,8 +163,7 @@ static bool secret_for(struct form_out *o, struct str access_key, struct str tok
 
 static void refuse_signature(struct form_out *o, const struct sig_error *e)
 {
-	bool scope = strcmp(e->code, "IncompleteSignature") == 0;
-	refuse(o, scope ? 400 : e->status, scope ? "AuthorizationQueryParametersError" : e->code, arena_cstr(o->keep, e->message));
+	refuse(o, e->status, e->code, arena_cstr(o->keep, e->message));
 	o->more = e->more;
 	o->n_more = e->n_more;
 }
@@ -232,7 +231,10 @@ static void take_results(struct form_work *w)
 		return;
 	}
 	if (w->head.code != NULL) {
+		static const struct param no_file[] = {{STR_INIT("ArgumentName"), STR_INIT("file"), true}, {STR_INIT("ArgumentValue"), STR_INIT("0"), true}};
 		refuse(o, 400, w->head.code, w->head.message);
+		o->more = no_file;
+		o->n_more = strcmp(w->head.code, "InvalidArgument") == 0 ? COUNT_OF(no_file) : 0;
 		return;
 	}
 	for (size_t i = 0; i < o->head.n; i++) {
@@ -332,12 +334,27 @@ static struct s3_PutObjectRequest *as_put(struct call *c, const struct form_out 
 	return in;
 }
 
+/* As forms encode: a space is a plus. */
+static struct str plus_encode(struct arena *a, struct str s)
+{
+	struct buf b;
+	buf_init(&b, a, 0);
+	for (bool more = true; more;) {
+		struct str word = str_cut(&s, ' ');
+		more = str_present(s);
+		buf_str(&b, uri_encode(a, word, false));
+		if (more)
+			buf_putc(&b, '+');
+	}
+	return buf_view(&b);
+}
+
 static void answer(struct call *c, const struct form_out *o, const struct s3_StoredBucket *b, const struct s3_StoredObject *made)
 {
 	struct arena *a = c->arena;
 	struct str to = form_field(&o->head, "success_action_redirect"), status = form_field(&o->head, "success_action_status");
 	struct str etag = etag_quoted(c, made->Tag);
-	struct str location = arena_join(a, c->endpoint, S("/"), b->Name, S("/"), uri_encode(a, made->Key, true));
+	struct str location = arena_join(a, c->endpoint, S("/"), b->Name, S("/"), uri_encode(a, made->Key, false)); /* a slash is %2F in it */
 	struct param h[4] = {{S("ETag"), etag, true}, {S("Location"), location, true}};
 	size_t n = 2;
 	if (str_present(made->Version))
@@ -345,8 +362,9 @@ static void answer(struct call *c, const struct form_out *o, const struct s3_Sto
 	if (!str_present(to))
 		to = form_field(&o->head, "redirect");
 	if (str_starts(to, S("http://")) || str_starts(to, S("https://"))) {
-		h[1].value = arena_join(a, to, str_find(to, '?') >= 0 ? S("&") : S("?"), S("bucket="), b->Name, S("&key="), uri_encode(a, made->Key, false),
-			S("&etag="), uri_encode(a, etag, false));
+		struct str page = str_cut(&to, '#');
+		h[1].value = arena_join(a, page, str_find(page, '?') >= 0 ? S("&") : S("?"), S("bucket="), b->Name, S("&key="), plus_encode(a, made->Key),
+			S("&etag="), plus_encode(a, etag), str_present(to) ? S("#") : S(""), str_present(to) ? to : S(""));
 		call_reply(c, 303, h, n, S(""));
 		return;
 	}
@@ -392,9 +410,29 @@ static bool tags_of_form(struct call *c, const struct form_out *o, struct list *
 	return tags_ok(c, out, 10);
 }
 
+/* At most one, of a kind that there is, as long as that kind's are. */
+static bool sum_fields_ok(struct call *c, const struct form_head *f)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		struct str name = f->fields[i].name;
+		if (!str_starts_nocase(name, S("x-amz-checksum-")) || str_eq_nocase(name, S("x-amz-checksum-algorithm")) ||
+		    str_eq_nocase(name, S("x-amz-checksum-type")))
+			continue;
+		if (!str_present(sum_of_header(name)))
+			fail_request(c, "The algorithm type you specified in x-amz-checksum- header is invalid.");
+		else if (n > 0)
+			fail_request(c, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+		else if (base64_decode(c->arena, f->fields[i].value).n != sum_bytes(sum_of_header(name)))
+			fail_request(c, "Value for %.*s header is invalid.", STR_ARG(arena_lower(c->arena, name)));
+		n++;
+	}
+	return !c->failed;
+}
+
 static bool sum_right(struct call *c, const struct form_out *o)
 {
-	if (!sum_kind_ok(c, form_field(&o->head, "x-amz-checksum-algorithm")))
+	if (!sum_kind_ok(c, form_field(&o->head, "x-amz-checksum-algorithm")) || !sum_fields_ok(c, &o->head))
 		return false;
 	for (size_t i = 0; i < o->head.n; i++) {
 		const struct param *f = &o->head.fields[i];

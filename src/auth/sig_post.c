@@ -6,6 +6,8 @@
  * What always holds: only the policy is signed, so nothing else of the form is believed for the signature's sake. */
 #include "auth/sig_internal.h"
 
+#include "base/time.h"
+
 bool sig_post_no_field(struct arena *a, struct sig_error *err, const char *name)
 {
 	const struct param more[] = {{S("ArgumentName"), str_c(name), true}, {S("ArgumentValue"), S(""), true}};
@@ -13,6 +15,53 @@ bool sig_post_no_field(struct arena *a, struct sig_error *err, const char *name)
 	sig_fail(err, 400, "InvalidArgument", arena_printf(a,
 		"Bucket POST must contain a field named '%s'.  If it is specified, please check the order of the fields.", name));
 	return sig_more(a, err, more, COUNT_OF(more));
+}
+
+/* A field of the form with a value that cannot be. */
+static bool wrong(struct arena *a, struct sig_error *err, const char *name, struct str value, struct str message)
+{
+	const struct param more[] = {{S("ArgumentName"), str_c(name), true}, {S("ArgumentValue"), value, true}};
+	ASSERT(name != NULL && str_present(value));
+	sig_fail(err, 400, "InvalidArgument", message);
+	return sig_more(a, err, more, COUNT_OF(more));
+}
+
+static bool day_ok(struct str day)
+{
+	for (size_t i = 0; i < day.n; i++)
+		if (day.p[i] < '0' || day.p[i] > '9')
+			return false;
+	return day.n == 8;
+}
+
+static struct str bad_day(struct arena *a, struct str day)
+{
+	return arena_join(a, S("incorrect date format \""), day, S("\". This date in the credential must be in the format \"yyyyMMdd\"."));
+}
+
+/* The words for it are the form's own: recorded answers. */
+static bool scope_ok(struct arena *a, struct str credential, struct sig_claim *claim, struct sig_error *err)
+{
+	static const char name[] = "X-Amz-Credential";
+	struct str rest = credential;
+	size_t slashes = 0;
+	for (size_t i = 0; i < credential.n; i++)
+		slashes += credential.p[i] == '/';
+	ptrdiff_t at = str_rfind(rest, '/');
+	if (slashes < 4 || at <= 0)
+		return wrong(a, err, name, credential,
+			S("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."));
+	struct str terminal = str_slice(rest, (size_t)at + 1, rest.n);
+	if (!str_eq(terminal, S("aws4_request")))
+		return wrong(a, err, name, credential, arena_join(a, S("incorrect terminal \""), terminal, S("\". This endpoint uses \"aws4_request\".")));
+	if (!sig_parse_scope(a, credential, claim, err))
+		return wrong(a, err, name, credential, day_ok(claim->date)
+			? S("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".") : bad_day(a, claim->date));
+	if (!day_ok(claim->date))
+		return wrong(a, err, name, credential, bad_day(a, claim->date));
+	if (!str_eq(claim->service, S("s3")))
+		return wrong(a, err, name, credential, arena_join(a, S("incorrect service \""), claim->service, S("\". This endpoint belongs to \"s3\".")));
+	return true;
 }
 
 bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential, struct str amz_date, struct str access_key,
@@ -33,8 +82,11 @@ bool sig_post_parse(struct arena *a, struct str algorithm, struct str credential
 		if (!str_present(values[i]))
 			return sig_post_no_field(a, err, fields[i].name);
 	if (!str_eq(algorithm, S("AWS4-HMAC-SHA256")))
-		return sig_fail(err, 400, "InvalidArgument", S("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
-	return sig_parse_scope(a, credential, claim, err);
+		return wrong(a, err, fields[0].name, algorithm, S("Only AWS4-HMAC-SHA256 is supported"));
+	int64_t at;
+	if (!time_parse_amz_date(amz_date, &at))
+		return wrong(a, err, fields[2].name, amz_date, S("X-Amz-Date must be formated via ISO8601 Long format")); /* so it says */
+	return scope_ok(a, credential, claim, err);
 }
 
 bool sig_post_verify(struct arena *a, const struct sig_claim *claim, struct str secret, struct str policy, struct sig_error *err)
