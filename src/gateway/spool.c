@@ -342,7 +342,7 @@ static void asked(struct buffer_user *u)
 /* Are bytes of the body still of use? */
 static bool receives(const struct spool *s)
 {
-	return !s->request->body_done && !s->done && !s->final_working && !spool_failed(s);
+	return !s->request->body_done && !s->final_working && !s->done && !spool_failed(s); /* while that works, `done` is its own */
 }
 
 char *spool_room(struct request *r, size_t *n)
