@@ -170,17 +170,28 @@ def test_a_full_disk(fresh_tsubo, tmp_path, eventually):
 
         for s in KEEPERS:
             assert write(s, f"{s}-before")
-        fill(disk / "fill")
-        # The log's segment is preallocated: it takes writes until it is full. (S3's bodies go to packs, which are not.)
-        for n in range(2000):
-            if not write("logs", f"logs-{n}-" + "x" * 36000) and n % 10 == 0:
-                break
+        numbers, fills = iter(range(100_000)), []
+
+        def exhaust():
+            """What was under way when the disk was full, and gave room back at its end, gives none a second time."""
+            fills.append(disk / f"fill-{len(fills)}")
+            fill(fills[-1])
+            # The log's segment is preallocated: it takes writes until it is full. (S3's bodies go to packs, which are not.)
+            refusals = 0
+            while refusals < 10:
+                refusals = 0 if write("logs", f"logs-{next(numbers)}-" + "x" * 36000) else refusals + 1
+
         for s in KEEPERS:
-            for n in range(40):
-                write(s, f"{s}-during-{n}")
+            for _ in range(10):
+                exhaust()
+                for _ in range(40):
+                    write(s, f"{s}-during-{next(numbers)}")
+                if refused[s] or s == "cloudwatch":
+                    break
         assert all(refused[s] or s == "cloudwatch" for s in KEEPERS), {s: len(r) for s, r in refused.items()}
         check(server, acknowledged, refused)
-        os.unlink(disk / "fill")
+        for path in fills:
+            os.unlink(path)
         for s in KEEPERS:
             tries = iter(range(10_000))
             eventually(lambda: write(s, f"{s}-after-{next(tries)}"))
