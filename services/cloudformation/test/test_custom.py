@@ -32,7 +32,7 @@ def function(client):
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as z:
         z.writestr("app.py", CODE)
-    made = client("lambda").create_function(FunctionName="custom-fn", Runtime="python3.11", Handler="app.handler", Role=arn, Code={"ZipFile": body.getvalue()}, Timeout=20)
+    made = client("lambda").create_function(FunctionName="custom-fn", Runtime="python3.11", Handler="app.handler", Role=arn, Code={"ZipFile": body.getvalue()}, Timeout=60)
     return made["FunctionArn"]
 
 

@@ -21,7 +21,7 @@ Parameters:
   Greeting: {Type: String, Default: hello}
 Globals:
   Function:
-    Timeout: 15
+    Timeout: 30
     Environment: {Variables: {TABLE: !Ref Table, GREETING: !Ref Greeting}}
 Resources:
   Worker:

@@ -205,7 +205,7 @@ def make_function(client, name, policy_for):
     with zipfile.ZipFile(out, "w") as z:
         z.writestr("m.py", "import boto3, json\nsqs = boto3.client('sqs')\ndef handler(event, context):\n"
                    f"    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName='{name}')['QueueUrl'], MessageBody=json.dumps(event))\n")
-    arn = aws.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler="m.handler", Timeout=30, MemorySize=512, Code={"ZipFile": out.getvalue()})["FunctionArn"]
+    arn = aws.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler="m.handler", Timeout=60, MemorySize=512, Code={"ZipFile": out.getvalue()})["FunctionArn"]
     if policy_for:
         aws.add_permission(FunctionName=name, StatementId="alarm", Action="lambda:InvokeFunction", Principal="lambda.alarms.cloudwatch.amazonaws.com",
                            SourceAccount="000000000000", SourceArn=policy_for)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from conftest import eventually
 
 BUS = "arn:aws:events:us-east-1:000000000000:event-bus/"
 RULE = "arn:aws:events:us-east-1:000000000000:rule/"
@@ -38,13 +39,15 @@ def bodies(messages):
 
 def received(place, n):
     got = []
-    for _ in range(30):
+
+    def enough():
         page = place.sqs.receive_message(QueueUrl=place.queue, MaxNumberOfMessages=10, WaitTimeSeconds=2).get("Messages", [])
         for m in page:
             place.sqs.delete_message(QueueUrl=place.queue, ReceiptHandle=m["ReceiptHandle"])
-        got += bodies(page)
-        if len(got) >= n:
-            break
+        got.extend(bodies(page))
+        return len(got) >= n
+
+    eventually(enough)
     assert len(got) == n, got
     return got
 

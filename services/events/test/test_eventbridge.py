@@ -247,7 +247,7 @@ def function(server, name):
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}]}))
     source = "import json\n\ndef handler(event, context):\n    print('GOT ' + json.dumps(event))\n"
-    arn = lambda_.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler="f.handler", Timeout=30,
+    arn = lambda_.create_function(FunctionName=name, Runtime="python3.12", Role=role, Handler="f.handler", Timeout=60,
                                   Code={"ZipFile": zipped(source)})["FunctionArn"]
     lambda_.get_waiter("function_active_v2").wait(FunctionName=name)
     return arn

@@ -40,7 +40,7 @@ def test_a_function_is_invoked(client, s3, bucket, name, queue, eventually):
     source = io.BytesIO()
     with zipfile.ZipFile(source, "w") as z:
         z.writestr("m.py", f"import boto3, json\ndef handler(event, context):\n    boto3.client('sqs').send_message(QueueUrl={url!r}, MessageBody=json.dumps(event))\n")
-    function = functions.create_function(FunctionName=name, Runtime="python3.11", Handler="m.handler", Role=role, Timeout=30,
+    function = functions.create_function(FunctionName=name, Runtime="python3.11", Handler="m.handler", Role=role, Timeout=60,
                                          Code={"ZipFile": source.getvalue()})["FunctionArn"]
     config = {"LambdaFunctionConfigurations": [{"Id": "f", "LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}]}
     assert code(s3.put_bucket_notification_configuration, Bucket=bucket, NotificationConfiguration=config) == "InvalidArgument"

@@ -405,7 +405,7 @@ def test_a_function_gets_the_event(client, sns, sqs, topic, queue, name):
     with zipfile.ZipFile(code, "w") as z:
         z.writestr("m.py", CODE)
     fn = client("lambda")
-    arn = fn.create_function(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Code={"ZipFile": code.getvalue()}, Timeout=30,
+    arn = fn.create_function(FunctionName=name, Runtime="python3.11", Role=role, Handler="m.handler", Code={"ZipFile": code.getvalue()}, Timeout=60,
                              Environment={"Variables": {"OUT": url}})["FunctionArn"]
     fn.add_permission(FunctionName=name, StatementId="sns", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com", SourceArn=topic)
     sub = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)["SubscriptionArn"]
