@@ -38,7 +38,7 @@ struct dynamodb_Table *backup_table(struct call *c, struct str name_or_arn)
 		return NULL;
 	struct dynamodb_Table *r = table_record(c, name);
 	if (r == NULL)
-		call_fail(c, &dynamodb_err_TableNotFoundException, "Table not found: %.*s", STR_ARG(name));
+		call_fail(c, &dynamodb_err_TableNotFoundException, "Table not found: %.*s", STR_ARG(name_or_arn));
 	return r;
 }
 

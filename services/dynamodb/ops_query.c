@@ -41,11 +41,9 @@ static bool check_select(struct request *r, const struct search_input *in)
 	bool picks = in->attributes_to_get.set || str_present(in->projection);
 	const char *which = in->attributes_to_get.set ? "AttributesToGet" : "ProjectionExpression";
 	if (str_eq(in->select, S("ALL_PROJECTED_ATTRIBUTES")) && !str_present(in->index))
-		return fault(&r->fault, "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when "
-		                        "Querying using an IndexName");
+		return fault(&r->fault, "%sALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName", intro);
 	if (str_eq(in->select, S("SPECIFIC_ATTRIBUTES")) && !picks)
-		return fault(&r->fault, "One or more parameter values were invalid: Must specify the AttributesToGet or "
-		                        "ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES");
+		return fault(&r->fault, "%sMust specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES", intro);
 	if (!str_present(in->select) || str_eq(in->select, S("SPECIFIC_ATTRIBUTES")) || !picks)
 		return true;
 	if (str_eq(in->select, S("COUNT")))

@@ -130,7 +130,7 @@ static bool run_select(struct call *c, struct prepared *p, struct search *s, str
 		if (s->x == NULL && vector_index(s->t, q->index) != NULL)
 			return fault(&p->fault, "Scan operation not supported on this index type");
 		if (s->x == NULL || !s->x->active)
-			return fault(&p->fault, "The table does not have the specified index: %.*s", STR_ARG(q->index));
+			return fault(&p->fault, "The table does not have the specified index");
 		s->schema = &s->x->key;
 	}
 	if (str_present(q->order_by) && !key_has(s->schema, q->order_by))

@@ -162,6 +162,17 @@ static bool ip_like(struct str name)
 	return dots == 3;
 }
 
+bool bucket_spelt_ok(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		char ch = name.p[i];
+		bool letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z');
+		if (!letter && !(ch >= '0' && ch <= '9') && ch != '.' && ch != '-' && ch != '_')
+			return false;
+	}
+	return !ip_like(name);
+}
+
 /* Source: "General purpose bucket naming rules" (S3 User Guide). */
 static bool name_ok(struct str name)
 {
@@ -347,6 +358,7 @@ void op_HeadBucket(struct call *c)
 		call_header(c, "x-amz-bucket-region", b->Region);
 		return;
 	}
+	call_header(c, "Content-Type", S("application/xml")); /* of no body, but S3 says so */
 	out->BucketRegion = b->Region;
 	out->BucketArn = b->Via != NULL ? b->Via->Arn : arena_join(c->arena, S("arn:aws:s3:::"), b->Name);
 	out->AccessPointAlias = SOME_BOOL(b->Via != NULL && b->Via->Alias.v);

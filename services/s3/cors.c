@@ -114,14 +114,37 @@ static bool names_object(const struct wire_request *r)
 	return str_present(path) && path.n > 0;
 }
 
+/* Source: answers of AWS, as recorded in versitygw's integration tests. */
+static bool asks_ok(struct call *c, struct str method, struct str asked)
+{
+	static const char *const methods[] = {"GET", "PUT", "HEAD", "POST", "DELETE"};
+	bool known = false;
+	for (size_t i = 0; i < COUNT_OF(methods); i++)
+		known |= str_eq(method, str_c(methods[i]));
+	if (!known) {
+		call_fail_code(c, 400, "BadRequest", "Invalid Access-Control-Request-Method: %.*s", STR_ARG(str_present(method) ? method : S("null")));
+		return false;
+	}
+	while (str_present(asked)) {
+		struct str one = str_trim(str_cut(&asked, ','));
+		if (header_name_ok(one, false))
+			continue;
+		call_fail_code(c, 400, "BadRequest", "Access-Control-Request-Headers \"%.*s\" contains invalid character.", STR_ARG(one));
+		return false;
+	}
+	return true;
+}
+
 void cors_preflight(struct call *c, struct str bucket)
 {
 	struct str origin = wire_header(c->http, S("origin")), method = wire_header(c->http, S("access-control-request-method"));
 	struct str asked = wire_header(c->http, S("access-control-request-headers"));
-	if (!str_present(origin) || !str_present(method)) {
+	if (!str_present(origin)) {
 		call_fail_code(c, 400, "BadRequest", "Insufficient information. Origin request header needed.");
 		return;
 	}
+	if (!asks_ok(c, method, asked))
+		return;
 	const struct s3_StoredBucket *b = call_get(c, bucket_key(c, bucket), &s3_shape_StoredBucket);
 	if (b == NULL || b->Cors == NULL) {
 		forbid(c, method, false, b == NULL ? "Bucket not found" : "CORS is not enabled for this bucket.");

@@ -60,6 +60,17 @@ void fail_value(struct call *c, const char *name, struct str value, const char *
 	call_fail_more(c, "ArgumentValue", value);
 }
 
+bool limit_ok(struct call *c, const char *name, const char *parameter, struct opt_i64 n)
+{
+	ASSERT(name != NULL && parameter != NULL);
+	struct str sent = arena_printf(c->arena, "%lld", (long long)n.v);
+	if (n.set && n.v > INT32_MAX)
+		fail_value(c, parameter, sent, "Provided %s not an integer or within integer range", parameter);
+	else if (n.set && n.v < 0)
+		fail_value(c, name, sent, "Argument %s must be an integer between 0 and 2147483647", name);
+	return !c->failed;
+}
+
 /* As S3 prints it: "Tue Dec 31 16:00:00 PST 2019", the time of its home. */
 static struct str pacific_text(struct arena *a, int64_t ms)
 {

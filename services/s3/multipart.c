@@ -71,7 +71,7 @@ static struct s3_StoredPart **pieces(struct call *c, struct str id, size_t *n)
 
 /* ---- parts ---- */
 
-static bool part_number_ok(struct call *c, struct opt_i64 n)
+bool part_number_ok(struct call *c, struct opt_i64 n)
 {
 	if (n.v >= 1 && n.v <= PARTS_MAX)
 		return true;
@@ -99,6 +99,13 @@ static void keep_piece(struct call *c, struct str id, int64_t number, struct s3_
 	call_put(c, k, &s3_shape_StoredPart, p);
 }
 
+/* Of a part that came without one, S3 computes what a checksum of the whole object is made of. Absent: it came with one, or the whole has none. */
+static struct str default_of_part(struct call *c, const struct s3_StoredUpload *u, const struct body *body, struct str kind)
+{
+	bool whole = str_present(u->Object->SumKind) && str_eq(u->Object->SumType, S("FULL_OBJECT"));
+	return whole && str_eq(kind, S("CRC64NVME")) && !sum_asked(c, kind) ? sum_of_kind(c, body, u->Object->SumKind) : STR_NONE;
+}
+
 void op_UploadPart(struct call *c)
 {
 	const struct s3_UploadPartRequest *in = c->in;
@@ -116,6 +123,11 @@ void op_UploadPart(struct call *c)
 	if (p == NULL)
 		return;
 	sum_of_body(c, in->Body, &kind, &p->Sum);
+	struct str own = default_of_part(c, u, in->Body, kind);
+	if (str_present(own)) {
+		kind = u->Object->SumKind;
+		p->Sum = own;
+	}
 	if (str_present(u->Object->SumKind) && !str_eq(kind, u->Object->SumKind)) {
 		bool asked = in->Body != NULL && !str_eq(kind, S("CRC64NVME"));
 		fail_request(c, "Checksum Type mismatch occurred, expected checksum Type: %.*s, actual checksum Type: %.*s",
@@ -233,6 +245,9 @@ void op_UploadPartCopy(struct call *c)
 	if (b == NULL || !allow(c, b, in->Key, "s3:PutObject", &b->Grants, ACL_WRITE) || !part_number_ok(c, in->PartNumber) ||
 	    !customer_key(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
 		return;
+	struct str source_key, source_version;
+	if (!str_present(decode_copy_source(c, in->CopySource, &source_key, &source_version)))
+		return; /* what cannot be read is told before the upload is looked for */
 	const struct s3_StoredUpload *u = upload_find(c, b->Name, in->Key, in->UploadId);
 	if (u == NULL || encryption_blocked(c, b, &k) || !key_of_upload(c, u, &k) || !encryption_open(c, b, u->Object, &k) || !part_source(c, in, &from))
 		return;
@@ -311,6 +326,24 @@ static bool parts_large_enough(struct call *c, const struct s3_StoredPart *const
 	return true;
 }
 
+/* What of a part is known to be wrong before it is looked for. */
+static bool part_readable(struct call *c, const struct s3_CompletedPart *p)
+{
+	const struct sums sent = SUM_IN(p);
+	if (!str_present(p->ETag) || !p->PartNumber.set) {
+		fail_xml(c);
+		return false;
+	}
+	if (p->PartNumber.v < 1) {
+		fail_value(c, "PartNumber", arena_printf(c->arena, "%lld", (long long)p->PartNumber.v), "PartNumber must be >= 1");
+		return false;
+	}
+	if (sums_readable(c->arena, &sent))
+		return true;
+	fail_value(c, "Checksum", STR_NONE, "Invalid Base64 or multiple checksums present in request");
+	return false;
+}
+
 /* The named parts in order, each as it was uploaded; NULL: refused. */
 static const struct s3_StoredPart **chosen_parts(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, const struct s3_StoredUpload *u,
                                                  struct s3_StoredPart **all, size_t n_all)
@@ -326,6 +359,9 @@ static const struct s3_StoredPart **chosen_parts(struct call *c, const struct s3
 		fail_xml(c);
 		return NULL;
 	}
+	for (uint32_t i = 0; i < named.n; i++)
+		if (!part_readable(c, LIST_AT(named, struct s3_CompletedPart, i)))
+			return NULL;
 	for (uint32_t i = 0; i < named.n; i++) {
 		const struct s3_CompletedPart *p = LIST_AT(named, struct s3_CompletedPart, i);
 		if (p->PartNumber.v <= before) {
@@ -341,11 +377,34 @@ static const struct s3_StoredPart **chosen_parts(struct call *c, const struct s3
 	return parts_large_enough(c, v, named.n) ? v : NULL;
 }
 
+/* That of the whole object, which may have the number of its parts behind it. */
+static bool final_sums_ok(struct call *c, const struct sums *sent)
+{
+	struct str kind = sum_sent(sent);
+	struct sums rest = *sent, bare = {0};
+	if (!str_present(kind))
+		return true;
+	struct str parts = sum_pick(sent, kind), value = str_cut(&parts, '-');
+	int64_t n;
+	sum_spread(kind, value, &bare);
+	for (size_t i = 0; i < N_SUMS; i++)
+		if (str_present(rest.v[i]) && !str_present(bare.v[i])) {
+			fail_request(c, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+			return false;
+		}
+	if (sums_readable(c->arena, &bare) && (!str_present(parts) || (str_to_i64(parts, &n) && n > 0)))
+		return true;
+	fail_request(c, "Value for %s header is invalid.", sum_header(kind));
+	return false;
+}
+
 static bool add_sums(struct call *c, const struct s3_CompleteMultipartUploadRequest *in, struct s3_StoredObject *o, const struct s3_StoredPart **v,
 		size_t n)
 {
 	const struct sums sent = SUM_IN(in);
 	bool own = str_present(o->SumKind), all = true;
+	if (!final_sums_ok(c, &sent))
+		return false;
 	for (size_t i = 0; i < n; i++)
 		all &= str_present(v[i]->Sum);
 	if (str_present(in->ChecksumType) && !str_eq(in->ChecksumType, own ? o->SumType : S("FULL_OBJECT"))) {
@@ -384,6 +443,10 @@ static bool assemble(struct call *c, const struct s3_CompleteMultipartUploadRequ
 		*LIST_AT(all.Parts, struct s3_StoredPart, i) = *v[i];
 		buf_str(&digests, hex_decode(c->arena, v[i]->Digest));
 		size += v[i]->Size.v;
+	}
+	if (in->MpuObjectSize.set && in->MpuObjectSize.v < 0) {
+		fail_request(c, "Value for x-amz-mp-object-size header is less than zero: '%lld'", (long long)in->MpuObjectSize.v);
+		return false;
 	}
 	if (in->MpuObjectSize.set && in->MpuObjectSize.v != size) {
 		fail_request(c, "The provided 'x-amz-mp-object-size' header value %lld does not match what was computed: %lld",
@@ -557,10 +620,8 @@ void op_ListParts(struct call *c)
 	const struct s3_StoredUpload *u = b != NULL ? upload_open(c, b, in->Key, in->UploadId, "s3:ListMultipartUploadParts") : NULL;
 	if (u == NULL)
 		return;
-	if (max < 0 || after < 0) {
-		fail_argument(c, "Argument maxParts and partNumberMarker must be integers between 0 and 2147483647");
+	if (!limit_ok(c, "max-parts", "max-parts", in->MaxParts) || !limit_ok(c, "part-number-marker", "part-number-marker", in->PartNumberMarker))
 		return;
-	}
 	struct s3_StoredPart **all = pieces(c, u->Id, &n);
 	out->Parts = LIST_OF(c->arena, struct s3_Part, n);
 	uint32_t shown = 0;
@@ -667,10 +728,8 @@ void op_ListMultipartUploads(struct call *c)
 		fail_value(c, "upload-id-marker", in->UploadIdMarker, "Invalid uploadId marker");
 		return;
 	}
-	if (max < 0) {
-		fail_value(c, "max-uploads", STR_NONE, "Argument max-uploads must be an integer between 0 and 2147483647");
+	if (!limit_ok(c, "max-uploads", "max-uploads", in->MaxUploads))
 		return;
-	}
 	walk_uploads(c, in, b->Name, max, &x);
 	ASSERT(x.n + x.n_p <= max);
 	bool url = str_present(in->EncodingType);

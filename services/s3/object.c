@@ -19,14 +19,32 @@ static struct key *version_key(struct call *c, struct str bucket, struct str key
 	return key_u64(versions_key(c, bucket, key), ~(uint64_t)serial);
 }
 
+/* Read as a path, would it at some point be above where it begins? Source: "Naming Amazon S3 objects" (S3 User Guide). */
+static bool leads_out(struct str key)
+{
+	int depth = 0;
+	while (str_present(key)) {
+		struct str one = str_cut(&key, '/');
+		depth += str_eq(one, S("..")) ? -1 : one.n > 0 && !str_eq(one, S("."));
+		if (depth < 0)
+			return true;
+	}
+	return false;
+}
+
 bool key_ok(struct call *c, struct str key)
 {
 	if (key.n == 0 || key.n > KEY_MAX) {
-		call_fail_code(c, 400, "KeyTooLongError", "Your key is too long");
+		fail_with(c, 400, "KeyTooLongError", "Size", arena_printf(c->arena, "%zu", key.n), "Your key is too long");
+		call_fail_more(c, "MaxSizeAllowed", arena_printf(c->arena, "%d", KEY_MAX));
 		return false;
 	}
 	if (!utf8_valid(key)) {
 		call_fail_code(c, 400, "InvalidURI", "Couldn't parse the specified URI.");
+		return false;
+	}
+	if (str_find_str(key, S("..")) >= 0 && leads_out(key)) {
+		call_fail_code(c, 400, "BadRequest", "Bad Request");
 		return false;
 	}
 	return true;
@@ -98,6 +116,14 @@ static bool version_ok(struct str version)
 	return version.n == 32;
 }
 
+static bool version_readable(struct call *c, struct str version)
+{
+	if (version_ok(version))
+		return true;
+	fail_value(c, "versionId", version, version.n == 0 ? "Version id cannot be the empty string" : "Invalid version id specified");
+	return false;
+}
+
 struct s3_StoredObject *object_version(struct call *c, struct str bucket, struct str key, struct str version)
 {
 	struct s3_StoredObject *o = object_current(c, bucket, key);
@@ -125,10 +151,8 @@ struct s3_StoredObject *object_find(struct call *c, const struct s3_StoredBucket
 {
 	struct s3_StoredObject *o = object_current(c, b->Name, key);
 	if (str_present(version)) {
-		if (!version_ok(version)) {
-			fail_value(c, "versionId", version, "Invalid version id specified");
+		if (!version_readable(c, version))
 			return NULL;
-		}
 		if (o == NULL || !is_version(o, version))
 			o = find_behind(c, b->Name, key, version);
 		if (o == NULL)
@@ -305,10 +329,8 @@ static bool delete_version(struct call *c, const struct s3_StoredBucket *b, stru
 {
 	struct s3_StoredObject *o = object_current(c, b->Name, key);
 	bool current = o != NULL && is_version(o, version);
-	if (!version_ok(version)) {
-		fail_value(c, "versionId", version, "Invalid version id specified");
+	if (!version_readable(c, version))
 		return false;
-	}
 	if (!current)
 		o = find_behind(c, b->Name, key, version);
 	out->version = version;
@@ -357,7 +379,9 @@ struct str etag_bare(struct str s)
 	s = str_trim(s);
 	if (str_starts(s, S("W/")))
 		s = str_slice(s, 2, s.n);
-	return s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"' ? str_slice(s, 1, s.n - 1) : s;
+	if (str_starts(s, S("\""))) /* one of the two is taken for both */
+		s = str_slice(s, 1, s.n);
+	return str_ends(s, S("\"")) ? str_slice(s, 0, s.n - 1) : s;
 }
 
 bool etag_matches(struct str header, struct str etag)

@@ -168,6 +168,8 @@ static bool all_texts(const struct json *j, bool (*ok)(struct str s, struct str 
 {
 	if (json_is(j, JSON_STRING))
 		return ok(j->text, bucket);
+	if (json_is(j, JSON_ARRAY) && j->n == 0)
+		return false;
 	for (uint32_t i = 0; json_is(j, JSON_ARRAY) && i < j->n; i++)
 		if (!json_is(&j->items[i], JSON_STRING) || !ok(j->items[i].text, bucket))
 			return false;
@@ -177,13 +179,89 @@ static bool all_texts(const struct json *j, bool (*ok)(struct str s, struct str 
 static bool action_ok(struct str s, struct str bucket)
 {
 	(void)bucket;
-	return str_eq(s, S("*")) || str_starts_nocase(s, S("s3:"));
+	struct str rest = str_slice(s, sizeof "s3:" - 1, s.n);
+	if (str_eq(s, S("*")))
+		return true;
+	for (size_t i = 0; i < rest.n; i++) {
+		char ch = rest.p[i];
+		if (!(ch >= 'a' && ch <= 'z') && !(ch >= 'A' && ch <= 'Z') && !(ch >= '0' && ch <= '9') && ch != '*' && ch != '?')
+			return false;
+	}
+	return str_starts_nocase(s, S("s3:")) && rest.n > 0;
 }
 
 static bool resource_ok(struct str s, struct str bucket)
 {
 	struct str rest = str_slice(s, sizeof "arn:aws:s3:::" - 1, s.n), name = str_cut(&rest, '/');
 	return str_starts(s, S("arn:aws:s3:::")) && glob_match(name, bucket);
+}
+
+/* What is asked of a bucket itself, and what of an object. Actions of access points' own policies and unknown ones are left to the evaluation.
+ * Source: "Actions, resources, and condition keys for Amazon S3" (Service Authorization Reference). */
+static const char *const of_bucket[] = {"DeleteBucket", "DeleteBucketPolicy", "DeleteBucketWebsite", "GetAccelerateConfiguration",
+	"GetAnalyticsConfiguration",
+	"GetBucketAcl", "GetBucketCORS", "GetBucketLocation", "GetBucketLogging", "GetBucketNotification", "GetBucketObjectLockConfiguration",
+	"GetBucketOwnershipControls", "GetBucketPolicy", "GetBucketPolicyStatus", "GetBucketPublicAccessBlock", "GetBucketRequestPayment",
+	"GetBucketTagging", "GetBucketVersioning", "GetBucketWebsite", "GetEncryptionConfiguration", "GetIntelligentTieringConfiguration",
+	"GetInventoryConfiguration", "GetLifecycleConfiguration", "GetMetricsConfiguration", "GetReplicationConfiguration", "ListBucket",
+	"ListBucketMultipartUploads", "ListBucketVersions", "PutAccelerateConfiguration", "PutAnalyticsConfiguration", "PutBucketAcl", "PutBucketCORS",
+	"PutBucketLogging", "PutBucketNotification", "PutBucketObjectLockConfiguration", "PutBucketOwnershipControls", "PutBucketPolicy",
+	"PutBucketPublicAccessBlock", "PutBucketRequestPayment", "PutBucketTagging", "PutBucketVersioning", "PutBucketWebsite",
+	"PutEncryptionConfiguration", "PutIntelligentTieringConfiguration", "PutInventoryConfiguration", "PutLifecycleConfiguration",
+	"PutMetricsConfiguration", "PutReplicationConfiguration"};
+static const char *const of_object[] = {"AbortMultipartUpload", "BypassGovernanceRetention", "DeleteObject", "DeleteObjectTagging",
+	"DeleteObjectVersion",
+	"DeleteObjectVersionTagging", "GetObject", "GetObjectAcl", "GetObjectAttributes", "GetObjectLegalHold", "GetObjectRetention", "GetObjectTagging",
+	"GetObjectTorrent", "GetObjectVersion", "GetObjectVersionAcl", "GetObjectVersionAttributes", "GetObjectVersionForReplication",
+	"GetObjectVersionTagging", "GetObjectVersionTorrent", "ListMultipartUploadParts", "PutObject", "PutObjectAcl", "PutObjectLegalHold",
+	"PutObjectRetention", "PutObjectTagging", "PutObjectVersionAcl", "PutObjectVersionTagging", "ReplicateDelete", "ReplicateObject",
+	"ReplicateTags", "RestoreObject"};
+
+static bool names_one(struct call *c, struct str action, const char *const *names, size_t n)
+{
+	struct str pattern = arena_lower(c->arena, action);
+	for (size_t i = 0; i < n; i++)
+		if (glob_match(pattern, arena_lower(c->arena, str_c(names[i]))))
+			return true;
+	return false;
+}
+
+/* Is there a resource that this action can be asked of? */
+static bool action_applies(struct call *c, struct str action, const struct json *resources)
+{
+	bool one = json_is(resources, JSON_STRING);
+	if (str_eq(action, S("*")) || !(one || json_is(resources, JSON_ARRAY)))
+		return true;
+	struct str name = str_slice(action, sizeof "s3:" - 1, action.n);
+	bool bucket = names_one(c, name, of_bucket, COUNT_OF(of_bucket)), object = names_one(c, name, of_object, COUNT_OF(of_object));
+	for (uint32_t i = 0; i < (one ? 1 : resources->n); i++) {
+		struct str r = one ? resources->text : resources->items[i].text;
+		bool slash = str_find(r, '/') >= 0, star = str_find(r, '*') >= 0 || str_find(r, '?') >= 0;
+		if (slash ? object : bucket || (object && star))
+			return true;
+	}
+	return !bucket && !object;
+}
+
+static bool actions_apply(struct call *c, const struct json *actions, const struct json *resources)
+{
+	if (json_is(actions, JSON_STRING))
+		return action_applies(c, actions->text, resources);
+	for (uint32_t i = 0; json_is(actions, JSON_ARRAY) && i < actions->n; i++)
+		if (!action_applies(c, actions->items[i].text, resources))
+			return false;
+	return true;
+}
+
+/* S3 tells which principal it is in an element of its own. */
+static void fail_policy(struct call *c, struct str why)
+{
+	struct str detail = why, message = str_cut(&detail, ':');
+	bool principal = str_eq(message, S("Invalid principal in policy")) && str_present(detail);
+	if (principal)
+		fail_with(c, 400, "MalformedPolicy", "Detail", str_trim(detail), "%.*s", STR_ARG(message));
+	else
+		call_fail_code(c, 400, "MalformedPolicy", "%.*s", STR_ARG(why));
 }
 
 static bool policy_ok(struct call *c, struct str text, struct str bucket)
@@ -195,27 +273,37 @@ static bool policy_ok(struct call *c, struct str text, struct str bucket)
 	}
 	const struct json *whole = str_starts(text, S("{")) ? json_parse(c->arena, text, NULL) : NULL;
 	if (whole == NULL) {
-		call_fail_code(c, 400, "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'");
+		call_fail_code(c, 400, "MalformedPolicy", "%s", str_starts(text, S("{")) ? "This policy contains invalid Json"
+			: "Policies must be valid JSON and the first byte must be '{'");
 		return false;
 	}
 	if (json_get(whole, S("Statement")) == NULL) {
 		call_fail_code(c, 400, "MalformedPolicy", "Missing required field Statement");
 		return false;
 	}
-	if (policy_parse(c->arena, text, POLICY_RESOURCE, &why) == NULL) {
-		call_fail_code(c, 400, "MalformedPolicy", "%.*s", STR_ARG(why));
-		return false;
-	}
 	const struct json *list = json_get(whole, S("Statement"));
 	size_t n = json_is(list, JSON_ARRAY) ? list->n : 1;
-	for (size_t i = 0; i < n; i++) {
-		const struct json *s = json_is(list, JSON_ARRAY) ? &list->items[i] : list;
-		if (!all_texts(json_get(s, S("Action")), action_ok, bucket)) {
+	for (size_t i = 0; i < n; i++)
+		if (!all_texts(json_get(json_is(list, JSON_ARRAY) ? &list->items[i] : list, S("Action")), action_ok, bucket)) {
 			call_fail_code(c, 400, "MalformedPolicy", "Policy has invalid action");
 			return false;
 		}
+	if (policy_parse(c->arena, text, POLICY_RESOURCE, &why) == NULL) {
+		fail_policy(c, why);
+		return false;
+	}
+	if (n == 0) {
+		call_fail_code(c, 400, "MalformedPolicy", "Could not parse the policy: Statement is empty!");
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct json *s = json_is(list, JSON_ARRAY) ? &list->items[i] : list;
 		if (!all_texts(json_get(s, S("Resource")), resource_ok, bucket)) {
 			call_fail_code(c, 400, "MalformedPolicy", "Policy has invalid resource");
+			return false;
+		}
+		if (!actions_apply(c, json_get(s, S("Action")), json_get(s, S("Resource")))) {
+			call_fail_code(c, 400, "MalformedPolicy", "Action does not apply to any resource(s) in statement");
 			return false;
 		}
 	}
@@ -298,6 +386,17 @@ static bool one_star(struct str s)
 	return at < 0 || str_find(str_slice(s, (size_t)at + 1, s.n), '*') < 0;
 }
 
+bool header_name_ok(struct str s, bool star)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char x = (unsigned char)s.p[i];
+		bool token = (x >= '0' && x <= '9') || (x >= 'a' && x <= 'z') || (x >= 'A' && x <= 'Z') || memchr("!#$%&'+-.^_`|~", x, 14) != NULL;
+		if (!token && !(star && x == '*'))
+			return false;
+	}
+	return true;
+}
+
 static bool cors_ok(struct call *c, const struct s3_CORSRule *r)
 {
 	static const char *const methods[] = {"GET", "PUT", "HEAD", "POST", "DELETE"};
@@ -319,6 +418,18 @@ static bool cors_ok(struct call *c, const struct s3_CORSRule *r)
 	for (uint32_t i = 0; i < r->AllowedHeaders.n; i++)
 		if (!one_star(*LIST_AT(r->AllowedHeaders, struct str, i))) {
 			fail_request(c, "AllowedHeader \"%.*s\" can not have more than one wildcard.", STR_ARG(*LIST_AT(r->AllowedHeaders, struct str, i)));
+			return false;
+		}
+	for (uint32_t i = 0; i < r->AllowedHeaders.n; i++)
+		if (!header_name_ok(*LIST_AT(r->AllowedHeaders, struct str, i), true)) {
+			fail_request(c, "AllowedHeader \"%.*s\" contains invalid character.", STR_ARG(*LIST_AT(r->AllowedHeaders, struct str, i)));
+			return false;
+		}
+	for (uint32_t i = 0; i < r->ExposeHeaders.n; i++)
+		if (!header_name_ok(*LIST_AT(r->ExposeHeaders, struct str, i), false)) {
+			fail_request(c, "ExposeHeader \"%.*s\" contains %s.", STR_ARG(*LIST_AT(r->ExposeHeaders, struct str, i)),
+				str_find(*LIST_AT(r->ExposeHeaders, struct str, i), '*') >= 0 ? "wildcard. We currently do not support wildcard for ExposeHeader"
+				: "invalid character");
 			return false;
 		}
 	if (r->AllowedMethods.n > 0 && r->AllowedOrigins.n > 0)
@@ -532,11 +643,52 @@ static bool protocol_ok(struct call *c, struct str protocol)
 	return ok;
 }
 
+/* A status code in digits. *n: it. */
+static bool code_read(struct call *c, struct str text, int64_t *n)
+{
+	bool read = str_to_i64(text, n);
+	if (!read)
+		fail_xml(c);
+	return read;
+}
+
+/* The statuses that there are, but 300, which lets one choose. */
+static bool redirect_code_ok(struct call *c, struct str text)
+{
+	int64_t n;
+	if (!str_present(text))
+		return true;
+	if (!code_read(c, text, &n))
+		return false;
+	if (n >= 301 && n <= 308 && n != 306)
+		return true;
+	fail_request(c, "The provided HTTP redirect code (%.*s) is not valid. Valid codes are 3XX except 300.", STR_ARG(text));
+	return false;
+}
+
+static bool error_code_ok(struct call *c, struct str text)
+{
+	int64_t n;
+	if (!str_present(text))
+		return true;
+	if (!code_read(c, text, &n))
+		return false;
+	if ((n >= 400 && n <= 417) || (n >= 500 && n <= 505))
+		return true;
+	fail_request(c, "The provided HTTP error code (%.*s) is not valid. Valid codes are 4XX or 5XX.", STR_ARG(text));
+	return false;
+}
+
 static bool route_ok(struct call *c, const struct s3_RoutingRule *r)
 {
 	const struct s3_Condition *when = r->Condition;
 	const struct s3_Redirect *to = r->Redirect;
-	if (to != NULL && str_present(to->ReplaceKeyPrefixWith) && str_present(to->ReplaceKeyWith)) {
+	if (to == NULL || !(str_present(to->HostName) || str_present(to->HttpRedirectCode) || str_present(to->Protocol) ||
+	    str_present(to->ReplaceKeyPrefixWith) || str_present(to->ReplaceKeyWith))) {
+		fail_xml(c);
+		return false;
+	}
+	if (str_present(to->ReplaceKeyPrefixWith) && str_present(to->ReplaceKeyWith)) {
 		fail_request(c, "You can only define ReplaceKeyPrefix or ReplaceKey but not both.");
 		return false;
 	}
@@ -544,7 +696,8 @@ static bool route_ok(struct call *c, const struct s3_RoutingRule *r)
 		fail_request(c, "Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present.");
 		return false;
 	}
-	return to == NULL || protocol_ok(c, to->Protocol);
+	return protocol_ok(c, to->Protocol) && redirect_code_ok(c, to->HttpRedirectCode) &&
+	       (when == NULL || error_code_ok(c, when->HttpErrorCodeReturnedEquals));
 }
 
 void op_PutBucketWebsite(struct call *c)
@@ -560,6 +713,10 @@ void op_PutBucketWebsite(struct call *c)
 	}
 	if (w->RedirectAllRequestsTo == NULL && w->IndexDocument == NULL) {
 		fail_value(c, "IndexDocument", S("null"), "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty");
+		return;
+	}
+	if (w->ErrorDocument != NULL && w->ErrorDocument->Key.n == 0) {
+		fail_value(c, "ErrorDocument", S(""), "The ErrorDocument Key is not well formed");
 		return;
 	}
 	if (w->IndexDocument != NULL && (w->IndexDocument->Suffix.n == 0 || str_find(w->IndexDocument->Suffix, '/') >= 0)) {
@@ -659,6 +816,10 @@ void op_PutObjectLockConfiguration(struct call *c)
 	if (b == NULL)
 		return;
 	const struct s3_ObjectLockConfiguration *o = in->ObjectLockConfiguration;
+	if (o == NULL && c->http != NULL && c->http->body.n == 0) {
+		call_fail_code(c, 400, "MissingRequestBodyError", "Request Body is empty");
+		return;
+	}
 	if (!str_eq(b->Versioning, S("Enabled"))) {
 		call_fail_code(c, 409, "InvalidBucketState", "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration");
 		return;
@@ -673,7 +834,8 @@ void op_PutObjectLockConfiguration(struct call *c)
 		return;
 	}
 	if (d != NULL && (d->Days.set ? d->Days.v : d->Years.v) <= 0) {
-		fail_argument(c, "Default retention period must be a positive integer value.");
+		fail_value(c, d->Days.set ? "Days" : "Years", arena_printf(c->arena, "%lld", (long long)(d->Days.set ? d->Days.v : d->Years.v)),
+			"Default retention period must be a positive integer value.");
 		return;
 	}
 	if (d != NULL && (d->Days.set ? d->Days.v > LOCK_YEARS_MAX * 365 : d->Years.v > LOCK_YEARS_MAX)) {

@@ -27,7 +27,7 @@ void op_DeleteObject(struct call *c)
 	struct s3_DeleteObjectOutput *out = c->out;
 	struct deletion d;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !key_ok(c, in->Key))
+	if (b == NULL || odd_delete(c) || !key_ok(c, in->Key))
 		return;
 	if (in->IfMatchLastModifiedTime.set || in->IfMatchSize.set) {
 		fail_with(c, 501, "NotImplemented", "Header", in->IfMatchSize.set ? S("x-amz-if-match-size") : S("x-amz-if-match-last-modified-time"),

@@ -127,12 +127,12 @@ static bool read_object(struct call *c, struct str bucket, struct str key, struc
 		fail_argument(c, "x-amz-server-side-encryption header is not supported for this operation.");
 		return false;
 	}
+	if (part.set && !part_number_ok(c, part))
+		return false;
 	if (str_present(range) && part.set) {
 		fail_request(c, "Cannot specify both Range header and partNumber query parameter");
 		return false;
 	}
-	if (str_present(version) && version.n == 0)
-		version = STR_NONE;
 	const char *action = str_present(version) ? "s3:GetObjectVersion" : "s3:GetObject";
 	const struct s3_StoredObject *o = r->o = object_find(c, r->b, key, version);
 	if (o == NULL || !allow_object(c, r->b, o, action, ACL_READ))
@@ -223,7 +223,7 @@ void op_GetObject(struct call *c)
 	const struct s3_GetObjectRequest *in = c->in;
 	struct s3_GetObjectOutput *out = c->out;
 	struct reading r;
-	if (!overrides_ok(c) || !READ(c, in, &r, true))
+	if (!overrides_ok(c) || odd_read(c) || !READ(c, in, &r, true))
 		return;
 	ASSERT(r.start >= 0 && r.length >= 0 && r.start + r.length <= r.o->Size.v);
 	SHOW(c, out, in, &r);
@@ -238,7 +238,7 @@ void op_HeadObject(struct call *c)
 	const struct s3_HeadObjectRequest *in = c->in;
 	struct s3_HeadObjectOutput *out = c->out;
 	struct reading r;
-	if (!READ(c, in, &r, false))
+	if (odd_read(c) || !READ(c, in, &r, false))
 		return;
 	SHOW(c, out, in, &r);
 	if (r.partial)

@@ -146,10 +146,8 @@ static bool begin(struct call *c, struct listing *l, struct str bucket, struct s
 		fail_value(c, "encoding-type", encoding, "Invalid Encoding Method specified in Request");
 		return false;
 	}
-	if (max.set && (max.v < 0 || max.v > INT32_MAX)) {
-		fail_value(c, "maxKeys", STR_NONE, "Argument maxKeys must be an integer between 0 and 2147483647");
+	if (!limit_ok(c, "maxKeys", "max-keys", max))
 		return false;
-	}
 	l->max = max.set && max.v < LIST_MAX ? max.v : LIST_MAX;
 	return true;
 }

@@ -116,7 +116,8 @@ static bool metadata_ok(struct call *c, const struct map_of *m)
 		n += v[i].key.n + v[i].value.n;
 	if (n <= METADATA_MAX)
 		return true;
-	call_fail_code(c, 400, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size");
+	fail_with(c, 400, "MetadataTooLarge", "Size", arena_printf(c->arena, "%zu", n), "Your metadata headers exceed the maximum allowed metadata size");
+	call_fail_more(c, "MaxSizeAllowed", arena_printf(c->arena, "%d", METADATA_MAX));
 	return false;
 }
 
@@ -179,7 +180,7 @@ static bool lock_settings(struct call *c, const struct s3_StoredBucket *b, struc
 		return false;
 	}
 	if ((str_present(mode) || until.set || str_present(hold)) && !b->Lock.v) {
-		fail_request(c, "Bucket is missing Object Lock Configuration");
+		fail_request(c, "Bucket is missing ObjectLockConfiguration"); /* written so where an object is made, in words where one is changed */
 		return false;
 	}
 	if (str_present(mode) != until.set) {
@@ -274,7 +275,7 @@ void op_PutObject(struct call *c)
 	struct s3_PutObjectOutput *out = c->out;
 	struct sse_key k;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	if (b == NULL || !write_allowed(c, b, in->Key, WRITE_ASKS(in)))
+	if (b == NULL || odd_put(c) || !write_allowed(c, b, in->Key, WRITE_ASKS(in)))
 		return;
 	if (in->WriteOffsetBytes.set) {
 		call_unsupported(c, "tsubo does not implement appending to objects (x-amz-write-offset-bytes)");
@@ -315,6 +316,10 @@ struct str decode_copy_source(struct call *c, struct str source, struct str *key
 		source = str_slice(source, 0, (size_t)q);
 	}
 	struct str plain = uri_decode(c->arena, source, true); /* a plus is a space */
+	if (!str_present(plain)) {
+		fail_value(c, "x-amz-copy-source", S("x-amz-copy-source"), "Invalid copy source encoding");
+		return STR_NONE;
+	}
 	if (str_starts(plain, S("/")))
 		plain = str_slice(plain, 1, plain.n);
 	struct arn arn;
@@ -326,6 +331,10 @@ struct str decode_copy_source(struct call *c, struct str source, struct str *key
 	struct str bucket = str_cut(&plain, '/');
 	if (!str_present(plain) || plain.n == 0 || bucket.n == 0) {
 		fail_value(c, "x-amz-copy-source", S("x-amz-copy-source"), "Invalid copy source object key"); /* so it says */
+		return STR_NONE;
+	}
+	if (!bucket_spelt_ok(bucket)) {
+		fail_value(c, "x-amz-copy-source", S("x-amz-copy-source"), "Invalid copy source bucket name");
 		return STR_NONE;
 	}
 	ASSERT(bucket.n > 0 && plain.n > 0);

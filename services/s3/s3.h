@@ -38,6 +38,8 @@ void fail_method(struct call *c, const char *resource); /* 405 for the request's
 void fail_condition(struct call *c, const char *condition); /* 412; condition: the header's name */
 /* InvalidArgument with the argument's name, and its value unless absent. */
 void fail_value(struct call *c, const char *name, struct str value, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* How many a listing may show, or where it goes on: parameter is its name on the wire, name the one that S3 tells. */
+bool limit_ok(struct call *c, const char *name, const char *parameter, struct opt_i64 n);
 void fail_retention_past(struct call *c, const char *name, struct opt_time until);
 void fail_argument(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void fail_request(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -61,6 +63,7 @@ struct key *bucket_key(struct call *c, struct str name);
 struct s3_StoredBucket *bucket_anywhere(struct call *c, struct str name, struct str expected_owner);
 /* As bucket_anywhere, and the client has signed for its Region; its CORS headers are in the answer. */
 struct s3_StoredBucket *bucket_get(struct call *c, struct str name, struct str expected_owner);
+bool bucket_spelt_ok(struct str name); /* could it name a bucket, even one of the old days? */
 /* As bucket_get, and c->who may do `action` on the bucket itself. */
 struct s3_StoredBucket *bucket_open(struct call *c, struct str name, struct str expected_owner, const char *action);
 void bucket_put(struct call *c, const struct s3_StoredBucket *b);
@@ -127,7 +130,13 @@ bool bucket_has_points(struct call *c, const struct s3_StoredBucket *b);
 /* Does the public access block of the bucket's account have this on? Asked only where something public is at stake. */
 bool account_blocks(struct call *c, const struct s3_StoredBucket *b, const char *what);
 
+/* ---- requests that are no operation's (odd.c); true: c has failed ---- */
+bool odd_put(struct call *c);
+bool odd_read(struct call *c);
+bool odd_delete(struct call *c);
+
 /* ---- CORS (cors.c) ---- */
+bool header_name_ok(struct str s, bool star); /* a token of HTTP; star: "*" may be in it */
 /* Add the headers of an actual request that a rule allows. */
 void cors_answer(struct call *c, const struct s3_StoredBucket *b);
 bool cors_claims(const struct wire_request *r);
@@ -221,6 +230,7 @@ struct sums { struct str v[N_SUMS]; }; /* base64, in the order of SUM_IN */
 void sum_of_body(struct call *c, const struct body *b, struct str *kind, struct str *value);
 struct str sum_default(struct call *c, const struct body *b); /* its CRC64NVME; absent: nobody has computed it */
 size_t sum_bytes(struct str kind); /* 0: there is no such kind */
+const char *sum_header(struct str kind); /* the name of the one that brings it */
 struct str sum_of_header(struct str name); /* the kind that a header of this name brings; absent: it brings none */
 /* Can that of an object be told from those of its parts? CRCs only. */
 bool sum_combines(struct str kind);
@@ -235,6 +245,12 @@ struct str sum_of_bytes(struct call *c, struct str kind, struct str bytes); /* b
 void sum_spread(struct str kind, struct str value, struct sums *out);
 struct str sum_pick(const struct sums *s, struct str kind);
 struct str sum_sent(const struct sums *s); /* the kind of the first that is there; absent: none is */
+/* Did the client ask for this one, in a header, a trailer, or by name? */
+bool sum_asked(struct call *c, struct str kind);
+/* At most one, which is base64 of so many bytes as its kind has. */
+bool sums_readable(struct arena *a, const struct sums *s);
+/* That of a body by this kind, where it was computed or the bytes are at hand; absent: neither. */
+struct str sum_of_kind(struct call *c, const struct body *b, struct str kind);
 /* A kind that S3 has, or none. */
 bool sum_kind_ok(struct call *c, struct str kind);
 struct str sum_composite(struct call *c, struct str kind, const struct s3_StoredPart *const *parts, size_t n);
@@ -341,6 +357,7 @@ void read_conditions(struct call *c, const struct s3_StoredObject *o, struct str
                      struct opt_time modified, struct opt_time unmodified);
 /* A key, prefix, marker or delimiter in a listing with encoding-type=url. Absent stays absent. */
 struct str list_encoded(struct call *c, struct str s);
+bool part_number_ok(struct call *c, struct opt_i64 n);
 struct str upload_id_new(struct call *c, struct str key);
 void upload_put(struct call *c, struct str bucket, const struct s3_StoredUpload *u);
 void job_forget(struct call *c, struct str id, struct str payload);

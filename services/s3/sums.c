@@ -77,6 +77,26 @@ struct str sum_sent(const struct sums *s)
 	return STR_NONE;
 }
 
+const char *sum_header(struct str kind)
+{
+	size_t i = kind_of(kind);
+	ASSERT(i < N_SUMS);
+	return kinds[i].header;
+}
+
+bool sums_readable(struct arena *a, const struct sums *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < N_SUMS; i++) {
+		if (!str_present(s->v[i]))
+			continue;
+		n++;
+		if (base64_decode(a, s->v[i]).n != kinds[i].bytes)
+			return false;
+	}
+	return n <= 1;
+}
+
 /* Was it asked for in a header, a trailer, or by name? The gateway has checked those that were sent. */
 static bool asked(struct call *c, const struct kind *k)
 {
@@ -87,12 +107,24 @@ static bool asked(struct call *c, const struct kind *k)
 	       str_eq_nocase(wire_header(c->http, S("x-amz-sdk-checksum-algorithm")), str_c(k->kind));
 }
 
+bool sum_asked(struct call *c, struct str kind) { return kind_of(kind) < N_SUMS && asked(c, &kinds[kind_of(kind)]); }
+
 static struct str raw_of(const struct body *b, const struct kind *k)
 {
 	struct str raw;
 	memcpy(&raw, (const char *)b + k->raw, sizeof raw);
 	ASSERT(raw.n == 0 || raw.n == k->bytes);
 	return raw;
+}
+
+struct str sum_of_kind(struct call *c, const struct body *b, struct str kind)
+{
+	size_t i = kind_of(kind);
+	ASSERT(i < N_SUMS);
+	struct str raw = b != NULL ? raw_of(b, &kinds[i]) : STR_NONE;
+	if (raw.n > 0)
+		return base64_encode(c->arena, raw);
+	return b != NULL && b->blob[0] != '\0' ? STR_NONE : sum_of_bytes(c, kind, b != NULL ? b->bytes : S(""));
 }
 
 struct str sum_default(struct call *c, const struct body *b)

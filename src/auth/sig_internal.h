@@ -35,6 +35,8 @@ struct str sig_query(struct arena *a, const struct sig_request *r, struct str na
 
 /* Fill *err and return false. */
 bool sig_fail(struct sig_error *err, int status, const char *code, struct str message);
+/* And s3, which may be NULL. */
+bool sig_fail_s3(struct sig_error *err, const char *s3, int status, const char *code, struct str message);
 /* The elements after it; returns false. Those without a value are left out. */
 bool sig_more(struct arena *a, struct sig_error *err, const struct param *more, size_t n);
 /* S3's answer to a signature that does not fit; canonical absent: there is none, or it is not to be shown. */

@@ -26,39 +26,13 @@ static bool wrong(struct arena *a, struct sig_error *err, const char *name, stru
 	return sig_more(a, err, more, COUNT_OF(more));
 }
 
-static bool day_ok(struct str day)
-{
-	for (size_t i = 0; i < day.n; i++)
-		if (day.p[i] < '0' || day.p[i] > '9')
-			return false;
-	return day.n == 8;
-}
-
-static struct str bad_day(struct arena *a, struct str day)
-{
-	return arena_join(a, S("incorrect date format \""), day, S("\". This date in the credential must be in the format \"yyyyMMdd\"."));
-}
-
-/* The words for it are the form's own: recorded answers. */
 static bool scope_ok(struct arena *a, struct str credential, struct sig_claim *claim, struct sig_error *err)
 {
 	static const char name[] = "X-Amz-Credential";
-	struct str rest = credential;
-	size_t slashes = 0;
-	for (size_t i = 0; i < credential.n; i++)
-		slashes += credential.p[i] == '/';
-	ptrdiff_t at = str_rfind(rest, '/');
-	if (slashes < 4 || at <= 0)
-		return wrong(a, err, name, credential,
-			S("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."));
-	struct str terminal = str_slice(rest, (size_t)at + 1, rest.n);
-	if (!str_eq(terminal, S("aws4_request")))
-		return wrong(a, err, name, credential, arena_join(a, S("incorrect terminal \""), terminal, S("\". This endpoint uses \"aws4_request\".")));
-	if (!sig_parse_scope(a, credential, claim, err))
-		return wrong(a, err, name, credential, day_ok(claim->date)
-			? S("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".") : bad_day(a, claim->date));
-	if (!day_ok(claim->date))
-		return wrong(a, err, name, credential, bad_day(a, claim->date));
+	if (!sig_parse_scope(a, credential, claim, err)) {
+		ASSERT(err->s3 != NULL);
+		return wrong(a, err, name, credential, str_c(err->s3));
+	}
 	if (!str_eq(claim->service, S("s3")))
 		return wrong(a, err, name, credential, arena_join(a, S("incorrect service \""), claim->service, S("\". This endpoint belongs to \"s3\".")));
 	return true;

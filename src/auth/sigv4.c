@@ -31,6 +31,13 @@ bool sig_fail(struct sig_error *err, int status, const char *code, struct str me
 	return false;
 }
 
+bool sig_fail_s3(struct sig_error *err, const char *s3, int status, const char *code, struct str message)
+{
+	sig_fail(err, status, code, message);
+	err->s3 = s3;
+	return false;
+}
+
 bool sig_more(struct arena *a, struct sig_error *err, const struct param *more, size_t n)
 {
 	struct param *all = arena_array(a, struct param, n);
@@ -72,18 +79,27 @@ bool sig_mismatch(struct arena *a, struct sig_error *err, const struct sig_claim
 
 /* ---- parsing ---- */
 
+static bool digits(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return true;
+}
+
 /* "AKID/20150830/us-east-1/iam/aws4_request", read from the end: S3 access keys may hold slashes. Version 4A has no region
  * there: it is in c already. */
 bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c, struct sig_error *err)
 {
 	ASSERT(str_present(credential));
+	static const char formed[] = "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
 	struct str part[4], rest = credential; /* terminator, service, region, date */
 	for (size_t i = 0; i < 4; i++) {
 		if (i == 2 && c->asymmetric)
 			continue;
 		ptrdiff_t at = str_rfind(rest, '/');
 		if (at < 0)
-			return sig_fail(err, 403, "IncompleteSignature", arena_printf(a,
+			return sig_fail_s3(err, formed, 403, "IncompleteSignature", arena_printf(a,
 				"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%.*s'", STR_ARG(credential)));
 		part[i] = str_slice(rest, (size_t)at + 1, rest.n);
 		rest = str_slice(rest, 0, (size_t)at);
@@ -94,10 +110,13 @@ bool sig_parse_scope(struct arena *a, struct str credential, struct sig_claim *c
 	c->date = part[3];
 	c->access_key = rest;
 	if (!str_eq(part[0], S("aws4_request")))
-		return sig_fail(err, 403, "SignatureDoesNotMatch", arena_printf(a,
-			"Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.", STR_ARG(part[0])));
-	if (rest.n == 0 || c->date.n != 8 || (c->region.n == 0 && !c->asymmetric) || c->service.n == 0)
-		return sig_fail(err, 403, "IncompleteSignature", arena_printf(a,
+		return sig_fail_s3(err, arena_cstr(a, arena_join(a, S("incorrect terminal \""), part[0], S("\". This endpoint uses \"aws4_request\"."))), 403,
+			"SignatureDoesNotMatch", arena_printf(a, "Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.",
+			STR_ARG(part[0])));
+	bool all = rest.n > 0 && (c->region.n > 0 || c->asymmetric) && c->service.n > 0;
+	if (!all || c->date.n != 8 || (sig_service_is_s3(c->service) && !digits(c->date)))
+		return sig_fail_s3(err, !all ? formed : arena_cstr(a, arena_join(a, S("incorrect date format \""), c->date,
+			S("\". This date in the credential must be in the format \"yyyyMMdd\"."))), 403, "IncompleteSignature", arena_printf(a,
 			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%.*s'", STR_ARG(credential)));
 	return true;
 }
@@ -113,10 +132,22 @@ static bool signs_host(struct str signed_headers)
 	return false;
 }
 
+/* What S3 says of a header: how many components it has, and the first that is none. */
+static const char *header_words(struct arena *a, const struct sig_claim *c, size_t components, struct str malformed)
+{
+	if (components != 3)
+		return "the authorization header requires three components: Credential, SignedHeaders, and Signature.";
+	if (str_present(malformed))
+		return arena_cstr(a, arena_join(a, S("the authorization component \""), malformed, S("\" is malformed.")));
+	return !str_present(c->access_key) ? "missing Credential." : !str_present(c->signed_headers) ? "missing SignedHeaders." : "missing Signature.";
+}
+
 /* All that is missing in one message, in the words and the order of AWS's front ends. */
-static bool header_incomplete(struct arena *a, struct sig_error *err, const struct sig_claim *c)
+static bool header_incomplete(struct arena *a, struct sig_error *err, const struct sig_claim *c, const char *s3)
 {
 	struct buf b;
+	if (str_present(c->access_key) && str_present(c->signature) && str_present(c->signed_headers) && str_ends(c->access_key, S("/s3/aws4_request")))
+		return sig_fail(err, 403, "AccessDenied", S("AWS authentication requires a valid Date or x-amz-date header"));
 	buf_init(&b, a, 1024);
 	if (!str_present(c->access_key))
 		buf_lit(&b, "Authorization header requires 'Credential' parameter. ");
@@ -127,7 +158,7 @@ static bool header_incomplete(struct arena *a, struct sig_error *err, const stru
 	if (!str_present(c->amz_date))
 		buf_lit(&b, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ");
 	buf_lit(&b, "Authorization=AWS4-HMAC-SHA256");
-	return sig_fail(err, 403, "IncompleteSignature", buf_view(&b));
+	return sig_fail_s3(err, s3, 403, "IncompleteSignature", buf_view(&b));
 }
 
 /* X-Amz-Date, or Date in either form brought into the one of the string to sign. */
@@ -153,13 +184,17 @@ static struct str first_region(struct str set)
 static bool parse_header(struct arena *a, const struct sig_request *r, struct str rest, struct sig_claim *c, struct sig_error *err)
 {
 	ASSERT(c->kind == SIG_NONE && str_present(rest));
-	struct str credential = STR_NONE;
+	struct str credential = STR_NONE, malformed = STR_NONE;
+	size_t components = 0;
 	c->kind = SIG_V4_HEADER;
 	if (c->asymmetric)
 		c->region = first_region(sig_header(r, S("x-amz-region-set")));
 	while (str_present(rest)) {
 		struct str value = str_trim(str_cut(&rest, ','));
 		struct str name = str_cut(&value, '=');
+		components++;
+		if (!str_present(value) && !str_present(malformed))
+			malformed = name;
 		if (!str_present(value))
 			continue;
 		if (str_eq(name, S("Credential")))
@@ -174,7 +209,7 @@ static bool parse_header(struct arena *a, const struct sig_request *r, struct st
 	c->payload_hash = sig_header(r, S("x-amz-content-sha256"));
 	c->access_key = credential; /* for the message only */
 	if (!str_present(credential) || !str_present(c->signature) || !str_present(c->signed_headers) || !str_present(c->amz_date))
-		return header_incomplete(a, err, c);
+		return header_incomplete(a, err, c, header_words(a, c, components, malformed));
 	if (!sig_parse_scope(a, credential, c, err))
 		return false;
 	if (!signs_host(c->signed_headers))
@@ -209,11 +244,8 @@ static bool parse_query(struct arena *a, const struct sig_request *r, struct sig
 	if (!str_present(credential) || !str_present(c->amz_date) || !str_present(c->signed_headers) ||
 	    !str_present(c->signature) || (s3 && !str_present(expires)))
 		return query_fail(err, s3, v4_parameters);
-	if (!sig_parse_scope(a, credential, c, err)) {
-		err->s3 = "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
-			"\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
+	if (!sig_parse_scope(a, credential, c, err))
 		return false;
-	}
 	if (!signs_host(c->signed_headers))
 		return query_fail(err, s3, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
 	if (!str_present(expires))
@@ -277,6 +309,8 @@ static bool check_date(struct arena *a, const struct sig_claim *c, bool s3, int6
 	ASSERT(c->date.n == 8 && str_present(c->amz_date)); /* parsed */
 	int64_t at;
 	if (!time_parse_amz_date(c->amz_date, &at)) {
+		if (s3 && c->kind == SIG_V4_QUERY)
+			return query_fail(err, s3, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
 		if (s3)
 			return sig_fail(err, 403, "AccessDenied", S("AWS authentication requires a valid Date or x-amz-date header"));
 		return sig_fail(err, 403, "IncompleteSignature", arena_printf(a,
@@ -284,9 +318,9 @@ static bool check_date(struct arena *a, const struct sig_claim *c, bool s3, int6
 	}
 	if (!str_eq(str_slice(c->amz_date, 0, 8), c->date)) {
 		if (s3)
-			return sig_fail(err, 400, "AuthorizationHeaderMalformed", arena_printf(a,
-				"The authorization header is malformed; Invalid credential date \"%.*s\". This date is not the same as X-Amz-Date: \"%.*s\".",
-				STR_ARG(c->date), STR_ARG(str_slice(c->amz_date, 0, 8))));
+			return sig_fail(err, 400, c->kind == SIG_V4_QUERY ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed", arena_printf(a,
+				"%sInvalid credential date \"%.*s\". This date is not the same as X-Amz-Date: \"%.*s\".",
+				c->kind == SIG_V4_QUERY ? "" : "The authorization header is malformed; ", STR_ARG(c->date), STR_ARG(str_slice(c->amz_date, 0, 8))));
 		return sig_fail(err, 403, "SignatureDoesNotMatch", arena_printf(a,
 			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.*s' != '%.*s', from '%.*s'.",
 			STR_ARG(c->date), STR_ARG(str_slice(c->amz_date, 0, 8)), STR_ARG(c->amz_date)));
@@ -347,7 +381,7 @@ static bool is_payload_word(struct str s)
 }
 
 /* What stands on the last line of the canonical request. */
-static bool choose_payload(const struct sig_claim *c, struct str body_hash, bool s3, struct str *out, struct sig_error *err)
+static bool choose_payload(struct arena *a, const struct sig_claim *c, struct str body_hash, bool s3, struct str *out, struct sig_error *err)
 {
 	ASSERT(!str_present(body_hash) || body_hash.n == 64);
 	if (c->asymmetric && str_starts(c->payload_hash, S("STREAMING-AWS4-")))
@@ -355,10 +389,13 @@ static bool choose_payload(const struct sig_claim *c, struct str body_hash, bool
 	struct str sent = c->payload_hash;
 	bool literal = str_present(sent) && is_hash(sent);
 	/* Anything else would be signed, or taken for no body at all, and the body never looked at. */
-	if (str_present(sent) && sent.n > 0 && !literal && !is_payload_word(sent))
-		return sig_fail(err, 400, "InvalidArgument", S("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+	if (str_present(sent) && sent.n > 0 && !literal && !is_payload_word(sent)) {
+		const struct param more[] = {{S("ArgumentName"), S("x-amz-content-sha256"), true}, {S("ArgumentValue"), sent, true}};
+		sig_fail(err, 400, "InvalidArgument", S("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
 			"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, "
 			"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."));
+		return sig_more(a, err, more, COUNT_OF(more));
+	}
 	if (s3 && literal && str_present(body_hash) && !str_eq(sent, body_hash))
 		return sig_fail(err, 400, "XAmzContentSHA256Mismatch", S("The provided 'x-amz-content-sha256' header does not match what was computed."));
 	if (str_present(sent) && sent.n > 0 && !literal) {
@@ -468,7 +505,7 @@ bool sig_verify(struct arena *a, const struct sig_request *r, const struct sig_c
 		return sigv2_verify(a, r, claim, secret, wall_ms, err);
 	bool s3 = sig_service_is_s3(claim->service);
 	struct str payload;
-	if (!check_date(a, claim, s3, wall_ms, err) || !choose_payload(claim, body_hash, s3, &payload, err))
+	if (!check_date(a, claim, s3, wall_ms, err) || !choose_payload(a, claim, body_hash, s3, &payload, err))
 		return false;
 	if (s3 && !check_unsigned_headers(a, r, claim, err))
 		return false;

@@ -25,7 +25,7 @@ struct sig_request {
 	size_t n_headers;
 };
 
-/* s3: its message where it has another one, or NULL. more: elements that it adds after the message. */
+/* s3: what it says is wrong with the credential or the header, or NULL. more: elements that it adds after the message. */
 struct sig_error { const char *code; struct str message; int status; const char *s3; const struct param *more; size_t n_more; };
 
 /* Find and parse the signature. SIG_NONE when there is none. false with *err: present but malformed

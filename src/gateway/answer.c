@@ -16,7 +16,7 @@ enum next stage_encode(struct request *r)
 	ASSERT(r->failed && r->error.status != 0);
 	enum protocol p = r->protocol == PROTO_RAW ? PROTO_REST_JSON : r->protocol;
 	wire_encode_error(r->arena, r->service != NULL ? r->service->model : NULL, r->model_op, &r->error, p, r->query_mode,
-		r->wire.raw_path, r->request_id, &r->response);
+		r->request_id, &r->response);
 	return NEXT;
 }
 

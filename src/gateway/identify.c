@@ -26,9 +26,12 @@ static enum next refuse(struct request *r, const char *xml, const char *json, co
 
 static enum next unknown_key(struct request *r)
 {
-	return refuse(r, "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId",
+	refuse(r, "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId",
 		is_s3(r) ? "The AWS Access Key Id you provided does not exist in our records."
 		         : "The security token included in the request is invalid.");
+	if (is_s3(r))
+		wire_error_more(r->arena, &r->error, "AWSAccessKeyId", r->claim.access_key);
+	return FAIL;
 }
 
 static bool long_term(struct request *r)
@@ -69,8 +72,12 @@ enum next request_fail_signature(struct request *r, const struct sig_error *e)
 	const char *code = e->code;
 	int status = e->status;
 	bool incomplete = strcmp(code, "IncompleteSignature") == 0;
+	if (is_s3(r) && e->s3 != NULL && r->claim.kind == SIG_V4_QUERY)
+		return request_fail(r, 400, "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter; %s", e->s3);
+	if (is_s3(r) && e->s3 != NULL)
+		return request_fail(r, 400, "AuthorizationHeaderMalformed", "The authorization header is malformed; %s", e->s3);
 	if (is_s3(r) && incomplete && r->claim.kind == SIG_V4_QUERY)
-		return request_fail(r, 400, "AuthorizationQueryParametersError", "%.*s", STR_ARG(e->s3 != NULL ? str_c(e->s3) : e->message));
+		return request_fail(r, 400, "AuthorizationQueryParametersError", "%.*s", STR_ARG(e->message));
 	if (is_s3(r) && incomplete)
 		return request_fail(r, 400, "AuthorizationHeaderMalformed", "The authorization header that you provided is not valid.");
 	if (!is_s3(r) && (is_json(r) || is_rest_json(r))) {
@@ -97,11 +104,25 @@ static enum next check_signature(struct request *r, struct str body_hash)
 	return request_fail_signature(r, &e);
 }
 
+/* An Authorization that no signature is in. */
+static enum next foreign_authorization(struct request *r, struct str sent)
+{
+	bool word = str_find(sent, ' ') < 0 && str_starts(sent, S("AWS"));
+	request_fail(r, 400, "InvalidArgument", "%s", word ? "Authorization header is invalid -- one and only one ' ' (space) required"
+		: "Unsupported Authorization Type");
+	wire_error_more(r->arena, &r->error, "ArgumentName", S("Authorization"));
+	wire_error_more(r->arena, &r->error, "ArgumentValue", sent);
+	return FAIL;
+}
+
 static enum next unsigned_request(struct request *r)
 {
 	struct sig_request s = {r->wire.method, r->wire.raw_path, r->wire.raw_query, r->wire.host, r->wire.headers, r->wire.n_headers};
 	struct sig_error e = {0};
 	ASSERT(r->claim.kind == SIG_NONE);
+	struct str foreign = is_s3(r) && !r->raw ? wire_header(&r->wire, S("authorization")) : STR_NONE;
+	if (str_present(foreign) && foreign.n > 0)
+		return foreign_authorization(r, foreign);
 	if (is_s3(r) && !r->raw && sig_unfinished(r->arena, &s, &e))
 		return request_fail_signature(r, &e);
 	bool open = r->raw || is_s3(r) || (r->model_op != NULL && r->model_op->no_auth) || r->model_op == NULL;
@@ -145,15 +166,22 @@ static void hash_body(void *arg)
 	r->body_sha256_hex = sha256_hex(r->arena, r->wire.body);
 }
 
+/* The body is not the one that was signed. */
+static enum next other_hash(struct request *r)
+{
+	request_fail(r, 400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.");
+	wire_error_more(r->arena, &r->error, "ClientComputedContentSHA256", r->claim.payload_hash);
+	wire_error_more(r->arena, &r->error, "S3ComputedContentSHA256", r->body_sha256_hex);
+	return FAIL;
+}
+
 static enum next judge(struct request *r)
 {
 	ASSERT(r->body_sha256_hex.n == 64);
 	if (r->signature_pending)
 		return check_signature(r, r->body_sha256_hex);
 	if (!str_eq_nocase(r->body_sha256_hex, r->claim.payload_hash))
-		return is_s3(r) ? request_fail(r, 400, "XAmzContentSHA256Mismatch",
-			"The provided 'x-amz-content-sha256' header does not match what was computed.")
-			: refuse(r, "SignatureDoesNotMatch", "InvalidSignatureException", "",
+		return is_s3(r) ? other_hash(r) : refuse(r, "SignatureDoesNotMatch", "InvalidSignatureException", "",
 			"The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
 			"signing method. Consult the service documentation for details.");
 	return NEXT;

@@ -52,7 +52,7 @@ static void run_encode(struct task *t)
 	}
 	if (c->failed)
 		wire_encode_error(c->arena, error_protocol(r) == PROTO_REST_XML || !r->raw ? r->service->model : NULL, r->model_op, &c->error,
-			error_protocol(r), r->query_mode, r->wire.raw_path, r->request_id, &r->response);
+			error_protocol(r), r->query_mode, r->request_id, &r->response);
 	else
 		wire_encode(c->arena, r->model_op, c->out, r->protocol, r->request_id, &r->response);
 	merge_headers(c->arena, &r->response, &t->extra);

@@ -13,6 +13,62 @@ static void want(struct spool *s, struct str name)
 			s->wants[k] = true;
 }
 
+static bool is_kind(struct str name)
+{
+	for (enum sum k = 0; k < N_SUMS; k++)
+		if (str_eq_nocase(name, str_c(spool_sums[k].header)))
+			return true;
+	return false;
+}
+
+/* A header that brings a checksum of a kind there is not. */
+static bool foreign_sum(const struct request *r)
+{
+	static const struct str others[] = {STR_INIT("algorithm"), STR_INIT("mode"), STR_INIT("type")};
+	for (size_t i = 0; i < r->wire.n_headers; i++) {
+		struct str name = r->wire.headers[i].name;
+		if (!str_starts_nocase(name, S("x-amz-checksum-")) || is_kind(name))
+			continue;
+		bool other = false;
+		for (size_t k = 0; k < COUNT_OF(others); k++)
+			other |= str_eq_nocase(str_slice(name, sizeof "x-amz-checksum-" - 1, name.n), others[k]);
+		if (!other)
+			return true;
+	}
+	return false;
+}
+
+/* What is said twice about checksums must be the same. n: how many came in headers. Source: answers of AWS, as recorded in versitygw's
+ * integration tests. */
+static enum next checksums_agree(const struct spool *s, struct request *r, size_t n)
+{
+	struct str rest = header(r, "x-amz-trailer"), algorithm = header(r, "x-amz-sdk-checksum-algorithm"), said = STR_NONE;
+	size_t announced = 0, others = 0;
+	for (enum sum k = 0; k < N_SUMS; k++)
+		if (str_present(s->declared[k]))
+			said = str_c(spool_sums[k].name);
+	while (str_present(rest) && rest.n > 0) {
+		struct str name = str_trim(str_cut(&rest, ','));
+		announced += is_kind(name);
+		others += name.n > 0 && !is_kind(name);
+		for (enum sum k = 0; k < N_SUMS; k++)
+			if (str_eq_nocase(name, str_c(spool_sums[k].header)))
+				said = str_c(spool_sums[k].name);
+	}
+	if (others > 0 && announced == 0)
+		return request_fail(r, 400, "InvalidRequest", "The value specified in the x-amz-trailer header is not supported");
+	if (n + announced > 1)
+		return request_fail(r, 400, "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+	if (foreign_sum(r))
+		return request_fail(r, 400, "InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.");
+	if (str_present(algorithm) && !str_present(said) && str_find_str(r->wire.raw_query, S("x-amz-checksum-")) < 0)
+		return request_fail(r, 400, "InvalidRequest", "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "
+			"x-amz-trailer headers were found.");
+	if (str_present(algorithm) && str_present(said) && !str_eq_nocase(algorithm, said))
+		return request_fail(r, 400, "InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.");
+	return NEXT;
+}
+
 /* What is to be computed, and what it must come to. */
 static enum next choose_digests(struct spool *s, struct request *r)
 {
@@ -31,8 +87,8 @@ static enum next choose_digests(struct spool *s, struct request *r)
 		s->wants[k] = str_present(s->declared[k]);
 		n += s->wants[k];
 	}
-	if (n > 1)
-		return request_fail(r, 400, "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+	if (checksums_agree(s, r, n) == FAIL)
+		return FAIL;
 	while (str_present(announced) && announced.n > 0)
 		want(s, str_trim(str_cut(&announced, ',')));
 	want(s, header(r, "x-amz-sdk-checksum-algorithm"));
@@ -41,6 +97,8 @@ static enum next choose_digests(struct spool *s, struct request *r)
 		any |= s->wants[k];
 	/* Of what goes into a file always: a part's is wanted when its upload is completed, and it costs nothing beside the rest. */
 	s->wants[SUM_CRC64] |= !any || s->expected < 0 || s->expected > (int64_t)s->inline_max;
+	if (!any && str_find_str(r->wire.raw_query, S("uploadId=")) >= 0) /* what a checksum of the whole object may be made of */
+		s->wants[SUM_CRC32] = s->wants[SUM_CRC32C] = true;
 	s->wants[SUM_SHA256] |= r->claim.payload_hash.n == 64 || r->signature_pending; /* what stage_verify goes by */
 	s->md5 = digest_new(DIGEST_MD5);
 	for (enum sum k = SUM_SHA1; k < N_SUMS; k++)
@@ -64,7 +122,7 @@ static enum next choose_framing(struct spool *s, struct request *r)
 	if (is_signed && r->claim.kind != SIG_V4_HEADER)
 		return request_fail(r, 400, "InvalidRequest", "A signed payload needs a signed request.");
 	if (str_present(length) && (!str_to_i64(length, &s->expected) || s->expected < 0))
-		return request_fail(r, 400, "InvalidArgument", "The value of x-amz-decoded-content-length is not valid");
+		return request_fail(r, 411, "MissingContentLength", "You must provide the Content-Length HTTP header.");
 	if (!str_present(length) && r->http->content_length >= 0)
 		return request_fail(r, 411, "MissingContentLength", "You must provide the Content-Length HTTP header.");
 	if (!str_present(length))

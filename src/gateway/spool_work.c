@@ -220,12 +220,12 @@ static void end_digests(struct spool *s)
 	}
 }
 
-static bool check_sum(struct spool *s, enum sum k, struct str declared)
+static bool check_sum(struct spool *s, enum sum k, struct str declared, bool trailing)
 {
 	ASSERT(s->wants[k]);
 	struct str raw = base64_decode(s->memory, declared);
 	if (raw.n != spool_sums[k].bytes)
-		return spool_fail(s, 400, "InvalidRequest", "Value for %s header is invalid.", spool_sums[k].header);
+		return spool_fail(s, 400, "InvalidRequest", "Value for %s %sheader is invalid.", spool_sums[k].header, trailing ? "trailing " : "");
 	if (memcmp(raw.p, s->result[k], raw.n) != 0)
 		return spool_fail(s, 400, "BadDigest", "The %s you specified did not match the calculated checksum.", spool_sums[k].name);
 	return true;
@@ -238,14 +238,14 @@ static bool check_digests(struct spool *s)
 	if (s->wrong_md5)
 		return spool_fail(s, 400, "BadDigest", "The Content-MD5 you specified did not match what we received.");
 	for (enum sum k = 0; k < N_SUMS; k++) {
-		if (str_present(s->declared[k]) && !check_sum(s, k, s->declared[k]))
+		if (str_present(s->declared[k]) && !check_sum(s, k, s->declared[k], false))
 			return false;
 		for (size_t i = 0; i < s->n_trailers; i++) {
 			if (!str_eq(s->trailers[i].name, str_c(spool_sums[k].header)))
 				continue;
 			if (!s->wants[k])
 				return fail_trailer(s); /* not announced, so not computed */
-			if (!check_sum(s, k, s->trailers[i].value))
+			if (!check_sum(s, k, s->trailers[i].value, true))
 				return false;
 		}
 	}

@@ -100,6 +100,8 @@ void json_encode(struct buf *b, struct arena *a, const struct shape *s, const vo
 
 /* S3's own words for a member of a request's head whose value the model does not allow; false: it has none. */
 bool s3_words(struct arena *a, const struct member *m, struct str value, struct wire_error *err);
+/* For a member of the head that must be there and is not, where S3 has words of its own. */
+void s3_missing_words(struct arena *a, const struct member *m, struct wire_error *err);
 /* For what should be an integer; returns false. */
 bool s3_number_words(struct arena *a, const char *name, struct str value, struct wire_error *err);
 

@@ -186,7 +186,7 @@ static void ec2_body(struct arena *a, const struct wire_error *e, struct str req
 }
 
 /* No envelope and no namespace; HostId is a made-up support id of the right shape. */
-static void s3_body(struct arena *a, const struct wire_error *e, struct str resource, struct str request_id, struct wire_response *out)
+static void s3_body(struct arena *a, const struct wire_error *e, struct str request_id, struct wire_response *out)
 {
 	ASSERT(request_id.n > 0);
 	struct buf b;
@@ -195,8 +195,6 @@ static void s3_body(struct arena *a, const struct wire_error *e, struct str reso
 	xml_error(a, &b, e, false);
 	for (size_t i = 0; i < e->n_more; i++)
 		xml_leaf(&b, e->more[i].name, e->more[i].value);
-	if (resource.p != NULL)
-		xml_leaf(&b, S("Resource"), resource);
 	xml_leaf(&b, S("RequestId"), request_id);
 	xml_leaf(&b, S("HostId"), sha256_hex(a, request_id));
 	buf_lit(&b, "</Error>");
@@ -224,7 +222,7 @@ static struct str content_type(enum protocol p)
 }
 
 void wire_encode_error(struct arena *a, const struct model *m, const struct model_op *op, const struct wire_error *err,
-                       enum protocol p, bool query_mode, struct str resource, struct str request_id, struct wire_response *out)
+                       enum protocol p, bool query_mode, struct str request_id, struct wire_response *out)
 {
 	ASSERT(err != NULL && err->code.n > 0);
 	if (m == NULL && op != NULL)
@@ -249,7 +247,7 @@ void wire_encode_error(struct arena *a, const struct model *m, const struct mode
 			rest_encode_headers(a, err->shape, err->detail, out);
 		if (s3) {
 			wire_add_header(a, out, S("x-amz-id-2"), sha256_hex(a, request_id));
-			s3_body(a, err, resource, request_id, out);
+			s3_body(a, err, request_id, out);
 		} else {
 			xml_body(a, m, err, request_id, out);
 		}

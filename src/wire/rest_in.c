@@ -20,6 +20,12 @@ static bool bad_value(struct rin *x, const struct member *m, struct str text)
 	const char *code = model_op_model(x->op)->s3_signer ? "InvalidArgument" : "SerializationException";
 	if (model_op_model(x->op)->s3_signer && member_shape(m)->type == SHAPE_INT)
 		return s3_number_words(x->a, member_wire_name(m), text, x->err);
+	if (model_op_model(x->op)->s3_signer && strcmp(member_wire_name(m), "x-amz-object-lock-retain-until-date") == 0) {
+		wire_fail(x->err, code, 400, S("The retain until date must be provided in ISO 8601 format"));
+		wire_error_more(x->a, x->err, "ArgumentName", str_c(member_wire_name(m)));
+		wire_error_more(x->a, x->err, "ArgumentValue", text);
+		return false;
+	}
 	return wire_fail(x->err, code, 400, arena_printf(x->a, "Invalid value for %s", member_wire_name(m)));
 }
 

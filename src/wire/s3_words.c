@@ -14,6 +14,7 @@ static const struct { const char *name, *code, *message; } words[] = {
 	{"x-amz-object-attributes", "InvalidArgument", "Invalid attribute name specified."},
 	{"x-amz-optional-object-attributes", "InvalidArgument", "Invalid attribute name specified."},
 	{"x-amz-sdk-checksum-algorithm", "InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid."},
+	{"max-buckets", "InvalidArgument", "Argument max-buckets must be an integer between 1 and 10000"},
 	{"x-amz-checksum-type", "InvalidRequest", "Value for x-amz-checksum-type header is invalid."},
 };
 
@@ -53,10 +54,31 @@ bool s3_words(struct arena *a, const struct member *m, struct str value, struct 
 	return false;
 }
 
+void s3_missing_words(struct arena *a, const struct member *m, struct wire_error *err)
+{
+	const char *name = member_wire_name(m);
+	ASSERT(m->location != LOC_BODY && m->required);
+	if (strcmp(name, "x-amz-object-attributes") == 0) {
+		err->code = S("InvalidRequest");
+		err->message = S("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty");
+	} else if (strcmp(name, "uploadId") == 0) { /* a POST to an object that is none of the three there are */
+		err->status = 405;
+		err->code = S("MethodNotAllowed");
+		err->message = S("The specified method is not allowed against this resource.");
+		wire_error_more(a, err, "Method", S("POST"));
+		wire_error_more(a, err, "ResourceType", S("OBJECT"));
+	}
+}
+
 bool s3_number_words(struct arena *a, const char *name, struct str value, struct wire_error *err)
 {
 	bool part = strcmp(name, "partNumber") == 0;
 	*err = (struct wire_error){.status = 400, .sender = true, .code = S("InvalidArgument")};
+	if (strcmp(name, "x-amz-mp-object-size") == 0) {
+		err->code = S("InvalidRequest");
+		err->message = arena_join(a, S("Value for x-amz-mp-object-size header is invalid: '"), value, S("'"));
+		return false;
+	}
 	err->message = part ? S("Part number must be an integer between 1 and 10000, inclusive")
 	                    : arena_printf(a, "Provided %s not an integer or within integer range", name);
 	wire_error_more(a, err, "ArgumentName", str_c(name));

@@ -381,6 +381,8 @@ static void word_error(struct check *c, const struct model_op *op, const void *i
 			err->message = S("The XML you provided was not well-formed or did not validate against our published schema");
 		else if (model_op_model(op)->s3_signer && !missing)
 			(void)s3_words(c->a, c->first, head_value(c, c->first, input), err);
+		else if (model_op_model(op)->s3_signer && c->n == 1)
+			s3_missing_words(c->a, c->first, err);
 		break;
 	default:
 		json_code(op, err);

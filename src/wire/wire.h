@@ -99,9 +99,9 @@ bool wire_validate(struct arena *a, const struct model_op *op, const void *input
 void wire_encode(struct arena *a, const struct model_op *op, const void *output, enum protocol p, struct str request_id,
                  struct wire_response *out);
 /* Encode an error. op may be NULL (nothing was routed); model may be NULL too. query_mode: the client sent
- * x-amzn-query-mode: true. S3 gets its own XML with Resource and HostId. */
+ * x-amzn-query-mode: true. S3 gets its own XML with HostId. */
 void wire_encode_error(struct arena *a, const struct model *m, const struct model_op *op, const struct wire_error *err,
-                       enum protocol p, bool query_mode, struct str resource, struct str request_id, struct wire_response *out);
+                       enum protocol p, bool query_mode, struct str request_id, struct wire_response *out);
 
 /* One more element; an absent value is left out. `name` outlives the error; the value is the arena's. */
 void wire_error_more(struct arena *a, struct wire_error *e, const char *name, struct str value);

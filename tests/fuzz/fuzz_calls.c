@@ -149,7 +149,7 @@ static void run_lines(struct call *c)
 		if (done.ok)
 			wire_encode(c->arena, op, done.typed_out, l->service->model->protocol, S("id"), &w);
 		else if (!done.parked)
-			wire_encode_error(c->arena, l->service->model, op, &done.error, l->service->model->protocol, false, S("/"), S("id"), &w);
+			wire_encode_error(c->arena, l->service->model, op, &done.error, l->service->model->protocol, false, S("id"), &w);
 		r->answers[i] = done.ok ? done.out : NULL;
 	}
 }

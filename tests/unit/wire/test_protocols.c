@@ -392,7 +392,7 @@ static bool run_error(struct arena *a, const struct model_op *op, const struct j
 		return false;
 	struct wire_error err = {.code = str_c(shape_name(s)), .message = message, .status = theirs.status, .sender = !s->fault,
 	                         .shape = s, .detail = detail};
-	wire_encode_error(a, model_op_model(op), op, &err, model_op_model(op)->protocol, true, S("/r"), S("id"), &w);
+	wire_encode_error(a, model_op_model(op), op, &err, model_op_model(op)->protocol, true, S("id"), &w);
 	struct reply ours = our_reply(&w);
 	struct json *got = reply_error(a, op, s, &ours), *published = reply_error(a, op, s, &theirs);
 	struct str got_code = reply_code(a, model_op_model(op)->protocol, &ours);

@@ -231,14 +231,14 @@ static void sqs_errors(void **state)
 	struct wire_response w;
 	struct wire_error err = {.code = S("QueueDoesNotExist"), .message = S("no \"q\""), .status = 400, .sender = true,
 	                         .shape = &sqs_err_QueueDoesNotExist};
-	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_JSON_1_0, true, STR_NONE, S("id"), &w);
+	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_JSON_1_0, true, S("id"), &w);
 	assert_int_equal(w.status, 400);
 	assert_str(w.body, "{\"__type\":\"com.amazonaws.sqs#QueueDoesNotExist\",\"message\":\"no \\\"q\\\"\"}");
 	assert_str(header_of(&w, S("x-amzn-query-error")), "AWS.SimpleQueueService.NonExistentQueue;Sender");
 	assert_str(header_of(&w, S("x-amzn-requestid")), "id");
-	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_JSON_1_0, false, STR_NONE, S("id"), &w);
+	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_JSON_1_0, false, S("id"), &w);
 	assert_null(header_of(&w, S("x-amzn-query-error")).p);
-	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_QUERY, false, STR_NONE, S("id"), &w);
+	wire_encode_error(a, &sqs_model, NULL, &err, PROTO_QUERY, false, S("id"), &w);
 	assert_str(w.body, "<ErrorResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><Error><Type>Sender</Type>"
 	           "<Code>AWS.SimpleQueueService.NonExistentQueue</Code><Message>no \"q\"</Message></Error>"
 	           "<RequestId>id</RequestId></ErrorResponse>");
@@ -249,24 +249,24 @@ static void other_errors(void **state)
 	(void)state;
 	struct wire_response w;
 	struct wire_error err = {.code = S("ValidationException"), .message = S("m"), .status = 400, .sender = true};
-	wire_encode_error(a, &dynamodb_model, NULL, &err, PROTO_JSON_1_0, false, STR_NONE, S("id"), &w);
+	wire_encode_error(a, &dynamodb_model, NULL, &err, PROTO_JSON_1_0, false, S("id"), &w);
 	assert_str(w.body, "{\"__type\":\"com.amazon.coral.validate#ValidationException\",\"message\":\"m\"}");
 	err = (struct wire_error){.code = S("ResourceNotFoundException"), .message = S("m"), .shape = &dynamodb_err_ResourceNotFoundException};
-	wire_encode_error(a, &dynamodb_model, NULL, &err, PROTO_JSON_1_0, false, STR_NONE, S("id"), &w);
+	wire_encode_error(a, &dynamodb_model, NULL, &err, PROTO_JSON_1_0, false, S("id"), &w);
 	assert_int_equal(w.status, 400);
 	assert_str(w.body, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException\",\"message\":\"m\"}");
 	struct lambda_ResourceNotFoundException detail = {.Type = S("User")};
 	err = (struct wire_error){.code = S("ResourceNotFoundException"), .message = S("m"), .shape = &lambda_err_ResourceNotFoundException,
 	                          .detail = &detail};
-	wire_encode_error(a, &lambda_model, NULL, &err, PROTO_REST_JSON, false, STR_NONE, S("id"), &w);
+	wire_encode_error(a, &lambda_model, NULL, &err, PROTO_REST_JSON, false, S("id"), &w);
 	assert_int_equal(w.status, 404);
 	assert_str(header_of(&w, S("x-amzn-errortype")), "ResourceNotFoundException");
 	assert_str(w.body, "{\"Message\":\"m\",\"Type\":\"User\"}");
 	err = (struct wire_error){.code = S("NoSuchKey"), .message = S("a<b"), .shape = &s3_err_NoSuchKey};
-	wire_encode_error(a, &s3_model, NULL, &err, PROTO_REST_XML, false, S("/b/k"), S("id"), &w);
+	wire_encode_error(a, &s3_model, NULL, &err, PROTO_REST_XML, false, S("id"), &w);
 	assert_int_equal(w.status, 404);
 	assert_true(str_starts(w.body, S("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code><Message>a&lt;b"
-	                                 "</Message><Resource>/b/k</Resource><RequestId>id</RequestId><HostId>")));
+	                                 "</Message><RequestId>id</RequestId><HostId>")));
 	assert_str(header_of(&w, S("x-amz-request-id")), "id");
 }
 
