@@ -31,6 +31,8 @@ struct str new_id(struct call *c, size_t n);
 struct apigateway_RestApi *api_need(struct call *c, struct str api);
 struct apigateway_Resource *resource_need(struct call *c, struct str api, struct str id);
 struct apigateway_Stage *stage_need(struct call *c, struct str api, struct str name);
+struct key *plan_key(struct call *c, struct str id);
+struct apigateway_UsagePlan *plan_need(struct call *c, struct str id);
 struct apigateway_Method *method_of(const struct apigateway_Resource *r, struct str http_method); /* exact; NULL: none */
 void bad_request(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void not_found(struct call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);

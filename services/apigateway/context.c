@@ -69,6 +69,7 @@ struct str json_text_at(struct arena *a, struct str text, struct str path)
 
 static struct str of_request(struct exchange *x, struct str name)
 {
+	ASSERT(x->c->http != NULL && (x->n_path_params == 0 || x->path_params != NULL));
 	struct str rest = name, place = str_cut(&rest, '.');
 	const struct wire_request *r = x->c->http;
 	if (str_eq(place, S("body")))
@@ -121,6 +122,7 @@ struct str substitute(struct exchange *x, struct str template, struct str missin
 			to++;
 		while (to > from && template.p[to - 1] == '.')
 			to--;
+		ASSERT(from <= to && to <= template.n);
 		struct str name = str_slice(template, from, to);
 		if (!str_starts(name, S("context.")) && !str_starts(name, S("stageVariables.")) && !str_starts(name, S("method.request."))) {
 			buf_putc(&b, template.p[i++]);
@@ -142,6 +144,7 @@ struct str with_stage_variables(struct exchange *x, struct str text)
 		ptrdiff_t end = at >= 0 ? str_find(str_slice(text, (size_t)at, text.n), '}') : -1;
 		if (end < 0)
 			break;
+		ASSERT(end >= 17); /* the brace stands behind the name's beginning */
 		struct str name = str_slice(text, (size_t)at + 17, (size_t)(at + end)), v = map_text(&x->stage->variables, name);
 		buf_str(&b, str_slice(text, 0, (size_t)at));
 		buf_str(&b, v);

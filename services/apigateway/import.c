@@ -147,6 +147,7 @@ static struct apigateway_Resource *resource_at(struct import *im, struct str pat
 	r = arena_new_of(c->arena, struct apigateway_Resource);
 	*r = (struct apigateway_Resource){.id = old != NULL ? *old : new_id(c, 6), .parentId = parent->id,
 		.pathPart = str_slice(path, (size_t)slash + 1, path.n), .path = path};
+	ASSERT(r->pathPart.n > 0 && map_get(&im->resources, parent->path) == parent);
 	map_put(&im->resources, path, r);
 	return r;
 }
@@ -272,6 +273,7 @@ bool import_body(struct call *c, struct apigateway_RestApi *api, struct str body
 		bad_request(c, "Warnings found during import:\n\t%.*s", STR_ARG(*LIST_AT(api->warnings, struct str, 0)));
 		return false;
 	}
+	ASSERT(!c->failed && map_get(&im.resources, S("/")) != NULL); /* an API's root stays */
 	save_resources(&im);
 	return true;
 }

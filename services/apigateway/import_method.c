@@ -226,6 +226,7 @@ bool import_method(struct import *im, struct apigateway_Resource *r, struct str 
 		return false;
 	if (!authorization_check(c, im->api->id, &m))
 		return false;
+	ASSERT(!c->failed && str_present(m.authorizationType));
 	struct apigateway_MapOfMethod_entry *e = map_entry(c->arena, &r->resourceMethods, sizeof *e, http_method);
 	e->value = m;
 	return true;

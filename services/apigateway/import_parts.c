@@ -32,6 +32,7 @@ static struct json *rewrite(struct import *im, const struct json *j)
 		out = json_new_array(a);
 		for (uint32_t i = 0; i < j->n; i++)
 			json_push(a, out, rewrite(im, &j->items[i]));
+		ASSERT(out->n == j->n);
 		return out;
 	default:
 		return (struct json *)(uintptr_t)j;
@@ -82,6 +83,7 @@ static void import_validators(struct import *im)
 			SOME_BOOL(json_get_bool(v, "validateRequestParameters", false))};
 		call_put(c, part_key(c, "validator", im->api->id, made.id), &apigateway_shape_RequestValidator, &made);
 		map_put(&im->validators, made.name, id);
+		ASSERT(map_get(&im->validators, made.name) == id);
 	}
 	im->validator = json_get_str(im->doc, "x-amazon-apigateway-request-validator");
 }
@@ -107,6 +109,7 @@ static bool import_authorizer(struct import *im, struct str name, const struct j
 		a->identitySource = arena_join(c->arena, S("method.request.header."), json_get_str(scheme, "name"));
 	if (!authorizer_check(c, a))
 		return false;
+	ASSERT(a->authorizerResultTtlInSeconds.set && str_present(a->authType)); /* the check fills them in */
 	call_put(c, part_key(c, "authorizer", im->api->id, a->id), &apigateway_shape_Authorizer, a);
 	map_put(&im->authorizers, name, a);
 	return true;
@@ -170,6 +173,7 @@ static bool import_responses(struct import *im)
 
 bool import_parts(struct import *im)
 {
+	ASSERT(json_is(im->doc, JSON_OBJECT) && str_present(im->api->id));
 	import_validators(im);
 	return import_models(im) && import_authorizers(im) && import_responses(im);
 }

@@ -31,7 +31,7 @@ static const struct apigateway_UsagePlan *plan_for(struct exchange *x, struct st
 	struct scan *s = call_scan(c, key_str(call_key(c, "keyplan"), key_id), STR_NONE, false);
 	while (found == NULL && scan_next(s, &key, &value)) {
 		struct str plan = arena_dup(c->arena, value);
-		const struct apigateway_UsagePlan *p = call_get(c, key_str(call_key(c, "plan"), plan), &apigateway_shape_UsagePlan);
+		const struct apigateway_UsagePlan *p = call_get(c, plan_key(c, plan), &apigateway_shape_UsagePlan);
 		if (p != NULL && (*stage = stage_in(p, x->api, x->stage_name)) != NULL)
 			found = p;
 	}

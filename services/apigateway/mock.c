@@ -23,6 +23,7 @@ static int status_in(struct exchange *x, struct str template)
 void run_mock(struct exchange *x, const struct apigateway_Integration *i)
 {
 	struct str template;
+	ASSERT(str_eq(i->type, S("MOCK")) && x->status == 0);
 	if (integration_template(x, i, &template))
 		integration_answer(x, i, str_present(template) ? status_in(x, template) : 0, NULL);
 }

@@ -58,7 +58,7 @@ static bool tagged_find(struct call *c, struct str text, struct tagged *t)
 		*t = (struct tagged){&apigateway_shape_ApiKey, k, call_get(c, k, &apigateway_shape_ApiKey), NULL};
 		t->tags = t->record != NULL ? &((struct apigateway_ApiKey *)t->record)->tags : NULL;
 	} else if (n == 2 && str_eq(parts[0], S("usageplans"))) {
-		struct key *k = key_str(call_key(c, "plan"), parts[1]);
+		struct key *k = plan_key(c, parts[1]);
 		*t = (struct tagged){&apigateway_shape_UsagePlan, k, call_get(c, k, &apigateway_shape_UsagePlan), NULL};
 		t->tags = t->record != NULL ? &((struct apigateway_UsagePlan *)t->record)->tags : NULL;
 	}

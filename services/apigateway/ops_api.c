@@ -73,7 +73,7 @@ static void api_make(struct call *c, struct apigateway_RestApi *r)
 	struct apigateway_PlaceRecord place = {c->account, c->region};
 	call_put(c, place_key(c, r->id), &apigateway_shape_PlaceRecord, &place);
 	struct apigateway_Resource root = {.id = r->rootResourceId, .path = S("/")};
-	call_put(c, part_key(c, "resource", r->id, root.id), &apigateway_shape_Resource, &root);
+	resource_save(c, r->id, &root);
 	api_put(c, r);
 }
 
@@ -89,6 +89,7 @@ static void show(struct call *c, const struct apigateway_RestApi *r)
 	struct buf b;
 	buf_init(&b, c->arena, 0);
 	json_write_str(&b, r->policy);
+	ASSERT(b.n >= r->policy.n + 2); /* its quotes */
 	out->policy = str_slice(buf_view(&b), 1, b.n - 1);
 }
 
@@ -200,8 +201,9 @@ static void leave_plans(struct call *c, struct str api)
 		for (uint32_t k = 0; k < p->apiStages.n; k++)
 			if (!str_eq(stages[k].apiId, api))
 				stages[kept++] = stages[k];
+		ASSERT(kept < p->apiStages.n); /* plan_names */
 		p->apiStages.n = kept;
-		call_put(c, key_str(call_key(c, "plan"), p->id), &apigateway_shape_UsagePlan, p);
+		call_put(c, plan_key(c, p->id), &apigateway_shape_UsagePlan, p);
 	}
 }
 
@@ -214,6 +216,7 @@ void op_delete_rest_api(struct call *c)
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		delete_below(c, part_key(c, tables[i], in->restApiId, STR_NONE));
 	leave_plans(c, in->restApiId);
+	ASSERT(txn_has(c->txn, key_bytes(place_key(c, in->restApiId)))); /* it came with the API */
 	call_del(c, part_key(c, "api", in->restApiId, STR_NONE));
 	call_del(c, place_key(c, in->restApiId));
 }

@@ -34,6 +34,7 @@ struct apigateway_DeploymentRecord *deploy(struct call *c, struct apigateway_Res
 	d->Deployment = arena_new_of(c->arena, struct apigateway_Deployment);
 	*d->Deployment = (struct apigateway_Deployment){.id = new_id(c, 6),
 		.description = description, .createdDate = SOME_TIME(c->now_ms / 1000 * 1000)};
+	ASSERT(str_present(api->id) && str_present(d->Deployment->id));
 	d->Api = api;
 	d->Authorizers = all_records(c, part_key(c, "authorizer", api->id, STR_NONE), &apigateway_shape_Authorizer);
 	d->Validators = all_records(c, part_key(c, "validator", api->id, STR_NONE), &apigateway_shape_RequestValidator);
@@ -47,6 +48,7 @@ struct apigateway_DeploymentRecord *deploy(struct call *c, struct apigateway_Res
 		((struct apigateway_PathRecord *)d->Paths.v)[d->Paths.n++] = (struct apigateway_PathRecord){r->id, r->path};
 		call_put(c, key_str(part_key(c, "route", api->id, d->Deployment->id), r->id), &apigateway_shape_Resource, r);
 	}
+	ASSERT(d->Paths.n > 0 && d->Paths.n <= resources.n); /* deployable has seen a method */
 	struct list models = all_records(c, part_key(c, "model", api->id, STR_NONE), &apigateway_shape_Model);
 	for (uint32_t i = 0; i < models.n; i++) {
 		const struct apigateway_Model *m = LIST_AT(models, struct apigateway_Model, i);
@@ -63,6 +65,7 @@ static struct apigateway_DeploymentRecord *deployment_need(struct call *c, struc
 	struct apigateway_DeploymentRecord *d = call_get(c, part_key(c, "deployment", api, id), &apigateway_shape_DeploymentRecord);
 	if (d == NULL)
 		not_found(c, "Invalid Deployment identifier specified");
+	ASSERT(d == NULL || (d->Deployment != NULL && d->Api != NULL && str_eq(d->Deployment->id, id)));
 	return d;
 }
 
@@ -92,6 +95,7 @@ static bool stage_supported(struct call *c, bool cache, bool canary, struct str 
 static void stage_save(struct call *c, struct str api, const struct apigateway_Stage *s)
 {
 	ASSERT(str_present(s->stageName) && str_present(s->deploymentId));
+	ASSERT(txn_has(c->txn, key_bytes(part_key(c, "deployment", api, s->deploymentId)))); /* what a stage shows is there */
 	call_put(c, part_key(c, "stage", api, s->stageName), &apigateway_shape_Stage, s);
 }
 
@@ -190,6 +194,7 @@ void op_update_deployment(struct call *c)
 	struct apigateway_Deployment *made = patched(c, &apigateway_shape_Deployment, d->Deployment, &in->patchOperations, paths);
 	if (made == NULL)
 		return;
+	ASSERT(str_eq(made->id, in->deploymentId)); /* no path leads to it */
 	d->Deployment = made;
 	call_put(c, part_key(c, "deployment", in->restApiId, in->deploymentId), &apigateway_shape_DeploymentRecord, d);
 	*(struct apigateway_Deployment *)c->out = *made;

@@ -86,6 +86,16 @@ static bool parameters_ok(struct call *c, const struct apigateway_Integration *i
 	return true;
 }
 
+/* What integrate() of serve.c runs. */
+static bool type_known(struct str type)
+{
+	static const char *const known[] = {"AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK"};
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		if (str_eq(type, str_c(known[i])))
+			return true;
+	return false;
+}
+
 bool integration_check(struct call *c, struct apigateway_Integration *i, struct str where)
 {
 	i->type = upper(c->arena, i->type);
@@ -108,6 +118,10 @@ bool integration_check(struct call *c, struct apigateway_Integration *i, struct 
 	}
 	if (str_eq(i->type, S("AWS"))) {
 		call_unsupported(c, "integrations of type AWS are not there yet%.*s", STR_ARG(where));
+		return false;
+	}
+	if (!type_known(i->type)) { /* an imported document may say anything */
+		bad_request(c, "Invalid integration type specified: %.*s%.*s", STR_ARG(i->type), STR_ARG(where));
 		return false;
 	}
 	bool lambda = str_eq(i->type, S("AWS_PROXY")); /* whose templates and responses are not looked at, on AWS neither */
@@ -159,6 +173,7 @@ static struct apigateway_Integration *integration_find(struct call *c, struct st
 	const struct apigateway_Method *m = method_find(c, api, resource, http_method, r);
 	if (m != NULL && m->methodIntegration == NULL)
 		not_found(c, "Invalid Integration identifier specified");
+	ASSERT(m == NULL || m->methodIntegration == NULL || type_known(m->methodIntegration->type)); /* integration_check */
 	return m != NULL ? m->methodIntegration : NULL;
 }
 
@@ -195,7 +210,9 @@ void op_delete_integration(struct call *c)
 	struct apigateway_Method *m = method_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
 	if (m == NULL || integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r) == NULL)
 		return;
-	method_of(r, in->httpMethod)->methodIntegration = NULL;
+	m = method_of(r, in->httpMethod); /* of the record as it was read last */
+	ASSERT(m != NULL && m->methodIntegration != NULL);
+	m->methodIntegration = NULL;
 	resource_save(c, in->restApiId, r);
 }
 
@@ -244,6 +261,7 @@ void op_put_integration_response(struct call *c)
 	if (i == NULL || !response_ok(c, &made, S("")) || !mappings_ok(c, method_of(r, in->httpMethod), &made))
 		return;
 	struct apigateway_MapOfIntegrationResponse_entry *e = map_entry(c->arena, &i->integrationResponses, sizeof *e, in->statusCode);
+	ASSERT(str_eq(e->key, in->statusCode));
 	e->value = made;
 	resource_save(c, in->restApiId, r);
 	*(struct apigateway_IntegrationResponse *)c->out = made;
@@ -282,6 +300,7 @@ void op_delete_integration_response(struct call *c)
 	struct apigateway_Integration *i = integration_find(c, in->restApiId, in->resourceId, in->httpMethod, &r);
 	if (i == NULL || response_need(c, i, in->statusCode) == NULL)
 		return;
-	map_remove(&i->integrationResponses, sizeof(struct apigateway_MapOfIntegrationResponse_entry), in->statusCode);
+	bool gone = map_remove(&i->integrationResponses, sizeof(struct apigateway_MapOfIntegrationResponse_entry), in->statusCode);
+	ASSERT(gone); /* response_need has found it */
 	resource_save(c, in->restApiId, r);
 }

@@ -12,6 +12,7 @@ static struct apigateway_ApiKey *key_need(struct call *c, struct str id)
 	struct apigateway_ApiKey *k = call_get(c, key_key(c, id), &apigateway_shape_ApiKey);
 	if (k == NULL)
 		not_found(c, "Invalid API Key identifier specified");
+	ASSERT(k == NULL || (str_eq(k->id, id) && str_present(k->value)));
 	return k;
 }
 
@@ -43,6 +44,7 @@ void op_create_api_key(struct call *c)
 		call_fail(c, &apigateway_err_ConflictException, "API Key already exists");
 		return;
 	}
+	ASSERT(value.n >= 20 && value.n <= 128);
 	struct opt_time now = SOME_TIME(c->now_ms / 1000 * 1000);
 	struct apigateway_ApiKey k = {.id = new_id(c, 10), .value = value, .name = in->name, .customerId = in->customerId,
 		.description = in->description, .enabled = SOME_BOOL(in->enabled.v), .createdDate = now, .lastUpdatedDate = now,
@@ -89,6 +91,7 @@ void op_update_api_key(struct call *c)
 	struct apigateway_ApiKey *k = key_need(c, in->apiKey);
 	if (k == NULL || (k = patched(c, &apigateway_shape_ApiKey, k, &in->patchOperations, paths)) == NULL)
 		return;
+	ASSERT(str_eq(k->id, in->apiKey) && str_present(k->value)); /* no path leads to them */
 	k->lastUpdatedDate = SOME_TIME(c->now_ms / 1000 * 1000);
 	call_put(c, key_key(c, k->id), &apigateway_shape_ApiKey, k);
 	*(struct apigateway_ApiKey *)c->out = *k;
@@ -101,6 +104,7 @@ void op_delete_api_key(struct call *c)
 	const struct apigateway_ApiKey *k = key_need(c, in->apiKey);
 	if (k == NULL)
 		return;
+	ASSERT(txn_has(c->txn, key_bytes(value_key(c, k->value)))); /* it came with the key */
 	struct str key, value;
 	struct scan *s = call_scan(c, key_str(call_key(c, "keyplan"), k->id), STR_NONE, false);
 	while (scan_next(s, &key, &value))

@@ -20,7 +20,8 @@ struct apigateway_Method *method_find(struct call *c, struct str api, struct str
 
 void resource_save(struct call *c, struct str api, const struct apigateway_Resource *r)
 {
-	ASSERT(str_present(r->id) && str_starts(r->path, S("/")));
+	ASSERT(str_present(r->id) && str_starts(r->path, S("/")) && str_present(r->parentId) == (r->path.n > 1));
+	ASSERT(!str_present(r->parentId) || (str_ends(r->path, r->pathPart) && !str_eq(r->parentId, r->id)));
 	call_put(c, part_key(c, "resource", api, r->id), &apigateway_shape_Resource, r);
 }
 
@@ -45,6 +46,7 @@ bool map_remove(struct map_of *m, size_t size, struct str key)
 		char *at = (char *)m->v + i * size;
 		if (!str_eq(*(struct str *)at, key))
 			continue;
+		ASSERT(size >= sizeof(struct str));
 		memmove(at, at + size, (m->n - i - 1) * size);
 		m->n--;
 		return true;

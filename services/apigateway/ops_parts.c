@@ -23,7 +23,7 @@ bool put_model(struct call *c, struct str api, struct str name, struct str conte
 	}
 	struct apigateway_Model m = {.id = new_id(c, 6), .name = name, .description = description, .schema = schema, .contentType = content_type};
 	call_put(c, part_key(c, "model", api, name), &apigateway_shape_Model, &m);
-	return true;
+	return !c->failed; /* a name may be too long to be kept */
 }
 
 static struct apigateway_Model *model_need(struct call *c, struct str api, struct str name)
@@ -33,6 +33,7 @@ static struct apigateway_Model *model_need(struct call *c, struct str api, struc
 	struct apigateway_Model *m = call_get(c, part_key(c, "model", api, name), &apigateway_shape_Model);
 	if (m == NULL)
 		not_found(c, "Invalid model name specified: %.*s", STR_ARG(name));
+	ASSERT(m == NULL || str_eq(m->name, name));
 	return m;
 }
 
@@ -45,8 +46,11 @@ void op_create_model(struct call *c)
 		call_fail(c, &apigateway_err_ConflictException, "Model name already exists for this REST API");
 		return;
 	}
-	if (put_model(c, in->restApiId, in->name, in->contentType, in->schema, in->description))
-		*(struct apigateway_Model *)c->out = *model_need(c, in->restApiId, in->name);
+	if (!put_model(c, in->restApiId, in->name, in->contentType, in->schema, in->description))
+		return;
+	const struct apigateway_Model *made = model_need(c, in->restApiId, in->name);
+	ASSERT(made != NULL);
+	*(struct apigateway_Model *)c->out = *made;
 }
 
 void op_get_model(struct call *c)
@@ -77,6 +81,7 @@ void op_update_model(struct call *c)
 		bad_request(c, "Invalid model schema specified. Invalid JSON.");
 		return;
 	}
+	ASSERT(str_eq(m->name, in->modelName)); /* no path leads to it */
 	call_put(c, part_key(c, "model", in->restApiId, m->name), &apigateway_shape_Model, m);
 	*(struct apigateway_Model *)c->out = *m;
 }
@@ -112,6 +117,7 @@ static struct apigateway_RequestValidator *validator_need(struct call *c, struct
 	struct apigateway_RequestValidator *v = call_get(c, part_key(c, "validator", api, id), &apigateway_shape_RequestValidator);
 	if (v == NULL)
 		not_found(c, "Invalid Request Validator identifier specified");
+	ASSERT(v == NULL || str_eq(v->id, id));
 	return v;
 }
 
@@ -170,6 +176,7 @@ static struct apigateway_Authorizer *authorizer_need(struct call *c, struct str 
 	struct apigateway_Authorizer *v = call_get(c, part_key(c, "authorizer", api, id), &apigateway_shape_Authorizer);
 	if (v == NULL)
 		not_found(c, "Invalid Authorizer identifier specified");
+	ASSERT(v == NULL || (str_eq(v->id, id) && v->authorizerResultTtlInSeconds.set)); /* authorizer_check */
 	return v;
 }
 

@@ -4,17 +4,8 @@
  * is there. Source: "Usage plans and API keys for REST APIs" (developer guide). */
 #include "apigw.h"
 
-static struct key *plan_key(struct call *c, struct str id) { return key_str(call_key(c, "plan"), id); }
 static struct key *plankey_key(struct call *c, struct str plan, struct str key) { return key_str(key_str(call_key(c, "plankey"), plan), key); }
 static struct key *keyplan_key(struct call *c, struct str key, struct str plan) { return key_str(key_str(call_key(c, "keyplan"), key), plan); }
-
-static struct apigateway_UsagePlan *plan_need(struct call *c, struct str id)
-{
-	struct apigateway_UsagePlan *p = call_get(c, plan_key(c, id), &apigateway_shape_UsagePlan);
-	if (p == NULL)
-		not_found(c, "Invalid Usage Plan ID specified");
-	return p;
-}
 
 static bool stages_ok(struct call *c, const struct apigateway_UsagePlan *p)
 {
@@ -59,6 +50,7 @@ static void save(struct call *c, struct apigateway_UsagePlan *p)
 {
 	if (p->quota != NULL && !p->quota->offset.set)
 		p->quota->offset = SOME_I64(0);
+	ASSERT(str_present(p->id) && (p->quota == NULL || (p->quota->limit.v > 0 && str_present(p->quota->period)))); /* limits_ok */
 	call_put(c, plan_key(c, p->id), &apigateway_shape_UsagePlan, p);
 	*(struct apigateway_UsagePlan *)c->out = *p;
 }
@@ -119,6 +111,7 @@ static void change_stages(struct call *c, struct json *plan, const struct apigat
 	uint32_t at = 0;
 	if (stages == NULL)
 		stages = json_set(c->arena, plan, S("apiStages"), json_new_array(c->arena));
+	ASSERT(json_is(stages, JSON_ARRAY)); /* the tree is a plan's */
 	struct str name = n > 1 ? parts[1] : p->value;
 	struct json *stage = stage_of(stages, name, &at);
 	if (n > 1) {
@@ -167,6 +160,7 @@ void op_update_usage_plan(struct call *c)
 		if (plan == NULL && !c->failed)
 			bad_request(c, "Invalid patch operation: %.*s", STR_ARG(why));
 	}
+	ASSERT(plan == NULL || str_eq(plan->id, in->usagePlanId)); /* no path leads to its id */
 	if (plan != NULL && stages_ok(c, plan) && limits_ok(c, plan))
 		save(c, plan);
 }
@@ -210,6 +204,7 @@ void op_create_usage_plan_key(struct call *c)
 		call_fail(c, &apigateway_err_ConflictException, "%.*s is already subscribed to this Usage Plan", STR_ARG(in->keyId));
 		return;
 	}
+	ASSERT(!txn_has(c->txn, key_bytes(keyplan_key(c, k->id, in->usagePlanId)))); /* there is neither or both */
 	*out = (struct apigateway_UsagePlanKey){.id = k->id, .type = S("API_KEY"), .value = k->value, .name = k->name};
 	call_put(c, plankey_key(c, in->usagePlanId, k->id), &apigateway_shape_UsagePlanKey, out);
 	txn_put(c->txn, key_bytes(keyplan_key(c, k->id, in->usagePlanId)), in->usagePlanId);
@@ -253,6 +248,7 @@ void op_delete_usage_plan_key(struct call *c)
 	const struct apigateway_DeleteUsagePlanKeyRequest *in = c->in;
 	if (plankey_need(c, in->usagePlanId, in->keyId) == NULL)
 		return;
+	ASSERT(txn_has(c->txn, key_bytes(keyplan_key(c, in->keyId, in->usagePlanId))));
 	call_del(c, plankey_key(c, in->usagePlanId, in->keyId));
 	call_del(c, keyplan_key(c, in->keyId, in->usagePlanId));
 }

@@ -2,12 +2,7 @@
  *
  * What always holds: a resource's path is its parent's and its own part; below a parent no part is there twice. Made one
  * by one, at most one of them is a variable; imported ones are told apart by match.c's order. */
-#include "apigw.h"
-
-static void put_resource(struct call *c, struct str api, const struct apigateway_Resource *r)
-{
-	call_put(c, part_key(c, "resource", api, r->id), &apigateway_shape_Resource, r);
-}
+#include "method.h"
 
 static bool path_part_ok(struct call *c, struct str part)
 {
@@ -83,7 +78,7 @@ void op_create_resource(struct call *c)
 	out->parentId = in->parentId;
 	out->pathPart = in->pathPart;
 	out->path = arena_join(c->arena, str_eq(parent->path, S("/")) ? S("") : parent->path, S("/"), in->pathPart);
-	put_resource(c, in->restApiId, out);
+	resource_save(c, in->restApiId, out);
 }
 
 static bool embeds(const struct list *embed, struct str what)
@@ -100,6 +95,7 @@ static void only_names(struct call *c, struct apigateway_Resource *r)
 	struct apigateway_MapOfMethod_entry *from = r->resourceMethods.v;
 	struct map_of names = MAP_OF(c->arena, struct apigateway_MapOfMethod_entry, r->resourceMethods.n);
 	struct apigateway_MapOfMethod_entry *to = names.v;
+	ASSERT(names.n == r->resourceMethods.n);
 	for (uint32_t i = 0; i < names.n; i++)
 		to[i].key = from[i].key;
 	if (names.n > 0)
@@ -132,16 +128,16 @@ void op_get_resources(struct call *c)
 }
 
 /* The paths of everything below a resource that has got another one. */
-static void rename_below(struct call *c, struct str api, const struct apigateway_Resource *r, unsigned depth)
+static void rename_below(struct call *c, struct str api, const struct apigateway_Resource *r, const struct list *all, uint32_t depth)
 {
-	struct list all = all_records(c, part_key(c, "resource", api, STR_NONE), &apigateway_shape_Resource);
-	for (uint32_t i = 0; i < all.n && depth < 32; i++) {
-		struct apigateway_Resource *child = LIST_AT(all, struct apigateway_Resource, i);
+	ASSERT(depth < all->n); /* each is below another: a tree */
+	for (uint32_t i = 0; i < all->n; i++) {
+		struct apigateway_Resource *child = LIST_AT(*all, struct apigateway_Resource, i);
 		if (!str_eq(child->parentId, r->id))
 			continue;
 		child->path = arena_join(c->arena, r->path, S("/"), child->pathPart);
-		put_resource(c, api, child);
-		rename_below(c, api, child, depth + 1);
+		resource_save(c, api, child);
+		rename_below(c, api, child, all, depth + 1);
 	}
 }
 
@@ -157,17 +153,20 @@ void op_update_resource(struct call *c)
 		return;
 	}
 	struct apigateway_Resource *parent = resource_need(c, in->restApiId, r->parentId);
-	if (parent == NULL || !path_part_ok(c, r->pathPart) || !name_free(c, in->restApiId, r->parentId, r->pathPart, r->id))
+	ASSERT(parent != NULL); /* it goes after what is below it */
+	if (!path_part_ok(c, r->pathPart) || !name_free(c, in->restApiId, r->parentId, r->pathPart, r->id))
 		return;
 	r->path = arena_join(c->arena, str_eq(parent->path, S("/")) ? S("") : parent->path, S("/"), r->pathPart);
-	put_resource(c, in->restApiId, r);
-	rename_below(c, in->restApiId, r, 0);
+	resource_save(c, in->restApiId, r);
+	struct list all = all_records(c, part_key(c, "resource", in->restApiId, STR_NONE), &apigateway_shape_Resource);
+	rename_below(c, in->restApiId, r, &all, 0);
 	*(struct apigateway_Resource *)c->out = *r;
 }
 
-static void delete_tree(struct call *c, struct str api, struct str id, const struct list *all, unsigned depth)
+static void delete_tree(struct call *c, struct str api, struct str id, const struct list *all, uint32_t depth)
 {
-	for (uint32_t i = 0; i < all->n && depth < 64; i++) {
+	ASSERT(depth < all->n);
+	for (uint32_t i = 0; i < all->n; i++) {
 		const struct apigateway_Resource *r = LIST_AT(*all, struct apigateway_Resource, i);
 		if (str_eq(r->parentId, id))
 			delete_tree(c, api, r->id, all, depth + 1);

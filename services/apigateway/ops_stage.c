@@ -28,6 +28,7 @@ static bool setting_path(struct str path, struct str *key, const char **member)
 	if (!http_method_ok(method) && !str_eq(method, S("*")))
 		return false;
 	*key = str_of(resource.p, resource.n + 1 + method.n);
+	ASSERT(key->n < path.n && key->p[resource.n] == '/');
 	*member = NULL;
 	for (size_t i = 0; i < COUNT_OF(settings) && str_present(rest); i++)
 		if (str_eq(rest, str_c(settings[i].path)))
@@ -63,6 +64,7 @@ static void change_setting(struct call *c, struct json *stage, const struct apig
 		json_set_bool(c->arena, one, "requireAuthorizationForCacheControl", true);
 		json_set_str(c->arena, one, "unauthorizedCacheControlHeaderStrategy", S("SUCCEED_WITH_RESPONSE_HEADER"));
 	}
+	ASSERT(json_is(all, JSON_OBJECT) && json_is(one, JSON_OBJECT)); /* the tree is a stage's */
 	if (strcmp(member, "cachingEnabled") == 0 && str_eq_nocase(p->value, S("true"))) {
 		call_unsupported(c, "caches of stages (caching/enabled) are not there yet");
 		return;
@@ -132,6 +134,7 @@ void op_update_stage(struct call *c)
 	}
 	if (s == NULL || !stage_ok(c, in->restApiId, s))
 		return;
+	ASSERT(!c->failed && str_eq(s->stageName, in->stageName)); /* no path leads to its name */
 	s->lastUpdatedDate = SOME_TIME(c->now_ms / 1000 * 1000);
 	call_put(c, part_key(c, "stage", in->restApiId, s->stageName), &apigateway_shape_Stage, s);
 	*(struct apigateway_Stage *)c->out = *s;

@@ -5,22 +5,16 @@
 
 enum { DAY_MS = 86400000, SPAN_MAX = 90 };
 
-static struct apigateway_UsagePlan *plan_need(struct call *c, struct str id)
-{
-	struct apigateway_UsagePlan *p = call_get(c, key_str(call_key(c, "plan"), id), &apigateway_shape_UsagePlan);
-	if (p == NULL)
-		not_found(c, "Invalid Usage Plan ID specified");
-	return p;
-}
-
 /* [[used, remaining], ...] of a key from one day to another. */
 static struct list days_of(struct call *c, const struct apigateway_UsagePlan *p, struct str key, int64_t from, int64_t to)
 {
+	ASSERT(from <= to && to - from <= SPAN_MAX + 1); /* op_get_usage: a part of a day at both ends */
 	struct list out = LIST_OF(c->arena, struct list, (size_t)(to - from + 1));
 	for (int64_t day = from; day <= to; day++) {
 		int64_t period = quota_period(p->quota, day), used = usage_of_day(c, p->id, key, day), before = 0;
 		for (int64_t d = period; d < day; d++)
 			before += usage_of_day(c, p->id, key, d);
+		ASSERT(used >= 0 && before >= 0);
 		int64_t limit = p->quota != NULL ? p->quota->limit.v + usage_extra(c, p->id, key, period) : 0, left = limit - before - used;
 		struct list *pair = LIST_AT(out, struct list, (uint32_t)(day - from));
 		*pair = LIST_OF(c->arena, struct opt_i64, 2);
@@ -36,6 +30,7 @@ static void fill(struct call *c, struct apigateway_Usage *out, const struct apig
 	out->usagePlanId = p->id;
 	out->startDate = str_slice(time_iso8601(c->arena, from * DAY_MS), 0, 10);
 	out->endDate = str_slice(time_iso8601(c->arena, to * DAY_MS), 0, 10);
+	ASSERT(out->startDate.n == 10 && out->endDate.n == 10);
 	out->items = MAP_OF(c->arena, struct apigateway_MapOfKeyUsages_entry, keys->n);
 	struct apigateway_MapOfKeyUsages_entry *e = out->items.v;
 	for (uint32_t i = 0; i < keys->n; i++) {
@@ -89,7 +84,7 @@ void op_update_usage(struct call *c)
 			patch_refuse(c, op, paths);
 			return;
 		}
-		if (!str_to_i64(op->value, &remaining) || remaining < 0) {
+		if (!str_to_i64(op->value, &remaining) || remaining < 0 || remaining > INT32_MAX) {
 			bad_request(c, "Invalid patch value '%.*s' specified for path '/remaining'", STR_ARG(op->value));
 			return;
 		}

@@ -30,6 +30,7 @@ size_t patch_parts(struct arena *a, struct str path, struct str *parts, size_t m
 		if (n == max)
 			return 0;
 		parts[n++] = unescape(a, part);
+		ASSERT(parts[n - 1].n <= part.n);
 	}
 	return n;
 }
@@ -197,6 +198,7 @@ void *patched(struct call *c, const struct shape *shape, const void *record, con
 	}
 	if (c->failed)
 		return NULL;
+	ASSERT(json_is(tree, JSON_OBJECT));
 	struct str why = STR_NONE;
 	void *made = typed_from_json(c->arena, shape, typed_coerce(c->arena, shape, tree), true, &why);
 	if (made == NULL)

@@ -75,6 +75,17 @@ struct apigateway_Stage *stage_need(struct call *c, struct str api, struct str n
 	return s;
 }
 
+struct key *plan_key(struct call *c, struct str id) { return key_str(call_key(c, "plan"), id); }
+
+struct apigateway_UsagePlan *plan_need(struct call *c, struct str id)
+{
+	struct apigateway_UsagePlan *p = call_get(c, plan_key(c, id), &apigateway_shape_UsagePlan);
+	if (p == NULL)
+		not_found(c, "Invalid Usage Plan ID specified");
+	ASSERT(p == NULL || str_eq(p->id, id));
+	return p;
+}
+
 struct apigateway_Method *method_of(const struct apigateway_Resource *r, struct str http_method)
 {
 	ASSERT(r != NULL && str_present(http_method));

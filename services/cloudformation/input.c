@@ -12,6 +12,7 @@
 
 static bool invalid(struct call *c, struct str why)
 {
+	ASSERT(str_present(why));
 	call_fail_code(c, 400, "ValidationError", "%.*s", STR_ARG(why));
 	return false;
 }
@@ -54,6 +55,7 @@ static struct str blob_text(struct call *c, const char *hex, int64_t length)
 	int fd = blob_open(service_store(), id);
 	if (fd < 0)
 		return STR_NONE;
+	ASSERT(length >= 0 && length <= TEMPLATE_URL_MAX);
 	char *p = arena_bytes(c->arena, (size_t)length + 1);
 	size_t n = 0;
 	for (ssize_t got; n < (size_t)length && (got = pread(fd, p + n, (size_t)length - n, (off_t)n)) > 0;)
@@ -154,6 +156,7 @@ static bool run_transforms(struct call *c, struct given *g, const struct json *p
 			g->template = NULL;
 		}
 		if (g->template == NULL) {
+			ASSERT(str_present(why)); /* whoever refuses says why */
 			g->transform_failed = true;
 			g->why = str_starts(why, S("No transform")) ? why
 			         : arena_printf(c->arena, "Transform %.*s failed with: %.*s", STR_ARG(name), STR_ARG(why));
@@ -251,6 +254,7 @@ static bool capabilities_given(struct call *c, const struct given *g, bool chang
 {
 	struct str reason;
 	struct json *needed = capabilities_needed(c, g->template, g->transforms, &reason);
+	ASSERT(needed->n <= 2); /* of IAM, of macros */
 	for (uint32_t i = 0; i < needed->n; i++) {
 		struct str name = needed->items[i].text;
 		bool there = has_text(g->capabilities, name) || (is(name, "CAPABILITY_IAM") && has_text(g->capabilities, S("CAPABILITY_NAMED_IAM")))
@@ -371,6 +375,7 @@ bool given_read(struct call *c, const struct request_template *from, const struc
 	if (resolved == NULL)
 		return invalid(c, why);
 	g->parameters = effective(c, t, given);
+	ASSERT(g->parameters->n <= resolved->n); /* what is declared has been resolved */
 	g->capabilities = tree_of_strings(c, capabilities);
 	g->template = json_copy(c->arena, t);
 	if (!run_transforms(c, g, resolved)) {
@@ -383,5 +388,6 @@ bool given_read(struct call *c, const struct request_template *from, const struc
 	if (!types_known(c, g->template) || !attributes_done(c, g->template) || !check_values(c, g, previous) || !capabilities_given(c, g, change_set))
 		return false;
 	g->processed = json_text(c->arena, g->template);
+	ASSERT(!c->failed && g->parameters != NULL && g->tags != NULL && g->capabilities != NULL);
 	return true;
 }

@@ -7,6 +7,7 @@ enum { PAGE = 100, SETTLE_MS = 1000 };
 
 static struct cloudformation_Stack stack_shown(struct call *c, const struct cloudformation_StackRecord *s)
 {
+	ASSERT(str_present(s->Id) && str_present(s->Name) && str_present(s->Status));
 	const struct json *template = stack_template(c, s);
 	struct cloudformation_Stack out = {.StackId = s->Id, .StackName = s->Name, .ChangeSetId = s->ChangeSetId, .Description = s->Description,
 		.CreationTime = s->Created, .DeletionTime = s->Deleted, .LastUpdatedTime = s->Updated, .StackStatus = s->Status,
@@ -16,6 +17,8 @@ static struct cloudformation_Stack stack_shown(struct call *c, const struct clou
 	out.RollbackConfiguration = arena_new_of(c->arena, struct cloudformation_RollbackConfiguration);
 	out.DriftInformation = arena_new_of(c->arena, struct cloudformation_StackDriftInformation);
 	out.DriftInformation->StackDriftStatus = S("NOT_CHECKED");
+	ASSERT(s->Parameters == NULL || json_is(s->Parameters, JSON_OBJECT));
+	ASSERT(s->Outputs == NULL || json_is(s->Outputs, JSON_ARRAY));
 	uint32_t n = s->Parameters != NULL ? s->Parameters->n : 0;
 	out.Parameters = LIST_OF(c->arena, struct cloudformation_Parameter, n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -67,6 +70,7 @@ static bool read_page(struct call *c, struct key *prefix, struct str token, bool
 			p->v[p->n++] = record;
 	}
 	scan_close(s);
+	ASSERT(p->n <= PAGE && (!str_present(p->next) || p->n == PAGE));
 	return true;
 }
 
@@ -238,6 +242,7 @@ void op_describe_stack_resources(struct call *c)
 			.DriftInformation = no_drift(c)};
 		n++;
 	}
+	ASSERT(n <= all.n);
 	out->StackResources.n = n;
 }
 

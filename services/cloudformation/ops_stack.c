@@ -17,6 +17,7 @@ struct list list_of_strings(struct call *c, const struct json *j)
 	struct list l = LIST_OF(c->arena, struct str, j != NULL ? j->n : 0);
 	for (uint32_t i = 0; i < l.n; i++)
 		*LIST_AT(l, struct str, i) = json_str(&j->items[i]);
+	ASSERT(j == NULL || l.n == j->n);
 	return l;
 }
 
@@ -109,6 +110,7 @@ void op_create_stack(struct call *c)
 		.Principal = stack_principal_save(c, c->who), .Endpoint = c->endpoint};
 	stack_name_take(c, &s);
 	engine_create(c, &s);
+	ASSERT(str_present(s.Id));
 	out->StackId = s.Id;
 }
 
@@ -140,6 +142,7 @@ static struct json *before_of(struct call *c, const struct cloudformation_StackR
 
 void stack_take_given(struct call *c, struct cloudformation_StackRecord *s, const struct given *g, struct str role, struct str failure)
 {
+	ASSERT(!c->failed && g->template != NULL && str_present(g->text) && str_present(g->processed)); /* given_read was well */
 	s->Before = before_of(c, s);
 	s->Template = g->text;
 	s->Processed = g->processed;
@@ -227,6 +230,7 @@ void op_continue_update_rollback(struct call *c)
 			return;
 		s->RoleARN = in->RoleARN;
 	}
+	ASSERT(s->Before != NULL); /* what is rolled back to */
 	engine_continue_rollback(c, s, tree_of_strings(c, &in->ResourcesToSkip));
 }
 

@@ -15,6 +15,7 @@ static const struct cloudformation_ChangeSetRecord *change_set_of(struct call *c
 			found = one;
 	}
 	scan_close(scan);
+	ASSERT(found == NULL || (str_present(found->Id) && str_present(found->Name)));
 	if (found == NULL)
 		call_fail(c, &cloudformation_err_ChangeSetNotFoundException, "ChangeSet [%.*s] does not exist", STR_ARG(name));
 	return found;
@@ -45,6 +46,7 @@ void op_get_template(struct call *c)
 		call_fail_code(c, 400, "ValidationError", "Template for stack %.*s is not available: it was never created", STR_ARG(in->StackName));
 		return;
 	}
+	ASSERT(!c->failed);
 	out->TemplateBody = is(in->TemplateStage, "Processed") && str_present(processed) ? processed : original;
 	out->StagesAvailable = LIST_OF(c->arena, struct str, str_present(processed) ? 2 : 1);
 	*LIST_AT(out->StagesAvailable, struct str, 0) = S("Original");
@@ -75,6 +77,7 @@ static struct json *types_of(struct call *c, const struct json *template)
 	for (uint32_t i = 0; resources != NULL && i < resources->n; i++) {
 		struct str type = json_get_str(&resources->members[i].value, "Type");
 		bool there = !str_present(type);
+		ASSERT(types->n <= i); /* at most one more for each resource */
 		for (uint32_t k = 0; k < types->n; k++)
 			there = there || str_eq(types->items[k].text, type);
 		if (!there)
@@ -89,6 +92,7 @@ static struct json *parsed(struct call *c, struct str text, struct json **transf
 	struct json *t = template_parse(c->arena, text, &why);
 	*transforms = t != NULL ? template_transforms(c->arena, t, &why) : NULL;
 	if (*transforms == NULL || !template_check(c->arena, t, (*transforms)->n > 0, &why)) {
+		ASSERT(str_present(why)); /* whoever refuses says why */
 		call_fail_code(c, 400, "ValidationError", "%.*s", STR_ARG(why));
 		return NULL;
 	}

@@ -54,6 +54,7 @@ static const struct json *integration_credentials(struct sam *s, const struct js
 static void integrate(struct sam *s, const struct target *t, const struct event *e, struct json *doc, const struct json *api,
 	struct str path, struct str method)
 {
+	ASSERT(doc != NULL && str_present(path) && str_present(method));
 	const struct json *auth = json_get(e->properties, S("Auth")), *mode = json_get(e->properties, S("ResponseTransferMode"));
 	bool stream = str_eq(json_str(mode), S("RESPONSE_STREAM"));
 	struct str condition = json_get_str(s->attributes, "Condition");
@@ -64,6 +65,7 @@ static void integrate(struct sam *s, const struct target *t, const struct event 
 	swagger_add_path(s, doc, path, method);
 	size_t n = swagger_contents(json_get(json_get(doc, S("paths")), path), items);
 	for (size_t i = 0; i < n; i++) {
+		ASSERT(i < COUNT_OF(items));
 		struct json *definition = json_get(items[i], method), *integration = sam_lit(s, "{\"type\":\"aws_proxy\",\"httpMethod\":\"POST\"}");
 		sam_set(s, integration, S("uri"), str_present(condition) ? sam_if(s, condition, uri) : uri);
 		if (stream)
@@ -161,6 +163,7 @@ static void refine(struct sam *s, const struct event *e, struct json *doc, const
 	if (json_get(e->properties, S("Auth")) != NULL)
 		sam_method_auth(s, e, doc, api, path, method);
 	size_t n = swagger_definitions(doc, path, method, definitions);
+	ASSERT(n <= COUNT_OF(definitions));
 	for (size_t i = 0; i < n && !s->failed; i++) {
 		add_model(s, e, doc, api, definitions[i]);
 		for (uint32_t k = 0; json_is(parameters, JSON_ARRAY) && k < parameters->n; k++)

@@ -82,6 +82,7 @@ static const struct json *rule_dead_letters(struct sam *s, const struct event *e
 	struct json *document = sam_lit(s, "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Action\":\"sqs:SendMessage\",\"Effect\":\"Allow\","
 		"\"Principal\":{\"Service\":\"events.amazonaws.com\"}}]}");
 	struct json *statement = json_at(json_get(document, S("Statement")), 0);
+	ASSERT(json_is(statement, JSON_OBJECT));
 	sam_set(s, statement, S("Resource"), sam_get_att(s, id, "Arn"));
 	sam_set(s, statement, S("Condition"), sam_one(s, "ArnEquals", sam_one(s, "aws:SourceArn", rule_arn)));
 	sam_set(s, policy->properties, S("PolicyDocument"), document);
@@ -93,7 +94,9 @@ static struct str target_id(struct sam *s, struct str id)
 {
 	static const char suffix[] = "LambdaTarget";
 	size_t room = 64 - (sizeof(suffix) - 1);
-	return arena_join(s->a, str_slice(id, 0, room), S("LambdaTarget"));
+	struct str made = arena_join(s->a, str_slice(id, 0, room), S("LambdaTarget"));
+	ASSERT(made.n <= 64);
+	return made;
 }
 
 static void rule_event(struct sam *s, const struct target *t, const struct event *e, bool schedule)
@@ -103,6 +106,7 @@ static void rule_event(struct sam *s, const struct target *t, const struct event
 	const struct json *p = e->properties;
 	if (!only(s, e, names) || (schedule && need(s, e, "Schedule") == NULL))
 		return;
+	ASSERT(!s->failed && sam_alphanumeric(e->id)); /* one_event */
 	struct made *rule = sam_make(s, e->id, "AWS::Events::Rule", s->passed);
 	struct json *arn = sam_get_att(s, e->id, "Arn");
 	sam_put(s, rule->properties, "ScheduleExpression", schedule ? json_get(p, S("Schedule")) : NULL);
@@ -214,6 +218,7 @@ static void depend_on_permission(struct sam *s, struct json *bucket, struct str 
 		sam_push(s, list, depends);
 	if (!sam_contains(list, sam_text(s, permission)))
 		sam_push(s, list, sam_text(s, permission));
+	ASSERT(list->n > 0);
 	sam_set(s, bucket, S("DependsOn"), list);
 }
 
@@ -229,6 +234,7 @@ static void s3_event(struct sam *s, const struct target *t, const struct event *
 		sam_event_fail(s, e, "S3 events must reference an S3 bucket in the same template.");
 		return;
 	}
+	ASSERT(!s->failed && str_present(id));
 	struct made *permission = sam_permission(s, t, e->id, S(""), "s3.amazonaws.com", NULL);
 	sam_set(s, permission->properties, S("SourceAccount"), sam_ref(s, S("AWS::AccountId")));
 	depend_on_permission(s, bucket, permission->id);

@@ -28,6 +28,7 @@ static struct json *merge(struct sam *s, const struct json *global, const struct
 
 static struct json *merge_objects(struct sam *s, const struct json *global, const struct json *local, bool top)
 {
+	ASSERT(json_is(global, JSON_OBJECT) && json_is(local, JSON_OBJECT));
 	struct json *out = json_copy(s->a, global);
 	for (uint32_t i = 0; i < local->n; i++) {
 		struct str key = local->members[i].key;
@@ -36,6 +37,7 @@ static struct json *merge_objects(struct sam *s, const struct json *global, cons
 		bool replace = theirs == NULL || (top && str_eq(key, S("Architectures")));
 		sam_set(s, out, key, replace ? own : merge(s, theirs, own, false));
 	}
+	ASSERT(out->n >= global->n);
 	return out;
 }
 
@@ -49,6 +51,7 @@ static struct json *merge(struct sam *s, const struct json *global, const struct
 	struct json *joined = json_copy(s->a, global);
 	for (uint32_t i = 0; i < local->n; i++)
 		sam_push(s, joined, &local->items[i]);
+	ASSERT(joined->n == global->n + local->n);
 	return joined;
 }
 
@@ -107,6 +110,7 @@ static const struct json *globals_for(struct sam *s, struct str id, const struct
 		return NULL;
 	if (!json_is(ignore, JSON_ARRAY))
 		return sam_fail_at(s, id, "Resource %.*s has invalid resource attribute 'IgnoreGlobals'.", STR_ARG(id));
+	ASSERT(json_is(globals, JSON_OBJECT)); /* check() */
 	struct json *left = json_copy(s->a, globals);
 	for (uint32_t i = 0; i < ignore->n; i++)
 		if (!json_unset(left, json_str(&ignore->items[i])))

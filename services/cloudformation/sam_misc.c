@@ -38,6 +38,7 @@ void sam_simple_table(struct sam *s)
 			return;
 		}
 	}
+	ASSERT(!s->failed && str_present(name) && type.n == 1);
 	struct made *m = sam_make(s, s->id, "AWS::DynamoDB::Table", s->attributes);
 	struct json *attribute = sam_one(s, "AttributeName", sam_text(s, name)), *hash = sam_one(s, "AttributeName", sam_text(s, name));
 	sam_set(s, attribute, S("AttributeType"), sam_text(s, type));
@@ -70,6 +71,7 @@ static bool retention(struct sam *s, struct str *policy)
 		*policy = S("Delete");
 	if (!str_present(*policy))
 		sam_fail(s, "'RetentionPolicy' must be one of the following options: ['Retain', 'Delete'].");
+	ASSERT(s->failed || str_present(*policy));
 	return !s->failed;
 }
 
@@ -119,7 +121,9 @@ void sam_layer(struct sam *s)
 	struct json *content = sam_s3_location(s, sam_property(s, "ContentUri"), "ContentUri", "S3Bucket", "S3Key", "S3ObjectVersion");
 	if (content == NULL)
 		return;
+	ASSERT(!s->failed);
 	struct made *m = sam_make(s, layer_id(s), "AWS::Lambda::LayerVersion", s->passed);
+	ASSERT(str_starts(m->id, s->id) && m->id.n == s->id.n + 10); /* the hash of its content is behind */
 	if (str_present(policy) || json_get(m->attributes, S("DeletionPolicy")) == NULL)
 		sam_set(s, m->attributes, S("DeletionPolicy"), sam_text(s, str_present(policy) ? policy : S("Retain")));
 	const struct json *name = sam_resolve(s, sam_property(s, "LayerName"));

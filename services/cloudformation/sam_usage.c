@@ -26,6 +26,7 @@ static struct json *shared_attributes(struct sam *s)
 	struct json *list = json_new_array(s->a);
 	for (uint32_t i = 0; i < s->shared_conditions->n; i++)
 		sam_push(s, list, sam_one(s, "Condition", &s->shared_conditions->items[i]));
+	ASSERT(list->n == s->shared_conditions->n && list->n > 0);
 	const struct json *value = list->n > 1 ? sam_one(s, "Fn::Or", list) : name;
 	sam_set(s, sam_ensure(s, s->in, S("Conditions"), JSON_OBJECT), S("SharedUsagePlanCondition"), value);
 	sam_set(s, s->shared_policies, S("Condition"), sam_text(s, S("SharedUsagePlanCondition")));
@@ -43,6 +44,7 @@ static struct json *add_once(struct sam *s, struct json *list, const struct json
 {
 	if (!sam_contains(list, value))
 		sam_push(s, list, value);
+	ASSERT(list->n > 0);
 	return json_copy(s->a, list);
 }
 
@@ -68,6 +70,7 @@ void sam_usage_plan(struct sam *s, const struct json *auth, struct str stage_id)
 		sam_fail(s, "'CreateUsagePlan' accepts one of ['SHARED', 'PER_API', 'NONE'].");
 		return;
 	}
+	ASSERT(!s->failed && json_is(plan, JSON_OBJECT));
 	const struct json *attributes = shared ? shared_attributes(s) : s->passed;
 	struct json *own = sam_list(s, stage_of(s, "ApiId", "Stage", stage_id)), *keys = sam_list(s, stage_of(s, "RestApiId", "StageName", stage_id));
 	struct str plan_id = shared ? S("ServerlessUsagePlan") : arena_join(s->a, s->id, S("UsagePlan"));

@@ -123,6 +123,7 @@ static bool metrics(struct reader *r, struct math_value *out)
 		const struct math_value *x = math_value_of(r->m, i);
 		if (x == NULL)
 			return false;
+		ASSERT(x->kind == MATH_SERIES && x->v[0].raw); /* a metric's */
 		v[n++] = x->v[0];
 	}
 	*out = math_array(r->m, v, n);
@@ -169,7 +170,9 @@ static bool slice(struct reader *r, struct math_value *out)
 	if (take(r, ",") && !number_argument(r, &to))
 		return false;
 	uint32_t first = from >= out->n ? out->n : from > 0 ? (uint32_t)from : 0, end = to >= out->n ? out->n : to > 0 ? (uint32_t)to : 0;
-	out->v += first;
+	ASSERT(first <= out->n && end <= out->n);
+	if (first > 0)
+		out->v += first;
 	out->n = end > first ? end - first : 0;
 	return take(r, ")") || bad(r, ") is missing");
 }
@@ -300,7 +303,8 @@ static bool list(struct reader *r, struct math_value *out)
 			return false;
 		if (x.kind == MATH_NUMBER || n + x.n > MATH_SERIES_MAX)
 			return bad(r, "an array has series, at most 500");
-		memcpy(v + n, x.v, x.n * sizeof *v);
+		if (x.n > 0)
+			memcpy(v + n, x.v, x.n * sizeof *v);
 		n += x.n;
 	} while (take(r, ","));
 	*out = math_array(r->m, v, n);
@@ -361,6 +365,7 @@ static bool expression(struct reader *r, struct math_value *out)
 	*out = (struct math_value){0};
 	bool ok = binary(r, 0, out);
 	r->depth--;
+	ASSERT(!ok || (r->at <= r->s.n && (out->kind == MATH_SERIES ? out->n == 1 : out->kind == MATH_ARRAY || out->n == 0)));
 	return ok;
 }
 

@@ -38,6 +38,7 @@ static struct str word(struct search *x, bool *quoted)
 	struct str w = str_slice(x->s, from, x->at);
 	if (*quoted && x->at++ >= x->s.n)
 		x->broken = true;
+	ASSERT(from <= x->at && w.n <= x->s.n);
 	return w;
 }
 
@@ -85,6 +86,7 @@ static bool one(struct search *x)
 	if (take(x, '(')) {
 		x->broken |= ++x->depth > DEPTH_MAX;
 		bool is = !x->broken && either(x);
+		ASSERT(x->depth > 0);
 		x->depth--;
 		x->broken |= !take(x, ')');
 		return is;
@@ -156,6 +158,7 @@ static bool schema(struct search *x)
 /* false: it does not match, or is broken. */
 static bool found(struct search *x, struct str expression, const struct cloudwatch_SeriesRecord *r)
 {
+	ASSERT(x->m != NULL && str_present(r->Namespace) && str_present(r->Name));
 	*x = (struct search){.m = x->m, .s = expression, .r = r};
 	bool ok = schema(x);
 	spaces(x);
@@ -186,10 +189,13 @@ bool math_search(struct math *m, struct str expression, struct str stat, struct 
 		math_fail(m, "SEARCH: the search expression or the statistic is not valid");
 		return false;
 	}
-	*out = math_array(m, arena_array(c->arena, struct math_series, SEARCH_MAX), 0);
+	*out = math_array(m, NULL, 0);
+	if (m->dry)
+		return true;
+	out->v = arena_array(c->arena, struct math_series, SEARCH_MAX);
 	struct str key, value;
 	struct scan *s = call_scan(c, call_key(c, "series"), STR_NONE, false);
-	while (!m->dry && out->n < SEARCH_MAX && scan_next(s, &key, &value)) {
+	while (out->n < SEARCH_MAX && scan_next(s, &key, &value)) {
 		const struct cloudwatch_SeriesRecord *r = record_decode(c, &cloudwatch_shape_SeriesRecord, value);
 		if (r->LastMs.v < c->now_ms - 14 * DAY_MS || !found(&x, expression, r))
 			continue;
@@ -201,5 +207,6 @@ bool math_search(struct math *m, struct str expression, struct str stat, struct 
 			break;
 	}
 	scan_close(s);
+	ASSERT(out->kind == MATH_ARRAY && out->n <= SEARCH_MAX);
 	return !c->failed;
 }

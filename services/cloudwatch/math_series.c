@@ -81,6 +81,7 @@ static bool apply(char op, double a, double b, double *out)
 /* One of the two may be a number: series NULL. What is missing in one of two series counts as 0. */
 static bool combine(struct math *m, char op, const struct math_series *a, double x, const struct math_series *b, double y, struct math_series *out)
 {
+	ASSERT(out != a && out != b);
 	ASSERT(a != NULL || b != NULL);
 	*out = (struct math_series){.id = a != NULL ? a->id : b->id, .label = a != NULL ? a->label : b->label};
 	if (!math_series_new(m, out))
@@ -314,6 +315,7 @@ static void fill_gaps(const struct math *m, struct math_series *s, const struct 
 				s->there[k] = true;
 			}
 		}
+		ASSERT(after > i); /* it goes on */
 		before = after < n ? after : before;
 		i = after;
 	}

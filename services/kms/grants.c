@@ -33,6 +33,7 @@ static bool token_open(struct call *c, struct str token, struct str *arn, struct
 		return false;
 	}
 	str_cut(&at, ' ');
+	ASSERT(str_present(at)); /* a space is behind the word */
 	*arn = str_cut(&at, ' ');
 	*grant_id = at;
 	return true;
@@ -91,12 +92,14 @@ static bool grant_has(const struct kms_GrantListEntry *g, struct str operation)
 
 bool grant_allows(struct kms_key *k, struct str action, const struct map_of *context)
 {
+	ASSERT(str_starts(action, S("kms:")));
 	struct str key, value, operation = str_slice(action, sizeof "kms:" - 1, action.n);
 	bool yes = false;
 	struct scan *s = call_scan(k->c, grant_key(k, STR_NONE), STR_NONE, false);
 	while (!yes && scan_next(s, &key, &value)) {
 		const struct kms_StoredGrant *g = record_decode(k->c, &kms_shape_StoredGrant, arena_dup(k->c->arena, value));
 		const struct kms_GrantListEntry *e = g->Entry;
+		ASSERT(e != NULL && str_eq(e->KeyId, k->arn)); /* it lies below its key */
 		bool grantee = is_principal(e->GranteePrincipal, k->c->who) ||
 			(k->c->who->type == PRINCIPAL_SERVICE && str_eq(e->GranteeServicePrincipal, k->c->who->name));
 		yes = grantee && grant_has(e, operation) && constraints_hold(e->Constraints, context);
@@ -208,6 +211,7 @@ void op_CreateGrant(struct call *c)
 			.IssuingAccount = arena_printf(c->arena, "arn:aws:iam::%.*s:root", STR_ARG(c->account)), .Operations = in->Operations,
 			.Constraints = in->Constraints, .GranteeServicePrincipal = in->GranteeServicePrincipal,
 			.RetiringServicePrincipal = in->RetiringServicePrincipal};
+		ASSERT(request.n == 64 && str_present(e.GranteePrincipal) != str_present(e.GranteeServicePrincipal)); /* grant_ok */
 		struct kms_StoredGrant g = {.Entry = &e, .Request = request};
 		call_put(c, grant_key(k, id), &kms_shape_StoredGrant, &g);
 	}

@@ -318,7 +318,7 @@ void code_serve(struct call *c)
 	struct str expires = params_get(&c->http->query, S("expires")), token = params_get(&c->http->query, S("token"));
 	int64_t expires_s = 0;
 	char name[65], path[PATH_ROOM];
-	bool allowed = sha.n == 64 && str_to_i64(expires, &expires_s) && expires_s * 1000 >= c->now_ms &&
+	bool allowed = sha.n == 64 && str_to_i64(expires, &expires_s) && expires_s >= c->now_ms / 1000 &&
 	               str_eq(token, url_token(c->arena, sha, expires));
 	size_t n = 0;
 	char *bytes = NULL;

@@ -4,6 +4,7 @@
 
 static struct key *layer_key(struct call *c, struct str name, int64_t version)
 {
+	ASSERT(str_present(name));
 	return key_u64(key_str(call_key(c, "layer"), name), (uint64_t)version);
 }
 
@@ -52,6 +53,7 @@ bool layers_resolve(struct call *c, const struct list *arns, struct list *layers
 			return false;
 		}
 		*LIST_AT(*layers, struct lambda_Layer, i) = (struct lambda_Layer){.Arn = arn, .CodeSize = l->Layer->Content->CodeSize};
+		ASSERT(l->Zip.n == 64); /* a digest */
 		*LIST_AT(*zips, struct str, i) = l->Zip;
 	}
 	return true;
@@ -84,6 +86,7 @@ void op_publish_layer_version(struct call *c)
 	struct key *meta_at = key_str(call_key(c, "layermeta"), name);
 	struct lambda_LayerMeta *meta = call_get(c, meta_at, &lambda_shape_LayerMeta);
 	version = meta != NULL ? meta->NextVersion.v : 1;
+	ASSERT(version > 0 && !txn_has(c->txn, key_bytes(layer_key(c, name, version)))); /* no number is used twice */
 	struct lambda_LayerMeta next = {SOME_I64(version + 1)};
 	call_put(c, meta_at, &lambda_shape_LayerMeta, &next);
 	out->Content = arena_new_of(c->arena, struct lambda_LayerVersionContentOutput);
@@ -115,6 +118,7 @@ static void give_layer(struct call *c, struct str text, int64_t version)
 		lambda_fail(c, &lambda_err_ResourceNotFoundException, "The resource you requested does not exist.");
 		return;
 	}
+	ASSERT(l->Layer != NULL && l->Layer->Content != NULL && l->Zip.n == 64);
 	const struct lambda_PublishLayerVersionResponse *from = l->Layer;
 	from->Content->Location = code_url(c, l->Zip);
 	*(struct lambda_GetLayerVersionResponse *)c->out = (struct lambda_GetLayerVersionResponse){.Content = from->Content,

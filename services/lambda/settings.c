@@ -14,6 +14,7 @@ static bool need_function(struct call *c, struct str name, struct str qualifier,
 
 static void meta_put(struct call *c, struct str name, const struct lambda_FunctionMeta *meta)
 {
+	ASSERT(name.n > 0 && name.n <= 64 && (!meta->Reserved.set || (meta->Reserved.v >= 0 && meta->Reserved.v <= ACCOUNT_CONCURRENCY)));
 	call_put(c, meta_key(c, name), &lambda_shape_FunctionMeta, meta);
 }
 
@@ -71,6 +72,7 @@ void op_tag_resource(struct call *c)
 		lambda_fail(c, &lambda_err_InvalidParameterValueException, "Number of tags exceeds resource tag limit.");
 		return;
 	}
+	ASSERT(t.key != NULL && t.record != NULL);
 	*t.tags = (struct map_of){all, n, true};
 	call_put(c, t.key, t.shape, t.record);
 }
@@ -96,6 +98,7 @@ void op_untag_resource(struct call *c)
 		if (!drop)
 			v[n++] = v[i];
 	}
+	ASSERT(n <= t.tags->n);
 	t.tags->n = n;
 	call_put(c, t.key, t.shape, t.record);
 }
@@ -324,6 +327,7 @@ static void event_config_store(struct call *c, struct str function, struct str q
 		k->DestinationConfig->OnSuccess = arena_new_of(c->arena, struct lambda_OnSuccess);
 	if (k->DestinationConfig->OnFailure == NULL)
 		k->DestinationConfig->OnFailure = arena_new_of(c->arena, struct lambda_OnFailure);
+	ASSERT(k->DestinationConfig->OnSuccess != NULL && k->DestinationConfig->OnFailure != NULL); /* who delivers looks into both */
 	call_put(c, event_config_key(c, ref.name, ref.qualifier), &lambda_shape_FunctionEventInvokeConfig, k);
 	*(struct lambda_FunctionEventInvokeConfig *)c->out = *k;
 }

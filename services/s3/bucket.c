@@ -43,6 +43,7 @@ struct s3_StoredBucket *bucket_anywhere(struct call *c, struct str name, struct 
 	struct s3_StoredBucket *b = there != NULL ? arena_new_of(c->arena, struct s3_StoredBucket) : bucket_by_point(c, name);
 	if (there != NULL)
 		*b = *there; /* whoever sets a member replaces it whole */
+	ASSERT(there == NULL || str_eq(there->Name, name));
 	if (b == NULL) {
 		fail_no_bucket(c, name);
 		return NULL;
@@ -291,6 +292,7 @@ void op_CreateBucket(struct call *c)
 	}
 	ASSERT(region.n > 0);
 	struct s3_StoredBucket *b = arena_new_of(c->arena, struct s3_StoredBucket);
+	ASSERT(c->account.n > 0 && in->Bucket.n >= NAME_MIN && in->Bucket.n <= NAME_MAX);
 	b->Name = in->Bucket;
 	b->Account = c->account;
 	b->Region = region;
@@ -337,6 +339,7 @@ void op_DeleteBucket(struct call *c)
 			"access points before attempting to delete your bucket.");
 		return;
 	}
+	ASSERT(b->Via == NULL); /* not to be done through a point */
 	uploads_abort_all(c, b->Name);
 	struct str key, value;
 	for (struct scan *s = call_scan(c, key_str(table(c, "config"), b->Name), STR_NONE, false); scan_next(s, &key, &value);)
@@ -403,6 +406,7 @@ void op_ListBuckets(struct call *c)
 		if (!str_eq(b->Account, c->account) || !str_starts(b->Name, in->Prefix) ||
 		    (str_present(in->BucketRegion) && !str_eq(in->BucketRegion, b->Region)))
 			continue;
+		ASSERT(n == 0 || str_cmp(v[n - 1].Name, b->Name) < 0);
 		if (n == (uint32_t)max) {
 			out->ContinuationToken = page_token(c->arena, v[n - 1].Name);
 			break;

@@ -38,6 +38,7 @@ static void say_tags(struct call *c, struct s3_said *s, const struct list *tags)
 		names[i] = t->Key;
 		say(c, s, arena_join(c->arena, S("s3:RequestObjectTag/"), t->Key), str_present(t->Value) ? t->Value : S(""));
 	}
+	ASSERT(str_present(names[0]));
 	say(c, s, S("s3:RequestObjectTagKeys"), names[0]);
 	s->keys[s->n - 1].values = names;
 	s->keys[s->n - 1].n = tags->n;
@@ -152,6 +153,7 @@ static struct str field_of(const struct s3_said *s, struct str name)
 static void say_signature(struct call *c, struct s3_said *s)
 {
 	const struct wire_request *r = c->http;
+	ASSERT(r != NULL);
 	if (c->who->type == PRINCIPAL_ANONYMOUS)
 		return;
 	struct str header = wire_header(r, S("authorization")), date;
@@ -187,6 +189,7 @@ const struct s3_said *request_says(struct call *c)
 	struct s3_said *s = said_of(c);
 	if (s->made || c->http == NULL)
 		return s;
+	ASSERT(s->n == 0); /* nobody has said anything yet */
 	s->made = true;
 	say_query(c, s);
 	for (size_t i = 0; i < c->http->n_headers && s->fields == NULL; i++)

@@ -56,6 +56,7 @@ static void *find(struct call *c, const struct s3_StoredBucket *b, const char *k
 	void *v = call_get(c, config_key(c, b->Name, kind, id), shape);
 	if (v == NULL)
 		call_fail_code(c, 404, "NoSuchConfiguration", "The specified configuration does not exist.");
+	ASSERT((v == NULL) == c->failed);
 	return v;
 }
 
@@ -81,6 +82,7 @@ static struct str page(struct call *c, const struct s3_StoredBucket *b, const ch
 		last = arena_dup(c->arena, key);
 	}
 	scan_close(s);
+	ASSERT(n <= CONFIG_PAGE && (!str_present(next) || n == CONFIG_PAGE));
 	*list = (struct list){v, n, true};
 	return next;
 }

@@ -59,9 +59,10 @@ static void add(struct call *c, struct param *out, size_t *n, const char *name, 
 static struct str listed(struct call *c, struct str asked)
 {
 	struct buf b;
-	buf_init(&b, c->arena, asked.n + 8);
+	buf_init(&b, c->arena, 2 * asked.n + 8); /* a space behind each comma */
 	while (str_present(asked)) {
 		struct str one = str_trim(str_cut(&asked, ','));
+		ASSERT(!b.overflow);
 		if (one.n > 0 && b.n > 0)
 			buf_lit(&b, ", ");
 		buf_str(&b, arena_lower(c->arena, one));
@@ -71,6 +72,7 @@ static struct str listed(struct call *c, struct str asked)
 
 static void allow_headers(struct call *c, const struct s3_CORSRule *r, struct str origin, struct str asked, struct param *out, size_t *n)
 {
+	ASSERT(r->AllowedOrigins.n > 0 && r->AllowedMethods.n > 0); /* cors_ok */
 	bool anyone = false;
 	for (uint32_t i = 0; i < r->AllowedOrigins.n; i++)
 		anyone |= str_eq(*LIST_AT(r->AllowedOrigins, struct str, i), S("*"));

@@ -76,6 +76,7 @@ bool form_parse(struct str head, struct str boundary, struct form_head *out)
 	memcpy(line, "\r\n--", 4);
 	memcpy(line + 4, boundary.p, boundary.n);
 	n = boundary.n + 4;
+	ASSERT(n <= sizeof line);
 	struct str rest = head, first = str_of(line + 2, n - 2), between = str_of(line, n);
 	if (!str_starts(rest, first))
 		return malformed(out);
@@ -93,6 +94,7 @@ bool form_parse(struct str head, struct str boundary, struct form_head *out)
 			out->filename = p.filename;
 			out->file_type = p.type;
 			out->start = (size_t)(rest.p - head.p);
+			ASSERT(out->start <= head.n);
 			return true;
 		}
 		ptrdiff_t end = str_find_str(rest, between);
@@ -101,6 +103,7 @@ bool form_parse(struct str head, struct str boundary, struct form_head *out)
 		bytes += (size_t)end;
 		if (out->n == FORM_FIELDS_MAX || bytes > FORM_FIELDS_BYTES_MAX)
 			return refuse(out, "MaxPostPreDataLengthExceededError", "Your POST request fields preceding the upload file were too large.");
+		ASSERT(str_present(p.name) && (size_t)end + between.n <= rest.n);
 		out->fields[out->n++] = (struct param){p.name, str_slice(rest, 0, (size_t)end), true};
 		rest = str_slice(rest, (size_t)end + between.n, rest.n);
 	}

@@ -15,7 +15,11 @@ enum { STEP = 500, RULES_MAX = 1000, DAY_MS = 86400000, MOVED_LEAST = 128 << 10 
 static int64_t next_midnight(int64_t ms) { return (ms / DAY_MS + 1) * DAY_MS; }
 
 /* When something of this age in days is due: rounded up to midnight. */
-static int64_t due_at(int64_t from_ms, int64_t days) { return next_midnight(from_ms + days * DAY_MS - 1); }
+static int64_t due_at(int64_t from_ms, int64_t days)
+{
+	ASSERT(days >= 0 && days <= INT32_MAX); /* as the model bounds it, and rule_ok */
+	return next_midnight(from_ms + days * DAY_MS - 1);
+}
 
 static bool size_fits(const struct s3_StoredObject *o, struct opt_i64 greater, struct opt_i64 less)
 {
@@ -85,6 +89,7 @@ static struct str moves_to(const struct s3_StoredBucket *b, const struct s3_Life
 static void apply_current(struct call *c, const struct s3_StoredBucket *b, struct s3_StoredObject *o)
 {
 	struct deletion d;
+	ASSERT(b->Lifecycle != NULL && str_present(o->Key));
 	for (uint32_t i = 0; i < b->Lifecycle->Rules.n; i++) {
 		const struct s3_LifecycleRule *r = LIST_AT(b->Lifecycle->Rules, struct s3_LifecycleRule, i);
 		if (!rule_fits(r, o) || !expires_now(r, o, c->now_ms))
@@ -167,6 +172,7 @@ static void walk_key(struct call *c, const struct s3_StoredBucket *b, struct str
 	struct s3_StoredObject *o = scan_next(s, &key, &value) ? record_decode(c, &s3_shape_StoredObject, arena_dup(c->arena, value)) : NULL;
 	while (o != NULL) {
 		struct s3_StoredObject *next = scan_next(s, &key, &value) ? record_decode(c, &s3_shape_StoredObject, arena_dup(c->arena, value)) : NULL;
+		ASSERT(str_eq(o->Key, name) && (next == NULL || next->Serial.v < o->Serial.v)); /* from the newest on */
 		at.only = next == NULL;
 		apply_behind(c, b, o, &at);
 		at.newer += at.became_ms >= 0;
@@ -185,6 +191,7 @@ static struct str abort_old(struct call *c, const struct s3_StoredBucket *b, str
 	struct scan *s = call_scan(c, key_str(table(c, "upload"), b->Name), after.n > 0 ? hex_decode(c->arena, after) : STR_NONE, false);
 	for (int n = 0; scan_next(s, &key, &value); n++) {
 		if (n == STEP) {
+			ASSERT(str_present(last));
 			scan_close(s);
 			return hex_encode(c->arena, last);
 		}
@@ -234,6 +241,7 @@ void job_lifecycle(struct call *c, struct str id, struct str payload)
 		return;
 	}
 	bool objects = str_eq(name, S("object"));
+	ASSERT(objects || str_eq(name, S("version"))); /* as go_on wrote it */
 	struct key *prefix = key_str(table(c, objects ? "object" : "version"), b->Name);
 	struct str start = after.n > 0 ? key_after(c->arena, key_bytes(key_str(key_str(table(c, objects ? "object" : "version"), b->Name), after)))
 		: STR_NONE;
@@ -350,6 +358,7 @@ void op_PutBucketLifecycleConfiguration(struct call *c)
 		call_fail_code(c, 409, "InvalidBucketState", "Lifecycle configuration is not supported on a bucket with Mfa Authentication enabled.");
 		return;
 	}
+	ASSERT(!c->failed && l->Rules.n > 0);
 	b->Lifecycle = l;
 	b->SmallMove = str_eq(smallest, S(VARIES)) ? SOME_BOOL(true) : (struct opt_bool){0};
 	bucket_put(c, b);
@@ -384,6 +393,7 @@ bool expires_at(const struct s3_StoredBucket *b, const struct s3_StoredObject *o
 			rule = r->ID;
 		}
 	}
+	ASSERT(str_present(rule) == (first != INT64_MAX)); /* each rule has been given an id */
 	*at_ms = first;
 	*id = rule;
 	return str_present(rule);

@@ -29,6 +29,7 @@ bool mfa_given(struct call *c, const struct s3_StoredBucket *b, struct str heade
 	}
 	if (!split(c, header, &serial, &code))
 		return false;
+	ASSERT(serial.n > 0 && code.n > 0);
 	if (c->who->type != PRINCIPAL_ROOT || !str_eq(c->who->account, b->Account)) {
 		call_fail_code(c, 403, "AccessDenied", "This operation may only be performed by the bucket owner");
 		return false;

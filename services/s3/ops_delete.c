@@ -44,6 +44,7 @@ void op_DeleteObject(struct call *c)
 		return;
 	if (!object_delete(c, b, in->Key, in->VersionId, bypass_of(c, b, in->Key, in->BypassGovernanceRetention), &d))
 		return;
+	ASSERT(!c->failed && (!d.marker || str_present(d.version)));
 	out->VersionId = d.version;
 	if (d.marker)
 		out->DeleteMarker = SOME_BOOL(true);
@@ -110,6 +111,7 @@ void op_DeleteObjects(struct call *c)
 		else if (!in->Delete->Quiet.v)
 			((struct s3_DeletedObject *)out->Deleted.v)[n_done++] = done;
 	}
+	ASSERT(!c->failed && n_done + n_errors <= n && (in->Delete->Quiet.v || n_done + n_errors == n)); /* each has its word */
 	out->Deleted.n = n_done;
 	out->Errors.n = n_errors;
 }

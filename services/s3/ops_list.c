@@ -79,6 +79,7 @@ static void add_prefix(struct listing *l, struct str p)
 		l->prefixes = arena_grow(l->c->arena, l->prefixes, sizeof *l->prefixes, l->cap_prefixes, l->cap_prefixes * 2 + 8);
 		l->cap_prefixes = l->cap_prefixes * 2 + 8;
 	}
+	ASSERT(str_starts(p, l->prefix) && str_ends(p, l->delimiter) && l->n < l->max);
 	l->prefixes[l->n_prefixes++].Prefix = shown(l, p);
 	l->last = p;
 	l->n++;
@@ -119,6 +120,7 @@ static bool walk_next(struct walk *w, struct str *key, struct str *value)
 	struct str stored, v;
 	while (scan_next(w->scan, &stored, &v)) {
 		*key = key_of(l->c, stored);
+		ASSERT(str_starts(*key, l->prefix)); /* the scan's bounds */
 		struct str p = common_prefix(l, *key);
 		if (l->n >= l->max) {
 			l->truncated = true;
@@ -149,6 +151,7 @@ static bool begin(struct call *c, struct listing *l, struct str bucket, struct s
 	if (!limit_ok(c, "maxKeys", "max-keys", max))
 		return false;
 	l->max = max.set && max.v < LIST_MAX ? max.v : LIST_MAX;
+	ASSERT(!c->failed && l->max >= 0 && l->max <= LIST_MAX);
 	return true;
 }
 
@@ -189,6 +192,7 @@ static struct list walk_objects(struct listing *l, bool owner)
 		l->n++;
 	}
 	scan_close(w.scan);
+	ASSERT((int64_t)n + l->n_prefixes == l->n && l->n <= l->max);
 	return (struct list){v, n, n > 0};
 }
 
@@ -207,6 +211,7 @@ void op_ListObjectsV2(struct call *c)
 	out->Contents = walk_objects(&l, in->FetchOwner.v);
 	out->CommonPrefixes = (struct list){l.prefixes, l.n_prefixes, l.n_prefixes > 0};
 	out->IsTruncated = SOME_BOOL(l.truncated);
+	ASSERT(!l.truncated || str_present(l.last)); /* max is more than 0 then */
 	if (l.truncated)
 		out->NextContinuationToken = page_token(c->arena, l.last);
 	out->ContinuationToken = in->ContinuationToken;
@@ -280,6 +285,7 @@ static void give(struct versions *x, const struct s3_StoredObject *o, bool lates
 			to->ChecksumType = o->SumType;
 		}
 	}
+	ASSERT(l->n < l->max && str_cmp(x->last_key, o->Key) <= 0); /* in the order of their keys */
 	x->last_key = l->last = o->Key;
 	x->last_version = version;
 	l->n++;
@@ -295,6 +301,7 @@ static void cursor_step(struct listing *l, struct cursor *k)
 		return;
 	k->key = key_of(l->c, stored);
 	k->o = record_decode(l->c, &s3_shape_StoredObject, value);
+	ASSERT(str_eq(k->o->Key, k->key));
 }
 
 static void cursor_open(struct listing *l, struct cursor *k, const char *name, struct str from)

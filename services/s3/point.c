@@ -31,7 +31,8 @@ static bool possible(const struct call *c)
 	for (size_t i = 0; i < COUNT_OF(of_buckets); i++)
 		if (str_eq(op, str_c(of_buckets[i])))
 			return true;
-	return str_find_str(op, S("Bucket")) < 0 || str_eq(op, S("HeadBucket"));
+	bool of_bucket = str_find_str(op, S("Bucket")) >= 0 || str_ends(op, S("PublicAccessBlock")) || str_ends(op, S("ObjectLockConfiguration"));
+	return !of_bucket || str_eq(op, S("HeadBucket"));
 }
 
 static struct invoked ask(struct call *c, const char *op, struct str name, struct str account)

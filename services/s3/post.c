@@ -44,7 +44,7 @@ struct form_work {
 	struct str boundary;
 	struct form_head head;
 	struct buf start;           /* the beginning of the form */
-	int64_t at, length;         /* read so far; of the file, -1 until its end is found */
+	int64_t length;             /* of the file, as far as it has been read */
 	char tail[DELIMITER_MAX];   /* bytes that may be the beginning of the delimiter */
 	size_t n_tail;
 	struct digest *md5;
@@ -59,6 +59,7 @@ struct form_work {
 
 static void file_bytes(struct form_work *w, struct str s)
 {
+	ASSERT(w->md5 != NULL && w->length >= 0 && w->length + (int64_t)s.n <= w->body.length);
 	digest_add(w->md5, s);
 	sum_run_add(w->sum_run, s);
 	w->length += (int64_t)s.n;
@@ -75,6 +76,7 @@ static void scan_file(struct form_work *w, struct str delimiter, struct str s, b
 		*ended = true;
 	} else {
 		size_t keep = all.n < delimiter.n - 1 ? all.n : delimiter.n - 1;
+		ASSERT(keep <= sizeof w->tail);
 		file_bytes(w, str_slice(all, 0, all.n - keep));
 		memcpy(w->tail, all.p + all.n - keep, keep);
 		w->n_tail = keep;
@@ -217,6 +219,7 @@ static void check_signature(struct form_out *o)
 		refuse_signature(o, &e);
 		return;
 	}
+	ASSERT(o->code == NULL && str_present(secret));
 	o->who.access_key = claim.access_key;
 	o->verified = true;
 }
@@ -243,6 +246,7 @@ static void take_results(struct form_work *w)
 	}
 	o->head.filename = arena_dup(a, w->head.filename);
 	o->head.file_type = arena_dup(a, w->head.file_type);
+	ASSERT(w->md5 != NULL && w->length >= 0 && (int64_t)w->head.start + w->length <= w->body.length);
 	o->length = w->length;
 	unsigned char out[64];
 	digest_end(w->md5, out);
@@ -380,6 +384,7 @@ static void answer(struct call *c, const struct form_out *o, const struct s3_Sto
 	xml_leaf(&x, S("Key"), made->Key);
 	xml_leaf(&x, S("ETag"), etag);
 	buf_lit(&x, "</PostResponse>");
+	ASSERT(n < COUNT_OF(h));
 	h[n++] = (struct param){S("Content-Type"), S("application/xml"), true};
 	call_reply(c, 201, h, n, buf_view(&x));
 }
@@ -472,6 +477,7 @@ static void store(struct call *c, const struct form_out *o, struct str bucket)
 	made->Part = data_keep(c, &file, &k);
 	if (made->Part == NULL)
 		return;
+	ASSERT(made->Part->Size.set && made->Part->Size.v == o->length);
 	made->Size = made->Part->Size;
 	made->Tag = tag_of(c, &k, made->Part->Digest);
 	made->SumType = S("FULL_OBJECT");

@@ -42,6 +42,7 @@ bool s3_claims(const struct wire_request *r)
 
 void raw_run(struct call *c)
 {
+	ASSERT(c->protocol == PROTO_RAW && c->http != NULL);
 	struct str site = host_website(c->http);
 	bool preflight = str_eq(c->http->method, S("OPTIONS")), form = str_eq(c->http->method, S("POST"));
 	if (!str_present(site) && preflight)

@@ -172,6 +172,7 @@ static int look_up(struct call *c, const struct s3_StoredBucket *b, struct str k
 
 static void show_error(struct call *c, const struct s3_StoredBucket *b, struct str key, int status)
 {
+	ASSERT(status == 400 || status == 403 || status == 404); /* look_up's */
 	if (routed(c, b, key, status))
 		return;
 	const struct s3_StoredObject *o;
@@ -188,6 +189,7 @@ static void show_error(struct call *c, const struct s3_StoredBucket *b, struct s
 static void serve(struct call *c, const struct s3_StoredBucket *b, struct str path)
 {
 	const struct s3_StoredObject *o;
+	ASSERT(b->Website->IndexDocument != NULL); /* what is no redirect of everything has one */
 	struct str index = b->Website->IndexDocument->Suffix, key = path;
 	if (routed(c, b, path, 0))
 		return;

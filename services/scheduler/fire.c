@@ -21,7 +21,7 @@ bool expression_parse(struct str text, struct schedule *s, int64_t *at_ms)
 		return false;
 	memcpy(utc, time.p, time.n);
 	utc[time.n] = 'Z';
-	return time_parse_iso8601(str_of(utc, sizeof utc - 1), at_ms);
+	return time_parse_iso8601(str_of(utc, sizeof utc - 1), at_ms) && *at_ms >= 0; /* before it, the number is no time */
 }
 
 /* The first time at or after from_ms; INT64_MAX: none. */

@@ -2,10 +2,12 @@
  * a code.
  *
  * A line is "service Operation {input}". A text "$2/QueueUrl" in an input stands for that member of line 2's answer (the first
- * is 0). The lines run in one transaction, and after them the jobs they left, while the clock is turned; then all is dropped.
- * Effects and waits do not happen. Time stands still and random bytes repeat, so that what is found can be found again. The mutator
- * knows the models: it changes values inside inputs (and inside JSON inside texts) and adds members that an operation has. Seeds:
- * fuzz_calls.seeds, made by tests/fuzz/record.py from what the service tests send. */
+ * is 0). "service RAW {method, host, path, query, headers, body}" is a request to its data plane, "$2/QueueUrl" in any of them likewise. A
+ * line of Lambda or API Gateway that awaits something outside gets the next of the lines "! text" as its answer ("-": a failure; of
+ * an endpoint, "HTTP/1.1 200 OK|name: value||body"). The lines run in one transaction, and after them the jobs they left, while the clock
+ * is turned; then all is dropped. Effects and waits do not happen. Time stands still and random bytes repeat, so that what is
+ * found can be found again. The mutator knows the models: it changes values inside inputs (and inside JSON inside texts) and adds members that
+ * an operation has. Seeds: fuzz_calls.seeds, made by tests/fuzz/record.py from what the service tests send; those of data planes by hand. */
 #include "auth/session.h"
 #include "base/enc.h"
 #include "os/os.h"
@@ -17,7 +19,9 @@
 #include <sys/stat.h>
 #include <uv.h>
 
-enum { LINES_MAX = 48, NODES_MAX = 512, INPUT_MAX = 48 << 10, DEPTH_MAX = 5, JOBS_MAX = 32, NOW_S = 1700000000 };
+enum {
+	LINES_MAX = 48, NODES_MAX = 512, INPUT_MAX = 48 << 10, DEPTH_MAX = 5, JOBS_MAX = 32, NOW_S = 1700000000, HEADERS_MAX = 16, ANSWERS_MAX = 8
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
@@ -25,9 +29,12 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 
 struct line {
 	const struct service *service;
-	const struct op *op;
+	const struct op *op; /* a data plane's has no model */
 	struct json *in;
 };
+
+/* Lines, and what whoever is waited for says, in order. */
+struct lines { struct line v[LINES_MAX]; size_t n; struct str said[ANSWERS_MAX]; size_t n_said; };
 
 /* ---- a place for the calls ---- */
 
@@ -76,38 +83,44 @@ static void open_once(void)
 
 /* ---- an input ---- */
 
-static size_t lines_read(struct arena *a, struct str text, struct line *lines)
+static void lines_read(struct arena *a, struct str text, struct lines *out)
 {
-	size_t n = 0;
-	while (str_present(text) && n < LINES_MAX) {
+	while (str_present(text) && out->n < LINES_MAX) {
 		struct str in = str_cut(&text, '\n'), service = str_cut(&in, ' ');
 		if (!str_present(in))
 			continue;
+		if (str_eq(service, S("!"))) {
+			if (out->n_said < ANSWERS_MAX)
+				out->said[out->n_said++] = in;
+			continue;
+		}
 		struct str name = str_cut(&in, ' ');
-		struct line *l = &lines[n];
+		struct line *l = &out->v[out->n];
 		l->service = service_find(service);
-		l->op = l->service != NULL ? service_op(l->service, name) : NULL;
+		l->op = l->service == NULL ? NULL : str_eq(name, S("RAW")) ? l->service->raw : service_op(l->service, name);
 		l->in = json_parse(a, str_present(in) ? in : S("{}"), NULL);
-		n += l->op != NULL && l->op->model != NULL && json_is(l->in, JSON_OBJECT);
+		out->n += l->op != NULL && json_is(l->in, JSON_OBJECT);
 	}
-	return n;
 }
 
-static struct str lines_write(struct arena *a, const struct line *lines, size_t n)
+static struct str lines_write(struct arena *a, const struct lines *lines)
 {
 	struct buf b;
 	buf_init(&b, a, 0);
-	for (size_t i = 0; i < n; i++) {
-		buf_printf(&b, "%s %s ", lines[i].service->name, model_op_name(lines[i].op->model));
-		json_write(&b, lines[i].in);
+	for (size_t i = 0; i < lines->n; i++) {
+		const struct line *l = &lines->v[i];
+		buf_printf(&b, "%s %s ", l->service->name, l->op->model != NULL ? model_op_name(l->op->model) : "RAW");
+		json_write(&b, l->in);
 		buf_str(&b, S("\n"));
 	}
+	for (size_t i = 0; i < lines->n_said; i++)
+		buf_printf(&b, "! %.*s\n", STR_ARG(lines->said[i]));
 	return buf_view(&b);
 }
 
 /* ---- running it ---- */
 
-struct run { struct line lines[LINES_MAX]; struct json *answers[LINES_MAX]; size_t n; };
+struct run { struct lines lines; struct json *answers[LINES_MAX]; };
 
 static struct json *answered_at(struct run *r, size_t before, struct str path)
 {
@@ -135,15 +148,103 @@ static void fill_in(struct run *r, size_t before, struct json *j)
 		fill_in(r, before, json_is(j, JSON_ARRAY) ? &j->items[i] : &j->members[i].value);
 }
 
+/* A member of a data plane's line as text, with "$2/id" in it as it is anywhere else, up to a '.' or the second '/'. */
+static struct str raw_text(struct arena *a, struct run *r, size_t before, const struct json *in, const char *name, struct str otherwise)
+{
+	struct str text = json_get_str(in, name);
+	struct buf b;
+	buf_init(&b, a, INPUT_MAX);
+	if (!str_present(text))
+		return otherwise;
+	for (ptrdiff_t sign; (sign = str_find(text, '$')) >= 0;) {
+		struct str rest = str_slice(text, (size_t)sign + 1, text.n);
+		size_t end = 0, slashes = 0;
+		while (end < rest.n && rest.p[end] != '.' && (slashes += rest.p[end] == '/') < 2)
+			end++;
+		const struct json *v = answered_at(r, before, str_slice(rest, 0, end));
+		buf_str(&b, str_slice(text, 0, (size_t)sign + (v == NULL)));
+		buf_str(&b, json_is(v, JSON_STRING) ? v->text : S(""));
+		text = v != NULL ? str_slice(rest, end, rest.n) : rest;
+	}
+	buf_str(&b, text);
+	return buf_view(&b);
+}
+
+static struct str host_of_url(struct str text)
+{
+	if (!str_starts(text, S("http://")))
+		return text;
+	text = str_slice(text, sizeof "http://" - 1, text.n);
+	return str_cut(&text, '/');
+}
+
+/* As the gateway leads it there; false: it waits. */
+static bool run_raw(struct call *c, struct run *r, size_t i)
+{
+	static const struct principal nobody = {.type = PRINCIPAL_ANONYMOUS, .arn = STR_INIT("anonymous"), .name = STR_INIT("anonymous")};
+	struct arena *a = c->arena;
+	const struct line *l = &r->lines.v[i];
+	const struct json *given = json_get(l->in, S("headers"));
+	struct param headers[HEADERS_MAX];
+	struct wire_request w = {.method = raw_text(a, r, i, l->in, "method", S("GET")),
+		.host = host_of_url(raw_text(a, r, i, l->in, "host", S("localhost:4566"))),
+		.raw_path = raw_text(a, r, i, l->in, "path", S("/")), .raw_query = raw_text(a, r, i, l->in, "query", STR_NONE),
+		.body = raw_text(a, r, i, l->in, "body", S("")), .headers = headers, .protocol = PROTO_RAW};
+	for (uint32_t k = 0; json_is(given, JSON_OBJECT) && k < given->n && w.n_headers < HEADERS_MAX; k++)
+		if (json_is(&given->members[k].value, JSON_STRING))
+			headers[w.n_headers++] = (struct param){given->members[k].key, given->members[k].value.text, true};
+	struct body stream = {.bytes = w.body, .length = (int64_t)w.body.n};
+	w.stream = l->service->raw_streams ? &stream : NULL;
+	w.path_params_base = w.raw_path;
+	bool ok = (!str_present(w.raw_query) || params_parse(a, w.raw_query, 1000, &w.query)) && str_starts(w.raw_path, S("/")) && w.method.n > 0;
+	if (!ok || l->service->claims == NULL || !l->service->claims(&w))
+		return true;
+	struct wire_response answer = {0};
+	struct call sub = *c;
+	sub.service = l->service;
+	sub.op = l->op;
+	sub.out = &answer;
+	sub.who = &nobody;
+	sub.http = &w;
+	sub.protocol = PROTO_RAW;
+	sub.memo = sub.note = NULL;
+	txn_save(c->txn);
+	l->op->run(&sub);
+	ASSERT(sub.parked || sub.failed || (answer.status >= 200 && answer.status < 600));
+	ASSERT(!sub.failed || str_present(sub.error.code));
+	if (sub.failed || sub.parked)
+		txn_restore(c->txn);
+	else
+		txn_release(c->txn);
+	return !sub.parked || sub.failed;
+}
+
+/* Is it for the answer of a function or an endpoint that this line waits, and there is one? */
+static bool answer_left(const struct task *t, const struct run *r)
+{
+	return t->n_slots > 0 && !t->slots[t->n_slots - 1].answered && t->n_slots <= r->lines.n_said;
+}
+
 static void run_lines(struct call *c)
 {
 	struct run *r = c->user;
-	for (size_t i = 0; i < r->n; i++) {
-		const struct line *l = &r->lines[i];
+	const struct task *t = (const struct task *)c->state;
+	for (size_t i = 0; i < r->lines.n; i++) {
+		const struct line *l = &r->lines.v[i];
+		/* What these await comes from outside, and may be anything; elsewhere it is what our own workers have made. */
+		bool outside = str_eq(str_c(l->service->name), S("lambda")) || str_eq(str_c(l->service->name), S("apigateway"));
+		if (l->op->model == NULL) {
+			c->parked = !run_raw(c, r, i) && outside && answer_left(t, r);
+			if (c->parked)
+				return;
+			continue;
+		}
 		fill_in(r, i, l->in);
 		struct wire_response w = {0};
 		const struct model_op *op = l->op->model;
 		struct invoked done = invoke(c, l->service->name, model_op_name(op), l->in, NULL);
+		if (done.parked && outside && answer_left(t, r))
+			return;
 		c->parked = false; /* an invoke that parks says so to all above it */
 		ASSERT(done.ok + done.parked + str_present(done.error.code) == 1 && !c->failed);
 		if (done.ok)
@@ -171,6 +272,15 @@ static void run_jobs(struct txn *txn)
 	}
 }
 
+static struct str said_by_endpoint(struct arena *a, struct str said)
+{
+	struct str lines = arena_dup(a, said);
+	for (size_t i = 0; str_starts(said, S("HTTP/")) && i < lines.n; i++)
+		if (lines.p[i] == '|')
+			((char *)(uintptr_t)lines.p)[i] = '\n';
+	return lines;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int turns_s[] = {0, 0, 61, 1000, 86400, 40 * 86400};
@@ -183,13 +293,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	at.now_ms = NOW_S * 1000ll;
 	struct arena *a = arena_new(0);
 	struct run *r = arena_new_of(a, struct run);
-	r->n = lines_read(a, str_of((const char *)data, size), r->lines);
-	if (r->n > 0) {
+	lines_read(a, str_of((const char *)data, size), &r->lines);
+	if (r->lines.n > 0) {
 		struct task t;
 		task_init(&t, a);
 		t.mode = OP_WRITE;
 		t.handler = run_lines;
-		t.call.service = r->lines[0].service;
+		t.call.service = r->lines.v[0].service;
 		t.call.who = &root;
 		t.call.account = root.account;
 		t.call.region = S("us-east-1");
@@ -200,7 +310,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		t.call.started_ms = clock_now_ms();
 		t.call.user = r;
 		struct txn *txn = store_group_txn(at.store);
+		txn_save(txn);
 		task_execute(&t, txn);
+		while (t.call.parked && answer_left(&t, r)) { /* it runs again with what it waited for */
+			struct await_slot *slot = &t.slots[t.n_slots - 1];
+			struct str said = said_by_endpoint(a, r->lines.said[t.n_slots - 1]);
+			slot->answered = true;
+			slot->answer = (struct answer){.ok = !str_starts(said, S("-")), .bytes = said, .error_code = S("")};
+			task_drop_effects(&t);
+			txn_restore(txn);
+			txn_save(txn);
+			at.random = 1;
+			r->lines = (struct lines){0};
+			lines_read(a, str_of((const char *)data, size), &r->lines); /* what was filled in is the run before's */
+			task_execute(&t, txn);
+		}
+		txn_release(txn);
 		task_release(&t);
 		for (size_t i = 0; i < COUNT_OF(turns_s); i++) {
 			at.now_ms += turns_s[i] * 1000ll;
@@ -349,7 +474,7 @@ static bool change_inside(struct mutation *m, struct json *j)
 
 static void change_line(struct mutation *m, struct line *l)
 {
-	const struct shape *input = model_op_input(l->op->model);
+	const struct shape *input = l->op->model != NULL ? model_op_input(l->op->model) : NULL;
 	if (input != NULL && input->n_members > 0 && pick(m, 3) == 0) {
 		const struct member *member = &shape_members(input)[pick(m, input->n_members)];
 		json_set(m->a, l->in, str_c(member_name(member)), json_copy(m->a, value_for(m, member_shape(member), 1)));
@@ -375,11 +500,22 @@ static void new_line(struct mutation *m, struct line *l, const struct service *s
 	l->in = model_op_input(l->op->model) != NULL ? json_copy(m->a, value_for(m, model_op_input(l->op->model), 0)) : json_new_object(m->a);
 }
 
+static void change_said(struct mutation *m, struct str *said)
+{
+	struct json *j = json_new_str(m->a, *said);
+	if (!change_inside(m, j))
+		change_value(m, j);
+	if (json_is(j, JSON_STRING) && str_find(j->text, '\n') < 0)
+		*said = j->text;
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
 	struct mutation m = {.a = arena_new(0), .random = seed};
-	struct line *lines = arena_array(m.a, struct line, LINES_MAX);
-	size_t n = lines_read(m.a, arena_dup(m.a, str_of((const char *)data, size)), lines), out = size;
+	struct lines *all = arena_new_of(m.a, struct lines);
+	struct line *lines = all->v;
+	lines_read(m.a, arena_dup(m.a, str_of((const char *)data, size)), all);
+	size_t n = all->n, out = size;
 	for (size_t i = 0; i < n; i++)
 		collect(&m, lines[i].in);
 	size_t which = n > 0 ? pick(&m, n) : 0;
@@ -405,11 +541,17 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 		if (n > 0)
 			lines[which].op = &lines[which].service->ops[pick(&m, lines[which].service->n_ops)];
 		break;
+	case 4:
+		if (all->n_said > 0) {
+			change_said(&m, &all->said[pick(&m, all->n_said)]);
+			break;
+		} /* fall through */
 	default:
 		for (size_t i = 0; n > 0 && i <= pick(&m, 3); i++)
 			change_line(&m, &lines[which]);
 	}
-	struct str text = lines_write(m.a, lines, n);
+	all->n = n;
+	struct str text = lines_write(m.a, all);
 	if (text.n > 0 && text.n <= max) {
 		memcpy(data, text.p, text.n);
 		out = text.n;

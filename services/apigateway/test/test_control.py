@@ -144,6 +144,8 @@ def test_what_does_not_run_here_is_refused_by_name(api):
     status, message = importing({"type": "aws", "httpMethod": "POST", "uri": "arn:aws:apigateway:us-east-1:sqs:path/q"})
     assert status == 501 and "integrations of type AWS are not there yet" in message and "'/a'" in message
     assert importing({"type": "mock", "requestTemplates": {"application/json": "#set($a = 1)"}})[0] == 501
+    status, message = importing({"type": "lorry", "httpMethod": "POST", "uri": "http://localhost/"})
+    assert status == 400 and "Invalid integration type specified: LORRY" in message and "'/a'" in message
     for bad in ["not: [closed", "{}", json.dumps({"openapi": "9", "info": {"title": "x"}})]:
         with pytest.raises(ClientError) as e:
             api.import_rest_api(body=bad)
@@ -151,6 +153,26 @@ def test_what_does_not_run_here_is_refused_by_name(api):
     with pytest.raises(ClientError) as e:  # each part of a path is a resource, and an API has a thousand at most
         api.import_rest_api(body=json.dumps({"openapi": "3.0.1", "info": {"title": "deep"}, "paths": {"/a" * 500_000: {"get": {}}}}))
     assert code(e)[0] == "LimitExceededException"
+
+
+def test_a_tree_of_any_depth_is_renamed_and_deleted_whole(api):
+    mock = {"x-amazon-apigateway-integration": {"type": "mock", "requestTemplates": {"application/json": '{"statusCode": 200}'}}}
+    api_id = api.import_rest_api(body=json.dumps({"openapi": "3.0.1", "info": {"title": "deep"}, "paths": {"/a" * 80: {"get": mock}}}))["id"]
+
+    def paths():
+        return {r["path"]: r["id"] for r in api.get_resources(restApiId=api_id, limit=500)["items"]}
+    api.update_resource(restApiId=api_id, resourceId=paths()["/a"], patchOperations=[{"op": "replace", "path": "/pathPart", "value": "b"}])
+    assert set(paths()) == {"/"} | {"/b" + "/a" * n for n in range(80)}
+    api.delete_resource(restApiId=api_id, resourceId=paths()["/b"])
+    assert set(paths()) == {"/"}
+
+
+def test_a_name_that_is_too_long_to_be_kept(api, name):
+    api_id = api.create_rest_api(name=name)["id"]
+    with pytest.raises(ClientError) as e:
+        api.create_model(restApiId=api_id, name="m" * 100_000, contentType="application/json")
+    assert code(e)[0] == "ValidationException"
+    assert {m["name"] for m in api.get_models(restApiId=api_id)["items"]} == {"Error", "Empty"}
 
 
 def test_keys_plans_and_tags(api, name):

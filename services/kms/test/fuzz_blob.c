@@ -1,12 +1,12 @@
 /* Any bytes as a ciphertext: taken apart or refused. What is taken apart has a key id that reads back, and the same head
- * when it is put together again. */
+ * when it is put together again; it is not opened, by a key that has not sealed it. */
 #include "../blob.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *a = arena_new(0);
-	struct str bytes = str_of((const char *)data, size);
+	const struct str bytes = str_of((const char *)data, size), key = S("0123456789abcdef0123456789abcdef");
 	struct blob b;
 	if (blob_parse(a, bytes, &b)) {
 		unsigned char raw[16];
@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ASSERT(ok && str_eq(key_id_text(a, raw, multi_region), b.key_id));
 		ASSERT(str_eq(blob_head(a, b.key_id, b.account, b.material), b.head));
 		ASSERT(b.head.n + b.sealed.n == size);
+		ASSERT(!str_present(gcm_open(a, key, b.head, b.sealed))); /* nobody has sealed it */
 	}
 	unsigned char raw[16];
 	bool multi_region;

@@ -1,5 +1,17 @@
-/* Any text as a filter pattern over any text as a message: refused with a reason, or it matches or not. */
+/* Any text as a filter pattern over any text as a message: refused with a reason, or it matches or not. The message may carry metrics in
+ * itself, too. */
 #include "../logs.h"
+
+#include "../../../tests/fuzz/bare_call.h"
+
+static void embedded(struct arena *a, struct str message)
+{
+	struct task t;
+	struct call *c = bare_call(&t, a, "logs");
+	emf_apply(c, S("group"), message);
+	ASSERT(!c->failed && !c->parked);
+	bare_call_end(&t);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -16,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)log_filter_value(f, a, message, S("$a"));
 		(void)log_filter_extract(f, a, message, &pairs);
 	}
+	embedded(a, message);
 	arena_free(a);
 	return 0;
 }

@@ -78,6 +78,10 @@ def test_objects_through_arn_and_alias(s3, control, bucket, name):
     s3.delete_object(Bucket=arn, Key="copy")
     assert code(s3.get_object, Bucket=bucket, Key="copy") == "NoSuchKey"
     assert code(s3.put_bucket_versioning, Bucket=alias, VersioningConfiguration={"Status": "Enabled"}) == "MethodNotAllowed"
+    # settings of the bucket whose operations do not have the word in their names
+    assert code(s3.put_public_access_block, Bucket=alias, PublicAccessBlockConfiguration={"BlockPublicAcls": True}) == "MethodNotAllowed"
+    assert code(s3.delete_public_access_block, Bucket=alias) == "MethodNotAllowed"
+    assert code(s3.put_object_lock_configuration, Bucket=alias, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}) == "MethodNotAllowed"
     assert code(s3.get_object, Bucket="gone-" + "0" * 34 + "-s3alias", Key="x") == "NoSuchBucket"
 
 
