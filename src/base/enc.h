@@ -11,6 +11,8 @@ struct str base64_encode(struct arena *a, struct str bytes);
 /* Standard alphabet, padding needed; white space refused. Absent when malformed. Bits left over are ignored, as Java's
  * decoder does (base64url_decode refuses them, RFC 7515). */
 struct str base64_decode(struct arena *a, struct str text);
+/* The same, but bits left over must be zero: as AWS's front ends read blobs in JSON. */
+struct str base64_decode_exact(struct arena *a, struct str text);
 struct str base64url_encode(struct arena *a, struct str bytes); /* no padding */
 struct str base64url_decode(struct arena *a, struct str text);
 
