@@ -44,8 +44,9 @@ bool ddb_check_units(struct call *c, const struct dynamodb_ProvisionedThroughput
 	bool reads = p->ReadCapacityUnits.v > units_max;
 	if (!reads && p->WriteCapacityUnits.v <= units_max)
 		return true;
-	return refuse(c, "Given value %lld for %sCapacityUnits is out of bounds%s%.*s", (long long)(reads ? p->ReadCapacityUnits.v : p->WriteCapacityUnits.v),
-	              reads ? "Read" : "Write", str_present(index) ? " for index " : "", STR_ARG(str_present(index) ? index : S("")));
+	int64_t given = reads ? p->ReadCapacityUnits.v : p->WriteCapacityUnits.v;
+	return refuse(c, "Given value %lld for %sCapacityUnits is out of bounds%s%.*s", (long long)given, reads ? "Read" : "Write",
+	              str_present(index) ? " for index " : "", STR_ARG(str_present(index) ? index : S("")));
 }
 
 static bool check_billing(struct call *c, const struct table_definition *d)

@@ -55,7 +55,7 @@ struct str md5_hex(struct arena *a, struct str s);
 struct sha1 { unsigned char b[20]; };
 struct sha1 sha1(struct str s);
 struct sha1 hmac_sha1(struct str key, struct str s);
-uint32_t crc32_ieee(uint32_t crc, struct str s);   /* start with 0; libdeflate */
+uint32_t crc32_ieee(uint32_t crc, struct str s);   /* start with 0; ISA-L */
 uint32_t crc32c(uint32_t crc, struct str s);       /* Castagnoli; start with 0; ISA-L */
 uint64_t crc64nvme(uint64_t crc, struct str s);    /* start with 0 */
 

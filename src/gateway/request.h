@@ -61,6 +61,7 @@ struct request {
 	bool failed;
 	struct wire_error error;
 	struct wire_response response;
+	char crc32_text[10];         /* of the answer's body, for front.c */
 	struct sender *sender;       /* of a body that is sent from blobs */
 	struct outgoing *outgoing;   /* of a body that is made while it is sent: from its head on */
 	int64_t started_us, started_ms, received_us; /* received_us: the body was there; 0: it never was */

@@ -101,8 +101,8 @@ static void maps(void **state)
 	(void)state;
 	check(&logs_op_TagLogGroup, "{\"logGroupName\":\"g\",\"tags\":{\"\":\"v\"}}", "InvalidParameterException",
 	      "1 validation error detected: Value '{=v}' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: "
-	      "[Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: "
-	      "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$]");
+	      "[Member must have length less than or equal to 128, Member must have length greater than or equal to 1, "
+	      "Member must satisfy regular expression pattern: ^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$]");
 	check(&logs_op_TagLogGroup, "{\"logGroupName\":\"g\",\"tags\":{\"k\":\"v\"}}", "", "");
 }
 
