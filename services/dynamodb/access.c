@@ -143,6 +143,10 @@ void ddb_access_table(struct call *c)
 	struct str name = STR_NONE;
 	for (size_t i = 0; i < COUNT_OF(members) && !str_present(name); i++)
 		name = text_of(input_of(c), members[i]);
+	if (!str_present(name) && parameter(input_of(c), "TableName") != NULL) { /* said in words of their own, so not in the model's (codec.json) */
+		fail_validation(c, "The parameter 'TableName' is required but was not present in the request");
+		return;
+	}
 	ddb_access_one(c, NULL, name, text_of(input_of(c), "IndexName"), NULL, 0);
 }
 

@@ -99,7 +99,7 @@ void touch_query(struct touch *t, const struct key_schema *schema, const struct 
 	          (str_present(in->KeyConditionExpression) ? expr_parse_key(&r.x, in->KeyConditionExpression, &k) :
 	                                                     request_key_conditions(&r, in->KeyConditions, &k));
 	for (uint32_t i = 0; ok && i < k.n; i++)
-		if (str_eq(k.v[i].name, schema->hash))
+		if (str_eq(k.v[i].name, schema->hash) && k.v[i].low != NULL)
 			add_leading(t, k.v[i].low);
 }
 

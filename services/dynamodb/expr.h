@@ -58,7 +58,8 @@ struct update_action {
 struct update { struct update_action *actions; uint32_t n; };
 struct projection { struct path *paths; uint32_t n; };
 
-enum key_operator { KEY_EQ, KEY_LT, KEY_LE, KEY_GT, KEY_GE, KEY_BETWEEN, KEY_BEGINS_WITH };
+/* NONE: one that no key can have, which is said when the keys are known; it has no values. */
+enum key_operator { KEY_EQ, KEY_LT, KEY_LE, KEY_GT, KEY_GE, KEY_BETWEEN, KEY_BEGINS_WITH, KEY_NONE };
 /* One condition on a key attribute. */
 struct key_condition { struct str name; enum key_operator op; const struct av *low, *high; /* high: BETWEEN only */ };
 struct key_conditions { struct key_condition v[8]; uint32_t n; };
@@ -72,9 +73,13 @@ bool expr_parse_projection(struct expr_context *x, struct str text, struct proje
 /* KeyConditionExpression: at most eight conditions, in the order written; how many a key can have is known to who knows the
  * key. Operators that no key can have are faults. */
 bool expr_parse_key(struct expr_context *x, struct str text, struct key_conditions *out);
+/* The second half of it: what a tree of the grammar of conditions asks of keys. */
+bool expr_read_key(struct expr_context *x, const struct expr *e, struct key_conditions *out);
 /* After all expressions: a fault when a placeholder was not used. */
 bool expr_check_unused(struct expr_context *x);
 bool expr_is_reserved(struct str word);
+/* The type of a placeholder's value; of a function's result when `results`; AV_NONE: not known before the item is. */
+enum av_type expr_type(const struct expr *e, bool results);
 
 /* ---- evaluation ---- */
 

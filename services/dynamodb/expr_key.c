@@ -99,9 +99,15 @@ static bool take(struct expr_context *x, const struct expr *e, struct key_condit
 	return true;
 }
 
+bool expr_read_key(struct expr_context *x, const struct expr *e, struct key_conditions *out)
+{
+	ASSERT(e != NULL);
+	*out = (struct key_conditions){0};
+	return take(x, e, out);
+}
+
 bool expr_parse_key(struct expr_context *x, struct str text, struct key_conditions *out)
 {
-	*out = (struct key_conditions){0};
 	struct expr *e = expr_parse_condition(x, "KeyConditionExpression", text);
-	return e != NULL && take(x, e, out);
+	return e != NULL && expr_read_key(x, e, out);
 }

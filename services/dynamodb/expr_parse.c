@@ -116,10 +116,25 @@ static struct str resolve_name(struct parser *p, struct str key)
 	return S("");
 }
 
+/* Words that the grammar itself uses are never names; others that are reserved are found after the syntax. */
+static bool is_keyword(const struct parser *p)
+{
+	static const char *const of_updates[] = {"SET", "REMOVE", "ADD", "DELETE"}, *const of_conditions[] = {"AND", "OR", "NOT", "IN", "BETWEEN"};
+	bool conditions = !p->update && strcmp(p->what, "ProjectionExpression") != 0;
+	const char *const *words = p->update ? of_updates : of_conditions;
+	size_t n = p->update ? COUNT_OF(of_updates) : conditions ? COUNT_OF(of_conditions) : 0;
+	for (size_t i = 0; i < n; i++)
+		if (token_is_word(&p->t, words[i]))
+			return true;
+	return false;
+}
+
 static bool parse_name(struct parser *p, struct str *out)
 {
 	if (p->broken)
 		return false;
+	if (is_keyword(p))
+		return parser_syntax(p);
 	if (p->t.type == TOKEN_NAME) {
 		*out = resolve_name(p, p->t.text);
 	} else if (p->t.type == TOKEN_WORD) {

@@ -46,8 +46,6 @@ struct expr *parse_operand(struct parser *p);
 struct expr *parse_function(struct parser *p);
 struct expr *parser_node(struct parser *p, enum expr_kind kind, struct expr *first, struct expr *second);
 void expr_add_arg(struct arena *a, struct expr *e, struct expr *arg);
-/* The type of a placeholder's value; of a function's result when `results`; AV_NONE: not known before the item is. */
-enum av_type expr_type(const struct expr *e, bool results);
 bool path_equal(const struct path *a, const struct path *b);
 /* Note overlaps and conflicts of a path with those before it. */
 void parser_check_overlap(struct parser *p, const struct path *paths, uint32_t n, const struct path *path);

@@ -23,7 +23,7 @@ static bool not_a(const struct json *j, const char *what, struct fault *f)
 			return fault_serialization(f, "DECIMAL_VALUE cannot be converted to %s", what);
 		return fault_serialization(f, "NUMBER_VALUE cannot be converted to %s", what);
 	case JSON_ARRAY:
-		return fault_serialization(f, "Unrecognized collection type class java.lang.%s", what);
+		return fault_serialization(f, "Unrecognized collection type class java.%s.%s", strcmp(what, "ByteBuffer") == 0 ? "nio" : "lang", what);
 	case JSON_OBJECT:
 		return fault_serialization(f, "Start of structure or map found where not expected");
 	case JSON_STRING:
@@ -64,7 +64,7 @@ static bool read_binary(const struct json *j, struct av *out, struct fault *f)
 	if (j->text.n % 4 != 0)
 		return fault_serialization(f, "Base64 encoded length is expected a multiple of 4 bytes but found: %zu", j->text.n);
 	out->type = AV_B;
-	out->s = base64_decode(f->arena, j->text);
+	out->s = base64_decode_exact(f->arena, j->text);
 	if (!str_present(out->s))
 		return fault_serialization(f, "Invalid last non-pad Base64 character dectected");
 	return true;

@@ -37,6 +37,13 @@ static bool type_in(const char *types, enum av_type t)
 	return false;
 }
 
+/* A value that is a member of a structure: the front end has other words for what is none. */
+static bool read_member(struct request *r, const struct json *j, struct av *out)
+{
+	bool scalar = j->type == JSON_STRING || j->type == JSON_NUMBER || j->type == JSON_TRUE || j->type == JSON_FALSE;
+	return scalar ? fault_serialization(&r->fault, "Unexpected field type") : av_from_json(j, out, &r->fault);
+}
+
 static bool read_list(struct request *r, struct list values, struct legacy_condition *out)
 {
 	out->values = arena_array(r->c->arena, struct av, values.n);
@@ -86,7 +93,7 @@ static bool expected_value(struct request *r, const struct dynamodb_ExpectedAttr
 		return true;
 	k->values = arena_new_of(r->c->arena, struct av);
 	k->n = 1;
-	return av_from_json(e->value.Value, k->values, &r->fault);
+	return read_member(r, e->value.Value, k->values);
 }
 
 static bool expected_one(struct request *r, const struct dynamodb_ExpectedAttributeMap_entry *e, struct legacy_condition *k)
@@ -109,7 +116,7 @@ static bool expected_one(struct request *r, const struct dynamodb_ExpectedAttrib
 	if (e->value.Value != NULL) {
 		k->values = arena_new_of(r->c->arena, struct av);
 		k->n = 1;
-		if (!av_from_json(e->value.Value, k->values, &r->fault))
+		if (!read_member(r, e->value.Value, k->values))
 			return false;
 	} else if (!read_list(r, e->value.AttributeValueList, k)) {
 		return false;
@@ -151,10 +158,10 @@ bool request_filter(struct request *r, struct map_of filter, struct str conditio
 
 bool request_key_conditions(struct request *r, struct map_of conditions, struct key_conditions *out)
 {
-	static const int as_key[] = {
-		[LEGACY_EQ] = KEY_EQ, [LEGACY_NE] = -1, [LEGACY_LE] = KEY_LE, [LEGACY_LT] = KEY_LT, [LEGACY_GE] = KEY_GE,
-		[LEGACY_GT] = KEY_GT, [LEGACY_NOT_NULL] = -1, [LEGACY_NULL] = -1, [LEGACY_CONTAINS] = -1, [LEGACY_NOT_CONTAINS] = -1,
-		[LEGACY_BEGINS_WITH] = KEY_BEGINS_WITH, [LEGACY_IN] = -1, [LEGACY_BETWEEN] = KEY_BETWEEN,
+	static const enum key_operator as_key[] = {
+		[LEGACY_EQ] = KEY_EQ, [LEGACY_NE] = KEY_NONE, [LEGACY_LE] = KEY_LE, [LEGACY_LT] = KEY_LT, [LEGACY_GE] = KEY_GE,
+		[LEGACY_GT] = KEY_GT, [LEGACY_NOT_NULL] = KEY_NONE, [LEGACY_NULL] = KEY_NONE, [LEGACY_CONTAINS] = KEY_NONE,
+		[LEGACY_NOT_CONTAINS] = KEY_NONE, [LEGACY_BEGINS_WITH] = KEY_BEGINS_WITH, [LEGACY_IN] = KEY_NONE, [LEGACY_BETWEEN] = KEY_BETWEEN,
 	};
 	const struct dynamodb_KeyConditions_entry *e = conditions.v;
 	*out = (struct key_conditions){0};
@@ -164,10 +171,9 @@ bool request_key_conditions(struct request *r, struct map_of conditions, struct 
 			return false;
 		if (i >= COUNT_OF(out->v))
 			continue;
-		if (as_key[k.op] < 0)
-			return fault(&r->fault, "Attempted conditional constraint is not an indexable operation");
-		out->v[out->n++] = (struct key_condition){.name = k.name, .op = (enum key_operator)as_key[k.op], .low = &k.values[0],
-		                                          .high = k.n > 1 ? &k.values[1] : NULL};
+		bool none = as_key[k.op] == KEY_NONE;
+		out->v[out->n++] = (struct key_condition){.name = k.name, .op = as_key[k.op], .low = none ? NULL : &k.values[0],
+		                                          .high = !none && k.n > 1 ? &k.values[1] : NULL};
 	}
 	if (conditions.n < 1 || conditions.n > COUNT_OF(out->v))
 		return fault(&r->fault, "Conditions can be of length 1 or 2 only");
@@ -248,7 +254,7 @@ static bool read_update(struct request *r, const struct dynamodb_AttributeUpdate
 	else if (str_eq(e->value.Action, S("DELETE")))
 		u->action = LEGACY_DELETE;
 	u->has_value = e->value.Value != NULL && e->value.Value->type != JSON_NULL;
-	if (u->has_value && !av_from_json(e->value.Value, &u->value, &r->fault))
+	if (u->has_value && !read_member(r, e->value.Value, &u->value))
 		return false;
 	enum av_type t = u->value.type;
 	if (!u->has_value && u->action != LEGACY_DELETE)

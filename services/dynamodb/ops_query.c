@@ -131,37 +131,49 @@ static uint32_t start_names(const struct search *s, struct str *names)
 	return n;
 }
 
-static bool fits(const struct av *start, const struct key_schema *k)
+/* ExclusiveStartKey is looked at part by part: first how many attributes it has, then those of the keys that are read by, and only
+ * when the rest of the request is in order those of the table. Scan says of a table's key in one sentence what is wrong with it. */
+static bool bad_start(struct search *s, struct request *r, bool query)
 {
-	bool ok = true;
-	for (uint32_t i = 0; i < k->n; i++)
-		ok = ok && av_get(start, k->parts[i].name)->type == k->parts[i].type;
-	return ok;
+	return fault(&r->fault, "The provided starting key is invalid%s",
+	             query || s->x != NULL ? "" : ": The provided key element does not match the schema");
 }
 
-/* Has ExclusiveStartKey the names and types of a position? query: a table's key is refused in fewer words by Scan. */
-static bool check_start(struct search *s, struct request *r, const struct av *start, bool query)
+static bool check_start_count(struct search *s, struct request *r, const struct av *start, bool query)
 {
 	ASSERT(s->t != NULL && s->schema != NULL);
 	struct str names[2 + KEY_PARTS_MAX];
-	uint32_t n = start_names(s, names);
-	bool whole = start->n == n;
-	for (uint32_t i = 0; whole && i < n; i++)
-		whole = av_get(start, names[i]) != NULL;
-	if (!whole)
-		return fault(&r->fault, "The provided starting key is invalid%s",
-		             query || s->x != NULL ? "" : ": The provided key element does not match the schema");
-	if ((query || s->x != NULL) && !fits(start, s->schema))
-		return fault(&r->fault, "The provided key element does not match the schema");
+	return start->n == start_names(s, names) || bad_start(s, r, query);
+}
+
+static bool check_start_part(struct search *s, struct request *r, const struct av *start, const struct key_part *part, bool query)
+{
+	const struct av *v = av_get(start, part->name);
+	if (v == NULL)
+		return bad_start(s, r, query);
+	return (!query && s->x == NULL) || v->type == part->type || fault(&r->fault, "The provided key element does not match the schema");
+}
+
+static bool check_start(struct search *s, struct request *r, const struct av *start, bool query)
+{
+	if (!check_start_count(s, r, start, query))
+		return false;
+	for (uint32_t i = 0; i < s->schema->n; i++)
+		if (!check_start_part(s, r, start, &s->schema->parts[i], query))
+			return false;
 	return s->x == NULL || check_key_filled(s->schema, start, &r->fault);
 }
 
-/* The store's key of ExclusiveStartKey; absent with a fault when it is none of this search. */
-static struct str start_position(struct search *s, struct request *r, const struct av *start, bool query)
+/* The store's key of ExclusiveStartKey, whose part of the search's keys has been checked; absent with a fault when it is none. */
+static struct str start_position(struct search *s, struct request *r, const struct av *start)
 {
-	if (!check_start(s, r, start, query))
-		return STR_NONE;
+	ASSERT(start->type == AV_M);
 	struct fault why = {.arena = s->c->arena};
+	for (uint32_t i = 0; i < s->t->key.n; i++)
+		if (av_get(start, s->t->key.parts[i].name) == NULL) {
+			fault(&r->fault, "The provided starting key is invalid: The provided key element does not match the schema");
+			return STR_NONE;
+		}
 	struct av key = key_of_item(s->c->arena, &s->t->key, start);
 	if (!check_key(s->t, &key, &why)) {
 		fault(&r->fault, "The provided starting key is invalid: %.*s", STR_ARG(why.message));
@@ -317,12 +329,17 @@ static struct list items_of(const struct search *s)
 	return (struct list){s->items, s->n, true};
 }
 
-static bool read_common(struct search *s, struct request *r, const struct search_input *in)
+/* keys: a tree that says conditions on keys, read into k when all texts have been; NULL: none. */
+static bool read_common(struct search *s, struct request *r, const struct search_input *in, const struct expr *keys, struct key_conditions *k)
 {
-	if (in->attributes_to_get.set && !request_attributes_to_get(r, in->attributes_to_get, &s->projection))
-		return false;
 	return check_select(r, in) && request_condition(r, "FilterExpression", in->filter, &s->filter) &&
-	       request_projection(r, in->projection, &s->projection) && expr_check_unused(&r->x);
+	       request_projection(r, in->projection, &s->projection) && (keys == NULL || expr_read_key(&r->x, keys, k)) &&
+	       expr_check_unused(&r->x);
+}
+
+static bool read_attributes(struct search *s, struct request *r, struct list names)
+{
+	return !names.set || request_attributes_to_get(r, names, &s->projection);
 }
 
 bool search_check_paths(struct search *s, struct request *r)
@@ -375,6 +392,8 @@ static bool check_key_condition(struct request *r, const struct key_conditions *
 			return fault(&r->fault, "Query condition missed key schema element: %.*s", STR_ARG(name));
 		return true;
 	}
+	if (k->op == KEY_NONE)
+		return fault(&r->fault, "Attempted conditional constraint is not an indexable operation");
 	if (k->low->type != type || (k->high != NULL && k->high->type != type))
 		return fault(&r->fault, "One or more parameter values were invalid: Condition parameter type does not match schema type");
 	if (hash && k->op != KEY_EQ)
@@ -413,17 +432,25 @@ static bool check_wide_conditions(struct search *s, struct request *r, const str
 	return true;
 }
 
-static bool check_key_conditions(struct search *s, struct request *r, const struct key_conditions *k)
+/* start: NULL when there is none. */
+static bool check_key_conditions(struct search *s, struct request *r, const struct key_conditions *k, const struct av *start)
 {
 	if (s->schema->n > 1 + (s->schema->n_hash == 1))
-		return check_wide_conditions(s, r, k);
+		return (start == NULL || check_start(s, r, start, true)) && check_wide_conditions(s, r, k);
 	if (k->n > 2)
 		return fault(&r->fault, "Conditions can be of length 1 or 2 only");
-	bool ranged = str_present(s->schema->range);
-	if (!ranged && k->n > 1)
-		return fault(&r->fault, "Query key condition not supported");
-	return check_key_condition(r, k, s->schema->hash, s->schema->hash_type, true) &&
-	       (!ranged || check_key_condition(r, k, s->schema->range, s->schema->range_type, false));
+	if (start != NULL && !check_start_count(s, r, start, true))
+		return false;
+	for (uint32_t i = 0; i < s->schema->n; i++) {
+		const struct key_part *part = &s->schema->parts[i];
+		if (start != NULL && !check_start_part(s, r, start, part, true))
+			return false;
+		if (s->schema->n == 1 && k->n > 1)
+			return fault(&r->fault, "Query key condition not supported");
+		if (!check_key_condition(r, k, part->name, part->type, i == 0))
+			return false;
+	}
+	return start == NULL || s->x == NULL || check_key_filled(s->schema, start, &r->fault);
 }
 
 static struct str with_element(struct search *s, const struct buf *prefix, const struct av *v, bool begins)
@@ -481,24 +508,45 @@ void search_key_bounds(struct search *s, const struct key_conditions *k)
 		s->from = low;
 		s->to = key_after(a, with_element(s, &prefix, range->high, false));
 		return;
+	case KEY_NONE:
+		break;
 	}
+	ASSERT(range->op != KEY_NONE); /* refused before */
+}
+
+static bool range_holds(const struct key_condition *k, const struct av *v)
+{
+	ASSERT(v != NULL && v->type == k->low->type);
+	int low = av_cmp(v, k->low);
+	switch (k->op) {
+	case KEY_EQ: return low == 0;
+	case KEY_LT: return low < 0;
+	case KEY_LE: return low <= 0;
+	case KEY_GT: return low > 0;
+	case KEY_GE: return low >= 0;
+	case KEY_BETWEEN: return low >= 0 && av_cmp(v, k->high) <= 0;
+	case KEY_BEGINS_WITH: return value_begins_with(v, k->low);
+	case KEY_NONE: break;
+	}
+	return false;
 }
 
 /* A start key outside the bounds is refused. */
 static bool apply_start(struct search *s, struct request *r, const struct key_conditions *k, const struct av *start)
 {
 	ASSERT(str_present(s->from) && str_present(s->to));
-	struct str position = start_position(s, r, start, true);
+	struct str position = start_position(s, r, start);
 	if (!str_present(position))
 		return false;
-	bool ranged = str_present(s->schema->range) && condition_on(k, s->schema->range) != NULL;
+	const struct key_condition *range = str_present(s->schema->range) ? condition_on(k, s->schema->range) : NULL;
 	bool same = true;
 	for (uint32_t i = 0; i < s->schema->n_hash; i++)
 		same = same && av_equal(av_get(start, s->schema->parts[i].name), condition_on(k, s->schema->parts[i].name)->low);
 	if (str_cmp(position, s->from) < 0 || str_cmp(position, s->to) >= 0)
-		return fault(&r->fault, !ranged ? "The provided starting key is outside query boundaries based on provided conditions" :
-		                        same ? "The provided starting key does not match the range key predicate" :
-		                               "The query can return at most one row and cannot be restarted");
+		return fault(&r->fault, range == NULL ? "The provided starting key is outside query boundaries based on provided conditions" :
+		                        same || !range_holds(range, av_get(start, range->name)) ?
+		                                        "The provided starting key does not match the range key predicate" :
+		                                        "The query can return at most one row and cannot be restarted");
 	search_start_after(s, position);
 	return true;
 }
@@ -517,7 +565,7 @@ static bool check_filter_keys(struct search *s, struct request *r, bool legacy)
 bool search_check_keys(struct search *s, struct request *r, const struct key_conditions *k)
 {
 	ASSERT(s->t != NULL && s->schema != NULL);
-	return check_key_conditions(s, r, k) && check_filter_keys(s, r, false);
+	return check_key_conditions(s, r, k, NULL) && check_filter_keys(s, r, false);
 }
 
 static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, struct search *s, const struct search_input *common,
@@ -535,16 +583,18 @@ static bool read_query(struct request *r, const struct dynamodb_QueryInput *in, 
 		return false;
 	if (in->QueryFilter.set && !request_filter(r, in->QueryFilter, in->ConditionalOperator, &s->filter))
 		return false;
-	if (!check_start_values(r, in->ExclusiveStartKey, start))
+	if (!read_attributes(s, r, in->AttributesToGet) || !check_start_values(r, in->ExclusiveStartKey, start))
 		return false;
 	if (!in->KeyConditions.set && !str_present(in->KeyConditionExpression))
 		return fault(&r->fault, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
 	if (!request_placeholders(r, in->ExpressionAttributeNames, in->ExpressionAttributeValues))
 		return false;
-	if (str_present(in->KeyConditionExpression) ? !expr_parse_key(&r->x, in->KeyConditionExpression, k) :
-	                                              !request_key_conditions(r, in->KeyConditions, k))
+	struct expr *keys = NULL;
+	if (str_present(in->KeyConditionExpression))
+		keys = expr_parse_condition(&r->x, "KeyConditionExpression", in->KeyConditionExpression);
+	if (str_present(in->KeyConditionExpression) ? keys == NULL : !request_key_conditions(r, in->KeyConditions, k))
 		return false;
-	return read_common(s, r, common);
+	return read_common(s, r, common, keys, k);
 }
 
 /* "A Query operation always results in 1 event, regardless of the number of items returned." */
@@ -574,12 +624,13 @@ void ddb_query(struct call *c)
 	bool ok = read_query(&r, in, &s, &common, &keys, &start) && open_target(&s, &r, &common);
 	if (ok && in->KeyConditions.set && (s.schema->n_hash > 1 || s.schema->n > 2))
 		ok = fault(&r.fault, "KeyConditions cannot be used with an index whose key has several attributes of one type: use KeyConditionExpression");
-	ok = ok && (in->ExclusiveStartKey == NULL || check_start(&s, &r, &start, true)) && check_key_conditions(&s, &r, &keys);
+	ok = ok && check_key_conditions(&s, &r, &keys, in->ExclusiveStartKey != NULL ? &start : NULL);
 	if (ok) {
 		search_key_bounds(&s, &keys);
 		ok = in->ExclusiveStartKey == NULL || apply_start(&s, &r, &keys, &start);
 	}
-	ok = ok && search_check_paths(&s, &r) && check_filter_keys(&s, &r, in->QueryFilter.set) && check_projected(&s, &r, &common);
+	ok = ok && check_key_paths(s.t, s.projection.paths, s.projection.n, &r.fault) && check_filter_keys(&s, &r, in->QueryFilter.set) &&
+	     check_projected(&s, &r, &common) && check_condition_paths(s.t, s.filter.expr, &r.fault);
 	bool done = run_search(&s, &r, ok, "Query");
 	if (ok && !txn_incomplete(c->txn) && insights_kept(s.t))
 		tell_partition(&s, condition_on(&keys, s.schema->hash)->low, !done);
@@ -615,10 +666,11 @@ static bool read_scan(struct request *r, const struct dynamodb_ScanInput *in, st
 	if (!request_check_given(r, expressions, 2, legacy, 3, in->ExpressionAttributeNames, in->ExpressionAttributeValues) ||
 	    !request_check_joined(r, in->ConditionalOperator, in->ScanFilter))
 		return false;
-	if (in->ScanFilter.set && !request_filter(r, in->ScanFilter, in->ConditionalOperator, &s->filter))
+	if (!read_attributes(s, r, in->AttributesToGet) ||
+	    (in->ScanFilter.set && !request_filter(r, in->ScanFilter, in->ConditionalOperator, &s->filter)))
 		return false;
 	return check_start_values(r, in->ExclusiveStartKey, start) && check_segments(r, in) &&
-	       request_placeholders(r, in->ExpressionAttributeNames, in->ExpressionAttributeValues) && read_common(s, r, common);
+	       request_placeholders(r, in->ExpressionAttributeNames, in->ExpressionAttributeValues) && read_common(s, r, common, NULL, NULL);
 }
 
 /* A segment is an equal part of the hashes. */
@@ -643,19 +695,19 @@ void ddb_scan(struct call *c)
 	struct av start = {.type = AV_M};
 	struct request r;
 	request_init(&r, c);
-	bool ok = read_scan(&r, in, &s, &common, &start) && open_target(&s, &r, &common) && check_projected(&s, &r, &common) &&
-	          search_check_paths(&s, &r);
+	bool ok = read_scan(&r, in, &s, &common, &start) && open_target(&s, &r, &common) &&
+	          (in->ExclusiveStartKey == NULL || check_start(&s, &r, &start, false)) && check_projected(&s, &r, &common);
 	if (ok) {
 		int64_t total = in->TotalSegments.set ? in->TotalSegments.v : 1, segment = in->Segment.set ? in->Segment.v : 0;
 		s.from = segment_edge(&s, segment, total);
 		s.to = segment_edge(&s, segment + 1, total);
-		struct str position = in->ExclusiveStartKey != NULL ? start_position(&s, &r, &start, false) : STR_NONE;
+		struct str position = in->ExclusiveStartKey != NULL ? start_position(&s, &r, &start) : STR_NONE;
 		if (str_present(position) && (str_cmp(position, s.from) < 0 || str_cmp(position, s.to) >= 0))
 			fault(&r.fault, "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct "
 			                "Segment. TotalSegments: %lld Segment: %lld", (long long)total, (long long)segment);
 		else if (str_present(position))
 			search_start_after(&s, position);
-		ok = r.fault.code == FAULT_NONE;
+		ok = r.fault.code == FAULT_NONE && search_check_paths(&s, &r);
 	}
 	if (run_search(&s, &r, ok, "Scan"))
 		*(struct dynamodb_ScanOutput *)c->out = (struct dynamodb_ScanOutput)SEARCH_OUTPUT(s, in->ReturnConsumedCapacity);

@@ -68,6 +68,8 @@ void warm_updating(struct call *c, struct dynamodb_TableDescription *d, bool ind
 bool schema_names(struct list key_schema, struct str attribute);
 /* Checks of definitions (table_check.c), false with c failed. */
 bool ddb_check_definition(struct call *c, const struct table_definition *d);
+/* At most what there is; index: its name for the sentence, absent: of the table. */
+bool ddb_check_units(struct call *c, const struct dynamodb_ProvisionedThroughput *p, struct str index);
 /* OnDemandThroughput of a table, or of an index: in range, and only on demand. */
 bool ddb_check_most(struct call *c, const struct dynamodb_OnDemandThroughput *t, struct str index, bool on_demand);
 /* SSESpecification as the description it makes; NULL: the encryption that every table has. */

@@ -32,6 +32,8 @@ static bool set_throughput(struct update_call *u, struct str index, struct dynam
                            const struct dynamodb_ProvisionedThroughput *want)
 {
 	ASSERT(now != NULL && want != NULL);
+	if (!ddb_check_units(u->c, want, index))
+		return false;
 	int64_t read = want->ReadCapacityUnits.v - now->ReadCapacityUnits.v, write = want->WriteCapacityUnits.v - now->WriteCapacityUnits.v;
 	if (read == 0 && write == 0) {
 		struct str what = str_present(index) ? arena_join(u->c->arena, S("index "), index) : S("table");
@@ -103,11 +105,15 @@ static bool update_billing(struct update_call *u)
 		fail_validation(u->c, INVALID "Tables with vector indexes must be in PAY_PER_REQUEST mode");
 		return false;
 	}
+	struct buf missing;
+	buf_init(&missing, u->c->arena, 0);
 	for (uint32_t i = 0; was && !u->on_demand && i < u->d->GlobalSecondaryIndexes.n; i++) {
 		struct str name = LIST_AT(u->d->GlobalSecondaryIndexes, struct dynamodb_GlobalSecondaryIndexDescription, i)->IndexName;
-		if (has_update(in, name))
-			continue;
-		fail_validation(u->c, INVALID "ProvisionedThroughput must be specified for index: %.*s", STR_ARG(name));
+		if (!has_update(in, name))
+			buf_printf(&missing, "%s%.*s", missing.n > 0 ? "," : "", STR_ARG(name));
+	}
+	if (missing.n > 0) {
+		fail_validation(u->c, INVALID "ProvisionedThroughput must be specified for index: %.*s", STR_ARG(buf_view(&missing)));
 		return false;
 	}
 	if (in->OnDemandThroughput != NULL && !ddb_check_most(u->c, in->OnDemandThroughput, STR_NONE, u->on_demand))
@@ -463,7 +469,7 @@ static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *
 		return false;
 	}
 	if (!in->ReplicaUpdates.set && in->ProvisionedThroughput == NULL && !str_present(in->BillingMode) && in->StreamSpecification == NULL &&
-	    !in->GlobalSecondaryIndexUpdates.set && !in->VectorIndexUpdates.set && in->SSESpecification == NULL && !str_present(in->TableClass) &&
+	    in->GlobalSecondaryIndexUpdates.n == 0 && !in->VectorIndexUpdates.set && in->SSESpecification == NULL && !str_present(in->TableClass) &&
 	    !in->DeletionProtectionEnabled.set && in->OnDemandThroughput == NULL && in->WarmThroughput == NULL) {
 		fail_validation(c, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, "
 		                   "ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, "
@@ -478,6 +484,8 @@ static bool check_asked(struct call *c, const struct dynamodb_UpdateTableInput *
 		fail_validation(c, INVALID "List of VectorIndexUpdates is empty");
 		return false;
 	}
+	if (in->ProvisionedThroughput != NULL && !ddb_check_units(c, in->ProvisionedThroughput, STR_NONE))
+		return false;
 	return check_together(c, in) && check_index_updates(c, in->GlobalSecondaryIndexUpdates);
 }
 

@@ -203,6 +203,32 @@ static bool check_not_key(const struct table *t, struct str name, struct fault *
 	             STR_ARG(name));
 }
 
+/* A value whose type is known before the item is must fit the index whose key it becomes. */
+static bool check_index_type(const struct table *t, struct str name, enum av_type type, struct fault *f)
+{
+	for (uint32_t i = 0; type != AV_NONE && i < t->n_indexes; i++) {
+		const struct table_index *x = &t->indexes[i];
+		for (uint32_t k = 0; k < x->key.n; k++)
+			if (str_eq(x->key.parts[k].name, name) && x->key.parts[k].type != type)
+				return fault_index_type(f, x, &x->key.parts[k], type);
+	}
+	return true;
+}
+
+static bool check_index_types(const struct table *t, const struct changes *u, struct fault *f)
+{
+	for (uint32_t i = 0; i < u->update.n; i++) {
+		const struct update_action *a = &u->update.actions[i];
+		bool either = a->value != NULL && a->value->kind == EXPR_FUNCTION && a->value->function == FN_IF_NOT_EXISTS;
+		if (a->path.n == 1 && a->value != NULL && !either && !check_index_type(t, a->path.parts[0].name, expr_type(a->value, true), f))
+			return false;
+	}
+	for (uint32_t i = 0; i < u->n_legacy; i++)
+		if (u->legacy[i].has_value && !check_index_type(t, u->legacy[i].name, u->legacy[i].value.type, f))
+			return false;
+	return true;
+}
+
 bool check_changes_keys(const struct table *t, const struct changes *u, struct fault *f)
 {
 	for (uint32_t i = 0; i < u->update.n; i++)
@@ -211,8 +237,10 @@ bool check_changes_keys(const struct table *t, const struct changes *u, struct f
 	for (uint32_t i = 0; i < u->n_legacy; i++)
 		if (!check_not_key(t, u->legacy[i].name, f))
 			return false;
+	if (!check_index_types(t, u, f))
+		return false;
 	for (uint32_t i = 0; i < u->update.n; i++)
-		if (!check_path(t, &u->update.actions[i].path, f))
+		if (!check_path(t, &u->update.actions[i].path, f) || !check_condition_paths(t, u->update.actions[i].value, f))
 			return false;
 	return true;
 }

@@ -447,6 +447,12 @@ static bool check_item_part(const struct av *item, struct str name, enum av_type
 	return check_filled(v, name, type, f) && check_size(v, hash, f);
 }
 
+bool fault_index_type(struct fault *f, const struct table_index *x, const struct key_part *part, enum av_type is)
+{
+	return fault(f, "One or more parameter values were invalid: Type mismatch for Index Key %.*s Expected: %s Actual: %s "
+	                "IndexName: %.*s", STR_ARG(part->name), av_type_name(part->type), av_type_name(is), STR_ARG(x->name));
+}
+
 static bool check_index_part(const struct table_index *x, const struct av *item, struct str name, enum av_type type, bool hash,
                              bool update, struct fault *f)
 {
@@ -456,8 +462,7 @@ static bool check_index_part(const struct table_index *x, const struct av *item,
 	if (v->type != type && update)
 		return fault(f, "The update expression attempted to update the secondary index key to unsupported type");
 	if (v->type != type)
-		return fault(f, "One or more parameter values were invalid: Type mismatch for Index Key %.*s Expected: %s Actual: %s "
-		                "IndexName: %.*s", STR_ARG(name), av_type_name(type), av_type_name(v->type), STR_ARG(x->name));
+		return fault_index_type(f, x, &(struct key_part){.name = name, .type = type}, v->type);
 	if (type != AV_N && v->s.n == 0)
 		return fault(f, "One or more parameter values are not valid. A value specified for a secondary index key is not "
 		                "supported. The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %.*s, "

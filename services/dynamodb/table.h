@@ -103,6 +103,8 @@ struct av index_project(struct arena *a, const struct table *t, const struct tab
 bool check_key(const struct table *t, const struct av *key, struct fault *f);
 /* An item to be put: its key attributes, and types of index keys. */
 bool check_item_keys(const struct table *t, const struct av *item, struct fault *f);
+/* A value of another type than the index's key has: always false. */
+bool fault_index_type(struct fault *f, const struct table_index *x, const struct key_part *part, enum av_type is);
 /* Of an updated item: index keys only. */
 bool check_index_keys(const struct table *t, const struct av *item, bool update, struct fault *f);
 bool check_index_key(const struct table_index *x, const struct av *item, bool update, struct fault *f);

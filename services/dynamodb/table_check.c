@@ -38,13 +38,15 @@ static bool refuse(struct call *c, const char *fmt, ...)
 
 #define INVALID "One or more parameter values were invalid: "
 
-static bool check_units(struct call *c, const struct dynamodb_ProvisionedThroughput *p)
+bool ddb_check_units(struct call *c, const struct dynamodb_ProvisionedThroughput *p, struct str index)
 {
-	if (p->ReadCapacityUnits.v > units_max)
-		return refuse(c, "Given value %lld for ReadCapacityUnits is out of bounds", (long long)p->ReadCapacityUnits.v);
-	if (p->WriteCapacityUnits.v > units_max)
-		return refuse(c, "Given value %lld for WriteCapacityUnits is out of bounds", (long long)p->WriteCapacityUnits.v);
-	return true;
+	ASSERT(p->ReadCapacityUnits.set && p->WriteCapacityUnits.set);
+	bool reads = p->ReadCapacityUnits.v > units_max;
+	if (!reads && p->WriteCapacityUnits.v <= units_max)
+		return true;
+	int64_t given = reads ? p->ReadCapacityUnits.v : p->WriteCapacityUnits.v;
+	return refuse(c, "Given value %lld for %sCapacityUnits is out of bounds%s%.*s", (long long)given, reads ? "Read" : "Write",
+	              str_present(index) ? " for index " : "", STR_ARG(str_present(index) ? index : S("")));
 }
 
 static bool check_billing(struct call *c, const struct table_definition *d)
@@ -58,7 +60,7 @@ static bool check_billing(struct call *c, const struct table_definition *d)
 	}
 	if (d->throughput == NULL)
 		return refuse(c, INVALID "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED");
-	return check_units(c, d->throughput);
+	return ddb_check_units(c, d->throughput, STR_NONE);
 }
 
 static bool in_range(struct opt_i64 units)
@@ -246,7 +248,7 @@ static bool check_global(struct call *c, const struct table_definition *d)
 			return refuse(c, INVALID "ProvisionedThroughput is not specified for index: %.*s", STR_ARG(x->IndexName));
 		if (x->OnDemandThroughput != NULL && !ddb_check_most(c, x->OnDemandThroughput, x->IndexName, on_demand))
 			return false;
-		if (x->ProvisionedThroughput != NULL && !check_units(c, x->ProvisionedThroughput))
+		if (x->ProvisionedThroughput != NULL && !ddb_check_units(c, x->ProvisionedThroughput, STR_NONE))
 			return false;
 	}
 	if (d->global_indexes.n > GSI_MAX)

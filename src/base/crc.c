@@ -9,7 +9,6 @@
 #define crc32_ieee isal_crc32_ieee
 #include <isa-l/crc.h>
 #undef crc32_ieee
-#include <libdeflate.h>
 #include <pthread.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -17,7 +16,7 @@
 
 uint32_t crc32_ieee(uint32_t crc, struct str s)
 {
-	return s.n == 0 ? crc : libdeflate_crc32(crc, s.p, s.n);
+	return s.n == 0 ? crc : crc32_gzip_refl(crc, (const unsigned char *)s.p, s.n);
 }
 
 /* ISA-L's takes an int length, does not invert, and forgot const. */

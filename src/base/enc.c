@@ -99,15 +99,18 @@ static struct str decode64(struct arena *a, struct str text, bool url, bool stri
 }
 
 /* "=" may stand only at the end, at most twice, and the length with them is a multiple of four: what AWS takes. */
-struct str base64_decode(struct arena *a, struct str text)
+static struct str decode_padded(struct arena *a, struct str text, bool exact)
 {
 	ASSERT(a != NULL);
 	if (text.p == NULL || text.n % 4 != 0)
 		return STR_NONE;
 	for (int i = 0; i < 2 && text.n > 0 && text.p[text.n - 1] == '='; i++)
 		text.n--;
-	return decode64(a, text, false, false);
+	return decode64(a, text, false, exact);
 }
+
+struct str base64_decode(struct arena *a, struct str text) { return decode_padded(a, text, false); }
+struct str base64_decode_exact(struct arena *a, struct str text) { return decode_padded(a, text, true); }
 
 struct str base64url_decode(struct arena *a, struct str text)
 {

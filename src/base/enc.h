@@ -11,6 +11,8 @@ struct str base64_encode(struct arena *a, struct str bytes);
 /* Standard alphabet, padding needed; white space refused. Absent when malformed. Bits left over are ignored, as Java's
  * decoder does (base64url_decode refuses them, RFC 7515). */
 struct str base64_decode(struct arena *a, struct str text);
+/* The same, but bits left over must be zero: as AWS's front ends read blobs in JSON. */
+struct str base64_decode_exact(struct arena *a, struct str text);
 struct str base64url_encode(struct arena *a, struct str bytes); /* no padding */
 struct str base64url_decode(struct arena *a, struct str text);
 
@@ -53,7 +55,7 @@ struct str md5_hex(struct arena *a, struct str s);
 struct sha1 { unsigned char b[20]; };
 struct sha1 sha1(struct str s);
 struct sha1 hmac_sha1(struct str key, struct str s);
-uint32_t crc32_ieee(uint32_t crc, struct str s);   /* start with 0; libdeflate */
+uint32_t crc32_ieee(uint32_t crc, struct str s);   /* start with 0; ISA-L */
 uint32_t crc32c(uint32_t crc, struct str s);       /* Castagnoli; start with 0; ISA-L */
 uint64_t crc64nvme(uint64_t crc, struct str s);    /* start with 0 */
 

@@ -22,6 +22,8 @@ enum next stage_admit(struct request *r)
 		return admin_answer(r);
 	if (str_present(w->raw_query) && !params_parse(r->arena, w->raw_query, QUERY_PAIRS_MAX, &w->query))
 		return request_fail(r, 400, "MalformedQueryString", "The query string is malformed");
+	if (front_preflight(r))
+		return DONE;
 	for (size_t i = 0; i < n_services; i++)
 		if (services[i]->claims != NULL && services[i]->claims(w)) {
 			r->service = services[i];

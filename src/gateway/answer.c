@@ -17,6 +17,7 @@ enum next stage_encode(struct request *r)
 	enum protocol p = r->protocol == PROTO_RAW ? PROTO_REST_JSON : r->protocol;
 	wire_encode_error(r->arena, r->service != NULL ? r->service->model : NULL, r->model_op, &r->error, p, r->query_mode,
 		r->request_id, &r->response);
+	front_headers(r, r->arena);
 	return NEXT;
 }
 

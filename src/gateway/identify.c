@@ -129,8 +129,9 @@ static enum next unsigned_request(struct request *r)
 	r->who = (struct principal){.type = PRINCIPAL_ANONYMOUS, .arn = S("anonymous"), .name = S("anonymous")};
 	if (open)
 		return NEXT; /* an operation named by the body only is looked at again in stage_verify */
-	return refuse(r, "MissingAuthenticationToken", is_json(r) ? "MissingAuthenticationTokenException" : "MissingAuthenticationTokenException",
-		"AccessDenied", is_json(r) || is_rest_json(r) ? "Missing Authentication Token" : "Request is missing Authentication Token");
+	bool short_words = is_rest_json(r) || r->protocol == PROTO_JSON_1_1 || r->protocol == PROTO_CBOR;
+	return refuse(r, "MissingAuthenticationToken", "MissingAuthenticationTokenException", "AccessDenied",
+		short_words ? "Missing Authentication Token" : "Request is missing Authentication Token");
 }
 
 enum next stage_identify(struct request *r)

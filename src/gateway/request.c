@@ -31,7 +31,7 @@ static const struct stage {
 	{"answer", stage_answer},     /* to the socket */
 	{"record", stage_record},     /* one line of log a call, always */
 };
-enum { STAGE_ENCODE = 8 };
+enum { STAGE_ENCODE = 8, STAGE_ANSWER };
 
 static size_t running;
 static struct arena_pool arenas = {.block = 8192};
@@ -49,6 +49,9 @@ static void advance(struct request *r)
 			ASSERT(r->stage < STAGE_ENCODE);
 			r->failed = true;
 			r->stage = STAGE_ENCODE;
+		} else if (next == DONE) {
+			ASSERT(r->stage < STAGE_ENCODE && r->response.status != 0);
+			r->stage = STAGE_ANSWER;
 		} else {
 			r->stage++;
 		}

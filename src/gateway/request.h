@@ -13,6 +13,7 @@ enum next {
 	NEXT,  /* go on with the next stage */
 	LATER, /* something will call request_go_on */
 	FAIL,  /* r->error is set: go to encode */
+	DONE,  /* r->response is made: go to answer */
 	LEFT   /* the request is gone or answered elsewhere: touch nothing */
 };
 
@@ -60,6 +61,7 @@ struct request {
 	bool failed;
 	struct wire_error error;
 	struct wire_response response;
+	char crc32_text[10];         /* of the answer's body, for front.c */
 	struct sender *sender;       /* of a body that is sent from blobs */
 	struct outgoing *outgoing;   /* of a body that is made while it is sent: from its head on */
 	int64_t started_us, started_ms, received_us; /* received_us: the body was there; 0: it never was */
@@ -90,6 +92,11 @@ enum next request_fail(struct request *r, int status, const char *code, const ch
 enum next request_fail_signature(struct request *r, const struct sig_error *e);
 /* Free it and its task. */
 void request_free(struct request *r);
+/* The headers of an answer that no model has: the body's checksum, and what a browser wants to see (front.c). Any thread; once for an
+ * answer, when its body is made. */
+void front_headers(struct request *r, struct arena *a);
+/* Is it a browser's question whether a page may call a service? Then it is answered. Before the data planes are asked. */
+bool front_preflight(struct request *r);
 /* The administrative path /_tsubo/...: answers and returns true. */
 bool admin_handles(struct request *r);
 enum next admin_answer(struct request *r);

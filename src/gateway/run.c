@@ -58,6 +58,7 @@ static void run_encode(struct task *t)
 	merge_headers(c->arena, &r->response, &t->extra);
 	if (!c->failed && t->extra.status != 0)
 		r->response.status = t->extra.status;
+	front_headers(r, c->arena);
 	sender_prepare(r, c->txn);
 }
 

@@ -65,6 +65,8 @@ struct service {
 	const char *iam_prefix;  /* "sqs"; NULL: the signing name */
 	const char *principal;   /* "lambda.amazonaws.com": who its jobs and invokes act as; NULL: <name>.amazonaws.com */
 	bool global;             /* one namespace for all regions (iam, s3's buckets) */
+	bool body_crc32;         /* answers have x-amz-crc32, the CRC-32 of their bodies, which its SDKs check */
+	bool any_page;           /* pages of browsers may call it (CORS), without anything being set up */
 	const struct op *ops;
 	size_t n_ops;
 	const struct job_kind *jobs;

@@ -94,8 +94,12 @@ struct str f64_text(struct arena *a, double v, int bits);
 struct str epoch_text(struct arena *a, int64_t ms); /* seconds; fraction only when there is one */
 bool f64_from_text(struct str s, double *v);        /* also NaN, Infinity, -Infinity */
 
-/* JSON, both with the model's names (rest false) and with wire names and body members only (rest true). */
-bool json_decode(struct arena *a, const struct shape *s, struct str text, bool rest, void *v, struct wire_error *err);
+/* "com.amazonaws.dynamodb.v20120810": where the classes of AWS's front end for a model lie, as its errors name them. m may be NULL. */
+void java_package(struct buf *b, const struct model *m);
+
+/* JSON, both with the model's names (rest false) and with wire names and body members only (rest true). m: of the shape, for the words of
+ * errors; NULL: they do without. */
+bool json_decode(struct arena *a, const struct model *m, const struct shape *s, struct str text, bool rest, void *v, struct wire_error *err);
 void json_encode(struct buf *b, struct arena *a, const struct shape *s, const void *v, bool rest);
 
 /* S3's own words for a member of a request's head whose value the model does not allow; false: it has none. */

@@ -22,15 +22,11 @@ static struct str type_name(const struct wire_error *e)
 	return e->shape != NULL ? str_c(shape_name(e->shape)) : e->code;
 }
 
-/* "com.amazonaws.dynamodb.v20120810#": as JSON 1.0 services qualify their types. Clients cut it off. */
-static void write_namespace(struct buf *b, const struct model *m, const struct wire_error *e)
+void java_package(struct buf *b, const struct model *m)
 {
-	ASSERT(e->code.n > 0);
-	if (e->shape == NULL) {
-		buf_str(b, str_eq(e->code, S("ValidationException")) ? S("com.amazon.coral.validate#") : S("com.amazon.coral.service#"));
-		return;
-	}
-	struct str target = m != NULL ? str_c(model_target_prefix(m)) : STR_NONE;
+	ASSERT(b != NULL);
+	const char *prefix = m != NULL ? model_target_prefix(m) : NULL;
+	struct str target = prefix != NULL ? str_c(prefix) : S("");
 	ptrdiff_t cut = str_rfind(target, '_');
 	struct str name = cut > 0 ? str_slice(target, 0, (size_t)cut) : m != NULL ? str_c(model_service(m)) : S("service");
 	buf_lit(b, "com.amazonaws.");
@@ -40,6 +36,17 @@ static void write_namespace(struct buf *b, const struct model *m, const struct w
 		buf_lit(b, ".v");
 		buf_str(b, str_slice(target, (size_t)cut + 1, target.n));
 	}
+}
+
+/* "com.amazonaws.dynamodb.v20120810#": as JSON 1.0 services qualify their types. Clients cut it off. */
+static void write_namespace(struct buf *b, const struct model *m, const struct wire_error *e)
+{
+	ASSERT(e->code.n > 0);
+	if (e->shape == NULL) {
+		buf_str(b, str_eq(e->code, S("ValidationException")) ? S("com.amazon.coral.validate#") : S("com.amazon.coral.service#"));
+		return;
+	}
+	java_package(b, m);
 	buf_putc(b, '#');
 }
 
@@ -60,6 +67,13 @@ static struct str message_name(const struct wire_error *e, bool rest)
 	if (m == NULL)
 		return S("message");
 	return str_c(rest ? member_wire_name(m) : member_name(m));
+}
+
+/* Two common errors have theirs under "Message" (so recorded of DynamoDB, Kinesis, ECS and others). */
+static struct str json_message_name(const struct wire_error *e, bool rest)
+{
+	bool upper = str_eq(e->code, S("SerializationException")) || str_eq(e->code, S("AccessDeniedException"));
+	return e->shape == NULL && upper && !rest ? S("Message") : message_name(e, rest);
 }
 
 /* A copy of the detail without its message and header members: what is left goes into the body after the message. */
@@ -95,7 +109,7 @@ static void json_body(struct arena *a, const struct model *m, const struct wire_
 		json_write_str(&b, buf_view(&type));
 		buf_putc(&b, ',');
 	}
-	json_write_str(&b, message_name(e, rest));
+	json_write_str(&b, json_message_name(e, rest));
 	buf_putc(&b, ':');
 	json_write_str(&b, message_of(e));
 	const void *detail = rest_of_detail(a, e);

@@ -17,7 +17,9 @@ struct jin {
 	const char *p, *end, *start;
 	struct arena *a;
 	struct wire_error *err;
+	const struct model *model; /* NULL: unknown */
 	bool rest;
+	bool element; /* the value that is looked at is of a list or map, not of a structure */
 	int depth;
 };
 
@@ -264,16 +266,76 @@ static struct str token_name(const struct jin *j, char c)
 	return p < j->end && *p == '.' ? S("DECIMAL_VALUE") : S("NUMBER_VALUE");
 }
 
-/* A value of another type than the model's. */
-static bool wrong_type(struct jin *j, char c, const char *wanted)
+/* The type as AWS's front ends, which are written in Java, call it: "java.lang.String". */
+static void java_type(struct jin *j, struct buf *b, const struct shape *s)
 {
+	switch (s->type) {
+	case SHAPE_STRUCT: case SHAPE_UNION: case SHAPE_DOCUMENT:
+		java_package(b, j->model);
+		buf_putc(b, '.');
+		buf_str(b, str_c(shape_name(s)));
+		break;
+	case SHAPE_LIST:
+		buf_lit(b, "java.util.List<");
+		java_type(j, b, item_shape(s));
+		buf_putc(b, '>');
+		break;
+	case SHAPE_MAP:
+		buf_lit(b, "java.util.Map<java.lang.String, ");
+		java_type(j, b, item_shape(s));
+		buf_putc(b, '>');
+		break;
+	case SHAPE_BLOB: buf_lit(b, "java.nio.ByteBuffer"); break;
+	case SHAPE_BOOL: buf_lit(b, "java.lang.Boolean"); break;
+	case SHAPE_INT: buf_str(b, s->bits == 64 ? S("java.lang.Long") : S("java.lang.Integer")); break;
+	case SHAPE_FLOAT: buf_lit(b, "java.lang.Double"); break;
+	case SHAPE_BIG: buf_lit(b, "java.math.BigDecimal"); break;
+	case SHAPE_TIME: buf_lit(b, "java.util.Date"); break;
+	case SHAPE_STRING: buf_lit(b, "java.lang.String"); break;
+	}
+}
+
+static bool no_collection(struct jin *j, const struct shape *s)
+{
+	struct buf b;
+	buf_init(&b, j->a, 0);
+	buf_lit(&b, "Unrecognized collection type ");
+	if (s->type != SHAPE_LIST && s->type != SHAPE_MAP)
+		buf_lit(&b, "class ");
+	java_type(j, &b, s);
+	return bad_type(j, buf_view(&b));
+}
+
+/* A value of another type than the model's. */
+static bool wrong_type(struct jin *j, char c, const struct shape *s)
+{
+	static const char no_class[] = "class sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to class java.lang.Class "
+		"(sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and java.lang.Class are in module java.base of loader 'bootstrap')";
 	if (c == '{')
-		return bad_type(j, S("Start of structure or map found where not expected."));
+		return bad_type(j, S("Start of structure or map found where not expected"));
 	if (c == '[')
-		return bad_type(j, S("Start of list found where not expected"));
+		return no_collection(j, s);
 	if (c != '"' && c != 't' && c != 'f' && c != '-' && (c < '0' || c > '9'))
 		return bad_text(j);
-	return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to %s", STR_ARG(token_name(j, c)), wanted));
+	switch (s->type) {
+	case SHAPE_LIST: case SHAPE_MAP:
+		return bad_type(j, j->element ? str_c(no_class) : S("Unexpected field type"));
+	case SHAPE_STRUCT: case SHAPE_UNION:
+		return bad_type(j, j->element ? S("Unexpected value type in payload") : S("Unexpected field type"));
+	case SHAPE_BLOB:
+		return bad_type(j, S("only base-64-encoded strings are convertible to bytes"));
+	case SHAPE_BOOL:
+		if (c == '"')
+			return bad_type(j, S("Unexpected token received from parser"));
+		break;
+	default: break;
+	}
+	struct buf b;
+	buf_init(&b, j->a, 0);
+	java_type(j, &b, s);
+	struct str type = buf_view(&b);
+	return bad_type(j, arena_printf(j->a, "%.*s cannot be converted to %.*s", STR_ARG(token_name(j, c)),
+		STR_ARG(str_slice(type, (size_t)(str_rfind(type, '.') + 1), type.n))));
 }
 
 /* Skipped first to find its end, then parsed into a tree: the bounds of both are the same. */
@@ -318,7 +380,7 @@ static bool timestamp(struct jin *j, const struct shape *s, const struct member 
 		       bad_type(j, S("STRING_VALUE cannot be converted to Date"));
 	}
 	if (c != '-' && (c < '0' || c > '9'))
-		return wrong_type(j, c, "Date");
+		return wrong_type(j, c, s);
 	if (!number(j, &text))
 		return false;
 	if (!str_to_f64(text, &d) || !(fabs(d) < 1e13))
@@ -331,7 +393,7 @@ static bool text_value(struct jin *j, const struct shape *s, char c, struct str 
 {
 	ASSERT(s->type == SHAPE_STRING || s->type == SHAPE_BLOB);
 	if (c != '"')
-		return wrong_type(j, c, s->type == SHAPE_BLOB ? "ByteBuffer" : "String");
+		return wrong_type(j, c, s);
 	struct str text = STR_NONE;
 	if (!string(j, &text))
 		return false;
@@ -339,8 +401,10 @@ static bool text_value(struct jin *j, const struct shape *s, char c, struct str 
 		*out = text;
 		return true;
 	}
-	*out = base64_decode(j->a, text);
-	return out->p != NULL || bad_type(j, S("Invalid base64 data"));
+	if (text.n % 4 != 0)
+		return bad_type(j, arena_printf(j->a, "Base64 encoded length is expected a multiple of 4 bytes but found: %zu", text.n));
+	*out = base64_decode_exact(j->a, text);
+	return out->p != NULL || bad_type(j, S("Invalid last non-pad Base64 character dectected"));
 }
 
 static bool scalar(struct jin *j, const struct shape *s, const struct member *m, char c, void *v)
@@ -353,18 +417,18 @@ static bool scalar(struct jin *j, const struct shape *s, const struct member *m,
 		return text_value(j, s, c, v);
 	case SHAPE_BOOL:
 		if (c != 't' && c != 'f')
-			return wrong_type(j, c, "Boolean");
+			return wrong_type(j, c, s);
 		*(struct opt_bool *)v = SOME_BOOL(c == 't');
 		return word(j, c == 't' ? S("true") : S("false"));
 	case SHAPE_INT:
 		if (!is_number)
-			return wrong_type(j, c, s->bits == 64 ? "Long" : "Integer");
+			return wrong_type(j, c, s);
 		return integer(j, s, v);
 	case SHAPE_BIG:
-		return is_number ? number(j, v) : wrong_type(j, c, "BigDecimal");
+		return is_number ? number(j, v) : wrong_type(j, c, s);
 	case SHAPE_FLOAT:
 		if (!is_number && c != '"')
-			return wrong_type(j, c, "Double");
+			return wrong_type(j, c, s);
 		if (is_number ? !number(j, &text) : !string(j, &text))
 			return false;
 		if (!f64_from_text(text, &((struct opt_f64 *)v)->v))
@@ -397,7 +461,7 @@ static bool structure(struct jin *j, const struct shape *s, bool top, void *v)
 	uint16_t hint = 0;
 	ASSERT(j->p < j->end && v != NULL);
 	if (*j->p != '{')
-		return wrong_type(j, *j->p, "Structure");
+		return wrong_type(j, *j->p, s);
 	j->p++;
 	for (bool first = true, more = false;; first = false) {
 		struct str name = S("");
@@ -409,6 +473,7 @@ static bool structure(struct jin *j, const struct shape *s, bool top, void *v)
 			return false;
 		const struct member *m = find_member(j, s, name, &hint);
 		bool known = m != NULL && !m->streaming && !(top && j->rest && (m->location != LOC_BODY || m->payload));
+		j->element = false;
 		if (peek(j) == 'n') {
 			if (!word(j, S("null")))
 				return false;
@@ -423,7 +488,7 @@ static bool list(struct jin *j, const struct shape *s, struct list *l)
 	uint32_t cap = 0;
 	size_t size = value_size(item_shape(s));
 	if (*j->p != '[')
-		return *j->p == '{' ? wrong_type(j, '{', "") : bad_type(j, S("Expected list or null"));
+		return wrong_type(j, *j->p, s);
 	j->p++;
 	*l = (struct list){.set = true};
 	for (bool first = true, more = false;; first = false) {
@@ -435,6 +500,7 @@ static bool list(struct jin *j, const struct shape *s, struct list *l)
 			return bad_type(j, S("Null element found in a list"));
 		if (list_too_large(j->a, l->n, cap))
 			return bad_type(j, S("The request has too many elements"));
+		j->element = true;
 		if (!value(j, item_shape(s), shape_item(s), list_push(j->a, l, &cap, size)))
 			return false;
 	}
@@ -457,7 +523,7 @@ static bool map(struct jin *j, const struct shape *s, struct map_of *m)
 {
 	uint32_t cap = 0;
 	if (*j->p != '{')
-		return *j->p == '[' ? wrong_type(j, '[', "") : bad_type(j, S("Expected map or null"));
+		return wrong_type(j, *j->p, s);
 	j->p++;
 	*m = (struct map_of){.set = true};
 	for (bool first = true, more = false;; first = false) {
@@ -472,6 +538,7 @@ static bool map(struct jin *j, const struct shape *s, struct map_of *m)
 			return bad_type(j, S("Null value found in a map"));
 		if (list_too_large(j->a, m->n, cap))
 			return bad_type(j, S("The request has too many elements"));
+		j->element = true;
 		if (!value(j, item_shape(s), shape_item(s), map_slot(j, s, m, &cap, name)))
 			return false;
 	}
@@ -496,9 +563,9 @@ static bool value(struct jin *j, const struct shape *s, const struct member *m, 
 	return ok;
 }
 
-bool json_decode(struct arena *a, const struct shape *s, struct str text, bool rest, void *v, struct wire_error *err)
+bool json_decode(struct arena *a, const struct model *m, const struct shape *s, struct str text, bool rest, void *v, struct wire_error *err)
 {
-	struct jin j = {.p = text.p, .start = text.p, .end = text.p + text.n, .a = a, .err = err, .rest = rest};
+	struct jin j = {.p = text.p, .start = text.p, .end = text.p + text.n, .a = a, .err = err, .model = m, .rest = rest};
 	ASSERT(text.p != NULL && v != NULL);
 	if (!utf8_valid(text))
 		return bad_text(&j);

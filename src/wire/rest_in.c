@@ -273,7 +273,7 @@ static bool payload_in(struct rin *x, const struct member *m, void *v)
 		return member_shape(m)->type == SHAPE_BLOB || utf8_valid(x->r->body) || bad_value(x, m, STR_NONE);
 	}
 	if (!x->xml)
-		return json_decode(x->a, member_shape(m), x->r->body, true, field, x->err);
+		return json_decode(x->a, NULL, member_shape(m), x->r->body, true, field, x->err);
 	return xml_body_in(x, member_shape(m), false, field);
 }
 
@@ -298,5 +298,5 @@ bool rest_decode(struct arena *a, const struct model_op *op, const struct wire_r
 		return true;
 	if (x.xml)
 		return xml_body_in(&x, model_op_input(op), true, v);
-	return json_decode(a, model_op_input(op), r->body, true, v, err);
+	return json_decode(a, model_op_model(op), model_op_input(op), r->body, true, v, err);
 }

@@ -33,6 +33,16 @@ struct failures {
 
 static void value_text(struct check *c, struct buf *b, const struct shape *s, const void *v);
 
+/* Members are called as in Java. */
+static void lower_first(struct buf *b, struct str name)
+{
+	ASSERT(name.n > 0);
+	size_t at = b->n;
+	buf_str(b, name);
+	if (name.p[0] >= 'A' && name.p[0] <= 'Z')
+		b->p[at] = (char)(name.p[0] + 32);
+}
+
 static void list_text(struct check *c, struct buf *b, const struct shape *s, const struct list *l)
 {
 	ASSERT(l->n == 0 || l->v != NULL);
@@ -70,7 +80,7 @@ static void struct_text(struct check *c, struct buf *b, const struct shape *s, c
 		if (field == NULL)
 			continue;
 		buf_str(b, str_c(comma));
-		buf_str(b, str_c(member_name(m)));
+		lower_first(b, str_c(member_name(m)));
 		buf_putc(b, '=');
 		value_text(c, b, member_shape(m), field);
 		comma = ", ";
@@ -99,13 +109,13 @@ static void value_text(struct check *c, struct buf *b, const struct shape *s, co
 	}
 }
 
-/* Ten are shown, all are counted, as AWS does. */
+/* Ten are looked for, as AWS does. */
 static void report(struct check *c, const struct shape *s, const void *v, struct str constraint)
 {
 	ASSERT(constraint.n > 0 && c->path.n > 0);
-	c->n++;
-	if (c->n > ERRORS_SHOWN_MAX)
+	if (c->n == ERRORS_SHOWN_MAX)
 		return;
+	c->n++;
 	buf_str(&c->errors, c->n > 1 ? S("; Value ") : S("Value "));
 	if (v == NULL) {
 		buf_lit(&c->errors, "null");
@@ -173,45 +183,50 @@ static struct str enum_text(struct check *c, const struct shape *s)
 	return buf_view(&b);
 }
 
-/* What one value itself fails, without what is below it. */
-static struct failures own_failures(struct check *c, const struct shape *s, const void *v)
+/* What one value itself fails, without what is below it; all: every constraint that it has to meet, failed or not. */
+static struct failures own_failures(struct check *c, const struct shape *s, const void *v, bool all)
 {
 	struct failures f = {.n = 0};
 	const char *what = s->type == SHAPE_INT || s->type == SHAPE_FLOAT ? "value" : "length";
 	if (s->has_min || s->has_max) {
 		double n = measure(s, v);
-		if (s->has_max && n > s->max)
+		if (s->has_max && (all || n > s->max))
 			fail(&f, arena_printf(c->a, "Member must have %s less than or equal to %.15g", what, s->max));
-		if (s->has_min && n < s->min)
+		if (s->has_min && (all || n < s->min))
 			fail(&f, arena_printf(c->a, "Member must have %s greater than or equal to %.15g", what, s->min));
 	}
 	if (s->type != SHAPE_STRING)
 		return f;
 	struct str text = *(const struct str *)v;
-	if (s->values_at != 0 && !in_enum(s, text))
+	if (s->values_at != 0 && (all || !in_enum(s, text)))
 		fail(&f, enum_text(c, s));
 	if (shape_pattern(s) != NULL) {
 		const struct pattern *p = pattern_get(str_c(shape_pattern(s)));
-		if (p != NULL && !pattern_matches(p, text))
+		if (p != NULL && (all || !pattern_matches(p, text)))
 			fail(&f, arena_printf(c->a, "Member must satisfy regular expression pattern: %s", shape_pattern(s)));
 	}
 	return f;
 }
 
-static struct str bracketed(struct check *c, const char *lead, const struct failures *f)
+/* Elements and keys are told of at their container, with all that is asked of them. false: v fails nothing. */
+static bool report_part(struct check *c, const struct shape *container, const void *whole, const char *lead, const struct shape *s, const void *v)
 {
-	ASSERT(f->n > 0 && f->n <= FAILURES_MAX);
+	if (own_failures(c, s, v, false).n == 0)
+		return false;
+	struct failures f = own_failures(c, s, v, true);
+	ASSERT(f.n > 0 && f.n <= FAILURES_MAX);
 	struct buf b;
 	buf_init(&b, c->a, 0);
 	buf_str(&b, str_c(lead));
 	buf_lit(&b, " must satisfy constraint: [");
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = 0; i < f.n; i++) {
 		if (i > 0)
 			buf_lit(&b, ", ");
-		buf_str(&b, f->v[i]);
+		buf_str(&b, f.v[i]);
 	}
 	buf_putc(&b, ']');
-	return buf_view(&b);
+	report(c, container, whole, buf_view(&b));
+	return true;
 }
 
 static bool is_scalar(const struct shape *s)
@@ -224,13 +239,11 @@ static void enter(struct check *c, struct str name)
 	ASSERT(name.n > 0);
 	if (c->path.n > 0)
 		buf_putc(&c->path, '.');
-	size_t at = c->path.n;
-	buf_str(&c->path, name);
-	if (name.n > 0 && c->path.p[at] >= 'A' && c->path.p[at] <= 'Z')
-		c->path.p[at] = (char)(c->path.p[at] + 32);
+	lower_first(&c->path, name);
 }
 
 static void check_value(struct check *c, const struct shape *s, const void *v);
+static void check_below(struct check *c, const struct shape *s, const void *v);
 
 static void check_struct(struct check *c, const struct shape *s, const void *v)
 {
@@ -270,11 +283,8 @@ static void check_list(struct check *c, const struct shape *s, const struct list
 		if (!value_present(item, v))
 			continue;
 		if (is_scalar(item)) {
-			struct failures f = own_failures(c, item, v);
-			if (f.n > 0) {
-				report(c, s, l, bracketed(c, "Member", &f));
+			if (report_part(c, s, l, "Member", item, v))
 				return;
-			}
 			continue;
 		}
 		buf_printf(&c->path, ".%u.member", i + 1);
@@ -291,21 +301,16 @@ static void check_map(struct check *c, const struct shape *s, const struct map_o
 	for (uint32_t i = 0; i < m->n && c->n < ERRORS_SHOWN_MAX; i++) {
 		struct str key = map_key_at(s, m, i);
 		const void *v = map_value_at(s, m, i);
-		struct failures f = own_failures(c, member_shape(shape_key(s)), &key);
-		if (f.n > 0)
-			report(c, s, m, bracketed(c, "Map keys", &f));
+		(void)report_part(c, s, m, "Map keys", member_shape(shape_key(s)), &key);
 		if (item->no_constraints || !value_present(item, v))
 			continue;
-		if (is_scalar(item)) {
-			f = own_failures(c, item, v);
-			if (f.n > 0)
-				report(c, s, m, bracketed(c, "Map value", &f));
+		(void)report_part(c, s, m, "Map value", item, v);
+		if (is_scalar(item))
 			continue;
-		}
 		buf_putc(&c->path, '.');
 		buf_str(&c->path, key);
 		buf_lit(&c->path, ".member");
-		check_value(c, item, v);
+		check_below(c, item, v);
 		c->path.n = was;
 	}
 }
@@ -314,12 +319,17 @@ static void check_value(struct check *c, const struct shape *s, const void *v)
 {
 	if (s->no_constraints)
 		return;
-	c->depth++;
-	ASSERT(c->depth <= WIRE_DEPTH_MAX + 1); /* decode bounds it */
 	ASSERT(value_present(s, v));
-	struct failures f = own_failures(c, s, v);
+	struct failures f = own_failures(c, s, v, false);
 	for (size_t i = 0; i < f.n; i++)
 		report(c, s, v, f.v[i]);
+	check_below(c, s, v);
+}
+
+static void check_below(struct check *c, const struct shape *s, const void *v)
+{
+	c->depth++;
+	ASSERT(c->depth <= WIRE_DEPTH_MAX + 1); /* decode bounds it */
 	if (shape_is_struct(s))
 		check_struct(c, s, v);
 	else if (s->type == SHAPE_LIST)

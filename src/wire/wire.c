@@ -28,12 +28,12 @@ void wire_add_header(struct arena *a, struct wire_response *r, struct str name, 
 	r->headers[r->n_headers++] = (struct param){.name = name, .value = value, .has_value = true};
 }
 
-static bool decode_json(struct arena *a, const struct shape *s, const struct wire_request *r, void *in, struct wire_error *err)
+static bool decode_json(struct arena *a, const struct model_op *op, const struct wire_request *r, void *in, struct wire_error *err)
 {
 	/* Some clients send nothing where the input has no members. */
 	if (str_empty(str_trim(r->body)))
 		return true;
-	return json_decode(a, s, r->body, false, in, err);
+	return json_decode(a, model_op_model(op), model_op_input(op), r->body, false, in, err);
 }
 
 /* The body wins over the query string: what the signature covers is both, and the operation may be named in
@@ -102,7 +102,7 @@ void *wire_decode(struct arena *a, const struct model_op *op, const struct wire_
 	}
 	switch (r->protocol) {
 	case PROTO_JSON_1_0:
-	case PROTO_JSON_1_1: ok = decode_json(a, model_op_input(op), r, in, err); break;
+	case PROTO_JSON_1_1: ok = decode_json(a, op, r, in, err); break;
 	case PROTO_CBOR: ok = str_empty(r->body) || cbor_decode(a, model_op_input(op), r->body, in, err); break;
 	case PROTO_QUERY:
 	case PROTO_EC2: ok = decode_form(a, model_op_input(op), r, r->protocol == PROTO_EC2, in, err); break;

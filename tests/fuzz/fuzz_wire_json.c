@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct model_op *op = &model_ops(m)[data[1] % m->n_ops];
 	bool rest = m->protocol == PROTO_REST_JSON;
 	void *v = model_op_input(op) != NULL ? arena_alloc(a, model_op_input(op)->size) : NULL;
-	if (v != NULL && json_decode(a, model_op_input(op), str_of((const char *)data + 2, size - 2), rest, v, &err)) {
+	if (v != NULL && json_decode(a, model_op_model(op), model_op_input(op), str_of((const char *)data + 2, size - 2), rest, v, &err)) {
 		struct str why = STR_NONE;
 		struct buf b, again;
 		buf_init(&b, a, 0);

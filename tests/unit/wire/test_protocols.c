@@ -232,7 +232,7 @@ static void *parse_reply(struct arena *a, const struct model_op *op, const struc
 	switch (model_op_model(op)->protocol) {
 	case PROTO_CBOR: ok = r->body.n == 0 || cbor_decode(a, s, r->body, v, &err); break;
 	case PROTO_JSON_1_0:
-	case PROTO_JSON_1_1: ok = r->body.n == 0 || json_decode(a, s, r->body, false, v, &err); break;
+	case PROTO_JSON_1_1: ok = r->body.n == 0 || json_decode(a, NULL, s, r->body, false, v, &err); break;
 	case PROTO_QUERY:
 	case PROTO_EC2: return parse_xml_reply(a, op, s, r->body);
 	default: return parse_rest_reply(a, op, s, r, why);
