@@ -4,6 +4,7 @@
  * Source: the messages that S3 answers with, as its API reference, SDK issues and the test suites of S3's clients quote them. */
 #include "wire/codec.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct { const char *name, *code, *message; } words[] = {
@@ -18,14 +19,26 @@ static const struct { const char *name, *code, *message; } words[] = {
 	{"x-amz-checksum-type", "InvalidRequest", "Value for x-amz-checksum-type header is invalid."},
 };
 
+static int by_alphabet(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static struct str kinds_text(struct arena *a, const struct shape *kinds)
 {
+	size_t n = 0;
+	while (shape_value(kinds, n) != NULL)
+		n++;
+	const char **all = arena_array(a, const char *, n);
+	for (size_t i = 0; i < n; i++)
+		all[i] = shape_value(kinds, i);
+	qsort(all, n, sizeof *all, by_alphabet);
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_lit(&b, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [");
-	for (size_t i = 0; shape_value(kinds, i) != NULL; i++) {
+	for (size_t i = 0; i < n; i++) {
 		buf_str(&b, i > 0 ? S(", ") : S(""));
-		buf_str(&b, str_c(shape_value(kinds, i)));
+		buf_str(&b, str_c(all[i]));
 	}
 	buf_putc(&b, ']');
 	return buf_view(&b);
