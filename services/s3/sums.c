@@ -51,7 +51,7 @@ bool sum_kind_ok(struct call *c, struct str kind)
 	if (!str_present(kind) || kind_of(kind) < N_SUMS)
 		return true;
 	fail_request(c, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, "
-		"MD5, SHA1, SHA256, SHA512, XXHASH3, XXHASH64, XXHASH128]");
+		"MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]");
 	return false;
 }
 
