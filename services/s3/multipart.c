@@ -491,16 +491,18 @@ static void answer_complete(struct call *c, const struct s3_StoredBucket *b, con
 }
 
 /* How an upload ended, for a day: in which bucket, of those that had its name; which object it became, of which parts. An aborted one became none. */
-static struct str ending(struct call *c, const struct s3_StoredBucket *b, int64_t serial, const struct s3_CompletedMultipartUpload *parts)
+static struct str ending(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const struct s3_CompletedMultipartUpload *parts)
 {
 	struct buf named;
 	buf_init(&named, c->arena, 0);
-	ASSERT(b->Created.set && serial >= 0);
+	ASSERT(b->Created.set && (o == NULL || o->Serial.set));
 	for (uint32_t i = 0; parts != NULL && i < parts->Parts.n; i++) {
 		const struct s3_CompletedPart *p = LIST_AT(parts->Parts, struct s3_CompletedPart, i);
 		buf_str(&named, arena_printf(c->arena, "%lld %.*s\n", (long long)p->PartNumber.v, STR_ARG(etag_bare(p->ETag))));
 	}
-	return arena_printf(c->arena, "%lld %lld %.*s", (long long)b->Created.ms, (long long)serial, STR_ARG(sha256_hex(c->arena, buf_view(&named))));
+	struct str version = o == NULL ? S("-") : str_present(o->Version) ? o->Version : S("null");
+	return arena_printf(c->arena, "%lld %.*s %lld %.*s", (long long)b->Created.ms, STR_ARG(version), o != NULL ? (long long)o->Serial.v : -1LL,
+		STR_ARG(sha256_hex(c->arena, buf_view(&named))));
 }
 
 static bool ended_as(struct call *c, struct str id, struct str *how)
@@ -520,8 +522,10 @@ static bool completed_before(struct call *c, const struct s3_StoredBucket *b, co
 	struct str how;
 	if (!ended_as(c, in->UploadId, &how))
 		return false;
-	const struct s3_StoredObject *o = object_current(c, b->Name, in->Key);
-	if (o == NULL || !str_eq(how, ending(c, b, o->Serial.v, in->MultipartUpload)))
+	struct str rest = how;
+	(void)str_cut(&rest, ' ');
+	const struct s3_StoredObject *o = object_version(c, b->Name, in->Key, str_cut(&rest, ' ')); /* which need not be the current one */
+	if (o == NULL || o->Marker.v || !str_eq(how, ending(c, b, o, in->MultipartUpload)))
 		return false;
 	answer_complete(c, b, o);
 	return true;
@@ -570,7 +574,7 @@ void op_CompleteMultipartUpload(struct call *c)
 	forget_upload(c, b->Name, u, all, n_all);
 	o->Modified = SOME_TIME(c->now_ms);
 	object_add(c, b, o);
-	keep_ending(c, u->Id, ending(c, b, o->Serial.v, in->MultipartUpload));
+	keep_ending(c, u->Id, ending(c, b, o, in->MultipartUpload));
 	notify(c, b, o, "s3:ObjectCreated:CompleteMultipartUpload");
 	answer_complete(c, b, o);
 }
@@ -630,7 +634,7 @@ void op_AbortMultipartUpload(struct call *c)
 	const struct s3_StoredUpload *u = b != NULL && !c->failed ? upload_open(c, b, in->Key, in->UploadId, "s3:AbortMultipartUpload") : NULL;
 	if (u == NULL)
 		return;
-	keep_ending(c, u->Id, ending(c, b, 0, NULL));
+	keep_ending(c, u->Id, ending(c, b, NULL, NULL));
 	upload_abort(c, b->Name, u);
 }
 

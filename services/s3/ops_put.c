@@ -98,12 +98,12 @@ static struct str own_encoding(struct call *c, struct str encoding)
 	if (!str_present(encoding))
 		return STR_NONE;
 	while (str_present(encoding)) {
-		struct str one = str_trim(str_cut(&encoding, ','));
+		struct str written = str_cut(&encoding, ','), one = str_trim(written);
 		if (one.n == 0 || str_eq_nocase(one, S("aws-chunked")))
 			continue;
 		if (b.n > 0)
 			buf_putc(&b, ',');
-		buf_str(&b, one);
+		buf_str(&b, b.n > 0 ? written : one); /* spaces between are kept */
 	}
 	return b.n > 0 ? buf_view(&b) : STR_NONE;
 }

@@ -163,6 +163,32 @@ def test_what_is_over_may_be_ended_again(s3, bucket):
         assert error(s3.abort_multipart_upload, **key, UploadId=ended)["Code"] == "NoSuchUpload"
 
 
+def test_a_completion_is_told_again_while_its_version_is_there(s3, bucket):
+    """Source: an S3 test suite that is run against AWS."""
+    key = dict(Bucket=bucket, Key="k")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    up = s3.create_multipart_upload(**key)["UploadId"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": s3.upload_part(**key, UploadId=up, PartNumber=1, Body=b"x")["ETag"]}]}
+    again = lambda: s3.complete_multipart_upload(**key, UploadId=up, MultipartUpload=parts)
+    version = again()["VersionId"]
+    s3.put_object(**key, Body=b"later")
+    assert again()["VersionId"] == version
+    s3.delete_object(**key)
+    assert again()["VersionId"] == version
+    s3.delete_object(**key, VersionId=version)
+    assert error(again)["Code"] == "NoSuchUpload"
+
+
+def test_encodings_are_kept_as_they_are_written(s3, bucket):
+    """ "aws-chunked" is left out, nothing else of it is changed. Source: an S3 test suite that is run against AWS."""
+    for given, kept in (("aws-chunked, gzip", "gzip"), ("gzip,aws-chunked", "gzip"), ("gzip,aws-chunked,br", "gzip,br"),
+                        ("gzip, aws-chunked, br", "gzip, br"), ("gzip, br", "gzip, br")):
+        up = s3.create_multipart_upload(Bucket=bucket, Key="k", ContentEncoding=given)["UploadId"]
+        etag = s3.upload_part(Bucket=bucket, Key="k", UploadId=up, PartNumber=1, Body=b"x")["ETag"]
+        s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=up, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+        assert s3.head_object(Bucket=bucket, Key="k")["ContentEncoding"] == kept
+
+
 def test_reading_says_nothing_of_encryption(s3, bucket, sends):
     """Source: an S3 test suite that is run against AWS."""
     s3.put_object(Bucket=bucket, Key="k")
