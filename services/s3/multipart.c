@@ -491,7 +491,8 @@ static void answer_complete(struct call *c, const struct s3_StoredBucket *b, con
 }
 
 /* How an upload ended, for a day: in which bucket, of those that had its name; which object it became, of which parts. An aborted one became none. */
-static struct str ending(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o, const struct s3_CompletedMultipartUpload *parts)
+static struct str ending(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o,
+                         const struct s3_CompletedMultipartUpload *parts)
 {
 	struct buf named;
 	buf_init(&named, c->arena, 0);

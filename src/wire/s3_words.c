@@ -18,14 +18,25 @@ static const struct { const char *name, *code, *message; } words[] = {
 	{"x-amz-checksum-type", "InvalidRequest", "Value for x-amz-checksum-type header is invalid."},
 };
 
+/* The next in the order of the alphabet, which the model need not keep; NULL: there is none. */
+static const char *kind_after(const struct shape *kinds, const char *last)
+{
+	const char *next = NULL, *one;
+	for (size_t i = 0; (one = shape_value(kinds, i)) != NULL; i++)
+		if ((last == NULL || strcmp(one, last) > 0) && (next == NULL || strcmp(one, next) < 0))
+			next = one;
+	return next;
+}
+
 static struct str kinds_text(struct arena *a, const struct shape *kinds)
 {
 	struct buf b;
 	buf_init(&b, a, 0);
 	buf_lit(&b, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [");
-	for (size_t i = 0; shape_value(kinds, i) != NULL; i++) {
-		buf_str(&b, i > 0 ? S(", ") : S(""));
-		buf_str(&b, str_c(shape_value(kinds, i)));
+	for (const char *one = kind_after(kinds, NULL); one != NULL; one = kind_after(kinds, one)) {
+		if (b.p[b.n - 1] != '[')
+			buf_lit(&b, ", ");
+		buf_str(&b, str_c(one));
 	}
 	buf_putc(&b, ']');
 	return buf_view(&b);
