@@ -490,16 +490,43 @@ static void answer_complete(struct call *c, const struct s3_StoredBucket *b, con
 		SSE_OUT_OURS(out, o);
 }
 
-/* The client may ask again when it did not get the answer: the object is there, made by this upload. */
+/* How an upload ended, for a day: in which bucket, of those that had its name; which object it became, of which parts. An aborted one became none. */
+static struct str ending(struct call *c, const struct s3_StoredBucket *b, const struct s3_StoredObject *o,
+                         const struct s3_CompletedMultipartUpload *parts)
+{
+	struct buf named;
+	buf_init(&named, c->arena, 0);
+	ASSERT(b->Created.set && (o == NULL || o->Serial.set));
+	for (uint32_t i = 0; parts != NULL && i < parts->Parts.n; i++) {
+		const struct s3_CompletedPart *p = LIST_AT(parts->Parts, struct s3_CompletedPart, i);
+		buf_str(&named, arena_printf(c->arena, "%lld %.*s\n", (long long)p->PartNumber.v, STR_ARG(etag_bare(p->ETag))));
+	}
+	struct str version = o == NULL ? S("-") : str_present(o->Version) ? o->Version : S("null");
+	return arena_printf(c->arena, "%lld %.*s %lld %.*s", (long long)b->Created.ms, STR_ARG(version), o != NULL ? (long long)o->Serial.v : -1LL,
+		STR_ARG(sha256_hex(c->arena, buf_view(&named))));
+}
+
+static bool ended_as(struct call *c, struct str id, struct str *how)
+{
+	return id.n > 0 && txn_get(c->txn, key_bytes(key_str(table(c, "completed"), id)), c->arena, how);
+}
+
+static void keep_ending(struct call *c, struct str id, struct str how)
+{
+	txn_put(c->txn, key_bytes(key_str(table(c, "completed"), id)), how);
+	job_put(c, "forget", id, c->now_ms + 86400000, STR_NONE);
+}
+
+/* The client may ask again when it did not get the answer: the object is there, made by this upload of these parts. */
 static bool completed_before(struct call *c, const struct s3_StoredBucket *b, const struct s3_CompleteMultipartUploadRequest *in)
 {
-	struct str id;
-	struct str key = key_bytes(key_str(table(c, "completed"), in->UploadId));
-	if (in->UploadId.n == 0 || !txn_get(c->txn, key, c->arena, &id))
+	struct str how;
+	if (!ended_as(c, in->UploadId, &how))
 		return false;
-	const struct s3_StoredObject *o = object_current(c, b->Name, in->Key);
-	int64_t serial;
-	if (o == NULL || !str_to_i64(id, &serial) || o->Serial.v != serial)
+	struct str rest = how;
+	(void)str_cut(&rest, ' ');
+	const struct s3_StoredObject *o = object_version(c, b->Name, in->Key, str_cut(&rest, ' ')); /* which need not be the current one */
+	if (o == NULL || o->Marker.v || !str_eq(how, ending(c, b, o, in->MultipartUpload)))
 		return false;
 	answer_complete(c, b, o);
 	return true;
@@ -548,8 +575,7 @@ void op_CompleteMultipartUpload(struct call *c)
 	forget_upload(c, b->Name, u, all, n_all);
 	o->Modified = SOME_TIME(c->now_ms);
 	object_add(c, b, o);
-	txn_put(c->txn, key_bytes(key_str(table(c, "completed"), u->Id)), arena_printf(c->arena, "%lld", (long long)o->Serial.v));
-	job_put(c, "forget", u->Id, c->now_ms + 86400000, STR_NONE);
+	keep_ending(c, u->Id, ending(c, b, o, in->MultipartUpload));
 	notify(c, b, o, "s3:ObjectCreated:CompleteMultipartUpload");
 	answer_complete(c, b, o);
 }
@@ -592,13 +618,25 @@ static const struct s3_StoredUpload *upload_open(struct call *c, const struct s3
 	return own || allow(c, b, key, action, NULL, ACL_NONE) ? upload_find(c, b->Name, key, id) : NULL;
 }
 
+/* In this bucket, by completion or abortion. */
+static bool is_over(struct call *c, const struct s3_StoredBucket *b, struct str key, struct str id)
+{
+	struct str how;
+	int64_t created;
+	return upload_id_of(c, id, key) && ended_as(c, id, &how) && str_to_i64(str_cut(&how, ' '), &created) && created == b->Created.ms;
+}
+
 void op_AbortMultipartUpload(struct call *c)
 {
 	const struct s3_AbortMultipartUploadRequest *in = c->in;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
-	const struct s3_StoredUpload *u = b != NULL ? upload_open(c, b, in->Key, in->UploadId, "s3:AbortMultipartUpload") : NULL;
-	if (u != NULL)
-		upload_abort(c, b->Name, u);
+	if (b != NULL && is_over(c, b, in->Key, in->UploadId) && allow(c, b, in->Key, "s3:AbortMultipartUpload", NULL, ACL_NONE))
+		return; /* there is nothing left to abort, which is no error */
+	const struct s3_StoredUpload *u = b != NULL && !c->failed ? upload_open(c, b, in->Key, in->UploadId, "s3:AbortMultipartUpload") : NULL;
+	if (u == NULL)
+		return;
+	keep_ending(c, u->Id, ending(c, b, NULL, NULL));
+	upload_abort(c, b->Name, u);
 }
 
 /* An account is told by its canonical id, its users and roles by their ARNs. */

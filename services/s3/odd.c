@@ -24,8 +24,10 @@ bool odd_put(struct call *c)
 {
 	if (c->http == NULL || c->http->raw_query.n == 0)
 		return false;
-	if (asks(c, "uploadId") && !asks(c, "partNumber"))
+	if (asks(c, "uploadId") && !asks(c, "partNumber")) {
+		call_header(c, "Allow", S("DELETE, POST, GET"));
 		fail_method(c, "UPLOAD");
+	}
 	else if (asks(c, "partNumber"))
 		fail_value(c, "partNumber", S("partNumber"), "This operation does not accept partNumber without uploadId");
 	return c->failed;

@@ -112,6 +112,20 @@ static bool part_range(struct call *c, struct reading *r, struct opt_i64 number)
 	return false;
 }
 
+/* How an object is to be encrypted is said when it is written. */
+static bool asks_no_encryption(struct call *c)
+{
+	static const char name[] = "x-amz-server-side-encryption";
+	if (c->http == NULL)
+		return true;
+	struct str how = wire_header(c->http, str_c(name));
+	if (str_present(how))
+		fail_value(c, name, how, "x-amz-server-side-encryption header is not supported for this operation.");
+	else if (str_present(wire_header(c->http, S("x-amz-server-side-encryption-aws-kms-key-id"))))
+		fail_value(c, name, STR_NONE, "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
+	return !c->failed;
+}
+
 #define READ(c, in, r, need_bytes) read_object((c), (in)->Bucket, (in)->Key, (in)->VersionId, (in)->ExpectedBucketOwner, (in)->Range, \
 	(in)->PartNumber, (const struct str[]){(in)->IfMatch, (in)->IfNoneMatch, (in)->SSECustomerAlgorithm, (in)->SSECustomerKey, \
 	(in)->SSECustomerKeyMD5}, (in)->IfModifiedSince, (in)->IfUnmodifiedSince, (need_bytes), (r))
@@ -123,10 +137,8 @@ static bool read_object(struct call *c, struct str bucket, struct str key, struc
 	*r = (struct reading){.b = bucket_get(c, bucket, owner)};
 	if (r->b == NULL || !key_ok(c, key))
 		return false;
-	if (c->http != NULL && str_present(wire_header(c->http, S("x-amz-server-side-encryption")))) {
-		fail_argument(c, "x-amz-server-side-encryption header is not supported for this operation.");
+	if (!asks_no_encryption(c))
 		return false;
-	}
 	if (part.set && !part_number_ok(c, part))
 		return false;
 	if (str_present(range) && part.set) {
@@ -296,7 +308,8 @@ void op_GetObjectAttributes(struct call *c)
 	struct s3_GetObjectAttributesOutput *out = c->out;
 	const struct s3_StoredBucket *b = bucket_get(c, in->Bucket, in->ExpectedBucketOwner);
 	struct sse_key k;
-	if (b == NULL || !customer_key_to_read(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
+	if (b == NULL || !asks_no_encryption(c) ||
+	    !customer_key_to_read(c, in->SSECustomerAlgorithm, in->SSECustomerKey, in->SSECustomerKeyMD5, &k))
 		return;
 	const struct s3_StoredObject *o = object_find(c, b, in->Key, in->VersionId);
 	bool version = str_present(in->VersionId);

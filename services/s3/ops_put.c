@@ -98,14 +98,23 @@ static struct str own_encoding(struct call *c, struct str encoding)
 	if (!str_present(encoding))
 		return STR_NONE;
 	while (str_present(encoding)) {
-		struct str one = str_trim(str_cut(&encoding, ','));
+		struct str written = str_cut(&encoding, ','), one = str_trim(written);
 		if (one.n == 0 || str_eq_nocase(one, S("aws-chunked")))
 			continue;
 		if (b.n > 0)
 			buf_putc(&b, ',');
-		buf_str(&b, one);
+		buf_str(&b, b.n > 0 ? written : one); /* spaces between are kept */
 	}
 	return b.n > 0 ? buf_view(&b) : STR_NONE;
+}
+
+static bool metadata_fits(struct call *c, size_t n)
+{
+	if (n <= METADATA_MAX)
+		return true;
+	fail_with(c, 400, "MetadataTooLarge", "Size", arena_printf(c->arena, "%zu", n), "Your metadata headers exceed the maximum allowed metadata size");
+	call_fail_more(c, "MaxSizeAllowed", arena_printf(c->arena, "%d", METADATA_MAX));
+	return false;
 }
 
 static bool metadata_ok(struct call *c, const struct map_of *m)
@@ -114,11 +123,20 @@ static bool metadata_ok(struct call *c, const struct map_of *m)
 	const struct s3_Metadata_entry *v = m->v;
 	for (uint32_t i = 0; i < m->n; i++)
 		n += v[i].key.n + v[i].value.n;
-	if (n <= METADATA_MAX)
-		return true;
-	fail_with(c, 400, "MetadataTooLarge", "Size", arena_printf(c->arena, "%zu", n), "Your metadata headers exceed the maximum allowed metadata size");
-	call_fail_more(c, "MaxSizeAllowed", arena_printf(c->arena, "%d", METADATA_MAX));
-	return false;
+	return metadata_fits(c, n);
+}
+
+/* What S3 has names for, which has a limit of its own. Source: "Working with object metadata" (S3 User Guide). */
+static bool system_metadata_ok(struct call *c, const struct s3_StoredObject *o)
+{
+	const struct { struct str value; size_t name; } all[] = {
+		{o->CacheControl, sizeof "Cache-Control" - 1}, {o->ContentDisposition, sizeof "Content-Disposition" - 1},
+		{o->ContentEncoding, sizeof "Content-Encoding" - 1}, {o->ContentLanguage, sizeof "Content-Language" - 1},
+		{o->ContentType, sizeof "Content-Type" - 1}, {o->Expires, sizeof "Expires" - 1}};
+	size_t n = 0;
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		n += all[i].value.n > 0 ? all[i].value.n + all[i].name : 0;
+	return metadata_fits(c, n);
 }
 
 bool storage_class_known(struct str s)
@@ -241,6 +259,8 @@ struct s3_StoredObject *object_from_put(struct call *c, const struct s3_StoredBu
 		return NULL;
 	ASSERT(!c->failed && !(k->set && k->kms == NULL && str_present(in->ServerSideEncryption)));
 	TAKE_HEADERS(c, o, in);
+	if (!system_metadata_ok(c, o))
+		return NULL;
 	o->Key = in->Key;
 	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
 	o->StorageClass = in->StorageClass;
@@ -439,6 +459,8 @@ static struct s3_StoredObject *copy_headers(struct call *c, const struct s3_Stor
 		if (!metadata_ok(c, &in->Metadata))
 			return NULL;
 		TAKE_HEADERS(c, o, in);
+		if (!system_metadata_ok(c, o))
+			return NULL;
 	} else {
 		o->Metadata = from->Metadata;
 		o->CacheControl = from->CacheControl;
@@ -567,6 +589,8 @@ void op_CreateMultipartUpload(struct call *c)
 		return;
 	}
 	TAKE_HEADERS(c, o, in);
+	if (!system_metadata_ok(c, o))
+		return;
 	o->Key = in->Key;
 	o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
 	o->StorageClass = in->StorageClass;

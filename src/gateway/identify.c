@@ -42,6 +42,13 @@ static bool long_term(struct request *r)
 	return false;
 }
 
+static enum next bad_token(struct request *r)
+{
+	request_fail(r, 400, "InvalidToken", "The provided token is malformed or otherwise invalid.");
+	wire_error_more(r->arena, &r->error, "Token-0", r->claim.session_token);
+	return FAIL;
+}
+
 /* A session's token holds all there is to know; a long-term key is looked up in the memory of the service that has
  * them. */
 static enum next lookup(struct request *r)
@@ -55,8 +62,7 @@ static enum next lookup(struct request *r)
 	}
 	if (!session_open(r->arena, r->claim.session_token, &r->who, &r->secret) ||
 	    !str_eq(r->who.access_key, r->claim.access_key))
-		return is_s3(r) ? request_fail(r, 400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
-		                : unknown_key(r);
+		return is_s3(r) ? bad_token(r) : unknown_key(r);
 	if (r->who.token_expires_ms <= clock_now_ms()) {
 		if (is_s3(r))
 			return request_fail(r, 400, "ExpiredToken", "The provided token has expired.");

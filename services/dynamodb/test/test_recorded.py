@@ -1,5 +1,5 @@
 """What requests beside the usual ones get. Source: recorded answers, that is requests that other projects' tests send to DynamoDB itself
-too, with what it answers (ScyllaDB's Alternator, LocalStack's recorded tests)."""
+too, with what it answers (ScyllaDB's Alternator, LocalStack's recorded tests, moto's verified tests)."""
 import pytest
 from botocore.exceptions import ClientError
 
@@ -87,9 +87,20 @@ def test_conditions(d, t, expression, message):
     ("scan", {"Select": "COUNT", "ProjectionExpression": "n"}, "Cannot specify the ProjectionExpression when choosing to get only the Count"),
     ("query", {"Select": "COUNT", "ProjectionExpression": "n", "KeyConditionExpression": "p = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}},
      "1 validation error detected: Cannot specify the ProjectionExpression when choosing to get only the Count"),
+    *((call, {"Select": select, **more}, intro + message) for select, message in (
+        ("ALL_PROJECTED_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"),
+        ("SPECIFIC_ATTRIBUTES", "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"))
+      for call, more, intro in (("scan", {}, ""), ("query", {"KeyConditionExpression": "p = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}},
+                                                   "1 validation error detected: "))),
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_parameters(d, t, call, more, message):
     refused(getattr(d, call), message, TableName=t, **more)
+
+
+def test_what_is_not_there_is_told_by_the_name_it_was_asked_by(d, t):
+    arn = d.describe_table(TableName=t)["Table"]["TableArn"] + "x"
+    refused(d.export_table_to_point_in_time, f"Table not found: {arn}", "TableNotFoundException", TableArn=arn, S3Bucket="exports")
+    refused(d.execute_statement, "The table does not have the specified index", Statement=f'SELECT * FROM "{t}"."none"')
 
 
 def test_a_sum_may_stand_in_parentheses(d, t):

@@ -130,6 +130,77 @@ def test_completions_that_cannot_be(s3, bucket, sends):
     s3.complete_multipart_upload(**ends())
 
 
+def test_what_is_over_may_be_ended_again(s3, bucket):
+    """Aborted again it is over still; completed again with the same parts the object is told again, while it is there. Source: an S3 test suite that is
+    run against AWS."""
+    key = dict(Bucket=bucket, Key="k")
+
+    def over(end):
+        up = s3.create_multipart_upload(**key)["UploadId"]
+        etag = s3.upload_part(**key, UploadId=up, PartNumber=1, Body=b"x")["ETag"]
+        parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+        end(up, parts)
+        s3.abort_multipart_upload(**key, UploadId=up)
+        return up, parts
+
+    completes = lambda up, parts: s3.complete_multipart_upload(**key, UploadId=up, MultipartUpload=parts)
+    aborted, parts = over(lambda up, parts: s3.abort_multipart_upload(**key, UploadId=up))
+    assert error(completes, up=aborted, parts=parts)["Code"] == "NoSuchUpload"
+    up, parts = over(completes)
+    assert s3.get_object(**key)["Body"].read() == b"x"
+    assert completes(up, parts)["ETag"] == s3.head_object(**key)["ETag"]
+    other = {"Parts": [{"PartNumber": 1, "ETag": "0" * 32}]}
+    assert error(completes, up=up, parts=other)["Code"] == "NoSuchUpload"
+    for name, upload in (("k", "wrong"), ("other", up)):
+        assert error(s3.abort_multipart_upload, Bucket=bucket, Key=name, UploadId=upload)["Code"] == "NoSuchUpload"
+    s3.put_object(**key, Body=b"y")
+    assert error(completes, up=up, parts=parts)["Code"] == "NoSuchUpload"
+    s3.abort_multipart_upload(**key, UploadId=up)
+    s3.delete_object(**key)
+    s3.delete_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket)
+    for ended in (aborted, up):
+        assert error(s3.abort_multipart_upload, **key, UploadId=ended)["Code"] == "NoSuchUpload"
+
+
+def test_a_completion_is_told_again_while_its_version_is_there(s3, bucket):
+    """Source: an S3 test suite that is run against AWS."""
+    key = dict(Bucket=bucket, Key="k")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    up = s3.create_multipart_upload(**key)["UploadId"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": s3.upload_part(**key, UploadId=up, PartNumber=1, Body=b"x")["ETag"]}]}
+    again = lambda: s3.complete_multipart_upload(**key, UploadId=up, MultipartUpload=parts)
+    version = again()["VersionId"]
+    s3.put_object(**key, Body=b"later")
+    assert again()["VersionId"] == version
+    s3.delete_object(**key)
+    assert again()["VersionId"] == version
+    s3.delete_object(**key, VersionId=version)
+    assert error(again)["Code"] == "NoSuchUpload"
+
+
+def test_encodings_are_kept_as_they_are_written(s3, bucket):
+    """ "aws-chunked" is left out, nothing else of it is changed. Source: an S3 test suite that is run against AWS."""
+    for given, kept in (("aws-chunked, gzip", "gzip"), ("gzip,aws-chunked", "gzip"), ("gzip,aws-chunked,br", "gzip,br"),
+                        ("gzip, aws-chunked, br", "gzip, br"), ("gzip, br", "gzip, br")):
+        up = s3.create_multipart_upload(Bucket=bucket, Key="k", ContentEncoding=given)["UploadId"]
+        etag = s3.upload_part(Bucket=bucket, Key="k", UploadId=up, PartNumber=1, Body=b"x")["ETag"]
+        s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=up, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+        assert s3.head_object(Bucket=bucket, Key="k")["ContentEncoding"] == kept
+
+
+def test_reading_says_nothing_of_encryption(s3, bucket, sends):
+    """Source: an S3 test suite that is run against AWS."""
+    s3.put_object(Bucket=bucket, Key="k")
+    for query in ("", "?attributes"):
+        ask = lambda **headers: sends("GET", f"/{bucket}/k{query}", x__amz__object__attributes="ETag", **headers)
+        assert ask(x__amz__server__side__encryption="AES256") == no(
+            "InvalidArgument", "x-amz-server-side-encryption header is not supported for this operation.", "x-amz-server-side-encryption", "AES256")
+        assert ask(x__amz__server__side__encryption__aws__kms__key__id="k") == no(
+            "InvalidArgument", "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
+            "x-amz-server-side-encryption")
+
+
 def test_numbers_that_cannot_be(s3, bucket, sends):
     up = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
@@ -146,6 +217,9 @@ def test_sizes_are_told(s3, bucket):
     for call in (s3.put_object, s3.create_multipart_upload):
         assert error(call, Bucket=bucket, Key="k", Metadata={"a": "x" * 2048}) == no(
             "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", Size="2049", MaxSizeAllowed="2048")
+        refused = error(call, Bucket=bucket, Key="k", ContentDisposition="d" * 3000)
+        assert (refused["Code"], refused["MaxSizeAllowed"]) == ("MetadataTooLarge", "2048")
+        call(Bucket=bucket, Key="k", ContentDisposition="d" * 1900, Metadata={"a": "x" * 1900})
 
 
 def test_locks_that_cannot_be(s3, name, bucket, sends):
