@@ -32,15 +32,16 @@ def handler(event, context):
     assert 800_000 < got["left"] <= 900_000 and got["memory"] == "256" and got["group"] == "/aws/lambda/" + f
 
 
-def test_the_log_of_an_invocation(aws, python):
+def test_the_log_of_an_invocation(aws, python, eventually):
     f = python("import sys\ndef handler(event, context):\n    print('seen', event['n'])\n    return 1\n")
     answer, error, log = tail(aws, f, {"n": 7})
     assert answer == 1 and error is None
     assert re.search(r"^START RequestId: \S{36} Version: \$LATEST\nseen 7\nEND RequestId: \S{36}\nREPORT RequestId: \S{36}\t"
                      r"Duration: \d+\.\d\d ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\tMax Memory Used: \d+ MB\t"
                      r"Init Duration: \d+\.\d\d ms\t\n$", log, re.M)
-    _, _, log = tail(aws, f, {"n": 8})
-    assert "Init Duration" not in log and "seen 7" not in log
+    logs = []
+    eventually(lambda: logs.append(tail(aws, f, {"n": 8})[2]) or "Init Duration" not in logs[-1])  # a sandbox slow to come back is not waited for
+    assert "seen 8" in logs[-1] and not any("seen 7" in log for log in logs)
 
 
 def test_logs_come_to_cloudwatch(client, aws, python, call, eventually):
@@ -112,11 +113,20 @@ def test_too_much_memory(python, call):
     assert call(f, 10) == (10000000, None)
 
 
-def test_globals_live_while_it_is_warm(python, call):
-    f = python("n = 0\ndef handler(event, context):\n    global n\n    n += 1\n    return n\n")
-    assert [call(f)[0] for _ in range(3)] == [1, 2, 3]
-    time.sleep(0.4)  # it is frozen by now
-    assert call(f)[0] == 4
+def test_globals_live_while_it_is_warm(python, call, eventually):
+    """A runtime that is slow to come back is not waited for: there may be a second sandbox, which has globals of its own."""
+    f = python("import uuid\nme, n = str(uuid.uuid4()), 0\ndef handler(event, context):\n    global n\n    n += 1\n    return [me, n]\n")
+    counts = {}
+
+    def again():
+        (sandbox, n), _ = call(f)
+        counts.setdefault(sandbox, []).append(n)
+        return n
+
+    eventually(lambda: again() == 3)
+    time.sleep(0.4)  # all are frozen by now
+    eventually(lambda: again() >= 4)
+    assert all(c == list(range(1, len(c) + 1)) for c in counts.values())
 
 
 def test_each_of_many_at_once_has_its_own_sandbox(python, call):
