@@ -126,6 +126,8 @@ ODD = [
     ("AWS::Logs::LogGroup", {"Tags": [{"Key": "k"}, {"Value": "v"}, "t", 1]}),
     ("AWS::Logs::LogGroup", {"Tags": {"k": "v"}}),
     ("AWS::SNS::Topic", {"Tags": [{"Key": True}, {"Value": ["v"]}]}),
+    ("AWS::SNS::TopicPolicy", {"Topics": {"a": "b"}}),
+    ("AWS::SNS::TopicPolicy", {"Topics": [1, {}], "PolicyDocument": {}}),
     ("AWS::S3::Bucket", {"Tags": [{"Key": 1}, []]}),
     ("AWS::DynamoDB::Table", {"Tags": [{"Value": "v"}], "AttributeDefinitions": {}, "KeySchema": "k"}),
     ("AWS::DynamoDB::GlobalTable", {"Replicas": {"Region": "us-east-1"}}),
