@@ -486,7 +486,7 @@ enum cfn_status cfn_table_tags(struct cfn_resource *r, struct str arn)
 	struct json *now = cfn_tags(r, false), *was = old_property(r, "Tags");
 	struct json *gone = json_new_array(a), *in = json_new_object(a);
 	for (uint32_t i = 0; was != NULL && i < was->n; i++) {
-		struct str key = json_get_str(json_at(was, i), "Key");
+		struct str key = cfn_scalar(json_get(json_at(was, i), S("Key")));
 		bool kept = false;
 		for (uint32_t j = 0; now != NULL && j < now->n; j++)
 			kept = kept || str_eq(json_get_str(json_at(now, j), "Key"), key);

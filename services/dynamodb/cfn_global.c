@@ -112,9 +112,9 @@ static enum cfn_status check(struct cfn_resource *r)
 		"ResourcePolicy", "SSESpecification", "GlobalSecondaryIndexes", "ReadProvisionedThroughputSettings", "ReadOnDemandThroughputSettings",
 		"ContributorInsightsSpecification", "DisassociationProtectionEnabled"};
 	struct json *replicas = json_get(r->properties, S("Replicas"));
-	for (uint32_t i = 0; replicas != NULL && i < replicas->n; i++) {
+	for (uint32_t i = 0; json_is(replicas, JSON_ARRAY) && i < replicas->n; i++) {
 		const struct json *x = json_at(replicas, i);
-		for (uint32_t j = 0; j < x->n; j++) {
+		for (uint32_t j = 0; json_is(x, JSON_OBJECT) && j < x->n; j++) {
 			bool found = false;
 			for (size_t k = 0; k < COUNT_OF(known); k++)
 				found = found || str_eq(x->members[j].key, str_c(known[k]));
@@ -172,8 +172,8 @@ static struct json *overrides(struct cfn_resource *r, struct json *all, struct s
 	for (uint32_t i = 0; list != NULL && i < indexes->n; i++) {
 		struct json *x = json_push(a, list, json_new_object(a));
 		json_set_str(a, x, "IndexName", json_get_str(json_at(indexes, i), "IndexName"));
-		json_set(a, json_set(a, x, S("ProvisionedThroughputOverride"), json_new_object(a)), S("ReadCapacityUnits"),
-		         json_get(json_get(json_at(indexes, i), S("ProvisionedThroughput")), S("ReadCapacityUnits")));
+		cfn_put(a, json_set(a, x, S("ProvisionedThroughputOverride"), json_new_object(a)), "ReadCapacityUnits",
+		        json_get(json_get(json_at(indexes, i), S("ProvisionedThroughput")), S("ReadCapacityUnits")));
 	}
 	return o;
 }
@@ -246,8 +246,8 @@ static struct json *scaling(struct arena *a, const struct json *settings, const 
 	struct json *u = json_new_object(a);
 	json_set_i64(a, u, "MinimumUnits", json_get_i64(s, "MinCapacity", 1));
 	json_set_i64(a, u, "MaximumUnits", json_get_i64(s, "MaxCapacity", 1));
-	json_set(a, json_set(a, u, S("ScalingPolicyUpdate"), json_new_object(a)), S("TargetTrackingScalingPolicyConfiguration"),
-	         json_get(s, S("TargetTrackingScalingPolicyConfiguration")));
+	cfn_put(a, json_set(a, u, S("ScalingPolicyUpdate"), json_new_object(a)), "TargetTrackingScalingPolicyConfiguration",
+	        json_get(s, S("TargetTrackingScalingPolicyConfiguration")));
 	return u;
 }
 

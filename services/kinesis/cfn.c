@@ -45,8 +45,8 @@ static enum cfn_status set_encryption(struct cfn_resource *r)
 	if ((want == NULL && have == NULL) || (want != NULL && have != NULL && json_equal(want, have)))
 		return CFN_DONE;
 	struct json *in = stream_input(r);
-	json_set(r->c->arena, in, S("EncryptionType"), json_get(want != NULL ? want : have, S("EncryptionType")));
-	json_set(r->c->arena, in, S("KeyId"), json_get(want != NULL ? want : have, S("KeyId")));
+	cfn_put(r->c->arena, in, "EncryptionType", json_get(want != NULL ? want : have, S("EncryptionType")));
+	cfn_put(r->c->arena, in, "KeyId", json_get(want != NULL ? want : have, S("KeyId")));
 	return ask(r, want != NULL ? "StartStreamEncryption" : "StopStreamEncryption", in);
 }
 
@@ -172,7 +172,7 @@ static enum cfn_status consumer_create(struct cfn_resource *r)
 	for (size_t k = 0; k < COUNT_OF(shown); k++)
 		json_set(a, r->attributes, str_c(shown[k]), json_get(made, str_c(shown[k])));
 	json_set(a, r->attributes, S("ConsumerCreationTimestamp"), cfn_attribute(a, json_get(made, S("ConsumerCreationTimestamp"))));
-	json_set(a, r->attributes, S("StreamARN"), json_get(r->properties, S("StreamARN")));
+	cfn_put(a, r->attributes, "StreamARN", json_get(r->properties, S("StreamARN")));
 	return CFN_DONE;
 }
 
@@ -197,7 +197,7 @@ static enum cfn_status policy_put(struct cfn_resource *r)
 	const struct json *policy = json_get(r->properties, S("ResourcePolicy"));
 	struct json *in = json_new_object(a);
 	r->physical_id = json_get_str(r->properties, "ResourceArn");
-	json_set(a, in, S("ResourceARN"), json_get(r->properties, S("ResourceArn")));
+	cfn_put(a, in, "ResourceARN", json_get(r->properties, S("ResourceArn")));
 	if (policy != NULL)
 		json_set_str(a, in, "Policy", json_is(policy, JSON_STRING) ? policy->text : json_text(a, policy));
 	return ask(r, "PutResourcePolicy", in);

@@ -108,8 +108,10 @@ static struct json *alias_input(struct cfn_resource *r)
 	cfn_proper(a, r->properties);
 	struct json *in = cfn_copy(r, names), *routing = json_new_object(a), *weights = json_new_object(a);
 	struct json *given = json_get(json_get(r->properties, S("RoutingConfig")), S("AdditionalVersionWeights"));
-	for (size_t i = 0; given != NULL && i < given->n; i++)
-		json_set(a, weights, json_get_str(json_at(given, i), "FunctionVersion"), json_get(json_at(given, i), S("FunctionWeight")));
+	for (size_t i = 0; json_is(given, JSON_ARRAY) && i < given->n; i++) {
+		const struct json *weight = json_get(json_at(given, i), S("FunctionWeight"));
+		json_set(a, weights, cfn_scalar(json_get(json_at(given, i), S("FunctionVersion"))), weight != NULL ? weight : json_new_null(a));
+	}
 	json_set(a, routing, S("AdditionalVersionWeights"), weights);
 	json_set(a, in, S("RoutingConfig"), routing);
 	return in;

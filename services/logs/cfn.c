@@ -126,7 +126,8 @@ static struct json *transformations(struct cfn_resource *r)
 		const struct json *dimensions = json_get(&all->items[i], S("Dimensions"));
 		struct json *map = json_is(dimensions, JSON_ARRAY) && dimensions->n > 0 ? json_set(a, t, S("dimensions"), json_new_object(a)) : NULL;
 		for (uint32_t k = 0; map != NULL && k < dimensions->n; k++)
-			json_set(a, map, json_get_str(&dimensions->items[k], "Key"), json_new_str(a, json_get_str(&dimensions->items[k], "Value")));
+			json_set(a, map, cfn_scalar(json_get(&dimensions->items[k], S("Key"))),
+			         json_new_str(a, cfn_scalar(json_get(&dimensions->items[k], S("Value")))));
 	}
 	return out;
 }

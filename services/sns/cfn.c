@@ -168,10 +168,13 @@ static enum cfn_status policy_set(struct cfn_resource *r, const struct json *top
 static enum cfn_status policy_create(struct cfn_resource *r)
 {
 	struct arena *a = r->c->arena;
+	const struct json *document = json_get(r->properties, S("PolicyDocument"));
+	if (document == NULL)
+		return cfn_fail(r, "A topic policy needs a PolicyDocument");
 	if (!str_present(r->physical_id))
 		r->physical_id = cfn_make_name(r, TOPIC_NAME_MAX, false);
 	json_set_str(a, r->attributes, "Id", r->physical_id);
-	return policy_set(r, json_get(r->properties, S("Topics")), cfn_attribute(a, json_get(r->properties, S("PolicyDocument"))));
+	return policy_set(r, json_get(r->properties, S("Topics")), cfn_attribute(a, document));
 }
 
 static enum cfn_status policy_update(struct cfn_resource *r)
@@ -179,9 +182,9 @@ static enum cfn_status policy_update(struct cfn_resource *r)
 	struct arena *a = r->c->arena;
 	const struct json *now = json_get(r->properties, S("Topics")), *before = json_get(r->old_properties, S("Topics"));
 	struct json *left = json_new_array(a);
-	for (size_t i = 0; before != NULL && i < before->n; i++) {
+	for (size_t i = 0; json_is(before, JSON_ARRAY) && i < before->n; i++) {
 		bool kept = false;
-		for (size_t k = 0; now != NULL && k < now->n && !kept; k++)
+		for (size_t k = 0; json_is(now, JSON_ARRAY) && k < now->n && !kept; k++)
 			kept = json_equal(json_at(now, k), json_at(before, i));
 		if (!kept)
 			json_push(a, left, json_at(before, i));

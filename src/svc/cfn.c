@@ -93,10 +93,24 @@ struct json *cfn_input(struct cfn_resource *r, const char *const *pairs)
 	return in;
 }
 
-static void add_tag(struct arena *a, struct json *tags, struct str key, struct str value)
+void cfn_put(struct arena *a, struct json *to, const char *name, const struct json *v)
+{
+	ASSERT(json_is(to, JSON_OBJECT) && name != NULL);
+	if (v != NULL)
+		json_set(a, to, str_c(name), v);
+}
+
+struct str cfn_scalar(const struct json *v)
+{
+	if (json_is(v, JSON_STRING) || json_is(v, JSON_NUMBER))
+		return v->text;
+	return json_is(v, JSON_TRUE) ? S("true") : json_is(v, JSON_FALSE) ? S("false") : S("");
+}
+
+static void add_tag(struct arena *a, struct json *tags, struct str key, const struct json *value)
 {
 	ASSERT(json_is(tags, JSON_OBJECT) && str_present(key));
-	json_set(a, tags, key, json_new_str(a, value));
+	json_set(a, tags, key, value != NULL ? value : json_new_str(a, S("")));
 }
 
 /* A resource's own tags win over the stack's of the same name. */
@@ -107,9 +121,9 @@ struct json *cfn_tags(struct cfn_resource *r, bool as_map)
 	struct json *map = json_new_object(a), *own = json_get(r->properties, S("Tags")), *list = json_new_array(a);
 	for (uint32_t i = 0; r->stack_tags != NULL && i < r->stack_tags->n; i++)
 		if (!str_starts(r->stack_tags->members[i].key, S("aws:"))) /* reserved: services refuse them from callers */
-			add_tag(a, map, r->stack_tags->members[i].key, json_str(&r->stack_tags->members[i].value));
+			add_tag(a, map, r->stack_tags->members[i].key, &r->stack_tags->members[i].value);
 	for (uint32_t i = 0; json_is(own, JSON_ARRAY) && i < own->n; i++)
-		json_set(a, map, json_get_str(&own->items[i], "Key"), json_get(&own->items[i], S("Value")));
+		add_tag(a, map, cfn_scalar(json_get(&own->items[i], S("Key"))), json_get(&own->items[i], S("Value")));
 	for (uint32_t i = 0; json_is(own, JSON_OBJECT) && i < own->n; i++)
 		json_set(a, map, own->members[i].key, &own->members[i].value);
 	if (as_map)
@@ -140,7 +154,7 @@ enum cfn_status cfn_tags_update(struct cfn_resource *r, const struct cfn_tagging
 	struct json *tags = cfn_tags(r, t->as_map), *in = json_new_object(a);
 	ASSERT(str_present(resource));
 	for (uint32_t i = 0; json_is(old, JSON_ARRAY) && i < old->n; i++)
-		add_gone(a, gone, now, json_get_str(&old->items[i], "Key"));
+		add_gone(a, gone, now, cfn_scalar(json_get(&old->items[i], S("Key"))));
 	for (uint32_t i = 0; json_is(old, JSON_OBJECT) && i < old->n; i++)
 		add_gone(a, gone, now, old->members[i].key);
 	for (uint32_t i = 0; json_is(r->old_stack_tags, JSON_OBJECT) && i < r->old_stack_tags->n; i++)

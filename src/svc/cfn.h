@@ -51,6 +51,10 @@ enum cfn_status cfn_done(struct cfn_resource *r, const struct invoked *i);
 enum cfn_status cfn_gone(struct cfn_resource *r, const struct invoked *i, struct str gone);
 /* Properties in the shape a service wants: the named members of r->properties copied (NULL-terminated pairs from, to). */
 struct json *cfn_input(struct cfn_resource *r, const char *const *pairs);
+/* Set a member where the template has a value for it: NULL is none. Whether it must have one the service's operation says. */
+void cfn_put(struct arena *a, struct json *to, const char *name, const struct json *v);
+/* A scalar as it is written, for where the API wants a text: names and keys may be numbers. Empty: there is none. */
+struct str cfn_scalar(const struct json *v);
 /* Tags of the resource and the stack as [{Key, Value}] (or an object when as_map). */
 struct json *cfn_tags(struct cfn_resource *r, bool as_map);
 /* How a service tags: its operations, and what their members are called. */

@@ -489,8 +489,67 @@ static void change_line(struct mutation *m, struct line *l)
 		l->in = json_new_object(m->a);
 }
 
+/* ---- stacks of any resource ---- */
+
+/* What no model tells of: members of templates are named as the types' handlers look for them. */
+static struct json *some_property(struct mutation *m, const struct cfn_type *t, unsigned depth)
+{
+	static const char *const names[] = {"Key", "Value", "Id", "Name", "Type", "Arn", "Status", "Rules", "Enabled", "Filter", "Prefix", "Region",
+		"Fn::Sub", "Ref"};
+	struct json *j;
+	switch (depth < DEPTH_MAX ? pick(m, 7) : pick(m, 4)) {
+	case 0: return json_new_bool(m->a, pick(m, 2) > 0);
+	case 1: return some_number(m, NULL);
+	case 2: return json_new_null(m->a);
+	case 3: case 4: return json_new_str(m->a, some_text(m));
+	case 5:
+		j = json_new_array(m->a);
+		for (size_t n = pick(m, 3); n > 0; n--)
+			json_push(m->a, j, some_property(m, t, depth + 1));
+		return j;
+	default:
+		j = json_new_object(m->a);
+		for (size_t n = pick(m, 4); n > 0; n--) {
+			size_t own = 0;
+			while (t->properties != NULL && t->properties[own] != NULL)
+				own++;
+			size_t which = pick(m, COUNT_OF(names) + own);
+			const char *name = which < COUNT_OF(names) ? names[which] : t->properties[which - COUNT_OF(names)];
+			json_set(m->a, j, str_c(name), some_property(m, t, depth + 1));
+		}
+		return j;
+	}
+}
+
+static void new_stack(struct mutation *m, struct line *l)
+{
+	const struct service *s;
+	do
+		s = services[pick(m, n_services)];
+	while (s->n_cfn_types == 0);
+	const struct cfn_type *t = &s->cfn_types[pick(m, s->n_cfn_types)];
+	struct json *root = json_new_object(m->a), *all = json_new_object(m->a), *one = json_new_object(m->a), *p = json_new_object(m->a);
+	for (size_t i = 0; t->properties != NULL && t->properties[i] != NULL; i++)
+		if (pick(m, 3) == 0)
+			json_set(m->a, p, str_c(t->properties[i]), some_property(m, t, 1));
+	json_set_str(m->a, one, "Type", str_c(t->name));
+	json_set(m->a, one, S("Properties"), p);
+	json_set(m->a, all, S("R"), one);
+	json_set(m->a, root, S("Resources"), all);
+	l->service = service_find(S("cloudformation"));
+	l->op = service_op(l->service, S("CreateStack"));
+	l->in = json_new_object(m->a);
+	json_set_str(m->a, l->in, "StackName", S("s"));
+	json_set_str(m->a, l->in, "TemplateBody", json_text(m->a, root));
+	json_push(m->a, json_set(m->a, l->in, S("Capabilities"), json_new_array(m->a)), json_new_str(m->a, S("CAPABILITY_NAMED_IAM")));
+}
+
 static void new_line(struct mutation *m, struct line *l, const struct service *s)
 {
+	if (pick(m, 4) == 0) {
+		new_stack(m, l);
+		return;
+	}
 	if (s == NULL || pick(m, 8) == 0)
 		do
 			s = services[pick(m, n_services)];

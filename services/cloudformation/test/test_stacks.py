@@ -121,6 +121,42 @@ def test_order_follows_references(cfn, name, settled):
     assert [r for r, s in events(cfn, arn) if s == "DELETE_COMPLETE"] == ["A", "B", "C", name]
 
 
+ODD = [
+    ("AWS::Logs::LogGroup", {"Tags": [{"Key": 1, "Value": 2}]}),
+    ("AWS::Logs::LogGroup", {"Tags": [{"Key": "k"}, {"Value": "v"}, "t", 1]}),
+    ("AWS::Logs::LogGroup", {"Tags": {"k": "v"}}),
+    ("AWS::SNS::Topic", {"Tags": [{"Key": True}, {"Value": ["v"]}]}),
+    ("AWS::SNS::TopicPolicy", {"Topics": {"a": "b"}}),
+    ("AWS::SNS::TopicPolicy", {"Topics": [1, {}], "PolicyDocument": {}}),
+    ("AWS::S3::Bucket", {"Tags": [{"Key": 1}, []]}),
+    ("AWS::DynamoDB::Table", {"Tags": [{"Value": "v"}], "AttributeDefinitions": {}, "KeySchema": "k"}),
+    ("AWS::DynamoDB::GlobalTable", {"Replicas": {"Region": "us-east-1"}}),
+    ("AWS::DynamoDB::GlobalTable", {"Replicas": [1, {"Region": 2}], "AttributeDefinitions": [1], "KeySchema": [1]}),
+    ("AWS::Kinesis::Stream", {"StreamEncryption": {}, "ShardCount": 1}),
+    ("AWS::Kinesis::ResourcePolicy", {"ResourcePolicy": {}}),
+    ("AWS::Kinesis::StreamConsumer", {"ConsumerName": "c"}),
+    ("AWS::Lambda::Alias", {"Name": "a", "FunctionName": "f", "FunctionVersion": 1, "RoutingConfig": {"AdditionalVersionWeights": [{"FunctionWeight": 1}, 2]}}),
+    ("AWS::Logs::MetricFilter", {"MetricTransformations": [{"Dimensions": [{"Value": "$.x"}, {"Key": 1}]}]}),
+]
+
+
+@pytest.mark.parametrize("type,properties", ODD)
+def test_a_property_left_out_or_of_another_kind(cfn, name, settled, type, properties):
+    """The stack is made or fails with a reason; other stacks go on."""
+    cfn.create_stack(StackName=name, TemplateBody=template({"R": {"Type": type, "Properties": properties}}))
+    assert settled(name) in ("CREATE_COMPLETE", "ROLLBACK_COMPLETE")
+    arn = cfn.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+    cfn.delete_stack(StackName=name)
+    assert settled(arn) == "DELETE_COMPLETE"
+
+
+def test_a_tag_written_as_a_number(cfn, logs, name, settled):
+    body = template({"G": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name, "Tags": [{"Key": 1, "Value": 2}]}}})
+    cfn.create_stack(StackName=name, TemplateBody=body)
+    assert settled(name) == "CREATE_COMPLETE"
+    assert logs.list_tags_log_group(logGroupName=name)["tags"].get("1") == "2"
+
+
 # ---- what is refused at once ----
 
 
