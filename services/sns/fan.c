@@ -264,9 +264,14 @@ void job_retry(struct call *c, struct str id, struct str payload)
 			"this message.", STR_ARG(t->arn));
 	if (!is_raw(s->rec) || s->rec->Token.n > 0) {
 		struct str text = envelope_to_sign(c, &n);
+		bool first = !str_present(signing_cert(c));
 		const struct str *signature = sign_await(c, &(struct signing){&text, 1, is_version_2(t)});
 		if (signature == NULL)
 			return;
+		if (first) { /* the key is on disk before anybody is told to ask for its certificate, which may be while he is told */
+			again(c, &n, s->id, r->Attempts.v, 0);
+			return;
+		}
 		n.signature = *signature;
 	}
 	deliver(c, &n, s->id, r->Attempts.v);

@@ -19,12 +19,13 @@ class Site:
     """A web server that remembers what it was sent, and answers as it is told: the next of `answers`, else 200."""
 
     def __init__(self):
-        self.got, self.answers = queues.Queue(), []
+        self.got, self.answers, self.look = queues.Queue(), [], lambda body: None
         site = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                site.look(body)
                 site.got.put((self.path, self.headers, body.decode()))
                 self.send_response(site.answers.pop(0) if site.answers else 200)
                 self.send_header("Content-Length", "0")
@@ -99,6 +100,21 @@ def test_a_web_server_is_asked_and_then_told(sns, site, topic):
 
     urllib.request.urlopen(told["UnsubscribeURL"]).read()
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+
+
+def test_the_certificate_is_there_while_the_first_message_is_looked_at(fresh_tsubo, site):
+    """As a server does that verifies what it is sent before it answers."""
+    seen = queues.Queue()
+
+    def look(body):
+        try:
+            seen.put(verified(json.loads(body))["Type"])
+        except Exception as e:
+            seen.put(e)
+
+    site.look, sns = look, fresh_tsubo.client("sns")
+    sns.subscribe(TopicArn=sns.create_topic(Name="t")["TopicArn"], Protocol="http", Endpoint=site.url)
+    assert seen.get(timeout=PATIENCE_S) == "SubscriptionConfirmation"
 
 
 def test_confirmed_by_a_signed_request(client, sns, site, topic):
