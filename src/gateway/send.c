@@ -20,12 +20,21 @@ struct sender {
 	struct arena *arena;
 };
 
-static int open_part(const struct body_part *p)
+static struct blob_id blob_of(const struct body_part *p)
 {
 	ASSERT(p->blob[0] != '\0');
 	struct blob_id id;
 	memcpy(id.hex, p->blob, sizeof id.hex);
-	return blob_open(service_store(), id);
+	return id;
+}
+
+static int open_part(const struct body_part *p) { return blob_open(service_store(), blob_of(p)); }
+
+/* A reader that shall not wait for the disk leaves what is not in the kernel's memory to another. */
+static int open_first(const struct body_part *p, struct txn *txn)
+{
+	int fd = blob_open_cached(service_store(), blob_of(p));
+	return fd >= 0 || (txn != NULL && !txn_writable(txn) && txn_needs_disk(txn)) ? fd : open_part(p);
 }
 
 static void sender_drop(void *arg)
@@ -94,10 +103,10 @@ void sender_prepare(struct request *r, struct txn *txn)
 	s->fd = -1;
 	take_parts(s, b);
 	if (s->n > 0 && s->parts[0].blob[0] != '\0')
-		s->fd = open_part(&s->parts[0]);
+		s->fd = open_first(&s->parts[0], txn);
 	if (s->n > 0 && s->parts[0].blob[0] != '\0' && s->fd < 0) {
 		sender_drop(s);
-		return; /* stage_answer answers 500 */
+		return; /* stage_answer answers 500, or a reader comes again */
 	}
 	if (s->n > 1 && txn != NULL && !txn_writable(txn))
 		s->snapshot = txn_again(txn);

@@ -25,6 +25,9 @@ struct os_table {
 
 extern struct os_table os;
 
+/* A descriptor to read a file from if nobody need wait for the disk to open it: the kernel has all that leads there in memory
+ * (openat2, RESOLVE_CACHED). -1: it has not, or cannot say, or there is none. */
+int os_open_cached(const char *path);
 /* All of the bytes to the file at `at`, in as many steps of os.pwrite as it takes. false with errno: a part may be written. */
 bool os_write_all(int fd, struct str bytes, off_t at);
 

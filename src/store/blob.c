@@ -217,6 +217,14 @@ int blob_open(struct store *s, struct blob_id id)
 	return os.open(path, O_RDONLY | O_CLOEXEC, 0);
 }
 
+int blob_open_cached(struct store *s, struct blob_id id)
+{
+	CHECK_MAGIC(s, STORE_MAGIC);
+	char path[PATH_MAX];
+	blob_path_sealed(s, &id, path);
+	return os_open_cached(path);
+}
+
 const char *blob_path(struct store *s, struct arena *a, struct blob_id id)
 {
 	CHECK_MAGIC(s, STORE_MAGIC);

@@ -29,6 +29,7 @@ void blob_sweep_released(struct store *s);
 size_t blob_sweep_orphans(struct store *s);
 
 int blob_open(struct store *s, struct blob_id id); /* a file descriptor to read, or -1 with errno */
+int blob_open_cached(struct store *s, struct blob_id id); /* the same, or -1 when somebody might have to wait for the disk */
 /* Path of a sealed blob, in the arena: for handing to another process. */
 const char *blob_path(struct store *s, struct arena *a, struct blob_id id);
 
