@@ -22,12 +22,6 @@ PART = "Part number must be an integer between 1 and 10000, inclusive"
 
 
 @pytest.fixture
-def bucket(s3, name):
-    s3.create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
 def sends(tsubo):
     """A signed request, as it is written; what is answered: status, and the elements of an error."""
     def send(method, path, data=b"", region="us-east-1", **headers):
